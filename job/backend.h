@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compute and memory: one table of functions a backend, every slot mandatory.
+ *
+ * The model is written once against this table (model.c). All matrices are row-major and
+ * contiguous. "act" is the backend's activation and weight type (fp32 on the CPU); `float`,
+ * `int32_t` and `double` are what they say on every backend. Pointers are the backend's own memory
+ * unless a comment says host. Operations are enqueued in order and may be asynchronous: `sync`
+ * waits and reports what failed. Outputs are overwritten unless a comment says accumulated. */
+#ifndef SFT_JOB_BACKEND_H
+#define SFT_JOB_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/error.h"
+
+typedef void act; /* elements of backend.act_size bytes */
+
+/* Documents of a micro-batch, in its own row order. Rows outside of every document are padding. */
+struct documents {
+    int count;
+    const int32_t *start;  /* host, [count] first row */
+    const int32_t *length; /* host, [count] rows */
+    int longest;
+};
+
+struct attention_shape {
+    int heads, kv_heads, head_dim;
+};
+
+struct adamw_args {
+    float lr, beta1, beta2, eps, weight_decay;
+    float correction1, correction2; /* 1 - beta^t */
+};
+
+struct backend {
+    const char *name;      /* "cpu" */
+    const char *precision; /* "fp32" */
+    char device[128];      /* the device's name as the machine says it */
+    size_t act_size;       /* bytes of one act element */
+    void *state;
+
+    void (*destroy)(struct backend *b);
+    /* Memory, aligned to 256 bytes, not initialized; NULL and err when there is none. */
+    void *(*allocate)(struct backend *b, size_t bytes, struct sft_error *err);
+    void (*release)(struct backend *b, void *memory);
+    void (*zero)(struct backend *b, void *memory, size_t bytes);
+    /* bytes, raw, between host and backend */
+    void (*write)(struct backend *b, void *to, const void *host, size_t bytes);
+    void (*read)(struct backend *b, void *host, const void *from, size_t bytes);
+    /* host floats to and from act elements */
+    void (*write_act)(struct backend *b, act *to, const float *host, size_t count);
+    void (*read_act)(struct backend *b, float *host, const act *from, size_t count);
+    int (*sync)(struct backend *b, struct sft_error *err);
+
+    /* C[m,n] = op(A)[m,k] op(B)[k,n], or += when accumulate; op transposes when its flag is set, so
+     * A is stored [k,m] then, and B [n,k]. */
+    void (*matmul)(struct backend *b, act *c, const act *a, bool transpose_a, const act *bm,
+                   bool transpose_b, int m, int n, int k, bool accumulate);
+
+    /* out[rows,hidden] = table[ids[row],:] */
+    void (*embed_forward)(struct backend *b, act *out, const act *table, const int32_t *ids,
+                          int rows, int hidden);
+    /* dtable[ids[row],:] += dout[row,:]; deterministic order */
+    void (*embed_backward)(struct backend *b, act *dtable, const act *dout, const int32_t *ids,
+                           int rows, int hidden);
+
+    /* sum[rows,hidden] = x + delta (delta NULL: sum is not written and x is normalized);
+     * rstd[row] = 1 / sqrt(mean(sum^2) + eps); out = sum * rstd * weight. sum may be x. */
+    void (*norm_forward)(struct backend *b, act *out, float *rstd, act *sum, const act *x,
+                         const act *delta, const act *weight, int rows, int hidden, float eps);
+    /* dx[rows,hidden] accumulated; dweight[hidden] accumulated. x is what was normalized. */
+    void (*norm_backward)(struct backend *b, act *dx, act *dweight, const act *dout, const act *x,
+                          const act *weight, const float *rstd, int rows, int hidden);
+
+    /* Rotate q and k heads of qkv[rows,(heads+2*kv_heads)*head_dim] in place, halves paired as
+     * Hugging Face's Llama does (i with i + head_dim/2), by positions[row]; inverse for backward. */
+    void (*rope)(struct backend *b, act *qkv, const int32_t *positions, int rows,
+                 struct attention_shape shape, float theta, bool inverse);
+
+    /* Causal attention inside each document. qkv as above (q heads, k heads, v heads), out
+     * [rows,heads*head_dim], lse[heads,rows] = log of the softmax's denominator. Padding rows of
+     * out are zero. Scale 1/sqrt(head_dim). */
+    void (*attention_forward)(struct backend *b, act *out, float *lse, const act *qkv, int rows,
+                              struct attention_shape shape, const struct documents *docs);
+    /* dqkv[rows,(heads+2*kv_heads)*head_dim]; padding rows zero. */
+    void (*attention_backward)(struct backend *b, act *dqkv, const act *dout, const act *out,
+                               const float *lse, const act *qkv, int rows,
+                               struct attention_shape shape, const struct documents *docs);
+
+    /* gate_up[rows,2*ffn]: gate in front; out[rows,ffn] = silu(gate) * up */
+    void (*swiglu_forward)(struct backend *b, act *out, const act *gate_up, int rows, int ffn);
+    void (*swiglu_backward)(struct backend *b, act *dgate_up, const act *dout, const act *gate_up,
+                            int rows, int ffn);
+
+    /* For each row: loss[row] = -log softmax(logits[row,:])[targets[row]], 0 where targets[row] < 0;
+     * logits become d(scale * sum of losses)/d logits, zero in rows without a target. */
+    void (*cross_entropy)(struct backend *b, act *logits, float *loss, const int32_t *targets,
+                          int rows, int vocab, float scale);
+
+    /* *sum (double, backend memory) += sum of squares of x[count] */
+    void (*sum_squares)(struct backend *b, double *sum, const act *x, size_t count);
+    /* AdamW (Loshchilov and Hutter) as torch.optim.AdamW; gradients are first multiplied with
+     * min(1, clip / (sqrt(*norm2) + 1e-6)), as torch's clip_grad_norm_, when clip > 0.
+     * weight and grad act, m and v float. */
+    void (*adamw)(struct backend *b, act *weight, const act *grad, float *m, float *v, size_t count,
+                  const double *norm2, float clip, struct adamw_args args);
+};
+
+/* fp32 on the CPU through CBLAS: the readable reference. NULL and err on failure. */
+struct backend *backend_create_cpu(struct sft_error *err);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who am I among whom: rank, size and place, from PMIx or alone. */
+#ifndef SFT_JOB_BOOTSTRAP_H
+#define SFT_JOB_BOOTSTRAP_H
+
+#include "lib/error.h"
+
+struct bootstrap {
+    const char *name; /* "pmix" or "single" */
+    int rank, size;
+    int local_rank, local_size; /* among the ranks of this node */
+    int node, nodes;
+    char host[256];
+    char version[64]; /* of the PMIx library, "" for single */
+    void *state;
+};
+
+/* PMIx when a server started us (its environment is there), else single. A PMIx server that does
+ * not answer is an error, never a silent single run. */
+int bootstrap_start(struct bootstrap *bootstrap, struct sft_error *err);
+void bootstrap_stop(struct bootstrap *bootstrap);
+
+/* End the whole step with that exit status: the launcher kills the other ranks. */
+void bootstrap_abort(struct bootstrap *bootstrap, int status, const char *message)
+    __attribute__((noreturn));
+
+int bootstrap_start_pmix(struct bootstrap *bootstrap, struct sft_error *err);
+int bootstrap_start_single(struct bootstrap *bootstrap, struct sft_error *err);
+
+#endif

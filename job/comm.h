@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Collectives: one table of functions a communicator, every slot mandatory. */
+#ifndef SFT_JOB_COMM_H
+#define SFT_JOB_COMM_H
+
+#include <stddef.h>
+
+#include "job/bootstrap.h"
+#include "lib/error.h"
+
+struct comm {
+    const char *name; /* "self", "mpi" */
+    int rank, size;
+    void *state;
+
+    void (*destroy)(struct comm *c);
+    /* Sum over ranks, in place, the same bits on every rank. Buffers are host memory. */
+    int (*sum_float)(struct comm *c, float *values, size_t count, struct sft_error *err);
+    int (*sum_double)(struct comm *c, double *values, size_t count, struct sft_error *err);
+    /* values[count] of each rank, in the order of ranks, into all[size * count] on rank 0 */
+    int (*gather_double)(struct comm *c, const double *values, size_t count, double *all,
+                         struct sft_error *err);
+    /* text of `size` bytes of each rank into all[c->size * size] on rank 0 */
+    int (*gather_text)(struct comm *c, const char *text, size_t size, char *all,
+                       struct sft_error *err);
+    int (*barrier)(struct comm *c, struct sft_error *err);
+};
+
+struct comm *comm_create_self(struct sft_error *err);
+/* MPI's world must be the bootstrap's. NULL and err when built without MPI. */
+struct comm *comm_create_mpi(const struct bootstrap *bootstrap, struct sft_error *err);
+/* self for one rank, else MPI. */
+struct comm *comm_create(const struct bootstrap *bootstrap, struct sft_error *err);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AdamW with clipping, linear warm-up and cosine decay. */
+#ifndef SFT_JOB_OPTIM_H
+#define SFT_JOB_OPTIM_H
+
+#include "job/model.h"
+
+struct optim_options {
+    double lr; /* highest */
+    int lr_warmup, total_steps;
+    double beta1, beta2, eps, weight_decay;
+    double clip; /* global norm, 0: none */
+};
+
+struct optim;
+
+struct optim *optim_create(struct model *model, const struct optim_options *options,
+                           struct sft_error *err);
+void optim_destroy(struct optim *optim);
+
+/* Learning rate of step `step`, from 0: lr * (step + 1) / lr_warmup while step < lr_warmup, then
+ * lr * (1 + cos(pi * (step - lr_warmup) / (total_steps - lr_warmup))) / 2. */
+double optim_rate(const struct optim_options *options, int step);
+
+/* One update from the model's gradients (already summed over ranks). *norm, if not NULL, is the
+ * gradients' global norm before clipping. */
+int optim_step(struct optim *optim, int step, double *norm, struct sft_error *err);
+
+size_t optim_bytes(const struct optim *optim);
+
+#endif

@@ -1,0 +1,34 @@
+# libsft: no Slurm, no CUDA
+noinst_LTLIBRARIES += lib/libsft.la
+lib_libsft_la_SOURCES = \
+	lib/error.c lib/error.h \
+	lib/plan.c lib/plan.h \
+	lib/preset.c lib/preset.h \
+	lib/record.c lib/record.h \
+	lib/request.c lib/request.h \
+	lib/roofline.c lib/roofline.h \
+	lib/stats.c lib/stats.h
+
+if HAVE_CMOCKA
+LIB_TESTS = tests/unit/test_preset tests/unit/test_request tests/unit/test_plan \
+	tests/unit/test_record tests/unit/test_stats
+check_PROGRAMS += $(LIB_TESTS)
+tests_unit_test_preset_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_preset_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_request_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_request_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_plan_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_plan_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_record_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_record_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_stats_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_stats_LDADD = lib/libsft.la $(UNIT_LIBS)
+endif
+
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_request tests/fuzz/fuzz_record
+tests_fuzz_fuzz_request_LDADD = lib/libsft.la
+tests_fuzz_fuzz_request_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_record_LDADD = lib/libsft.la
+tests_fuzz_fuzz_record_LDFLAGS = $(FUZZ_LDFLAGS)
+endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From what was asked and what the cluster has to what will run. Pure functions. */
+#ifndef SFT_PLAN_H
+#define SFT_PLAN_H
+
+#include "lib/error.h"
+#include "lib/preset.h"
+#include "lib/request.h"
+
+/* What is known of the cluster. 0 or "" where unknown. */
+struct sft_cluster {
+    char partition[64];    /* where the job will run, for messages */
+    int nodes;             /* nodes that the partition, or the allocation we are in, has */
+    bool allocated;        /* we are inside an allocation: its shape is fixed */
+    int gpus_per_node;     /* GPUs that every node has */
+    int cpus_per_node;     /* CPUs that every node has */
+};
+
+struct sft_plan {
+    const struct sft_preset *preset;
+    int nodes;
+    int tasks_per_node;
+    int gpus_per_node;     /* 0: CPU only */
+    int cpus_per_task;     /* 0: leave to Slurm */
+    int ranks;             /* nodes * tasks_per_node */
+    int seq;               /* tokens of one packed sequence */
+    int micro_batch;       /* sequences of one forward pass on one rank */
+    int accumulation;      /* forward passes of one rank in one step */
+    int global_batch;      /* ranks * micro_batch * accumulation */
+    int steps, warmup;
+    double lr;
+    int lr_warmup;
+    double weight_decay, clip;
+    uint64_t seed;
+};
+
+/* Fill every default in and check that the parts fit: nodes against the partition or allocation,
+ * gpus against the nodes', global_batch divisible by ranks * micro_batch (the message names the
+ * nearest that would do). */
+int sft_plan_make(struct sft_plan *plan, const struct sft_request *request,
+                  const struct sft_cluster *cluster, struct sft_error *err);
+
+/* The same for a job that already runs with `ranks` ranks over `nodes` nodes. */
+int sft_plan_make_running(struct sft_plan *plan, const struct sft_request *request, int nodes,
+                          int ranks, struct sft_error *err);
+
+/* Bytes that fp32 training on the CPU takes on one rank: `states` for weights, gradients and both
+ * moments, `activations` for one micro-batch without recomputation. */
+struct sft_plan_memory {
+    uint64_t states;
+    uint64_t activations;
+};
+struct sft_plan_memory sft_plan_memory_fp32(const struct sft_preset *preset, int micro_batch,
+                                            int seq);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The result record: one versioned text form, read and written here alone (sft-record(5)).
+ *
+ * A record is one line `sft1{key=value key=value ...}`. Values hold no white space and no braces:
+ * every byte outside of printable ASCII, and `%`, `{`, `}`, `"`, `'`, '`', `|`, `\` and space, is
+ * written %XX. So a record can stand inside other text (a user's comment, other records) and
+ * survives sacct, JSON and sacctmgr. Keys that a reader does not know are kept and written back. */
+#ifndef SFT_RECORD_H
+#define SFT_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/error.h"
+
+#define SFT_RECORD_MAX 4000    /* longest text of one record, bytes with the NUL */
+#define SFT_RECORD_PAGE 4096   /* a record in the memory file: this many bytes, '\n' after its text */
+#define SFT_RECORD_COMMENT 1024 /* Slurm's limit of a comment, characters */
+#define SFT_RECORD_FIELDS 96
+#define SFT_RECORD_ENV "SFT_BENCH_RECORD_FD" /* number of the memory file's descriptor */
+
+enum sft_origin {
+    SFT_SAID,      /* configured: by the user, the site or the plan */
+    SFT_MEASURED,  /* read off a clock, a counter or the data */
+    SFT_DERIVED,   /* computed from measured figures by the formula that sft-record(5) gives */
+    SFT_ESTIMATED, /* a model's prediction */
+};
+
+/* What is known of a key. */
+struct sft_record_key {
+    const char *name;
+    enum sft_origin origin;
+    bool brief;       /* stands in the short form too */
+    const char *unit; /* "" for none */
+    const char *help; /* one line */
+};
+
+/* The known keys in the order of writing, ended by one whose name is NULL. */
+const struct sft_record_key *sft_record_keys(void);
+const struct sft_record_key *sft_record_key_find(const char *name);
+
+struct sft_record_field {
+    char *key;
+    char *value; /* decoded */
+};
+
+struct sft_record {
+    size_t count;
+    struct sft_record_field fields[SFT_RECORD_FIELDS];
+};
+
+void sft_record_init(struct sft_record *record);
+void sft_record_clear(struct sft_record *record); /* frees the fields; NULL does nothing */
+
+/* Set or replace a field. Keys are [a-z][a-z0-9_]*, at most 31 bytes. An empty value is legal.
+ * Fails on a bad key, on more than SFT_RECORD_FIELDS fields, or without memory. */
+int sft_record_set(struct sft_record *record, const char *key, const char *value,
+                   struct sft_error *err);
+int sft_record_set_integer(struct sft_record *record, const char *key, long long value,
+                           struct sft_error *err);
+/* Six significant digits. A value that is not finite is an error. */
+int sft_record_set_real(struct sft_record *record, const char *key, double value,
+                        struct sft_error *err);
+
+/* The value, or NULL. */
+const char *sft_record_get(const struct sft_record *record, const char *key);
+/* The number, or `missing` when the field is absent or no number. */
+double sft_record_get_real(const struct sft_record *record, const char *key, double missing);
+
+/* Write `sft1{...}`; with `brief` only the keys of the short form. Returns 0, or -1 when it does
+ * not fit in size. */
+int sft_record_format(const struct sft_record *record, bool brief, char *text, size_t size,
+                      struct sft_error *err);
+
+/* Read one record that begins at text (`sft1{`). *end, if not NULL, is set behind its `}`.
+ * Refuses: no or another version, a key twice, bad escapes, an unfinished record, one longer than
+ * SFT_RECORD_MAX. On failure the record is cleared. */
+int sft_record_parse(struct sft_record *record, const char *text, const char **end,
+                     struct sft_error *err);
+
+/* The next well-formed record in a text that may hold anything: returns 1 and fills record and
+ * *cursor (behind it), or 0 at the end. Broken records are stepped over. */
+int sft_record_next(struct sft_record *record, const char **cursor);
+
+/* The text that a job's comment gets: `existing` (NULL: none) with this step's record put in. The
+ * user's own text stays in front, letter for letter; a record with the same `step` is replaced,
+ * others stay; the result is at most size - 1 bytes. If not all fits, records become brief, oldest
+ * first, this step's last; then the oldest are left out; the user's own text is never cut: if even
+ * this step's brief record does not fit behind it, returns 1 and text is `existing` unchanged.
+ * Returns 0 on success, -1 on an error. */
+int sft_record_merge(const char *existing, const struct sft_record *record, char *text, size_t size,
+                     struct sft_error *err);
+
+/* Write a SFT_RECORD_PAGE page: the record, then '\n' to the page's end. One page, so that a kill
+ * in the middle of the write leaves the old or the new text, never a mixture. */
+int sft_record_page(const struct sft_record *record, char page[SFT_RECORD_PAGE],
+                    struct sft_error *err);
+
+#endif

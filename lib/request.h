@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the user asked for: `model[:nodes][,key=value...]`, read and written here alone. */
+#ifndef SFT_REQUEST_H
+#define SFT_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/error.h"
+#include "lib/preset.h"
+
+#define SFT_REQUEST_MAX 4096 /* longest text of a request, bytes with the NUL */
+#define SFT_REQUEST_PATH 1024
+#define SFT_REQUEST_NODES_MAX 16384
+
+/* Numbers are -1 and texts "" where the user said nothing; sft_plan_make fills defaults in. */
+struct sft_request {
+    const struct sft_preset *preset;
+    bool explain;     /* the word `explain` stood in the model's place: no training */
+    int nodes;
+    int gpus;         /* tasks (one a GPU) on each node; 0 trains on the CPU with one task a node */
+    int steps;        /* measured steps */
+    int warmup;       /* steps before them, not measured */
+    int seq;          /* tokens of one packed sequence */
+    int micro_batch;  /* sequences of one forward pass on one rank */
+    int global_batch; /* sequences of one optimizer step over all ranks */
+    double lr;        /* highest learning rate */
+    int lr_warmup;    /* steps of linear warm-up */
+    double weight_decay;
+    double clip;      /* global gradient norm; 0: no clipping */
+    long long seed;
+    double peak;      /* TFLOP/s a rank, for MFU, when the hardware's is not known */
+    char data[SFT_REQUEST_PATH];      /* Alpaca-format JSON file, or "synthetic" */
+    char tokenizer[SFT_REQUEST_PATH]; /* SentencePiece model, or "bytes" */
+    char out[SFT_REQUEST_PATH];       /* folder for result.json; made when missing */
+};
+
+enum sft_key_type { SFT_KEY_INT, SFT_KEY_REAL, SFT_KEY_TEXT };
+
+/* One key of a request. This table alone makes parser, writer, --help and the manual's test. */
+struct sft_key {
+    const char *name; /* as in key=value; the job's option is the same with '_' as '-' */
+    enum sft_key_type type;
+    size_t offset;    /* of the field in struct sft_request */
+    double min, max;  /* of numbers, both allowed */
+    const char *value_name; /* N, FILE, ... for --help */
+    const char *help; /* one line, with the unit */
+};
+
+/* The keys, ended by one whose name is NULL. */
+const struct sft_key *sft_request_keys(void);
+
+/* A request that says nothing yet. */
+void sft_request_init(struct sft_request *request);
+
+/* Read `model[:nodes][,key=value...]`. In a value, `\,` is a comma and `\\` a backslash.
+ * Fails on an unknown model (naming the known ones), an unknown or repeated key, a number that is
+ * none or out of its range, an overlong text. On failure *request is unspecified. */
+int sft_request_parse(struct sft_request *request, const char *text, struct sft_error *err);
+
+/* Set one key, as `key=value` or as the job's `--key value` does; '-' and '_' are the same. */
+int sft_request_set(struct sft_request *request, const char *key, const char *value,
+                    struct sft_error *err);
+
+/* Write the request so that sft_request_parse reads it back the same: only what was said. */
+int sft_request_format(const struct sft_request *request, char *text, size_t size,
+                       struct sft_error *err);
+
+#endif

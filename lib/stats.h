@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Robust statistics of small samples. All take count >= 1 unsorted finite values and change
+ * nothing; with count 0 they return NaN. */
+#ifndef SFT_STATS_H
+#define SFT_STATS_H
+
+#include <stddef.h>
+
+double sft_stats_median(const double *values, size_t count);
+
+/* Linear interpolation between the closest ranks (type 7 of Hyndman and Fan, NumPy's default);
+ * fraction from 0 to 1. */
+double sft_stats_quantile(const double *values, size_t count, double fraction);
+
+/* Median absolute deviation from the median, not scaled. */
+double sft_stats_mad(const double *values, size_t count);
+
+double sft_stats_mean(const double *values, size_t count);
+
+#endif
