@@ -4,7 +4,7 @@ lib_libsft_la_SOURCES = \
 	lib/error.c lib/error.h \
 	lib/plan.c lib/plan.h \
 	lib/preset.c lib/preset.h \
-	lib/record.c lib/record.h \
+	lib/record.c lib/record.h lib/record_merge.c \
 	lib/request.c lib/request.h \
 	lib/roofline.c lib/roofline.h \
 	lib/stats.c lib/stats.h
@@ -32,3 +32,4 @@ tests_fuzz_fuzz_request_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_record_LDADD = lib/libsft.la
 tests_fuzz_fuzz_record_LDFLAGS = $(FUZZ_LDFLAGS)
 endif
+noinst_HEADERS += tests/unit/unit.h

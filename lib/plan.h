@@ -3,6 +3,8 @@
 #ifndef SFT_PLAN_H
 #define SFT_PLAN_H
 
+#include <stdbool.h>
+
 #include "lib/error.h"
 #include "lib/preset.h"
 #include "lib/request.h"
@@ -43,14 +45,5 @@ int sft_plan_make(struct sft_plan *plan, const struct sft_request *request,
 /* The same for a job that already runs with `ranks` ranks over `nodes` nodes. */
 int sft_plan_make_running(struct sft_plan *plan, const struct sft_request *request, int nodes,
                           int ranks, struct sft_error *err);
-
-/* Bytes that fp32 training on the CPU takes on one rank: `states` for weights, gradients and both
- * moments, `activations` for one micro-batch without recomputation. */
-struct sft_plan_memory {
-    uint64_t states;
-    uint64_t activations;
-};
-struct sft_plan_memory sft_plan_memory_fp32(const struct sft_preset *preset, int micro_batch,
-                                            int seq);
 
 #endif

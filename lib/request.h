@@ -3,7 +3,6 @@
 #ifndef SFT_REQUEST_H
 #define SFT_REQUEST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +16,8 @@
 /* Numbers are -1 and texts "" where the user said nothing; sft_plan_make fills defaults in. */
 struct sft_request {
     const struct sft_preset *preset;
-    bool explain;     /* the word `explain` stood in the model's place: no training */
     int nodes;
-    int gpus;         /* tasks (one a GPU) on each node; 0 trains on the CPU with one task a node */
+    int gpus;         /* GPUs, and so tasks, on each node; 0: no GPU, one task a node on the CPU */
     int steps;        /* measured steps */
     int warmup;       /* steps before them, not measured */
     int seq;          /* tokens of one packed sequence */

@@ -16,10 +16,10 @@ struct sft_roofline {
 /* The entry whose `match` stands in the device's name (the most specific first), or NULL. */
 const struct sft_roofline *sft_roofline_find(const char *device_name);
 
-/* Highest fp32 rate that this machine's CPU could reach: TFLOP/s of `cores` cores at `ghz` with
- * `flops_per_cycle` (2 FMA units of the widest vectors that the CPU names). An upper bound, not a
- * datasheet's figure. */
-double sft_roofline_cpu_tflops(int cores, double ghz, int flops_per_cycle);
+/* An upper bound of the fp32 rate of `cores` CPU cores, TFLOP/s: two FMA units of the widest vectors
+ * in `flags` (the flags line of /proc/cpuinfo) at 6.5 GHz, which no core sustains. Good to refuse
+ * an impossible figure; no base for an MFU. */
+double sft_roofline_cpu_tflops(int cores, const char *flags);
 
 /* Fails when `tflops` of one device exceed `peak_tflops`: such a figure is an error (a clock that
  * was set back, FLOPs counted twice), never a result. peak_tflops 0: not known, nothing checked.

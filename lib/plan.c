@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/plan.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* What is trained when the user names the model alone: the test model in seconds, the others with
+ * enough tokens a step to fill a GPU. */
+struct defaults {
+    int seq, micro_batch, accumulation;
+    double lr;
+};
+
+static struct defaults defaults_of(const struct sft_preset *preset)
+{
+    if (strcmp(preset->name, "tiny") == 0)
+        return (struct defaults) { .seq = 256, .micro_batch = 2, .accumulation = 4, .lr = 1e-3 };
+    return (struct defaults) { .seq = 4096, .micro_batch = 1, .accumulation = 4, .lr = 2e-5 };
+}
+
+static int said_or(int said, int otherwise)
+{
+    return said >= 0 ? said : otherwise;
+}
+
+static double real_or(double said, double otherwise)
+{
+    return said >= 0 ? said : otherwise;
+}
+
+static int plan_nodes(struct sft_plan *plan, const struct sft_request *request,
+                      const struct sft_cluster *cluster, struct sft_error *err)
+{
+    plan->nodes = request->nodes > 0 ? request->nodes
+                                     : (cluster->allocated && cluster->nodes > 0 ? cluster->nodes : 1);
+    if (cluster->nodes == 0 || plan->nodes <= cluster->nodes)
+        return 0;
+    if (cluster->allocated)
+        return sft_error_set(err, "%s:%d: this allocation has %d node%s; ask for %d or fewer",
+                             request->preset->name, plan->nodes, cluster->nodes,
+                             cluster->nodes == 1 ? "" : "s", cluster->nodes);
+    return sft_error_set(err,
+                         "%s:%d: partition '%s' has %d node%s; ask for %d or fewer, or for another "
+                         "partition with -p",
+                         request->preset->name, plan->nodes, cluster->partition, cluster->nodes,
+                         cluster->nodes == 1 ? "" : "s", cluster->nodes);
+}
+
+static int plan_tasks(struct sft_plan *plan, const struct sft_request *request,
+                      const struct sft_cluster *cluster, struct sft_error *err)
+{
+    if (request->gpus > cluster->gpus_per_node)
+        return sft_error_set(err, "gpus=%d: the nodes of %s%s%s have %d; ask for %d or fewer",
+                             request->gpus, cluster->allocated ? "this allocation" : "partition '",
+                             cluster->allocated ? "" : cluster->partition,
+                             cluster->allocated ? "" : "'", cluster->gpus_per_node,
+                             cluster->gpus_per_node);
+    plan->gpus_per_node = said_or(request->gpus, cluster->gpus_per_node);
+    plan->tasks_per_node = plan->gpus_per_node > 0 ? plan->gpus_per_node : 1;
+    plan->cpus_per_task = cluster->cpus_per_node / plan->tasks_per_node;
+    plan->ranks = plan->nodes * plan->tasks_per_node;
+    return 0;
+}
+
+/* A micro-batch that was not said: the largest up to the default that divides the rank's share. */
+static int micro_batch_for(int share, int most)
+{
+    int size = share < most ? share : most;
+    while (share % size != 0)
+        size--;
+    return size;
+}
+
+static int plan_batch(struct sft_plan *plan, const struct sft_request *request,
+                      struct sft_error *err)
+{
+    struct defaults defaults = defaults_of(plan->preset);
+    plan->seq = said_or(request->seq, defaults.seq);
+    plan->micro_batch = said_or(request->micro_batch, defaults.micro_batch);
+    plan->accumulation = defaults.accumulation;
+    if (request->global_batch < 0) {
+        long long all = (long long)plan->ranks * plan->micro_batch * plan->accumulation;
+        if (all > INT_MAX)
+            return sft_error_set(err, "micro_batch=%d on %d ranks is more than %d sequences a step",
+                                 plan->micro_batch, plan->ranks, INT_MAX);
+        plan->global_batch = (int)all;
+        return 0;
+    }
+    plan->global_batch = request->global_batch;
+    long long unit = (long long)plan->ranks * (request->micro_batch > 0 ? request->micro_batch : 1);
+    long long below = plan->global_batch / unit * unit;
+    if (below == 0)
+        return sft_error_set(err, "global_batch=%d is too small for %d ranks x micro_batch=%lld: use %lld",
+                             plan->global_batch, plan->ranks, unit / plan->ranks, unit);
+    if (below != plan->global_batch)
+        return sft_error_set(err,
+                             "global_batch=%d does not divide by %d ranks x micro_batch=%lld: use %lld "
+                             "or %lld",
+                             plan->global_batch, plan->ranks, unit / plan->ranks, below,
+                             below + unit);
+    int share = plan->global_batch / plan->ranks;
+    if (request->micro_batch < 0)
+        plan->micro_batch = micro_batch_for(share, defaults.micro_batch);
+    plan->accumulation = share / plan->micro_batch;
+    return 0;
+}
+
+static int plan_training(struct sft_plan *plan, const struct sft_request *request,
+                         struct sft_error *err)
+{
+    plan->steps = said_or(request->steps, 20);
+    plan->warmup = said_or(request->warmup, 5);
+    int total = plan->steps + plan->warmup;
+    plan->lr = real_or(request->lr, defaults_of(plan->preset).lr);
+    plan->lr_warmup = said_or(request->lr_warmup, (total * 3 + 99) / 100);
+    plan->weight_decay = real_or(request->weight_decay, 0);
+    plan->clip = real_or(request->clip, 1);
+    plan->seed = request->seed >= 0 ? (uint64_t)request->seed : 42;
+    if (plan->lr_warmup > total)
+        return sft_error_set(err, "lr_warmup=%d is more than all %d steps (warmup + steps)",
+                             plan->lr_warmup, total);
+    return 0;
+}
+
+int sft_plan_make(struct sft_plan *plan, const struct sft_request *request,
+                  const struct sft_cluster *cluster, struct sft_error *err)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->preset = request->preset;
+    if (plan_nodes(plan, request, cluster, err) < 0 || plan_tasks(plan, request, cluster, err) < 0
+        || plan_batch(plan, request, err) < 0)
+        return -1;
+    return plan_training(plan, request, err);
+}
+
+int sft_plan_make_running(struct sft_plan *plan, const struct sft_request *request, int nodes,
+                          int ranks, struct sft_error *err)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->preset = request->preset;
+    plan->nodes = nodes;
+    plan->ranks = ranks;
+    plan->tasks_per_node = (ranks + nodes - 1) / nodes;
+    plan->gpus_per_node = request->gpus > 0 ? request->gpus : 0;
+    if (plan_batch(plan, request, err) < 0)
+        return -1;
+    return plan_training(plan, request, err);
+}

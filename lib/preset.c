@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/preset.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct sft_preset presets[] = {
+    { .name = "tiny",
+      .title = "tiny test model",
+      .source = "sft-bench's own, for tests",
+      .vocab = 320, /* 256 bytes and 2 special ids, rounded up to a multiple of 64 */
+      .hidden = 128,
+      .layers = 4,
+      .heads = 8,
+      .kv_heads = 4,
+      .head_dim = 16,
+      .ffn = 352,
+      .context = 256,
+      .rope_theta = 10000,
+      .norm_eps = 1e-5,
+      .vocab_grows = true },
+    { .name = "llama-7b",
+      .title = "Llama 2 7B",
+      .source = "huggingface.co/meta-llama/Llama-2-7b-hf config.json",
+      .vocab = 32000,
+      .hidden = 4096,
+      .layers = 32,
+      .heads = 32,
+      .kv_heads = 32,
+      .head_dim = 128,
+      .ffn = 11008,
+      .context = 4096,
+      .rope_theta = 10000,
+      .norm_eps = 1e-5 },
+    { .name = "llama-13b",
+      .title = "Llama 2 13B",
+      .source = "huggingface.co/meta-llama/Llama-2-13b-hf config.json",
+      .vocab = 32000,
+      .hidden = 5120,
+      .layers = 40,
+      .heads = 40,
+      .kv_heads = 40,
+      .head_dim = 128,
+      .ffn = 13824,
+      .context = 4096,
+      .rope_theta = 10000,
+      .norm_eps = 1e-5 },
+    { .name = "llama-70b",
+      .title = "Llama 2 70B",
+      .source = "huggingface.co/meta-llama/Llama-2-70b-hf config.json",
+      .vocab = 32000,
+      .hidden = 8192,
+      .layers = 80,
+      .heads = 64,
+      .kv_heads = 8,
+      .head_dim = 128,
+      .ffn = 28672,
+      .context = 4096,
+      .rope_theta = 10000,
+      .norm_eps = 1e-5 },
+    { .name = "llama3-8b",
+      .title = "Llama 3 8B",
+      .source = "huggingface.co/meta-llama/Meta-Llama-3-8B config.json",
+      .vocab = 128256,
+      .hidden = 4096,
+      .layers = 32,
+      .heads = 32,
+      .kv_heads = 8,
+      .head_dim = 128,
+      .ffn = 14336,
+      .context = 8192,
+      .rope_theta = 500000,
+      .norm_eps = 1e-5 },
+    { .name = "llama3-70b",
+      .title = "Llama 3 70B",
+      .source = "huggingface.co/meta-llama/Meta-Llama-3-70B config.json",
+      .vocab = 128256,
+      .hidden = 8192,
+      .layers = 80,
+      .heads = 64,
+      .kv_heads = 8,
+      .head_dim = 128,
+      .ffn = 28672,
+      .context = 8192,
+      .rope_theta = 500000,
+      .norm_eps = 1e-5 },
+    { .name = NULL },
+};
+
+const struct sft_preset *sft_preset_all(void)
+{
+    return presets;
+}
+
+const struct sft_preset *sft_preset_find(const char *name)
+{
+    for (const struct sft_preset *p = presets; p->name != NULL; p++)
+        if (strcmp(p->name, name) == 0)
+            return p;
+    return NULL;
+}
+
+char *sft_preset_names(char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (const struct sft_preset *p = presets; p->name != NULL && used < size; p++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", p == presets ? "" : ", ", p->name);
+    return text;
+}
+
+uint64_t sft_preset_matmul_parameters(const struct sft_preset *p)
+{
+    uint64_t hidden = (uint64_t)p->hidden, queries = (uint64_t)p->heads * (uint64_t)p->head_dim,
+             keys = (uint64_t)p->kv_heads * (uint64_t)p->head_dim, ffn = (uint64_t)p->ffn;
+    uint64_t attention = hidden * (queries + 2 * keys) + queries * hidden;
+    uint64_t norms = 2 * hidden;
+    uint64_t layer = attention + 3 * hidden * ffn + norms;
+    return (uint64_t)p->layers * layer + hidden + (uint64_t)p->vocab * hidden;
+}
+
+uint64_t sft_preset_parameters(const struct sft_preset *p)
+{
+    uint64_t table = p->tied_head ? 0 : (uint64_t)p->vocab * (uint64_t)p->hidden;
+    return sft_preset_matmul_parameters(p) + table;
+}
+
+double sft_preset_flops(const struct sft_preset *p, double tokens, double squared_lengths)
+{
+    double attention = 6.0 * p->layers * p->heads * p->head_dim * squared_lengths;
+    return 6.0 * (double)sft_preset_matmul_parameters(p) * tokens + attention;
+}
