@@ -42,7 +42,7 @@ static const struct column columns[] = {
     { "STEP", "step_ms", 1, false, NULL },
     { "SPEED", "tok_s", 0, false, NULL },
     { "SAMPLES", "samples_s", 3, false, NULL },
-    { "PER RANK", "tflops", 2, false, NULL },
+    { "A RANK", "tflops", 2, false, NULL },
     { "MFU", "mfu", 2, false, NULL },
     { "MEMORY", "mem_gib", 5, false, NULL },
     { "LOSS", "loss_last", 4, false, NULL },
