@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,6 +196,15 @@ static unsigned compare_with(struct found *comment, const struct sft_record *rec
     return 0;
 }
 
+/* Does the record name another job? Then a comment only quotes it. */
+static bool record_is_quoted(const struct sft_record *record, long long job_id)
+{
+    const char *step = sft_record_get(record, "step");
+    char own[32];
+    int length = snprintf(own, sizeof own, "%lld.", job_id);
+    return step != NULL && strchr(step, '.') != NULL && strncmp(step, own, (size_t)length) != 0;
+}
+
 static int load_job(struct rows *rows, const struct filter *filter, const json_t *job,
                     struct found *admin, struct found *comment, struct sft_error *err)
 {
@@ -205,8 +215,9 @@ static int load_job(struct rows *rows, const struct filter *filter, const json_t
         unsigned marks = compare_with(comment, &admin->record[i]);
         rc = add_row(rows, filter, job, &admin->record[i], marks, err);
     }
+    long long id = json_number_of(json_object_get(job, "job_id"));
     for (size_t i = 0; rc == 0 && i < comment->count; i++)
-        if (!comment->paired[i])
+        if (!comment->paired[i] && !record_is_quoted(&comment->record[i], id))
             rc = add_row(rows, filter, job, &comment->record[i], ROW_UNCONFIRMED, err);
     found_clear(admin);
     found_clear(comment);

@@ -36,7 +36,7 @@ static void test_form_of_2205(void **state)
     struct filter filter = { .job_count = 0 };
     struct rows rows;
     load_fixture(&rows, &filter, "sacct-22.05.json");
-    assert_int_equal(rows.count, 9); /* 102 has no record, 107 broken ones, 104 two */
+    assert_int_equal(rows.count, 9); /* 102 quotes another job's, 107 has broken ones, 104 two */
     const struct row *row = row_find(&rows, 101, "0");
     assert_string_equal(row->job_name, "sft-llama-7b");
     assert_string_equal(row->job_state, "COMPLETED");
