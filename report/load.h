@@ -14,9 +14,9 @@
  *
  * A job's records are read from its admin comment, which users cannot write, and from its comment.
  * One that stands in both is taken from the admin comment and marked ROW_EDITED where a brief key
- * differs; one that stands in the comment alone is marked ROW_UNCONFIRMED, or, if its
- * step is another job's, left out: it is quoted. Jobs without records and broken ones give no row. Fails when the text is no JSON, has no `jobs`, or is what sacct says
- * when it failed. */
+ * differs; one that stands in the comment alone is marked ROW_UNCONFIRMED, or, if its step is another
+ * job's, left out: it is quoted. Jobs without records and broken records give no row. Fails when the
+ * text is no JSON, has no `jobs`, or is what sacct says when it failed. */
 int load_json(struct rows *rows, const struct filter *filter, const char *what, char *text,
               size_t length, struct sft_error *err);
 

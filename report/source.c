@@ -91,6 +91,14 @@ static int read_all(int fd, const char *what, char **text, size_t *length, struc
     return sft_error_set(err, "%s: no memory for %zu bytes", what, room);
 }
 
+static int cannot_run(const char *program, const char *why, struct sft_error *err)
+{
+    return sft_error_set(err,
+                         "cannot run %s: %s; put Slurm's sacct on PATH, name it in SFT_SACCT, or read "
+                         "what it printed elsewhere with --input",
+                         program, why);
+}
+
 /* Start the command with its stdout in a pipe. posix_spawnp tells us when it cannot be run at all,
  * which a fork and exec would only say through an exit status. */
 static int spawn_reader(const struct source_command *command, pid_t *pid, int *fd,
@@ -111,10 +119,7 @@ static int spawn_reader(const struct source_command *command, pid_t *pid, int *f
     if (rc == 0)
         return 0;
     close(ends[0]);
-    return sft_error_set(err,
-                         "cannot run %s: %s; put Slurm's sacct on PATH, name it in SFT_SACCT, or read "
-                         "what it printed elsewhere with --input",
-                         program, strerror(rc));
+    return cannot_run(program, strerror(rc), err);
 }
 
 static int wait_for(pid_t pid, const char *program, struct sft_error *err)
@@ -126,6 +131,9 @@ static int wait_for(pid_t pid, const char *program, struct sft_error *err)
     if (WIFSIGNALED(status))
         return sft_error_set(err, "%s was killed by signal %d (%s)", program, WTERMSIG(status),
                              strsignal(WTERMSIG(status)));
+    /* What posix_spawnp says where it cannot report exec's failure (under valgrind, say). */
+    if (WEXITSTATUS(status) == 127)
+        return cannot_run(program, "it ended with status 127, as a program that is not there", err);
     if (WEXITSTATUS(status) != 0)
         return sft_error_set(err, "%s failed with exit status %d: its own message stands above",
                              program, WEXITSTATUS(status));
@@ -137,7 +145,7 @@ int source_read_sacct(const struct filter *filter, char **text, size_t *length,
 {
     struct source_command *command = malloc(sizeof *command);
     pid_t pid;
-    int fd, rc = -1;
+    int fd = -1, rc = -1;
     *text = NULL;
     if (command == NULL)
         return sft_error_set(err, "no memory");
