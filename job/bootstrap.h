@@ -9,22 +9,22 @@ struct bootstrap {
     const char *name; /* "pmix" or "single" */
     int rank, size;
     int local_rank, local_size; /* among the ranks of this node */
-    int node, nodes;
-    char host[256];
-    char version[64]; /* of the PMIx library, "" for single */
-    void *state;
+    char host[256];             /* Slurm's name of the node, else the host's */
+    char version[64];           /* of the PMIx library, "" for single */
 };
 
-/* PMIx when a server started us (its environment is there), else single. A PMIx server that does
- * not answer is an error, never a silent single run. */
+/* PMIx when a server started us (its environment is there), else alone. A PMIx server that does
+ * not answer is an error, and so are several tasks of srun without PMIx: never a silent single run. */
 int bootstrap_start(struct bootstrap *bootstrap, struct sft_error *err);
 void bootstrap_stop(struct bootstrap *bootstrap);
 
 /* End the whole step with that exit status: the launcher kills the other ranks. */
-void bootstrap_abort(struct bootstrap *bootstrap, int status, const char *message)
-    __attribute__((noreturn));
+void bootstrap_abort(struct bootstrap *bootstrap, int status) __attribute__((noreturn));
 
-int bootstrap_start_pmix(struct bootstrap *bootstrap, struct sft_error *err);
+/* The two ways; for bootstrap_start alone. */
 int bootstrap_start_single(struct bootstrap *bootstrap, struct sft_error *err);
+int bootstrap_start_pmix(struct bootstrap *bootstrap, struct sft_error *err);
+void bootstrap_stop_pmix(void);
+void bootstrap_abort_pmix(int status);
 
 #endif

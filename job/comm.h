@@ -27,9 +27,16 @@ struct comm {
 };
 
 struct comm *comm_create_self(struct sft_error *err);
-/* MPI's world must be the bootstrap's. NULL and err when built without MPI. */
+/* MPI's world must be the bootstrap's. NULL and err when built without MPI, or when it is not. */
 struct comm *comm_create_mpi(const struct bootstrap *bootstrap, struct sft_error *err);
 /* self for one rank, else MPI. */
 struct comm *comm_create(const struct bootstrap *bootstrap, struct sft_error *err);
+
+/* "Open MPI v4.1.4"; "none" when built without MPI. MPI must be running. */
+void comm_mpi_version(char *text, size_t size);
+
+/* A step that every rank must pass: 0 when no rank failed. Else -1 everywhere, and on rank 0 err
+ * holds the first failing rank's text with its rank and host; on the others it is "". */
+int comm_agree(struct comm *comm, const char *host, int failed, struct sft_error *err);
 
 #endif

@@ -1,4 +1,31 @@
-# sft-bench-job. Four convenience libraries, so that tests link what they test.
-#   libsftdata   data, tokenizer, batch        libsftmodel  backend, model, optim
+# sft-bench-job. Convenience libraries, so that tests link what they test:
+#   libsftdata   data, tokenizer, batch     libsftmodel  backend, model, optimizer
+#   libsftrun    bootstrap, collectives, measurement, record, training loop
 include job/data.mk
 include job/model.mk
+
+noinst_LTLIBRARIES += job/libsftrun.la
+job_libsftrun_la_SOURCES = \
+	job/bootstrap.c job/bootstrap.h \
+	job/comm.c job/comm.h job/comm_self.c \
+	job/describe.c \
+	job/host.c job/host.h \
+	job/measure.c job/measure.h \
+	job/options.c job/options.h \
+	job/progress.c job/progress.h \
+	job/result.c job/result.h \
+	job/run.h job/setup.c job/train.c
+job_libsftrun_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MPI_CFLAGS) $(PMIX_CFLAGS)
+job_libsftrun_la_LIBADD = job/libsftmodel.la job/libsftdata.la lib/libsft.la $(JANSSON_LIBS)
+if HAVE_PMIX
+job_libsftrun_la_SOURCES += job/bootstrap_pmix.c
+job_libsftrun_la_LIBADD += $(PMIX_LIBS)
+endif
+if HAVE_MPI
+job_libsftrun_la_SOURCES += job/comm_mpi.c
+job_libsftrun_la_LIBADD += $(MPI_LIBS)
+endif
+
+bin_PROGRAMS += sft-bench-job
+sft_bench_job_SOURCES = job/main.c
+sft_bench_job_LDADD = job/libsftrun.la

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# From a fresh Debian 12 to the main job: installs packages, builds, starts a private two-node Slurm
+# cluster, runs `srun --sft-bench=tiny:2` on real instruction records, prints the accounting's line
+# and the report. As root; everything but the packages stays below ./build, the cluster is stopped
+# at the end.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+top=$PWD
+build=$top/build/quickstart
+root=$build/root
+# shellcheck source=tests/packages.sh
+. tests/packages.sh
+
+say() { printf '\n== %s\n' "$*"; }
+log_of() { # log_of NAME COMMAND... : run quietly, show the log's end when it fails
+    local log=$build/$1.log
+    shift
+    "$@" >"$log" 2>&1 || { tail -n 20 "$log" >&2; echo "failed; the whole log: $log" >&2; exit 1; }
+}
+
+mkdir -p "$build"
+say "1/5 packages"
+# shellcheck disable=SC2086
+packages_install $PACKAGES_BUILD $PACKAGES_CLUSTER
+
+say "2/5 build into $root"
+[ -x configure ] || log_of autoreconf autoreconf -fi
+cd "$build"
+[ -e Makefile ] || log_of configure "$top/configure" --prefix="$root"
+log_of make make -j"$(nproc)"
+log_of install make install
+cd "$top"
+
+say "3/5 private Slurm cluster, two nodes"
+dir=$(mktemp -d /tmp/sft-quickstart.XXXXXX)
+trap 'tests/cluster/sft-cluster stop "$dir/cluster" || true; rm -rf "$dir"' EXIT
+cat >"$dir/sft-bench.conf" <<CONF
+# the site's configuration of the plugin
+job = $root/bin/sft-bench-job
+data = ${SFT_DATA:-$root/share/sft-bench/instructions.json}
+CONF
+tests/cluster/sft-cluster start "$dir/cluster" --nodes 2 --gpus 1 --cpus 1 \
+    --plugin "$root/lib/sft-bench/sft_bench.so" --plugin-args "config=$dir/sft-bench.conf"
+# shellcheck disable=SC1091
+. "$dir/cluster/env"
+
+say "4/5 srun --sft-bench=tiny:2"
+srun --sft-bench=tiny:2
+
+say "5/5 what the accounting holds"
+job=
+for _ in $(seq 100); do
+    job=$(sacct -X -n -P -o jobid,state,admincomment | sed -n 's/^\([0-9]*\)|COMPLETED|.*state=complete.*/\1/p')
+    [ -n "$job" ] && break
+    sleep 0.2
+done
+[ -n "$job" ] || { echo "no finished record in sacct" >&2; exit 1; }
+sacct -X -j "$job" -P -o jobid,jobname,nnodes,nodelist,state,elapsed,comment
+echo
+"$root/bin/sft-report" --job "$job"

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is known before the first step goes into the record; rank 0 alone has one. */
+#include "config.h"
+
+#include "job/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct text {
+    const char *key, *value;
+};
+
+struct whole {
+    const char *key;
+    long long value;
+};
+
+static int describe_texts(struct sft_record *record, const struct text *texts, size_t count,
+                          struct sft_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (texts[i].value[0] != '\0'
+            && sft_record_set(record, texts[i].key, texts[i].value, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int describe_wholes(struct sft_record *record, const struct whole *wholes, size_t count,
+                           struct sft_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (sft_record_set_integer(record, wholes[i].key, wholes[i].value, err) < 0)
+            return -1;
+    return 0;
+}
+
+/* "JOBID.STEPID", or "" outside of Slurm. */
+static void describe_step(char *text, size_t size)
+{
+    const char *job = getenv("SLURM_JOB_ID"), *step = getenv("SLURM_STEP_ID");
+    text[0] = '\0';
+    if (job != NULL && step != NULL)
+        snprintf(text, size, "%.20s.%.20s", job, step);
+}
+
+/* Hosts in the order of ranks, each once; cut with "..." where a record could not hold them. */
+static void describe_hosts(const struct run *run, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int rank = 0; rank < run->comm->size; rank++) {
+        const char *host = run->hosts + rank * RUN_HOST;
+        int before = 0;
+        while (strcmp(run->hosts + before * RUN_HOST, host) != 0)
+            before++;
+        if (before < rank)
+            continue;
+        if (used + strlen(host) + 5 > size) {
+            strcpy(text + used, "...");
+            return;
+        }
+        used += (size_t)sprintf(text + used, "%s%s", used > 0 ? "," : "", host);
+    }
+}
+
+int describe_run(struct run *run, struct sft_error *err)
+{
+    const struct sft_plan *plan = &run->plan;
+    struct sft_record *record = &run->result.record;
+    struct data_facts facts = data_facts(run->data);
+    char step[48], hosts[1200], mpi[64] = "", sum[32] = "";
+    if (!run->result.active)
+        return 0;
+    describe_step(step, sizeof step);
+    describe_hosts(run, hosts, sizeof hosts);
+    if (strcmp(run->comm->name, "mpi") == 0)
+        comm_mpi_version(mpi, sizeof mpi);
+    if (facts.checksum != 0)
+        snprintf(sum, sizeof sum, "%016llx", (unsigned long long)facts.checksum);
+    const struct text texts[] = {
+        { "step", step },
+        { "state", "running" },
+        { "model", run->shape.name },
+        { "method", "full" },
+        { "precision", run->backend->precision },
+        { "backend", run->backend->name },
+        { "device", run->host.model },
+        { "data", facts.source },
+        { "data_sum", sum },
+        { "tokenizer", tokenizer_name(run->tokenizer) },
+        { "hosts", hosts },
+        { "version", PACKAGE_VERSION },
+        { "blas", SFT_BLAS_VERSION },
+        { "mpi", mpi },
+        { "pmix", run->bootstrap.version },
+    };
+    const struct whole wholes[] = {
+        { "nodes", run->nodes },
+        { "ranks", plan->ranks },
+        { "seq", plan->seq },
+        { "micro_batch", plan->micro_batch },
+        { "accumulation", plan->accumulation },
+        { "global_batch", plan->global_batch },
+        { "steps", plan->steps },
+        { "steps_done", 0 },
+        { "warmup", plan->warmup },
+        { "seed", (long long)plan->seed },
+        { "records", facts.records },
+        { "cut", facts.cut },
+        { "vocab", run->shape.vocab },
+        { "parameters", (long long)sft_preset_parameters(&run->shape) },
+    };
+    double plan_bytes = (double)(model_bytes(run->model) + optim_bytes(run->optim));
+    if (describe_texts(record, texts, sizeof texts / sizeof texts[0], err) < 0
+        || describe_wholes(record, wholes, sizeof wholes / sizeof wholes[0], err) < 0
+        || sft_record_set_real(record, "lr", plan->lr, err) < 0
+        || sft_record_set_real(record, "mem_plan_gib", plan_bytes / ldexp(1, 30), err) < 0)
+        return -1;
+    if (run->request.peak > 0
+        && sft_record_set_real(record, "peak_tflops", run->request.peak, err) < 0)
+        return -1;
+    return result_write(&run->result, true, err);
+}
+
+void describe_summary(const struct run *run)
+{
+    const struct sft_record *r = &run->result.record;
+    static const struct {
+        const char *key, *format;
+    } lines[] = {
+        { "step_ms", "step       %.4g ms (median)\n" },
+        { "samples_s", "samples    %.4g /s\n" },
+        { "tok_s", "tokens     %.6g /s processed\n" },
+        { "tok_s_real", "           %.6g /s real\n" },
+        { "tok_s_trained", "           %.6g /s trained\n" },
+        { "tflops", "rate       %.4g TFLOP/s a rank\n" },
+        { "mfu", "MFU        %.3g %%\n" },
+        { "mem_gib", "memory     %.4g GiB a rank, peak\n" },
+        { "loss_first", "loss       %.4f in the first step\n" },
+        { "loss_last", "           %.4f in the last step\n" },
+    };
+    printf("%s, %d rank%s on %d node%s, data %s, backend %s %s\n", run->shape.title,
+           run->plan.ranks, run->plan.ranks == 1 ? "" : "s", run->nodes, run->nodes == 1 ? "" : "s",
+           sft_record_get(r, "data"), run->backend->name, run->backend->precision);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        double value = sft_record_get_real(r, lines[i].key, NAN);
+        if (!isnan(value))
+            printf(lines[i].format, value);
+    }
+    if (run->plan.ranks > 1)
+        printf("slowest    rank %s on %s: %.4g ms to compute, median of the ranks %.4g ms\n",
+               sft_record_get(r, "slow_rank"), sft_record_get(r, "slow_host"),
+               sft_record_get_real(r, "slow_ms", NAN), sft_record_get_real(r, "rank_ms", NAN));
+    char text[SFT_RECORD_MAX];
+    if (run->result.file < 0 && sft_record_format(r, false, text, sizeof text, NULL) == 0)
+        printf("record     %s\n", text);
+    fflush(stdout);
+}
+
+void plan_print(const struct sft_plan *plan, const struct sft_preset *shape,
+                struct data_facts facts)
+{
+    double parameters = (double)sft_preset_parameters(shape);
+    printf("model      %s, %.0f parameters (%s)\n", shape->title, parameters, shape->source);
+    printf("ranks      %d on %d node%s\n", plan->ranks, plan->nodes, plan->nodes == 1 ? "" : "s");
+    printf("batch      %d sequences of %d tokens a step: %d ranks x %d x %d accumulations\n",
+           plan->global_batch, plan->seq, plan->ranks, plan->micro_batch, plan->accumulation);
+    printf("steps      %d measured after %d of warm-up, seed %llu\n", plan->steps, plan->warmup,
+           (unsigned long long)plan->seed);
+    printf("rate       lr %g after %d steps of warm-up, weight decay %g, clip %g\n", plan->lr,
+           plan->lr_warmup, plan->weight_decay, plan->clip);
+    printf("data       %s: %ld records, %.1f tokens a record, %ld cut, packs %.1f%% full\n",
+           facts.source, facts.records, facts.mean_length, facts.cut, 100 * facts.fill);
+    printf("states     %.4g GiB a rank in fp32 (16 bytes a parameter), activations besides\n",
+           16 * parameters / ldexp(1, 30));
+}

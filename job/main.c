@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sft-bench-job: the run as a staircase of steps. Exit status: 0 done, 1 failed, 2 bad command. */
+#include "config.h"
+
+#include "job/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "job/options.h"
+
+enum { DONE = 0, FAILED = 1, BAD_COMMAND = 2 };
+
+static int complain(const struct sft_error *err)
+{
+    if (err->text[0] != '\0')
+        fprintf(stderr, "sft-bench-job: %s\n", err->text);
+    return FAILED;
+}
+
+static int main_check(const struct options *options, bool print)
+{
+    struct sft_error err = { "" };
+    struct sft_plan plan;
+    struct tokenizer *tokenizer = NULL;
+    struct data *data = NULL;
+    struct sft_preset shape;
+    int nodes = options->request.nodes > 0 ? options->request.nodes : 1;
+    int gpus = options->request.gpus > 0 ? options->request.gpus : 1;
+    int status = DONE;
+    if (sft_plan_make_running(&plan, &options->request, nodes, nodes * gpus, &err) < 0
+        || run_open_data(&options->request, plan.seq, plan.seed, &tokenizer, &data, &shape, &err)
+               < 0)
+        status = complain(&err);
+    else if (print)
+        plan_print(&plan, &shape, data_facts(data));
+    data_close(data);
+    tokenizer_close(tokenizer);
+    return status;
+}
+
+/* Bootstrap and collectives: until they stand a rank can only speak for itself. */
+static int main_join(struct run *run, struct sft_error *err)
+{
+    if (bootstrap_start(&run->bootstrap, err) < 0)
+        return -1;
+    run->comm = comm_create(&run->bootstrap, err);
+    return run->comm == NULL ? -1 : 0;
+}
+
+/* After the first step begins the others may wait for us: whoever fails ends them all. */
+static int main_train(struct run *run, struct sft_error *err)
+{
+    if (describe_run(run, err) < 0 || train_run(run, err) < 0
+        || (run->result.active && sft_record_set(&run->result.record, "state", "complete", err) < 0)
+        || result_write(&run->result, true, err) < 0)
+        return -1;
+    if (run->result.active)
+        describe_summary(run);
+    return 0;
+}
+
+static int main_run(const struct options *options)
+{
+    static struct run run;
+    struct sft_error err = { "" };
+    run.request = options->request;
+    if (main_join(&run, &err) < 0) {
+        complain(&err);
+        bootstrap_abort(&run.bootstrap, FAILED);
+    }
+    int status = DONE;
+    if (setup_run(&run, &err) < 0) {
+        status = complain(&err);
+        result_fail(&run.result, err.text);
+    } else if (main_train(&run, &err) < 0) {
+        complain(&err);
+        result_fail(&run.result, err.text);
+        bootstrap_abort(&run.bootstrap, FAILED);
+    }
+    setup_release(&run);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct sft_error err = { "" };
+    if (options_parse(&options, argc, argv, &err) < 0) {
+        complain(&err);
+        return BAD_COMMAND;
+    }
+    switch (options.mode) {
+    case OPTIONS_HELP:
+        options_help(stdout);
+        return DONE;
+    case OPTIONS_VERSION:
+        puts(PACKAGE_STRING);
+        return DONE;
+    case OPTIONS_CHECK:
+        return main_check(&options, false);
+    case OPTIONS_PLAN:
+        return main_check(&options, true);
+    case OPTIONS_RUN:
+        break;
+    }
+    return main_run(&options);
+}

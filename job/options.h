@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of sft-bench-job: REQUEST [--KEY VALUE]... */
+#ifndef SFT_JOB_OPTIONS_H
+#define SFT_JOB_OPTIONS_H
+
+#include <stdio.h>
+
+#include "lib/error.h"
+#include "lib/request.h"
+
+enum options_mode {
+    OPTIONS_RUN,
+    OPTIONS_CHECK, /* --check: request, data and tokenizer only */
+    OPTIONS_PLAN,  /* --plan: print what would run */
+    OPTIONS_HELP,
+    OPTIONS_VERSION,
+};
+
+struct options {
+    enum options_mode mode;
+    struct sft_request request; /* keys of the command line over those of REQUEST */
+};
+
+int options_parse(struct options *options, int argc, char **argv, struct sft_error *err);
+void options_help(FILE *out);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "job/result.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "job/measure.h"
+
+#define WRITE_SECONDS 1.0
+
+/* A memory file has no name: no link leads to it, and it is no pipe, terminal or folder. */
+static int memory_file(void)
+{
+    const char *text = getenv(SFT_RECORD_ENV);
+    struct stat info;
+    if (text == NULL)
+        return -1;
+    int file = atoi(text);
+    unsetenv(SFT_RECORD_ENV);
+    if (file <= STDERR_FILENO || fstat(file, &info) < 0 || !S_ISREG(info.st_mode)
+        || info.st_nlink != 0)
+        return -1;
+    fcntl(file, F_SETFD, FD_CLOEXEC);
+    return file;
+}
+
+static int out_make(struct result *result, const char *out, struct sft_error *err)
+{
+    if (out[0] == '\0')
+        return 0;
+    if (mkdir(out, 0777) < 0 && errno != EEXIST)
+        return sft_error_set(err, "out=%s: cannot make this folder: %s", out, strerror(errno));
+    if (access(out, W_OK | X_OK) < 0)
+        return sft_error_set(err, "out=%s: cannot write there: %s", out, strerror(errno));
+    snprintf(result->out, sizeof result->out, "%s/result.json", out);
+    return 0;
+}
+
+int result_open(struct result *result, bool active, const char *out, struct sft_error *err)
+{
+    memset(result, 0, sizeof *result);
+    sft_record_init(&result->record);
+    result->file = memory_file();
+    result->active = active;
+    result->begin = measure_now();
+    if (!active)
+        return 0;
+    char start[32];
+    time_t now = time(NULL);
+    strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+    if (sft_record_set(&result->record, "start", start, err) < 0)
+        return -1;
+    return out_make(result, out, err);
+}
+
+void result_close(struct result *result)
+{
+    sft_record_clear(&result->record);
+    free(result->loss);
+    free(result->rank_ms);
+    result->loss = result->rank_ms = NULL;
+}
+
+static int page_write(const struct result *result, struct sft_error *err)
+{
+    char page[SFT_RECORD_PAGE];
+    if (result->file < 0)
+        return 0;
+    if (sft_record_page(&result->record, page, err) < 0)
+        return -1;
+    if (pwrite(result->file, page, sizeof page, 0) != (ssize_t)sizeof page)
+        return sft_error_set(err, "cannot write the record for the step daemon: %s",
+                             strerror(errno));
+    return 0;
+}
+
+static json_t *json_reals(const double *values, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_real(values[i]));
+    return array;
+}
+
+static json_t *result_json(const struct result *result)
+{
+    json_t *root = json_object(), *hosts = json_array();
+    for (size_t i = 0; i < result->record.count; i++) {
+        const struct sft_record_field *field = &result->record.fields[i];
+        char *end;
+        double number = strtod(field->value, &end);
+        bool is_number = field->value[0] != '\0' && *end == '\0' && strcmp(field->key, "step") != 0
+                         && strcmp(field->key, "data_sum") != 0;
+        json_object_set_new(root, field->key,
+                            is_number ? json_real(number) : json_string(field->value));
+    }
+    json_object_set_new(root, "losses", json_reals(result->loss, result->losses));
+    if (result->rank_ms != NULL) {
+        json_object_set_new(root, "rank_compute_ms", json_reals(result->rank_ms, result->ranks));
+        for (size_t i = 0; i < result->ranks; i++)
+            json_array_append_new(hosts, json_string(result->hosts + i * result->host_size));
+        json_object_set_new(root, "rank_hosts", json_incref(hosts));
+    }
+    json_decref(hosts);
+    return root;
+}
+
+/* Written beside and renamed: a reader, or a kill, never finds half a file. */
+static int json_write(const struct result *result, struct sft_error *err)
+{
+    char beside[sizeof result->out + 8];
+    if (result->out[0] == '\0')
+        return 0;
+    snprintf(beside, sizeof beside, "%s.new", result->out);
+    json_t *root = result_json(result);
+    int failed = json_dump_file(root, beside, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    json_decref(root);
+    if (failed || rename(beside, result->out) < 0)
+        return sft_error_set(err, "cannot write %s: %s", result->out, strerror(errno));
+    return 0;
+}
+
+int result_write(struct result *result, bool force, struct sft_error *err)
+{
+    double now = measure_now();
+    if (!result->active || (!force && now - result->written < WRITE_SECONDS))
+        return 0;
+    result->written = now;
+    if (sft_record_set_real(&result->record, "seconds", now - result->begin, err) < 0
+        || page_write(result, err) < 0)
+        return -1;
+    return json_write(result, err);
+}
+
+int result_add_loss(struct result *result, double loss, struct sft_error *err)
+{
+    if (!result->active)
+        return 0;
+    double *grown = realloc(result->loss, (result->losses + 1) * sizeof *grown);
+    if (grown == NULL)
+        return sft_error_set(err, "no memory for the losses");
+    result->loss = grown;
+    grown[result->losses++] = loss;
+    return 0;
+}
+
+void result_fail(struct result *result, const char *why)
+{
+    struct sft_error ignored;
+    char cut[400];
+    if (!result->active)
+        return;
+    snprintf(cut, sizeof cut, "%s", why);
+    if (sft_record_set(&result->record, "state", "failed", &ignored) == 0
+        && sft_record_set(&result->record, "fail", cut, &ignored) == 0)
+        result_write(result, true, &ignored);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The record as rank 0 keeps it: in the memory file that the step daemon handed down, or, without
+ * one, printed at the end; and in result.json where the user named a folder. */
+#ifndef SFT_JOB_RESULT_H
+#define SFT_JOB_RESULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/error.h"
+#include "lib/record.h"
+
+struct result {
+    bool active;        /* rank 0; on the others every function does nothing and succeeds */
+    int file;           /* memory file, -1: none */
+    char out[1088];     /* result.json's path, "": none */
+    struct sft_record record;
+    double begin, written; /* seconds of measure_now */
+    size_t losses;
+    double *loss;       /* [losses] mean loss of each step, warm-up too */
+    size_t ranks;
+    double *rank_ms;    /* [ranks] median compute time, once known */
+    const char *hosts;  /* [ranks] names, each in host_size bytes */
+    size_t host_size;
+};
+
+/* Takes the memory file from the environment (SFT_RECORD_ENV; checks that it is one, so that a
+ * number left over from elsewhere never overwrites a file of the user's) and removes the variable;
+ * makes the folder `out` ("": none). */
+int result_open(struct result *result, bool active, const char *out, struct sft_error *err);
+void result_close(struct result *result);
+
+/* Write memory file and result.json. Called often: `force` or else at most once a second. */
+int result_write(struct result *result, bool force, struct sft_error *err);
+
+int result_add_loss(struct result *result, double loss, struct sft_error *err);
+
+/* state=failed with its reason, written at once; keeps what was measured out of the record. */
+void result_fail(struct result *result, const char *why);
+
+#endif

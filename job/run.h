@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run: all that the steps of main.c make, in the order of making. */
+#ifndef SFT_JOB_RUN_H
+#define SFT_JOB_RUN_H
+
+#include "job/backend.h"
+#include "job/bootstrap.h"
+#include "job/comm.h"
+#include "job/data.h"
+#include "job/host.h"
+#include "job/measure.h"
+#include "job/model.h"
+#include "job/optim.h"
+#include "job/result.h"
+#include "job/tokenizer.h"
+#include "lib/plan.h"
+#include "lib/request.h"
+
+struct run {
+    struct sft_request request;
+    struct bootstrap bootstrap;
+    struct comm *comm;
+    struct host host;
+    char *hosts; /* [comm->size] names of RUN_HOST bytes, on rank 0 */
+    int nodes;   /* different names among them; on rank 0 */
+    struct sft_plan plan;
+    struct tokenizer *tokenizer;
+    struct data *data;
+    struct sft_preset shape; /* the preset with the vocabulary as it runs */
+    struct backend *backend;
+    struct model *model;
+    struct optim *optim;
+    struct measure measure;
+    struct result result; /* on rank 0 */
+};
+
+#define RUN_HOST 256
+
+/* Files that the user named, or the defaults. */
+const char *run_data_path(const struct sft_request *request);
+/* Tokenizer and data as the request says: NULL in *data for synthetic data. */
+int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
+                  struct tokenizer **tokenizer, struct data **data, struct sft_preset *shape,
+                  struct sft_error *err);
+
+/* Collective: everything up to the first step. */
+int setup_run(struct run *run, struct sft_error *err);
+void setup_release(struct run *run);
+
+/* Rank 0: plan, data and versions into the record; the summary of a finished run on stdout. */
+int describe_run(struct run *run, struct sft_error *err);
+void describe_summary(const struct run *run);
+/* For --plan. */
+void plan_print(const struct sft_plan *plan, const struct sft_preset *shape,
+                struct data_facts facts);
+
+/* Train all steps of the plan; fills measure, and result on rank 0 as it goes. */
+int train_run(struct run *run, struct sft_error *err);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a run needs before its first step. */
+#include "config.h"
+
+#include "job/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef HAVE_OPENBLAS_SET_NUM_THREADS
+void openblas_set_num_threads(int threads);
+#endif
+
+const char *run_data_path(const struct sft_request *request)
+{
+    return request->data[0] != '\0' ? request->data : SFT_PKGDATADIR "/instructions.json";
+}
+
+/* The shape as it runs: test models take the tokenizer's vocabulary, the others must hold it. */
+static int shape_fit(struct sft_preset *shape, const struct tokenizer *tokenizer,
+                     struct sft_error *err)
+{
+    int vocab = tokenizer_vocab(tokenizer);
+    if (vocab <= shape->vocab)
+        return 0;
+    if (!shape->vocab_grows)
+        return sft_error_set(err, "tokenizer %s has %d pieces, %s holds %d: use this model's own",
+                             tokenizer_name(tokenizer), vocab, shape->name, shape->vocab);
+    shape->vocab = (vocab + 63) / 64 * 64;
+    return 0;
+}
+
+int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
+                  struct tokenizer **tokenizer, struct data **data, struct sft_preset *shape,
+                  struct sft_error *err)
+{
+    *shape = *request->preset;
+    *tokenizer = tokenizer_open(request->tokenizer, err);
+    if (*tokenizer == NULL || shape_fit(shape, *tokenizer, err) < 0)
+        return -1;
+    if (strcmp(request->data, "synthetic") == 0)
+        *data = data_synthetic(shape->vocab, seq, seed, err);
+    else
+        *data = data_open(run_data_path(request), *tokenizer, seq, seed, err);
+    return *data == NULL ? -1 : 0;
+}
+
+/* Names of the hosts by rank, on rank 0, and how many different ones. */
+static int setup_hosts(struct run *run, struct sft_error *err)
+{
+    struct comm *comm = run->comm;
+    char host[RUN_HOST] = "";
+    snprintf(host, sizeof host, "%s", run->bootstrap.host);
+    run->hosts = calloc((size_t)comm->size, RUN_HOST);
+    if (run->hosts == NULL)
+        return sft_error_set(err, "no memory for the names of %d hosts", comm->size);
+    if (comm->gather_text(comm, host, RUN_HOST, run->hosts, err) < 0)
+        return -1;
+    double nodes = 0;
+    for (int rank = 0; rank < comm->size && comm->rank == 0; rank++) {
+        int before = 0;
+        while (strcmp(run->hosts + before * RUN_HOST, run->hosts + rank * RUN_HOST) != 0)
+            before++;
+        nodes += before == rank;
+    }
+    if (comm->sum_double(comm, &nodes, 1, err) < 0)
+        return -1;
+    run->nodes = (int)nodes;
+    return 0;
+}
+
+static int setup_model(struct run *run, struct sft_error *err)
+{
+    const struct sft_plan *plan = &run->plan;
+    struct optim_options options = {
+        .lr = plan->lr,
+        .lr_warmup = plan->lr_warmup,
+        .total_steps = plan->warmup + plan->steps,
+        .beta1 = 0.9,
+        .beta2 = 0.95,
+        .eps = 1e-8,
+        .weight_decay = plan->weight_decay,
+        .clip = plan->clip,
+    };
+#ifdef HAVE_OPENBLAS_SET_NUM_THREADS
+    openblas_set_num_threads(run->host.cores);
+#endif
+    run->backend = backend_create_cpu(err);
+    if (run->backend == NULL)
+        return -1;
+    run->model = model_create(run->backend, &run->shape, plan->micro_batch * plan->seq, err);
+    if (run->model == NULL)
+        return -1;
+    model_initialize(run->model, plan->seed);
+    run->optim = optim_create(run->model, &options, err);
+    if (run->optim == NULL)
+        return -1;
+    return measure_create(&run->measure, (size_t)plan->steps, err);
+}
+
+static int setup_own(struct run *run, struct sft_error *err)
+{
+    const struct sft_plan *plan = &run->plan;
+    if (sft_plan_make_running(&run->plan, &run->request, run->nodes, run->comm->size, err) < 0)
+        return -1;
+    if (run_open_data(&run->request, plan->seq, plan->seed, &run->tokenizer, &run->data,
+                      &run->shape, err) < 0)
+        return -1;
+    host_read(&run->host, run->bootstrap.local_size);
+    return setup_model(run, err);
+}
+
+int setup_run(struct run *run, struct sft_error *err)
+{
+    if (setup_hosts(run, err) < 0)
+        return -1;
+    int failed = setup_own(run, err);
+    if (failed == 0)
+        failed = result_open(&run->result, run->comm->rank == 0, run->request.out, err);
+    return comm_agree(run->comm, run->bootstrap.host, failed, err);
+}
+
+void setup_release(struct run *run)
+{
+    result_close(&run->result);
+    measure_destroy(&run->measure);
+    optim_destroy(run->optim);
+    model_destroy(run->model);
+    if (run->backend != NULL)
+        run->backend->destroy(run->backend);
+    data_close(run->data);
+    tokenizer_close(run->tokenizer);
+    free(run->hosts);
+    if (run->comm != NULL)
+        run->comm->destroy(run->comm);
+    bootstrap_stop(&run->bootstrap);
+}
