@@ -107,7 +107,7 @@ int facts_partition(struct sft_cluster *cluster, const char *names, bool gpus,
         else
             rc = sft_error_set(err, "cannot ask Slurm's controller for the nodes: %s",
                                slurm_strerror(errno));
-        if (cluster->nodes > (int)partition->max_nodes && partition->max_nodes > 0)
+        if (partition->max_nodes > 0 && (uint32_t)cluster->nodes > partition->max_nodes)
             cluster->nodes = (int)partition->max_nodes;
     }
     slurm_free_node_info_msg(nodes);
