@@ -16,6 +16,7 @@
 #include "spank/facts.h"
 #include "spank/line.h"
 #include "spank/options.h"
+#include "spank/slurm_compat.h"
 #include "spank/words.h"
 
 /* Set for the second start: this process's id, which exec keeps and no other process has. So a
@@ -189,7 +190,8 @@ static void launch_line(const struct launch *launch, struct words *line)
 {
     const struct cmdline *user = &launch->user;
     words_add(line, "%s", user->words[0]);
-    line_options(line, user, &launch->plan, &launch->cluster, &launch->conf, launch->step);
+    line_options(line, user, &launch->plan, &launch->cluster, &launch->conf, launch->step,
+                 COMPAT_GPU_BIND_NONE);
     if (!launch->cluster.allocated && launch->conf.partition[0] != '\0'
         && launch_partition(launch) == launch->conf.partition)
         words_add(line, "--partition=%s", launch->conf.partition);

@@ -50,13 +50,13 @@ static void line_tasks(struct words *line, const struct cmdline *user, const str
 /* GPUs are asked by node and never bound to a task: with ConstrainDevices a task that has only its
  * own GPU cannot reach its peers' memory. */
 static void line_gpus(struct words *line, const struct cmdline *user, const struct sft_plan *plan,
-                      bool step)
+                      bool bind_none)
 {
     if (plan->gpus_per_node > 0
         && !USER_HAS(user, "gpus", "gpus-per-node", "gpus-per-task", "gpus-per-socket", "gres",
                      "tres-per-task"))
         words_add(line, "--gpus-per-node=%d", plan->gpus_per_node);
-    if (step && !USER_HAS(user, "gpu-bind", "tres-bind", "gpus-per-task"))
+    if (bind_none && !USER_HAS(user, "gpu-bind", "tres-bind", "gpus-per-task"))
         words_add(line, "--gpu-bind=none");
 }
 
@@ -69,11 +69,12 @@ static void line_cpus(struct words *line, const struct cmdline *user, const stru
 }
 
 void line_options(struct words *line, const struct cmdline *user, const struct sft_plan *plan,
-                  const struct sft_cluster *cluster, const struct conf *conf, bool step)
+                  const struct sft_cluster *cluster, const struct conf *conf, bool step,
+                  bool bind_none)
 {
     line_nodes(line, user, plan, cluster);
     line_tasks(line, user, plan, step);
-    line_gpus(line, user, plan, step);
+    line_gpus(line, user, plan, step && bind_none);
     line_cpus(line, user, plan);
     if (step && !USER_HAS(user, "mpi"))
         words_add(line, "--mpi=%s", conf->mpi);

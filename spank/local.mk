@@ -27,3 +27,18 @@ spank_sft_bench_la_LIBADD = spank/libsftspank.la lib/libsft.la -ldl
 spank_sft_bench_la_DEPENDENCIES = spank/libsftspank.la lib/libsft.la spank/plugin.map
 endif
 EXTRA_DIST += spank/plugin.map
+
+if HAVE_CMOCKA
+SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline
+check_PROGRAMS += $(SPANK_TESTS)
+tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_cmdline_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_cmdline_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+endif
+
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_LDADD = spank/libsftspank.la lib/libsft.la
+tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LDFLAGS)
+endif

@@ -29,6 +29,7 @@ bool options_given(spank_t spank)
 void options_forget(void)
 {
     unsetenv("_SLURM_SPANK_OPTION_sft_bench_sft_bench");
+    unsetenv("SLURM_SPANK__SLURM_SPANK_OPTION_sft_bench_sft_bench");
 }
 
 /* Slurm's programs build their getopt tables with slurm_option_table_create(&opt, &letters), the

@@ -12,8 +12,8 @@ int options_register(spank_t spank, spank_opt_cb_f callback);
 /* Does this step carry the option? Not in init and post_opt: Slurm does not say there. */
 bool options_given(spank_t spank);
 
-/* Take what salloc or sbatch left of the option in the environment away, so that an ordinary srun
- * in there stays ordinary. */
+/* Take away what sbatch or salloc left of the option in the environment, so that an ordinary srun
+ * in their jobs stays ordinary. */
 void options_forget(void);
 
 /* cmdline_scan with the table of the program that we are in. */

@@ -36,15 +36,11 @@ int slurm_spank_init(spank_t spank, int ac, char **av)
     plugin_av = av;
     switch (spank_context()) {
     case S_CTX_LOCAL:
+    case S_CTX_ALLOCATOR:
         options_forget();
         if (options_register(spank, plugin_option) < 0)
             return SFT_SPANK_FAILED;
-        launch_init(true, ac, av);
-        return 0;
-    case S_CTX_ALLOCATOR:
-        if (options_register(spank, plugin_option) < 0)
-            return SFT_SPANK_FAILED;
-        launch_init(false, ac, av);
+        launch_init(spank_context() == S_CTX_LOCAL, ac, av);
         return 0;
     case S_CTX_REMOTE:
         return options_register(spank, plugin_option) < 0 ? SFT_SPANK_FAILED : 0;
