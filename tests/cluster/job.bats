@@ -134,5 +134,5 @@ LIST
     wait_for 20 job_field_has "$(last_job)" state FAILED
     record=$(job_field "$(last_job)" admincomment)
     [ "$(field_of state <<<"$record")" = failed ]
-    [[ $record != *mfu=* && $record != *tflops=* ]]
+    [[ $record != *" mfu="* && $record != *" tflops="* ]]
 }
