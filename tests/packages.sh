@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debian 12's packages, and how both commands of the README install them. Sourced.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 PACKAGES_BUILD="autoconf automake libtool pkg-config make gcc g++ libc6-dev gettext
  libjansson-dev libopenblas-dev libpmix-dev libopenmpi-dev openmpi-bin libsentencepiece-dev
