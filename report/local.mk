@@ -1,1 +1,41 @@
-# report/
+# sft-report. libreport is everything but main, so that the tests link what they test.
+bin_PROGRAMS += sft-report
+noinst_LTLIBRARIES += report/libreport.la
+report_libreport_la_SOURCES = \
+	report/csv.c report/csv.h \
+	report/filter.c report/filter.h \
+	report/json.c report/json.h \
+	report/load.c report/load.h \
+	report/options.c report/options.h \
+	report/rows.c report/rows.h \
+	report/source.c report/source.h \
+	report/table.c report/table.h \
+	report/text.c report/text.h
+report_libreport_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+report_libreport_la_LIBADD = lib/libsft.la $(JANSSON_LIBS)
+sft_report_SOURCES = report/main.c
+sft_report_LDADD = report/libreport.la
+
+if HAVE_CMOCKA
+REPORT_TESTS = tests/unit/test_report_load tests/unit/test_report_filter \
+	tests/unit/test_report_output tests/unit/test_manual
+check_PROGRAMS += $(REPORT_TESTS)
+tests_unit_test_report_load_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_report_load_LDADD = report/libreport.la $(UNIT_LIBS)
+tests_unit_test_report_filter_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_report_filter_LDADD = report/libreport.la $(UNIT_LIBS)
+tests_unit_test_report_output_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_report_output_LDADD = report/libreport.la $(UNIT_LIBS) $(JANSSON_LIBS)
+tests_unit_test_manual_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_manual_LDADD = lib/libsft.la $(UNIT_LIBS)
+endif
+
+EXTRA_DIST += \
+	tests/fixtures/sacct-22.05.json \
+	tests/fixtures/sacct-23.11.json
+
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_sacct
+tests_fuzz_fuzz_sacct_LDADD = report/libreport.la
+tests_fuzz_fuzz_sacct_LDFLAGS = $(FUZZ_LDFLAGS)
+endif

@@ -1,0 +1,8 @@
+# Shell completion and examples of configuration.
+bashcompdir = $(datadir)/bash-completion/completions
+dist_bashcomp_DATA = contrib/completion/sft-report contrib/completion/sft-bench-job
+dist_pkgdata_DATA += contrib/completion/sft-bench.bash
+EXTRA_DIST += contrib/slurm/sft-bench.conf contrib/slurm/plugstack.conf.d/sft-bench.conf
+
+dist_check_SCRIPTS = tests/cli/test_help.sh tests/cli/test_completion.sh
+TESTS += $(dist_check_SCRIPTS)

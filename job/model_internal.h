@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the model's own files share; nobody else includes this. */
+#ifndef SFT_JOB_MODEL_INTERNAL_H
+#define SFT_JOB_MODEL_INTERNAL_H
+
+#include "job/model.h"
+
+/* Activations of one layer that the backward pass wants again; n rows, h hidden. */
+struct model_layer {
+    act *residual;       /* [n,h] the stream that attention's norm reads */
+    act *attention_norm; /* [n,h] that norm's output */
+    act *qkv;            /* [n,(heads+2*kv_heads)*head_dim] rotated */
+    act *attention;      /* [n,heads*head_dim] */
+    act *middle;         /* [n,h] the stream that the SwiGLU's norm reads */
+    act *ffn_norm;       /* [n,h] */
+    act *gate_up;        /* [n,2*ffn] */
+    act *swiglu;         /* [n,ffn] */
+    float *attention_rstd, *ffn_rstd; /* [n] */
+    float *lse;                       /* [heads,n] */
+};
+
+/* Places of one layer's tensors in the flat arrays, in elements. */
+struct model_offsets {
+    size_t attention_norm, qkv, o, ffn_norm, gate_up, down;
+};
+
+struct model {
+    struct backend *backend;
+    struct sft_preset shape;
+    int rows;
+    size_t parameters, tensor_count;
+    struct model_tensor *tensors;
+    struct model_offsets *offsets; /* [layers] */
+    size_t embed, norm, head;      /* offsets; head is embed when tied */
+
+    void *arena;
+    size_t bytes;
+    act *weights, *gradients; /* [parameters] */
+    struct model_layer *layers;
+    act *final, *final_norm; /* [n,h] */
+    float *final_rstd, *loss; /* [n] */
+    float *host_loss;         /* [n], host */
+    int32_t *tokens, *targets, *positions; /* [n] */
+    /* scratch */
+    act *stream, *delta; /* [n,h] */
+    act *wide, *narrow;  /* [n, max(2*ffn, qkv)], [n, max(ffn, heads*head_dim)] */
+    act *logits;         /* [chunk,vocab] */
+    int chunk;
+};
+
+/* Fill tensors, offsets and counts from the shape. */
+int model_lay_tensors(struct model *model, struct sft_error *err);
+/* Cut all arrays from `base`; with NULL only count. Returns the bytes. */
+size_t model_lay_arena(struct model *model, char *base);
+
+#endif

@@ -1,0 +1,7 @@
+# Manual pages. tests/unit/test_manual.c and tests/cli/test_help.sh hold them to the programs.
+dist_man_MANS += \
+	man/sft-bench.7 \
+	man/sft-bench.conf.5 \
+	man/sft-bench-job.1 \
+	man/sft-record.5 \
+	man/sft-report.1

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The records as CSV (RFC 4180: CRLF, quotes where needed). */
+#ifndef REPORT_CSV_H
+#define REPORT_CSV_H
+
+#include <stdio.h>
+
+#include "lib/error.h"
+#include "report/rows.h"
+
+/* A header line and a line for each row: the job's fields, every known key of the record in its
+ * order, then keys that only these records have. */
+int csv_write(const struct rows *rows, FILE *out, struct sft_error *err);
+
+/* Write one field, in quotes if it holds a comma, a quote or a line's end. */
+void csv_field(const char *text, FILE *out);
+
+#endif

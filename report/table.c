@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/table.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#include "report/text.h"
+
+#define CELL 128 /* bytes of a cell; longer words are cut */
+#define GAP 2    /* spaces between columns */
+
+/* A column, in the order of showing. */
+struct column {
+    const char *title;
+    const char *key;  /* of the record; unit and value come from there unless `text` is set */
+    int importance;   /* 0: always shown; the highest goes first where the terminal is narrow */
+    bool words;       /* left-justified */
+    void (*text)(const struct row *row, char *cell);
+};
+
+static void cell_job(const struct row *row, char *cell);
+static void cell_state(const struct row *row, char *cell);
+static void cell_marks(const struct row *row, char *cell);
+static void cell_steps(const struct row *row, char *cell);
+static void cell_user(const struct row *row, char *cell);
+static void cell_date(const struct row *row, char *cell);
+
+static const struct column columns[] = {
+    { "JOB", NULL, 0, false, cell_job },
+    { "STATE", NULL, 0, true, cell_state },
+    { "MARK", NULL, 0, true, cell_marks },
+    { "MODEL", "model", 0, true, NULL },
+    { "METHOD", "method", 9, true, NULL },
+    { "TYPE", "precision", 8, true, NULL },
+    { "NODES", "nodes", 1, false, NULL },
+    { "RANKS", "ranks", 1, false, NULL },
+    { "SEQ", "seq", 7, false, NULL },
+    { "BATCH", "global_batch", 7, false, NULL },
+    { "STEPS", NULL, 4, false, cell_steps },
+    { "STEP", "step_ms", 1, false, NULL },
+    { "SPEED", "tok_s", 0, false, NULL },
+    { "SAMPLES", "samples_s", 3, false, NULL },
+    { "A RANK", "tflops", 2, false, NULL },
+    { "MFU", "mfu", 2, false, NULL },
+    { "MEMORY", "mem_gib", 5, false, NULL },
+    { "LOSS", "loss_last", 4, false, NULL },
+    { "SLOWEST", "slow_ms", 8, false, NULL },
+    { "ON RANK", "slow_rank", 8, false, NULL },
+    { "USER", NULL, 6, true, cell_user },
+    { "DATE", NULL, 5, true, cell_date },
+};
+#define COLUMNS (sizeof columns / sizeof *columns)
+
+static const struct mark {
+    unsigned bit;
+    char letter;
+    const char *meaning;
+} marks[] = {
+    { ROW_PARTIAL, 'P', "partial: the run ended early; its figures are over the steps that it did" },
+    { ROW_SYNTHETIC, 'S', "synthetic: trained on generated data, not on instruction records" },
+    { ROW_EDITED, 'E', "edited: the job's comment says other figures than the admin's, shown here" },
+    { ROW_UNCONFIRMED, 'U', "unconfirmed: only in the job's comment, which its owner can change" },
+};
+#define MARKS (sizeof marks / sizeof *marks)
+
+struct table {
+    const struct rows *rows;
+    int width[COLUMNS];
+    bool shown[COLUMNS];
+};
+
+static void cell_job(const struct row *row, char *cell)
+{
+    const char *step = row_step(row);
+    snprintf(cell, CELL, "%lld%s%.32s", row->job_id, *step == '\0' ? "" : ".", step);
+}
+
+static void cell_state(const struct row *row, char *cell)
+{
+    snprintf(cell, CELL, "%s", row->state);
+}
+
+static void cell_marks(const struct row *row, char *cell)
+{
+    for (size_t i = 0; i < MARKS; i++)
+        if (row->marks & marks[i].bit)
+            *cell++ = marks[i].letter;
+    *cell = '\0';
+}
+
+static void cell_steps(const struct row *row, char *cell)
+{
+    const char *asked = sft_record_get(&row->record, "steps");
+    const char *done = sft_record_get(&row->record, "steps_done");
+    if (asked != NULL || done != NULL)
+        snprintf(cell, CELL, "%.32s/%.32s", done == NULL ? "-" : done, asked == NULL ? "-" : asked);
+}
+
+static void cell_user(const struct row *row, char *cell)
+{
+    snprintf(cell, CELL, "%.100s", row->user);
+}
+
+static void cell_date(const struct row *row, char *cell)
+{
+    time_t at = (time_t)(row->started != 0 ? row->started : row->submitted);
+    struct tm tm;
+    if (at != 0 && localtime_r(&at, &tm) != NULL)
+        strftime(cell, CELL, "%Y-%m-%d %H:%M", &tm);
+}
+
+void table_number(const char *value, char *text, size_t size)
+{
+    long long whole;
+    double real;
+    if (text_number(value, &whole, &real) != TEXT_REAL) {
+        snprintf(text, size, "%.100s", value);
+        return;
+    }
+    double big = fabs(real);
+    if (big != 0 && (big < 0.001 || big >= 1e9))
+        snprintf(text, size, "%.3g", real);
+    else
+        snprintf(text, size, "%.*f", big >= 1000 ? 0 : big >= 100 ? 1 : big >= 10 ? 2 : 3, real);
+}
+
+static void fill_cell(const struct row *row, const struct column *column, char *cell)
+{
+    const char *value = column->key == NULL ? NULL : sft_record_get(&row->record, column->key);
+    *cell = '\0';
+    if (column->text != NULL)
+        column->text(row, cell);
+    else if (value != NULL && column->words)
+        snprintf(cell, CELL, "%.100s", value);
+    else if (value != NULL)
+        table_number(value, cell, CELL);
+    if (*cell == '\0' && column->text != cell_marks)
+        strcpy(cell, "-");
+    text_make_printable(cell);
+}
+
+/* Lines 0 and 1 are the header: titles, and the units of lib/record. */
+static void header_cell(size_t line, const struct column *column, char *cell)
+{
+    const struct sft_record_key *key = column->key == NULL ? NULL : sft_record_key_find(column->key);
+    snprintf(cell, CELL, "%.32s", line == 0 ? column->title : key == NULL ? "" : key->unit);
+}
+
+/* Cells are made when they are measured and again when they are written: a table of any length
+ * takes no memory. */
+static void table_cell(const struct table *table, size_t line, size_t c, char *cell)
+{
+    if (line < 2)
+        header_cell(line, &columns[c], cell);
+    else
+        fill_cell(table->rows->row[line - 2], &columns[c], cell);
+}
+
+/* Measure a column. One in which no row has anything tells nothing and is not shown. */
+static void table_measure(struct table *table, size_t c)
+{
+    char cell[CELL];
+    for (size_t line = 0; line < table->rows->count + 2; line++) {
+        table_cell(table, line, c, cell);
+        int width = text_width(cell);
+        table->width[c] = width > table->width[c] ? width : table->width[c];
+        if (line >= 2 && *cell != '\0' && strcmp(cell, "-") != 0)
+            table->shown[c] = true;
+    }
+}
+
+static int table_width(const struct table *table)
+{
+    int width = 0;
+    for (size_t c = 0; c < COLUMNS; c++)
+        if (table->shown[c])
+            width += table->width[c] + (width > 0 ? GAP : 0);
+    return width;
+}
+
+/* Choose what is shown; returns how many columns the width left no room for. */
+static int table_fit(struct table *table, int width)
+{
+    int hidden = 0;
+    while (width > 0 && table_width(table) > width) {
+        size_t least = 0;
+        for (size_t c = 0; c < COLUMNS; c++)
+            if (table->shown[c] && columns[c].importance > 0
+                && columns[c].importance >= columns[least].importance)
+                least = c;
+        if (columns[least].importance == 0)
+            break;
+        table->shown[least] = false;
+        hidden++;
+    }
+    return hidden;
+}
+
+static void write_line(const struct table *table, size_t line, FILE *out)
+{
+    int owed = 0; /* spaces, written only when something follows: no line ends with them */
+    for (size_t c = 0; c < COLUMNS; c++) {
+        if (!table->shown[c])
+            continue;
+        char cell[CELL];
+        table_cell(table, line, c, cell);
+        int pad = table->width[c] - text_width(cell);
+        if (*cell == '\0') {
+            owed += table->width[c] + GAP;
+            continue;
+        }
+        fprintf(out, "%*s%s", owed + (columns[c].words ? 0 : pad), "", cell);
+        owed = GAP + (columns[c].words ? pad : 0);
+    }
+    putc('\n', out);
+}
+
+/* `gap` goes before the first line. */
+static void write_marks(const struct rows *rows, const char *gap, FILE *out)
+{
+    unsigned all = 0;
+    for (size_t i = 0; i < rows->count; i++)
+        all |= rows->row[i]->marks;
+    for (size_t i = 0; i < MARKS; i++)
+        if (all & marks[i].bit) {
+            fprintf(out, "%s%c  %s\n", gap, marks[i].letter, marks[i].meaning);
+            gap = "";
+        }
+}
+
+static void write_failures(const struct rows *rows, FILE *out)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        const char *why = sft_record_get(&rows->row[i]->record, "fail");
+        if (why == NULL || *why == '\0')
+            continue;
+        char job[CELL], text[1024];
+        cell_job(rows->row[i], job);
+        text_make_printable(job);
+        snprintf(text, sizeof text, "%s", why);
+        text_make_printable(text);
+        fprintf(out, "%s: %s\n", job, text);
+    }
+}
+
+void table_write(const struct rows *rows, int width, FILE *out)
+{
+    struct table table = { .rows = rows };
+    for (size_t c = 0; c < COLUMNS; c++)
+        table_measure(&table, c);
+    int hidden = table_fit(&table, width);
+    for (size_t line = 0; line < rows->count + 2; line++)
+        write_line(&table, line, out);
+    if (hidden > 0)
+        fprintf(out, "\n%d more column%s: --wide\n", hidden, hidden == 1 ? "" : "s");
+    write_marks(rows, hidden > 0 ? "" : "\n", out);
+    write_failures(rows, out);
+}

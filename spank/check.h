@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The job's own look at its data and tokenizer, before anything is allocated. */
+#ifndef SFT_SPANK_CHECK_H
+#define SFT_SPANK_CHECK_H
+
+/* Run `job --check request words...` in `folder` (NULL: here), as who we are. Returns 0 when all
+ * is well, 1 when the job has said on stderr what is not, 2 when it could not run on this host. */
+int check_run(const char *job, const char *request, char *const *words, int count,
+              const char *folder);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spank/conf.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef SFT_BINDIR
+#define SFT_BINDIR "/usr/bin"
+#endif
+#ifndef SFT_SYSCONFDIR
+#define SFT_SYSCONFDIR "/etc"
+#endif
+
+enum conf_type { CONF_TEXT, CONF_ABSOLUTE, CONF_NUMBER, CONF_YES_NO };
+
+struct conf_field {
+    enum conf_type type;
+    size_t offset, size;
+    long min, max;
+};
+
+static const struct conf_key keys[] = {
+    { "job", "FILE", "path of sft-bench-job on the compute nodes" },
+    { "partition", "NAME", "partition to run in when the user names none" },
+    { "gpus_per_node", "N", "GPUs of every node, in place of what gres says" },
+    { "cpus_per_task", "N", "CPUs of a task, in place of the node's CPUs shared out" },
+    { "data", "FILE", "data of a request that names none" },
+    { "tokenizer", "FILE", "tokenizer of a request that names none" },
+    { "mpi", "TYPE", "type for srun's --mpi (pmix)" },
+    { "comment", "yes|no", "write the record into the job's comment, too (yes)" },
+    { "update_seconds", "N", "longest time between two updates of a running job's record (60)" },
+    { NULL, NULL, NULL },
+};
+
+#define TEXT(member) offsetof(struct conf, member), sizeof((struct conf *)0)->member
+
+static const struct conf_field fields[] = {
+    { CONF_ABSOLUTE, TEXT(job), 0, 0 },
+    { CONF_TEXT, TEXT(partition), 0, 0 },
+    { CONF_NUMBER, TEXT(gpus_per_node), 0, 64 },
+    { CONF_NUMBER, TEXT(cpus_per_task), 1, 65535 },
+    { CONF_TEXT, TEXT(data), 0, 0 },
+    { CONF_TEXT, TEXT(tokenizer), 0, 0 },
+    { CONF_TEXT, TEXT(mpi), 0, 0 },
+    { CONF_YES_NO, TEXT(comment), 0, 0 },
+    { CONF_NUMBER, TEXT(update_seconds), 1, 86400 },
+};
+
+const struct conf_key *conf_keys(void)
+{
+    return keys;
+}
+
+void conf_init(struct conf *conf)
+{
+    memset(conf, 0, sizeof *conf);
+    snprintf(conf->job, sizeof conf->job, "%s", SFT_BINDIR "/sft-bench-job");
+    snprintf(conf->mpi, sizeof conf->mpi, "pmix");
+    conf->gpus_per_node = conf->cpus_per_task = -1;
+    conf->update_seconds = 60;
+    conf->comment = true;
+}
+
+static int conf_number(int *field, const char *key, const char *value, long min, long max,
+                       struct sft_error *err)
+{
+    char *end;
+    errno = 0;
+    long number = strtol(value, &end, 10);
+    if (end == value || *end != '\0')
+        return sft_error_set(err, "%s: '%s' is no number", key, value);
+    if (errno != 0 || number < min || number > max)
+        return sft_error_set(err, "%s: %s is out of range, %ld to %ld", key, value, min, max);
+    *field = (int)number;
+    return 0;
+}
+
+static int conf_yes_no(bool *field, const char *key, const char *value, struct sft_error *err)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+        return sft_error_set(err, "%s: '%s' is neither yes nor no", key, value);
+    *field = value[0] == 'y';
+    return 0;
+}
+
+static int conf_text(char *field, size_t size, const char *key, const char *value,
+                     struct sft_error *err)
+{
+    if (strlen(value) >= size)
+        return sft_error_set(err, "%s: longer than %zu bytes", key, size - 1);
+    strcpy(field, value);
+    return 0;
+}
+
+static int conf_unknown(const char *key, struct sft_error *err)
+{
+    char names[256] = "";
+    for (const struct conf_key *k = keys; k->name != NULL; k++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", k == keys ? "" : ", ",
+                 k->name);
+    return sft_error_set(err, "unknown key '%s'; known are %s", key, names);
+}
+
+static int conf_set(struct conf *conf, const char *key, const char *value, struct sft_error *err)
+{
+    size_t i = 0;
+    while (keys[i].name != NULL && strcmp(keys[i].name, key) != 0)
+        i++;
+    if (keys[i].name == NULL)
+        return conf_unknown(key, err);
+    const struct conf_field *f = &fields[i];
+    void *field = (char *)conf + f->offset;
+    if (*value == '\0')
+        return sft_error_set(err, "%s: the value is missing", key);
+    if (f->type == CONF_NUMBER)
+        return conf_number(field, key, value, f->min, f->max, err);
+    if (f->type == CONF_YES_NO)
+        return conf_yes_no(field, key, value, err);
+    if (f->type == CONF_ABSOLUTE && value[0] != '/')
+        return sft_error_set(err, "%s: '%s' is no absolute path", key, value);
+    return conf_text(field, f->size, key, value, err);
+}
+
+/* Cut white space off both ends, in place. */
+static char *conf_trim(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t length = strlen(text);
+    while (length > 0 && isspace((unsigned char)text[length - 1]))
+        text[--length] = '\0';
+    return text;
+}
+
+static int conf_line(struct conf *conf, char *line, struct sft_error *err)
+{
+    char *key = conf_trim(line);
+    if (*key == '\0' || *key == '#')
+        return 0;
+    char *equals = strchr(key, '=');
+    if (equals == NULL)
+        return sft_error_set(err, "'%.60s' is not of the form key = value", key);
+    *equals = '\0';
+    return conf_set(conf, conf_trim(key), conf_trim(equals + 1), err);
+}
+
+int conf_parse(struct conf *conf, const char *text, size_t length, const char *name,
+               struct sft_error *err)
+{
+    char line[2 * CONF_PATH];
+    const char *end = text + length;
+    for (int number = 1; text < end; number++) {
+        const char *stop = memchr(text, '\n', (size_t)(end - text));
+        size_t size = (size_t)((stop != NULL ? stop : end) - text);
+        if (size >= sizeof line)
+            return sft_error_set(err, "%s:%d: the line is longer than %zu bytes", name, number,
+                                 sizeof line - 1);
+        if (memchr(text, '\0', size) != NULL)
+            return sft_error_set(err, "%s:%d: the line holds a NUL byte", name, number);
+        memcpy(line, text, size);
+        line[size] = '\0';
+        if (conf_line(conf, line, err) < 0)
+            return sft_error_prefix(err, "%s:%d", name, number);
+        text += size + 1;
+    }
+    return 0;
+}
+
+/* Read all of the file into a buffer that the caller frees. */
+static char *conf_slurp(int fd, const char *path, size_t *length, struct sft_error *err)
+{
+    char *text = malloc(CONF_FILE_MAX + 1);
+    *length = 0;
+    while (text != NULL && *length <= CONF_FILE_MAX) {
+        ssize_t got = read(fd, text + *length, CONF_FILE_MAX + 1 - *length);
+        if (got == 0)
+            return text;
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            sft_error_set(err, "%s: %s", path, strerror(errno));
+            free(text);
+            return NULL;
+        }
+        *length += (size_t)got;
+    }
+    free(text);
+    sft_error_set(err, "%s: longer than %d bytes", path, CONF_FILE_MAX);
+    return NULL;
+}
+
+static int conf_file(struct conf *conf, const char *path, bool must_exist, struct sft_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT && !must_exist)
+        return 0;
+    if (fd < 0)
+        return sft_error_set(err, "configuration %s: %s", path, strerror(errno));
+    size_t length;
+    char *text = conf_slurp(fd, path, &length, err);
+    close(fd);
+    int rc = text != NULL ? conf_parse(conf, text, length, path, err) : -1;
+    free(text);
+    return rc;
+}
+
+static int conf_default_file(struct conf *conf, struct sft_error *err)
+{
+    static const char *const places[] = { SFT_SYSCONFDIR "/sft-bench.conf",
+                                          "/etc/slurm/sft-bench.conf" };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (access(places[i], F_OK) == 0)
+            return conf_file(conf, places[i], false, err);
+    return 0;
+}
+
+static const char *conf_argument(const char *word, const char *key)
+{
+    size_t length = strlen(key);
+    return strncmp(word, key, length) == 0 && word[length] == '=' ? word + length + 1 : NULL;
+}
+
+int conf_load(struct conf *conf, int ac, char **av, struct sft_error *err)
+{
+    const char *file = NULL, *job = NULL;
+    conf_init(conf);
+    for (int i = 0; i < ac; i++) {
+        if (conf_argument(av[i], "config") != NULL)
+            file = conf_argument(av[i], "config");
+        else if (conf_argument(av[i], "job") != NULL)
+            job = conf_argument(av[i], "job");
+        else
+            return sft_error_set(err, "plugstack.conf: unknown argument '%s'; known are "
+                                      "config=FILE and job=FILE", av[i]);
+    }
+    if ((file != NULL ? conf_file(conf, file, true, err) : conf_default_file(conf, err)) < 0)
+        return -1;
+    if (job != NULL && conf_set(conf, "job", job, err) < 0)
+        return sft_error_prefix(err, "plugstack.conf");
+    return 0;
+}

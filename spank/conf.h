@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plugstack.conf's arguments and the site's configuration, sft-bench.conf(5). */
+#ifndef SFT_SPANK_CONF_H
+#define SFT_SPANK_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/error.h"
+
+#define CONF_PATH 1024
+#define CONF_FILE_MAX (256 * 1024) /* a longer file is refused */
+
+/* Numbers are -1 and texts "" where the site said nothing. */
+struct conf {
+    char job[CONF_PATH];       /* path of sft-bench-job on the compute nodes */
+    char data[CONF_PATH];      /* default of the request's data */
+    char tokenizer[CONF_PATH]; /* default of the request's tokenizer */
+    char partition[128];       /* where to run when the user names no partition */
+    char mpi[64];              /* srun's --mpi */
+    int gpus_per_node;         /* in place of what the nodes' gres says */
+    int cpus_per_task;         /* in place of the node's CPUs shared out to its tasks */
+    int update_seconds;        /* longest time between two updates of a running job's record */
+    bool comment;              /* write the job's comment (the admin comment is always written) */
+};
+
+/* One key of the file. This table alone makes the parser and the manual's test. */
+struct conf_key {
+    const char *name;
+    const char *value_name;
+    const char *help;
+};
+
+/* The keys, ended by one whose name is NULL. */
+const struct conf_key *conf_keys(void);
+
+void conf_init(struct conf *conf);
+
+/* Read `length` bytes of text: lines `key = value`, empty, or beginning with `#`. A later line
+ * replaces an earlier one. Complaints begin with "NAME:LINE: ". */
+int conf_parse(struct conf *conf, const char *text, size_t length, const char *name,
+               struct sft_error *err);
+
+/* conf_init, then the file (config=FILE of the arguments, or the default place, which may be
+ * missing), then the other arguments: job=PATH. */
+int conf_load(struct conf *conf, int ac, char **av, struct sft_error *err);
+
+#endif

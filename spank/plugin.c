@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sft_bench.so: Slurm's entry points, and a switch by context in each. doc/plugin.md tells what
+ * runs where, as whom, and why. */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "lib/record.h"
+#include "spank/conf.h"
+#include "spank/launch.h"
+#include "spank/options.h"
+#include "spank/slurm_compat.h"
+#include "spank/watch.h"
+
+SPANK_PLUGIN(sft_bench, 1)
+
+/* The plugin's arguments, for the option's callback, which Slurm does not give them. */
+static int plugin_ac;
+static char **plugin_av;
+
+/* Runs twice on the remote side before Slurm 24.05, and again for the environment: so it holds
+ * nothing. The remote side asks options_given. */
+static int plugin_option(int value, const char *argument, int remote)
+{
+    (void)value;
+    (void)argument;
+    if (!remote && spank_context() == S_CTX_LOCAL)
+        launch_late(true, plugin_ac, plugin_av);
+    return 0;
+}
+
+int slurm_spank_init(spank_t spank, int ac, char **av)
+{
+    plugin_ac = ac;
+    plugin_av = av;
+    switch (spank_context()) {
+    case S_CTX_LOCAL:
+    case S_CTX_ALLOCATOR:
+        options_forget();
+        if (options_register(spank, plugin_option) < 0)
+            return SFT_SPANK_FAILED;
+        launch_init(spank_context() == S_CTX_LOCAL, ac, av);
+        return 0;
+    case S_CTX_REMOTE:
+        return options_register(spank, plugin_option) < 0 ? SFT_SPANK_FAILED : 0;
+    default:
+        return 0;
+    }
+}
+
+/* Is this an ordinary step's first rank's node? Batch script, extern and interactive steps are
+ * none, and only rank 0 owns a record. */
+static int plugin_owns_record(spank_t spank, uint32_t *job_id, uint32_t *step_id)
+{
+    uint32_t rank0;
+    return spank_get_item(spank, S_JOB_ID, job_id) == ESPANK_SUCCESS
+        && spank_get_item(spank, S_JOB_STEPID, step_id) == ESPANK_SUCCESS
+        && *step_id < SLURM_MAX_NORMAL_STEP_ID
+        && spank_get_item(spank, S_JOB_GLOBAL_TO_LOCAL_ID, 0, &rank0) == ESPANK_SUCCESS;
+}
+
+/* No failure in here may fail the user's step: complain into slurmd's log and go on. */
+int slurm_spank_user_init(spank_t spank, int ac, char **av)
+{
+    struct sft_error err = { "" };
+    struct conf conf;
+    uint32_t job_id, step_id;
+    if (!spank_remote(spank) || !options_given(spank)
+        || !plugin_owns_record(spank, &job_id, &step_id))
+        return 0;
+    if (conf_load(&conf, ac, av, &err) < 0) {
+        slurm_error("sft-bench: %s", err.text);
+        conf_init(&conf);
+    }
+    if (watch_create(job_id, step_id, conf.comment, conf.update_seconds, &err) < 0)
+        slurm_error("sft-bench: %s", err.text);
+    return 0;
+}
+
+/* In the task, as the user, just before its exec. Should slurmstepd be killed, nobody is left to
+ * end the tasks: the kernel does it. */
+int slurm_spank_task_init(spank_t spank, int ac, char **av)
+{
+    char number[16];
+    (void)ac;
+    (void)av;
+    if (!spank_remote(spank) || !options_given(spank))
+        return 0;
+    pid_t parent = getppid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        raise(SIGKILL);
+    if (watch_fd() < 0)
+        return 0;
+    snprintf(number, sizeof number, "%d", watch_fd());
+    spank_setenv(spank, SFT_RECORD_ENV, number, 1);
+    return 0;
+}
+
+/* Called for each task after the last fork. */
+int slurm_spank_task_post_fork(spank_t spank, int ac, char **av)
+{
+    struct sft_error err = { "" };
+    (void)spank;
+    (void)ac;
+    (void)av;
+    if (watch_start(&err) < 0)
+        slurm_error("sft-bench: %s", err.text);
+    return 0;
+}
+
+/* Rank 0 has ended, so its record is final. It is published before srun hears of the end: after
+ * that the job may be over and takes no update. */
+int slurm_spank_task_exit(spank_t spank, int ac, char **av)
+{
+    uint32_t rank;
+    (void)ac;
+    (void)av;
+    if (watch_fd() >= 0 && spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) == ESPANK_SUCCESS
+        && rank == 0)
+        watch_stop();
+    return 0;
+}
+
+int slurm_spank_exit(spank_t spank, int ac, char **av)
+{
+    (void)ac;
+    (void)av;
+    if (spank_context() == S_CTX_REMOTE && spank_remote(spank))
+        watch_stop();
+    return 0;
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the cluster tests share. Sourced by bats files: `load helpers`.
+# shellcheck shell=bash
+
+CLUSTER=$BATS_TEST_DIRNAME/sft-cluster
+TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+# What is under test: the installed tree of tests/run.sh, or one that you name.
+SFT_ROOT=${SFT_ROOT:-$TOP/build/tests/root}
+PLUGIN=$SFT_ROOT/lib/sft-bench/sft_bench.so
+JOB=${SFT_JOB:-$SFT_ROOT/bin/sft-bench-job}
+REPORT=$SFT_ROOT/bin/sft-report
+
+need_slurm() {
+    local tool
+    for tool in munged mariadbd slurmdbd slurmctld slurmd srun sacct; do
+        command -v $tool >/dev/null || skip "no Slurm here: $tool is missing"
+    done
+}
+
+# cluster_up [OPTION]... : one cluster for a file, its environment in this shell
+cluster_up() {
+    FOLDER=$(mktemp -d /tmp/sftc.XXXXXX)
+    export FOLDER
+    "$CLUSTER" start "$FOLDER/c" "$@" >"$FOLDER/start.log" 2>&1 || {
+        cat "$FOLDER/start.log" >&2
+        return 1
+    }
+    cluster_enter
+}
+
+cluster_enter() {
+    # shellcheck disable=SC1091
+    . "$FOLDER/c/env"
+}
+
+cluster_down() {
+    [ -n "${FOLDER:-}" ] || return 0
+    "$CLUSTER" stop "$FOLDER/c"
+    rm -rf "$FOLDER"
+}
+
+# wait_for SECONDS COMMAND... : poll until it succeeds
+wait_for() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        if [ $SECONDS -ge $end ]; then
+            echo "waited in vain for: $*" >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+# job_field JOBID FIELD : of the accounting
+job_field() {
+    sacct -X -n -P -j "$1" -o "$2"
+}
+
+job_field_has() { # job_field_has JOBID FIELD PATTERN
+    job_field "$1" "$2" | grep -Eq -- "$3"
+}
+
+jobs_count() {
+    sacct -X -n -P -o jobid | grep -c .
+}
+
+# A record's value: field_of KEY <<<text
+field_of() {
+    sed -n "s/.*[{ ]$1=\([^ }]*\).*/\1/p"
+}

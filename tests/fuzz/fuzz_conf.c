@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whatever the site's file holds: no crash, texts stay ended, numbers in range. And the texts of
+ * generic resources that a controller sends. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "spank/conf.h"
+#include "spank/gres.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+    static struct conf conf;
+    struct sft_error err = { "" };
+    conf_init(&conf);
+    int rc = conf_parse(&conf, (const char *)data, size, "fuzz", &err);
+    if (rc != 0 && (err.text[0] == '\0' || strncmp(err.text, "fuzz:", 5) != 0))
+        abort();
+    if (memchr(conf.job, '\0', sizeof conf.job) == NULL || conf.job[0] != '/'
+        || memchr(conf.data, '\0', sizeof conf.data) == NULL
+        || memchr(conf.mpi, '\0', sizeof conf.mpi) == NULL || conf.gpus_per_node < -1
+        || conf.gpus_per_node > 64 || conf.update_seconds < 1)
+        abort();
+    char *text = strndup((const char *)data, size);
+    if (text != NULL && (gres_gpus(text) < 0 || gres_gpus(text) > 1024))
+        abort();
+    free(text);
+    return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What sacct prints, from the bytes to the table, CSV and JSON. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/csv.h"
+#include "report/json.h"
+#include "report/load.h"
+#include "report/table.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static FILE *sink;
+    struct filter filter = { .job_count = 0 };
+    struct sft_error err;
+    struct rows rows;
+    char *text = malloc(size + 1);
+    if (sink == NULL)
+        sink = fopen("/dev/null", "w");
+    if (text == NULL || sink == NULL)
+        abort();
+    memcpy(text, data, size);
+    text[size] = '\0';
+    rows_init(&rows);
+    if (load_json(&rows, &filter, "fuzz", text, size, &err) == 0) {
+        rows_sort(&rows, "-tok_s", &err);
+        table_write(&rows, 80, sink);
+        if (csv_write(&rows, sink, &err) < 0 || json_write(&rows, sink, &err) < 0)
+            abort();
+    } else if (err.text[0] == '\0') {
+        abort();
+    }
+    rows_clear(&rows);
+    free(text);
+    return 0;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "report/load.h"
+#include "report/source.h"
+
+static void load_fixture(struct rows *rows, const struct filter *filter, const char *name)
+{
+    const char *root = getenv("SFT_SRCDIR");
+    char path[4096];
+    struct sft_error err = { "" };
+    snprintf(path, sizeof path, "%s/tests/fixtures/%s", root == NULL ? "." : root, name);
+    rows_init(rows);
+    if (load_file(rows, filter, path, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static const struct row *row_find(const struct rows *rows, long long job, const char *step)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->row[i]->job_id == job && strcmp(row_step(rows->row[i]), step) == 0)
+            return rows->row[i];
+    fail_msg("job %lld step %s is not there", job, step);
+    return NULL;
+}
+
+static void test_form_of_2205(void **state)
+{
+    (void)state;
+    struct filter filter = { .job_count = 0 };
+    struct rows rows;
+    load_fixture(&rows, &filter, "sacct-22.05.json");
+    assert_int_equal(rows.count, 9); /* 102 quotes another job's, 107 has broken ones, 104 two */
+    const struct row *row = row_find(&rows, 101, "0");
+    assert_string_equal(row->job_name, "sft-llama-7b");
+    assert_string_equal(row->job_state, "COMPLETED");
+    assert_string_equal(row->user, "tanaka");
+    assert_string_equal(row->account, "llm");
+    assert_string_equal(row->cluster, "fukushima");
+    assert_string_equal(row->nodelist, "fukushimadc-02-hgx-[0001-0002]");
+    assert_int_equal(row->started, 1768447200);
+    assert_int_equal(row->ended, 1768447295);
+    assert_int_equal(row->submitted, 1768447195);
+    assert_int_equal(row->elapsed, 95);
+    assert_string_equal(row->state, "complete");
+    assert_int_equal(row->marks, 0);
+    /* the full form, of the admin comment, is the one that is taken */
+    assert_string_equal(sft_record_get(&row->record, "loss_first"), "1.8807");
+    rows_clear(&rows);
+}
+
+static void test_form_of_2311(void **state)
+{
+    (void)state;
+    struct filter filter = { .job_count = 0 };
+    struct rows rows;
+    load_fixture(&rows, &filter, "sacct-23.11.json");
+    assert_int_equal(rows.count, 3);
+    assert_string_equal(row_find(&rows, 2001, "0")->job_state, "COMPLETED");
+    assert_int_equal(row_find(&rows, 2001, "0")->started, 1768447200); /* a number with "set" */
+    assert_int_equal(row_find(&rows, 2003, "0")->array_id, 2000);
+    assert_string_equal(row_find(&rows, 2004, "0")->job_state, "CANCELLED");
+    assert_int_equal(row_find(&rows, 2004, "0")->marks, ROW_PARTIAL);
+    rows_clear(&rows);
+}
+
+static void test_marks(void **state)
+{
+    (void)state;
+    struct filter filter = { .job_count = 0 };
+    struct rows rows;
+    load_fixture(&rows, &filter, "sacct-22.05.json");
+    assert_int_equal(row_find(&rows, 103, "0")->marks, 0); /* words around the record are no edit */
+    assert_int_equal(row_find(&rows, 104, "0")->marks, 0); /* only the admin comment has it */
+    assert_int_equal(row_find(&rows, 104, "10")->marks, ROW_SYNTHETIC);
+    assert_int_equal(row_find(&rows, 105, "0")->marks, ROW_EDITED);
+    assert_string_equal(sft_record_get(&row_find(&rows, 105, "0")->record, "tok_s"), "237732");
+    assert_int_equal(row_find(&rows, 106, "0")->marks, ROW_UNCONFIRMED);
+    rows_clear(&rows);
+}
+
+static void test_states(void **state)
+{
+    (void)state;
+    struct filter filter = { .job_count = 0 };
+    struct rows rows;
+    load_fixture(&rows, &filter, "sacct-22.05.json");
+    /* "running" in a job that ended was left behind; in one that runs it is true */
+    assert_string_equal(row_find(&rows, 108, "0")->state, "partial");
+    assert_int_equal(row_find(&rows, 108, "0")->marks, ROW_PARTIAL);
+    assert_string_equal(row_find(&rows, 110, "0")->state, "running");
+    assert_string_equal(row_find(&rows, 109, "0")->state, "failed");
+    rows_clear(&rows);
+}
+
+static size_t count_with(const struct filter *filter, const char *name)
+{
+    struct rows rows;
+    load_fixture(&rows, filter, name);
+    size_t count = rows.count;
+    rows_clear(&rows);
+    return count;
+}
+
+static void test_filters(void **state)
+{
+    (void)state;
+    const char *old = "sacct-22.05.json";
+    assert_int_equal(count_with(&(struct filter) { .model = "tiny" }, old), 5);
+    assert_int_equal(count_with(&(struct filter) { .model = "tin" }, old), 0);
+    assert_int_equal(count_with(&(struct filter) { .state = "failed" }, old), 1);
+    assert_int_equal(count_with(&(struct filter) { .user = "sato" }, old), 1);
+    assert_int_equal(count_with(&(struct filter) { .user = "sato", .all_users = true }, old), 9);
+    assert_int_equal(count_with(&(struct filter) { .since = 1768447200 + 1 }, old), 8);
+    assert_int_equal(count_with(&(struct filter) { .until = 1768447200 }, old), 1);
+    assert_int_equal(count_with(&(struct filter) { .jobs = { 104, 101 }, .job_count = 2 }, old), 3);
+    assert_int_equal(count_with(&(struct filter) { .jobs = { 2000 }, .job_count = 1 },
+                                "sacct-23.11.json"),
+                     1);
+}
+
+static void test_sort(void **state)
+{
+    (void)state;
+    struct filter filter = { .job_count = 0 };
+    struct sft_error err = { "" };
+    struct rows rows;
+    load_fixture(&rows, &filter, "sacct-22.05.json");
+    assert_int_equal(rows_sort(&rows, "job", &err), 0);
+    assert_int_equal(rows.row[0]->job_id, 101);
+    assert_int_equal(rows.row[8]->job_id, 110);
+    assert_string_equal(row_step(rows.row[2]), "0"); /* 104.0 before 104.10 */
+    assert_int_equal(rows_sort(&rows, "-tok_s", &err), 0);
+    assert_int_equal(rows.row[0]->job_id, 101);
+    assert_int_equal(rows.row[8]->job_id, 109); /* has no speed: last in both directions */
+    assert_int_equal(rows_sort(&rows, "tok_s", &err), 0);
+    assert_int_equal(rows.row[8]->job_id, 109);
+    assert_int_equal(rows_sort(&rows, "user", &err), 0);
+    assert_int_equal(rows.row[0]->job_id, 103);
+    assert_int_equal(rows_sort(&rows, "speed", &err), -1);
+    assert_non_null(strstr(err.text, "--sort=speed"));
+    rows_clear(&rows);
+}
+
+/* Load a text; returns the message of the failure, "" when it was read. */
+static const char *load_text(const char *text, size_t *count)
+{
+    static struct sft_error err;
+    struct filter filter = { .job_count = 0 };
+    struct rows rows;
+    char *copy = strdup(text);
+    err.text[0] = '\0';
+    rows_init(&rows);
+    int rc = load_json(&rows, &filter, "x.json", copy, strlen(copy), &err);
+    assert_int_equal(rc, err.text[0] == '\0' ? 0 : -1);
+    *count = rows.count;
+    rows_clear(&rows);
+    free(copy);
+    return err.text;
+}
+
+static void test_bad_text(void **state)
+{
+    (void)state;
+    size_t count;
+    assert_non_null(strstr(load_text("", &count), "x.json: empty"));
+    assert_non_null(strstr(load_text(" \n", &count), "x.json: empty"));
+    assert_non_null(strstr(load_text("{\n\"jobs\": [", &count), "x.json:2:"));
+    assert_non_null(strstr(load_text("[]", &count), "no list `jobs`"));
+    assert_non_null(strstr(load_text("{\"jobs\": {}}", &count), "no list `jobs`"));
+    assert_string_equal(load_text("{\"jobs\": [], \"errors\": [{\"description\": \"no dbd\"}]}", &count),
+                        "x.json: no dbd");
+    assert_string_equal(load_text("{\"jobs\": [], \"errors\": []}", &count), "");
+    assert_int_equal(count, 0);
+}
+
+static void test_odd_jobs(void **state)
+{
+    (void)state;
+    size_t count;
+    /* jobs that are no objects, fields of other types, a name in Latin-1: none stops the rest */
+    assert_string_equal(load_text("{\"jobs\": [3, null, [], {}, {\"comment\": \"sft1{step=1.0}\"},"
+                                  " {\"comment\": {\"administrator\": 7, \"job\": []}},"
+                                  " {\"job_id\": \"x\", \"name\": \"caf\xe9\", \"state\": 3,"
+                                  "  \"comment\": {\"administrator\": \"sft1{model=x}\"}}]}",
+                                  &count),
+                        "");
+    assert_int_equal(count, 1);
+}
+
+/* A stand-in for sacct: writes its arguments to a file and prints no jobs. */
+static void write_sacct(char *dir, const char *body)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/sacct", dir);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "#!/bin/sh\n%s\n", body);
+    fclose(file);
+    assert_int_equal(chmod(path, 0700), 0);
+    setenv("SFT_SACCT", path, 1);
+}
+
+static void test_sacct_runs(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/sft-report-XXXXXX", path[256];
+    struct filter filter = { .jobs = { 7, 9 }, .job_count = 2, .user = "x; false" };
+    struct sft_error err = { "" };
+    struct rows rows;
+    assert_non_null(mkdtemp(dir));
+    rows_init(&rows);
+
+    write_sacct(dir, "[ \"$*\" = '--json -X -j 7,9 -u x; false' ] && echo '{\"jobs\": []}'");
+    assert_int_equal(load_sacct(&rows, &filter, &err), 0);
+    write_sacct(dir, "echo '{\"jobs\": []}'; exit 3");
+    assert_int_equal(load_sacct(&rows, &filter, &err), -1);
+    assert_non_null(strstr(err.text, "exit status 3"));
+    write_sacct(dir, "kill -9 $$");
+    assert_int_equal(load_sacct(&rows, &filter, &err), -1);
+    assert_non_null(strstr(err.text, "signal 9"));
+    write_sacct(dir, "exit 0");
+    assert_int_equal(load_sacct(&rows, &filter, &err), -1);
+    assert_non_null(strstr(err.text, "sacct: empty"));
+    setenv("SFT_SACCT", "/nowhere/sacct", 1);
+    assert_int_equal(load_sacct(&rows, &filter, &err), -1);
+    assert_non_null(strstr(err.text, "cannot run /nowhere/sacct"));
+
+    snprintf(path, sizeof path, "%s/sacct", dir);
+    unlink(path);
+    rmdir(dir);
+}
+
+static void test_sacct_times(void **state)
+{
+    (void)state;
+    struct filter filter = { .since = 1768447200, .until = 1768447260, .all_users = true };
+    struct source_command *command = calloc(1, sizeof *command);
+    setenv("TZ", "Asia/Tokyo", 1);
+    source_command_make(command, &filter);
+    assert_string_equal(command->argument[3], "-S");
+    assert_string_equal(command->argument[4], "2026-01-15T12:20:00");
+    assert_string_equal(command->argument[5], "-E");
+    assert_string_equal(command->argument[6], "2026-01-15T12:21:00");
+    assert_string_equal(command->argument[7], "-a");
+    assert_null(command->argument[8]);
+    free(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_form_of_2205), cmocka_unit_test(test_form_of_2311),
+        cmocka_unit_test(test_marks),        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_filters),      cmocka_unit_test(test_sort),
+        cmocka_unit_test(test_bad_text),     cmocka_unit_test(test_odd_jobs),
+        cmocka_unit_test(test_sacct_runs),   cmocka_unit_test(test_sacct_times),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
