@@ -13,3 +13,8 @@ tests_unit_test_golden_SOURCES = tests/unit/test_golden.c tests/golden/golden.c
 tests_unit_test_golden_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_golden_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS) $(UNIT_LIBS)
 endif
+
+# By hand, with compare_training.py: make tests/golden/train_dump
+EXTRA_PROGRAMS = tests/golden/train_dump
+tests_golden_train_dump_SOURCES = tests/golden/train_dump.c tests/golden/training.c
+tests_golden_train_dump_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS)
