@@ -14,3 +14,24 @@ job_libsftdata_la_LIBADD += $(SENTENCEPIECE_LIBS)
 # libtool leaves this out of a convenience library: every program with libsftdata names it
 STDCXX_LIBS = -lstdc++
 endif
+
+dist_pkgdata_DATA += examples/instructions.json
+EXTRA_DIST += tests/golden/make_tokenizer_golden.py tests/fuzz/corpus
+noinst_HEADERS += tests/golden/tokenizer.inc
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_data tests/unit/test_pack tests/unit/test_tokenizer
+tests_unit_test_data_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_data_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_test_pack_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_pack_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_test_tokenizer_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_tokenizer_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+endif
+
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_data tests/fuzz/fuzz_tokenizer
+tests_fuzz_fuzz_data_LDADD = job/libsftdata.la $(STDCXX_LIBS)
+tests_fuzz_fuzz_data_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_tokenizer_LDADD = job/libsftdata.la $(STDCXX_LIBS)
+tests_fuzz_fuzz_tokenizer_LDFLAGS = $(FUZZ_LDFLAGS)
+endif

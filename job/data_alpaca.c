@@ -158,10 +158,10 @@ static int read_array(struct reader *r, struct sft_error *err)
         if (record_read(r, err) < 0)
             return -1;
         reader_skip_space(r);
-        if (r->at == r->end || (*r->at != ',' && *r->at != ']'))
-            return not_json(r, err, "expected , or ] behind a record");
-        if (*r->at == ']')
+        if (r->at == r->end || *r->at == ']')
             break;
+        if (*r->at != ',')
+            return not_json(r, err, "expected , or ] behind a record");
         r->at++;
         reader_skip_space(r);
         if (r->at < r->end && *r->at == ']')

@@ -1,17 +1,17 @@
 # Loss, gradients and training against Hugging Face's Llama. The golden files are made by
-# tests/golden/make_golden.py (torch and transformers); the tests read them without Python.
+# tests/golden/make_reference.py (torch and transformers); the tests read them without Python.
 noinst_HEADERS += tests/golden/golden.h
 EXTRA_DIST += \
 	tests/golden/golden.py \
-	tests/golden/make_golden.py \
+	tests/golden/make_reference.py \
 	tests/golden/tied.golden \
 	tests/golden/untied.golden
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_golden
-tests_unit_test_golden_SOURCES = tests/unit/test_golden.c tests/golden/golden.c
-tests_unit_test_golden_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_golden_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_reference
+tests_unit_test_reference_SOURCES = tests/unit/test_reference.c tests/golden/golden.c
+tests_unit_test_reference_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_reference_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS) $(UNIT_LIBS)
 endif
 
 # By hand, with compare_training.py: make tests/golden/train_dump

@@ -23,7 +23,7 @@ static const struct sft_key keys[] = {
     { "micro_batch", SFT_KEY_INT, FIELD(micro_batch), 1, 1024, "N",
       "sequences of one forward pass on one rank [1]" },
     { "global_batch", SFT_KEY_INT, FIELD(global_batch), 1, 1048576, "N",
-      "sequences of one optimizer step over all ranks [4 micro-batches a rank]" },
+      "sequences of one optimizer step over all ranks [2 micro-batches a rank for tiny, else 4]" },
     { "lr", SFT_KEY_REAL, FIELD(lr), 0, 1, "RATE",
       "highest learning rate [1e-3 for tiny, else 2e-5]" },
     { "lr_warmup", SFT_KEY_INT, FIELD(lr_warmup), 0, 1000000, "N",

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The model against itself: finite differences, packing, independence of documents. */
+#include "tests/unit/unit.h"
+
+#include <math.h>
+#include <time.h>
+
+#include "job/data.h"
+#include "job/model.h"
+#include "job/optim.h"
+#include "job/random.h"
+
+static struct random chance;
+
+static const struct sft_preset small = { .name = "small", .vocab = 37, .hidden = 24, .layers = 2,
+                                         .heads = 4, .kv_heads = 2, .head_dim = 6, .ffn = 20,
+                                         .rope_theta = 10000, .norm_eps = 1e-5 };
+
+static int group_setup(void **state)
+{
+    (void)state;
+    const char *said = getenv("SFT_TEST_SEED");
+    chance.state = said != NULL ? strtoull(said, NULL, 10) : (uint64_t)time(NULL);
+    print_message("SFT_TEST_SEED=%llu\n", (unsigned long long)chance.state);
+    return 0;
+}
+
+/* Documents of those lengths one behind the other, random tokens, a third not trained. */
+static struct batch batch_make(int rows, const int *lengths, int documents)
+{
+    struct batch batch;
+    assert_int_equal(batch_create(&batch, rows, NULL), 0);
+    for (int row = 0; row < rows; row++)
+        batch.targets[row] = -1;
+    for (int d = 0, row = 0; d < documents; d++) {
+        batch.start[d] = row;
+        batch.length[d] = lengths[d];
+        for (int i = 0; i < lengths[d]; i++, row++) {
+            batch.tokens[row] = (int32_t)random_below(&chance, (uint32_t)small.vocab);
+            batch.positions[row] = i;
+            if (i + 1 < lengths[d] && i >= lengths[d] / 3)
+                batch.targets[row] = (int32_t)random_below(&chance, (uint32_t)small.vocab);
+            batch.trained += batch.targets[row] >= 0;
+        }
+    }
+    batch.documents = documents;
+    return batch;
+}
+
+static struct model *model_make(struct backend *backend, const struct sft_preset *shape, int rows)
+{
+    struct sft_error err = { "" };
+    struct model *model = model_create(backend, shape, rows, &err);
+    if (model == NULL)
+        fail_msg("%s", err.text);
+    float *weights = model_weights(model);
+    model_initialize(model, random_next(&chance));
+    for (size_t i = 0; i < model_parameters(model); i++)
+        weights[i] = weights[i] * 12 + 0.05F * (float)random_normal(&chance);
+    for (size_t t = 0, n = 0; t < (model_tensors(model, &n), n); t++)
+        if (!model_tensors(model, &n)[t].decays)
+            for (int i = 0; i < shape->hidden; i++)
+                weights[model_tensors(model, &n)[t].offset + (size_t)i] /= 12;
+    return model;
+}
+
+static double loss_of(struct model *model, const struct batch *batch)
+{
+    double loss;
+    assert_int_equal(model_loss(model, batch, &loss, NULL), 0);
+    return loss;
+}
+
+/* Each tensor along a random direction: (L(w + e d) - L(w - e d)) / 2e against g . d. The loss is a
+ * sum of fp32 terms with an error of about 1e-6 of it, so with e = 1e-2 of the weights' size the
+ * quotient is good to about 1e-3 and the curvature adds e^2. */
+static void check_differences(bool tied)
+{
+    struct sft_preset shape = small;
+    const int lengths[] = { 7, 1, 12, 3 };
+    shape.tied_head = tied;
+    struct backend *backend = backend_create_cpu(NULL);
+    struct batch batch = batch_make(26, lengths, 4);
+    struct model *model = model_make(backend, &shape, batch.rows);
+    size_t tensors, checked = 0;
+    const struct model_tensor *t = model_tensors(model, &tensors);
+    double loss;
+    model_zero_gradients(model);
+    assert_int_equal(model_step(model, &batch, 1, &loss, NULL), 0);
+    for (size_t i = 0; i < tensors; i++) {
+        size_t count = (size_t)t[i].rows * (size_t)t[i].columns;
+        float *w = (float *)model_weights(model) + t[i].offset, *direction, *kept;
+        const float *g = (float *)model_gradients(model) + t[i].offset;
+        direction = calloc(count, sizeof(float));
+        kept = calloc(count, sizeof(float));
+        memcpy(kept, w, count * sizeof(float));
+        double along = 0, length = 0;
+        for (size_t k = 0; k < count; k++)
+            length += (double)g[k] * g[k];
+        /* half along the gradient, so that the quotient is not lost in noise */
+        for (size_t k = 0; k < count; k++) {
+            direction[k] = (float)(g[k] / sqrt(length) + random_normal(&chance) / sqrt((double)count));
+            along += (double)g[k] * direction[k];
+        }
+        double step = 2e-3, up, down;
+        for (size_t k = 0; k < count; k++)
+            w[k] = kept[k] + (float)step * direction[k];
+        up = loss_of(model, &batch);
+        for (size_t k = 0; k < count; k++)
+            w[k] = kept[k] - (float)step * direction[k];
+        down = loss_of(model, &batch);
+        memcpy(w, kept, count * sizeof(float));
+        double quotient = (up - down) / (2 * step);
+        if (!(fabs(quotient - along) < 1e-2 * fabs(along) + 2e-6 * loss / step))
+            fail_msg("%s: differences give %g, the gradient %g", t[i].name, quotient, along);
+        checked += fabs(along) > 1e-3;
+        free(direction);
+        free(kept);
+    }
+    assert_int_equal(checked, tensors);
+    model_destroy(model);
+    batch_destroy(&batch);
+    backend->destroy(backend);
+}
+
+static void test_gradients_are_finite_differences(void **state)
+{
+    (void)state;
+    check_differences(false);
+    check_differences(true);
+}
+
+/* Losses and gradients of the pack are the sums of those of its documents run alone. */
+static void test_a_pack_equals_its_documents(void **state)
+{
+    (void)state;
+    const int lengths[] = { 9, 2, 70, 13 };
+    struct backend *backend = backend_create_cpu(NULL);
+    struct batch pack = batch_make(100, lengths, 4);
+    struct model *model = model_make(backend, &small, pack.rows);
+    size_t count = model_parameters(model);
+    double together, apart = 0;
+    model_zero_gradients(model);
+    assert_int_equal(model_step(model, &pack, 0.5F, &together, NULL), 0);
+    float *sum = calloc(count, sizeof *sum), *weights = model_weights(model);
+    for (int d = 0; d < 4; d++) {
+        struct batch alone = batch_make(lengths[d], &lengths[d], 1);
+        size_t bytes = (size_t)lengths[d] * sizeof(int32_t);
+        memcpy(alone.tokens, pack.tokens + pack.start[d], bytes);
+        memcpy(alone.targets, pack.targets + pack.start[d], bytes);
+        struct model *one = model_create(backend, &small, lengths[d], NULL);
+        memcpy(model_weights(one), weights, count * sizeof(float));
+        model_zero_gradients(one);
+        double loss;
+        assert_int_equal(model_step(one, &alone, 0.5F, &loss, NULL), 0);
+        apart += loss;
+        for (size_t i = 0; i < count; i++)
+            sum[i] += ((float *)model_gradients(one))[i];
+        model_destroy(one);
+        batch_destroy(&alone);
+    }
+    double difference = 0, all = 0;
+    for (size_t i = 0; i < count; i++) {
+        double d = ((float *)model_gradients(model))[i] - sum[i];
+        difference += d * d;
+        all += (double)sum[i] * sum[i];
+    }
+    assert_true(all > 0 && sqrt(difference / all) < 1e-5);
+    assert_true(fabs(together - apart) < 1e-5 * apart);
+    free(sum);
+    model_destroy(model);
+    batch_destroy(&pack);
+    backend->destroy(backend);
+}
+
+/* A changed token moves its own document's loss and leaves the others' as they were, to the bit. */
+static void test_documents_do_not_see_each_other(void **state)
+{
+    (void)state;
+    const int lengths[] = { 8, 11, 9 };
+    struct backend *backend = backend_create_cpu(NULL);
+    struct batch all = batch_make(32, lengths, 3);
+    struct model *model = model_make(backend, &small, all.rows);
+    int32_t kept[32];
+    double before[3], after[3];
+    memcpy(kept, all.targets, sizeof kept);
+    for (int round = 0; round < 2; round++) {
+        for (int d = 0; d < 3; d++) {
+            for (int row = 0; row < 32; row++)
+                all.targets[row] = row >= all.start[d] && row < all.start[d] + lengths[d] ? kept[row]
+                                                                                           : -1;
+            (round == 0 ? before : after)[d] = loss_of(model, &all);
+        }
+        all.tokens[9] = (all.tokens[9] + 1) % small.vocab; /* in the second document */
+        all.tokens[30] = (all.tokens[30] + 1) % small.vocab; /* padding */
+    }
+    assert_true(before[0] > 0 && before[0] == after[0]);
+    assert_true(before[1] != after[1]);
+    assert_true(before[2] > 0 && before[2] == after[2]);
+    model_destroy(model);
+    batch_destroy(&all);
+    backend->destroy(backend);
+}
+
+static void test_first_weights_depend_on_the_seed_alone(void **state)
+{
+    (void)state;
+    struct backend *backend = backend_create_cpu(NULL);
+    struct model *a = model_create(backend, &small, 8, NULL), *b = model_create(backend, &small, 64, NULL);
+    size_t bytes = model_parameters(a) * sizeof(float), tensors;
+    model_initialize(a, 42);
+    model_initialize(b, 42);
+    assert_memory_equal(model_weights(a), model_weights(b), bytes);
+    model_initialize(b, 43);
+    assert_memory_not_equal(model_weights(a), model_weights(b), bytes);
+    const struct model_tensor *t = model_tensors(a, &tensors);
+    assert_int_equal(model_parameters(a), sft_preset_parameters(&small));
+    double sum = 0, squares = 0;
+    size_t count = (size_t)t[0].rows * (size_t)t[0].columns;
+    const float *w = model_weights(a);
+    for (size_t i = 0; i < count; i++) {
+        sum += w[i];
+        squares += (double)w[i] * w[i];
+    }
+    assert_true(fabs(sum / (double)count) < 0.003);
+    assert_true(fabs(sqrt(squares / (double)count) - 0.02) < 0.002);
+    model_destroy(a);
+    model_destroy(b);
+    backend->destroy(backend);
+}
+
+static void test_rates_by_hand(void **state)
+{
+    (void)state;
+    struct optim_options o = { .lr = 1, .lr_warmup = 4, .total_steps = 12 };
+    assert_true(optim_rate(&o, 0) == 0.25 && optim_rate(&o, 3) == 1 && optim_rate(&o, 4) == 1);
+    assert_true(fabs(optim_rate(&o, 8) - 0.5) < 1e-12);
+    assert_true(optim_rate(&o, 11) < optim_rate(&o, 10) && optim_rate(&o, 11) > 0);
+}
+
+static void test_bad_shapes_are_refused(void **state)
+{
+    (void)state;
+    struct backend *backend = backend_create_cpu(NULL);
+    struct sft_error err = { "" };
+    struct sft_preset shape = small;
+    shape.kv_heads = 3;
+    assert_null(model_create(backend, &shape, 8, &err));
+    assert_contains(err.text, "not consistent");
+    shape = *sft_preset_find("llama3-70b");
+    assert_null(model_create(backend, &shape, 1 << 20, &err));
+    assert_contains(err.text, "no memory for");
+    backend->destroy(backend);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradients_are_finite_differences),
+        cmocka_unit_test(test_a_pack_equals_its_documents),
+        cmocka_unit_test(test_documents_do_not_see_each_other),
+        cmocka_unit_test(test_first_weights_depend_on_the_seed_alone),
+        cmocka_unit_test(test_rates_by_hand),
+        cmocka_unit_test(test_bad_shapes_are_refused),
+    };
+    return cmocka_run_group_tests_name("model", tests, group_setup, NULL);
+}
