@@ -14,11 +14,18 @@ job_libsftmodel_la_CFLAGS = $(AM_CFLAGS) $(BLAS_CFLAGS) \
 job_libsftmodel_la_LIBADD = lib/libsft.la $(BLAS_LIBS)
 
 if HAVE_CMOCKA
-MODEL_TESTS = tests/unit/test_model_gradients
-check_PROGRAMS += $(MODEL_TESTS)
-MODEL_TEST_LIBS = job/libsftmodel.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_model_gradients_SOURCES = tests/unit/test_model_gradients.c \
-	tests/unit/model_support.c tests/unit/model_support.h
+noinst_LTLIBRARIES += tests/unit/libmodelsupport.la
+tests_unit_libmodelsupport_la_SOURCES = tests/unit/model_support.c tests/unit/model_support.h
+tests_unit_libmodelsupport_la_CFLAGS = $(UNIT_CFLAGS)
+MODEL_TEST_LIBS = tests/unit/libmodelsupport.la job/libsftmodel.la lib/libsft.la $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_backend_cpu tests/unit/test_model \
+	tests/unit/test_model_gradients tests/unit/test_optim
+tests_unit_test_backend_cpu_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_backend_cpu_LDADD = $(MODEL_TEST_LIBS)
+tests_unit_test_model_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_model_LDADD = $(MODEL_TEST_LIBS)
 tests_unit_test_model_gradients_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_model_gradients_LDADD = $(MODEL_TEST_LIBS)
+tests_unit_test_optim_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_optim_LDADD = $(MODEL_TEST_LIBS)
 endif

@@ -9,7 +9,7 @@
 
 /* Seed of this run: SFT_TEST_SEED, or a fresh one; printed, so that a failure can be repeated. */
 void support_seed(void);
-double support_uniform(void);            /* [0,1) */
+double support_uniform(void); /* [0,1) */
 double support_normal(void);
 int support_between(int least, int most); /* both included */
 

@@ -5,12 +5,12 @@
 
 #include <math.h>
 
-static const int lengths[] = { 1, 13, 70, 2, 29 }; /* one longer than a block of attention */
+static const int lengths[] = {1, 13, 70, 2, 29}; /* one longer than a block of attention */
 enum { DOCUMENTS = sizeof lengths / sizeof lengths[0], DIRECTIONS = 3 };
 
 static double loss_of(struct model *m, const struct batch *batch)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     double sum = NAN;
     if (model_loss(m, batch, &sum, &err) < 0)
         fail_msg("%s", err.text);
@@ -19,7 +19,7 @@ static double loss_of(struct model *m, const struct batch *batch)
 
 static double step_of(struct model *m, const struct batch *batch, float scale)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     double sum = NAN;
     if (model_step(m, batch, scale, &sum, &err) < 0)
         fail_msg("%s", err.text);
@@ -46,10 +46,10 @@ static double slope(struct model *m, const struct batch *batch, float *w, const 
     float *saved = malloc(count * sizeof *saved);
     assert_non_null(saved);
     memcpy(saved, w, count * sizeof *saved);
-    double near = loss_moved(m, batch, w, saved, direction, count, step)
-                  - loss_moved(m, batch, w, saved, direction, count, -step);
-    double far = loss_moved(m, batch, w, saved, direction, count, 2 * step)
-                 - loss_moved(m, batch, w, saved, direction, count, -2 * step);
+    double near = loss_moved(m, batch, w, saved, direction, count, step) -
+                  loss_moved(m, batch, w, saved, direction, count, -step);
+    double far = loss_moved(m, batch, w, saved, direction, count, 2 * step) -
+                 loss_moved(m, batch, w, saved, direction, count, -2 * step);
     free(saved);
     return (8 * near - far) / (12 * step);
 }
@@ -187,7 +187,7 @@ static void test_causal(void **state)
     (void)state;
     struct sft_preset shape = support_shape(false);
     struct batch batch;
-    const int length[] = { 90 };
+    const int length[] = {90};
     support_batch_make(&batch, length, 1, shape.vocab);
     struct model *m = support_model(&shape, batch.rows);
     for (int row = 66; row < batch.rows; row++)
@@ -230,9 +230,12 @@ static void test_accumulation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_differences_untied),       cmocka_unit_test(test_differences_tied),
-        cmocka_unit_test(test_packed_equals_one_by_one), cmocka_unit_test(test_nothing_leaks),
-        cmocka_unit_test(test_causal),                   cmocka_unit_test(test_accumulation),
+        cmocka_unit_test(test_differences_untied),
+        cmocka_unit_test(test_differences_tied),
+        cmocka_unit_test(test_packed_equals_one_by_one),
+        cmocka_unit_test(test_nothing_leaks),
+        cmocka_unit_test(test_causal),
+        cmocka_unit_test(test_accumulation),
     };
     support_seed();
     return cmocka_run_group_tests_name("model gradients", tests, NULL, NULL);
