@@ -2,8 +2,8 @@
 /* The CPU backend: memory, matrices, and the operations on rows. Attention has its own file.
  *
  * Matrices go to CBLAS, which may use threads; everything else is a loop over rows with the inner
- * loop along a row, where memory is contiguous. `omp simd` asks for vectors at any -O level and
- * lets sums be reordered, in a way fixed at compile time: results are the same from run to run. */
+ * loop along a row, where memory is contiguous. `omp simd` asks for vectors at any -O level and lets
+ * sums be reordered, in a way fixed at compile time: results are the same from run to run. */
 #include "job/backend_cpu.h"
 
 #include <cblas.h>

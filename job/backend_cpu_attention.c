@@ -25,7 +25,7 @@ static struct view view_make(const float *qkv, int start, int length, int head,
     int width = (s.heads + 2 * s.kv_heads) * s.head_dim;
     int kv_head = head / (s.heads / s.kv_heads);
     const float *row = qkv + (size_t)start * width;
-    return (struct view){
+    return (struct view) {
         .q = row + (size_t)head * s.head_dim,
         .k = row + (size_t)(s.heads + kv_head) * s.head_dim,
         .v = row + (size_t)(s.heads + s.kv_heads + kv_head) * s.head_dim,
@@ -186,12 +186,10 @@ void backend_cpu_attention_backward(struct backend *b, act *dqkv, const act *dou
             struct view w = view_make(qkv, start, length, head, shape);
             struct view into = view_make(dqkv, start, length, head, shape);
             size_t at = (size_t)start * w.out_width + (size_t)head * w.dim;
-            struct gradients g = {.dq = (float *)into.q,
-                                  .dk = (float *)into.k,
-                                  .dv = (float *)into.v,
-                                  .dout = (const float *)dout + at,
-                                  .out = (const float *)out + at,
-                                  .lse = lse + (size_t)head * rows + start};
+            struct gradients g = { .dq = (float *)into.q, .dk = (float *)into.k,
+                                   .dv = (float *)into.v, .dout = (const float *)dout + at,
+                                   .out = (const float *)out + at,
+                                   .lse = lse + (size_t)head * rows + start };
             for (int first = 0; first < length; first += BLOCK)
                 backward_block(&w, &g, first, first + BLOCK < length ? first + BLOCK : length,
                                scores);

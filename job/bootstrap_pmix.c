@@ -43,7 +43,10 @@ int bootstrap_start_pmix(struct bootstrap *bootstrap, struct sft_error *err)
     job.rank = PMIX_RANK_WILDCARD;
     /* "OpenPMIx 4.2.2rc2 (...)": the two first words */
     snprintf(bootstrap->version, sizeof bootstrap->version, "%.*s", 32, PMIx_Get_version());
-    bootstrap->version[strcspn(bootstrap->version, ",(\n")] = '\0';
+    size_t end = strcspn(bootstrap->version, ",(\n");
+    while (end > 0 && bootstrap->version[end - 1] == ' ')
+        end--;
+    bootstrap->version[end] = '\0';
     if (value_get(&job, PMIX_JOB_SIZE, &bootstrap->size, err) < 0
         || value_get(&self, PMIX_LOCAL_RANK, &bootstrap->local_rank, err) < 0
         || value_get(&job, PMIX_LOCAL_SIZE, &bootstrap->local_size, err) < 0) {

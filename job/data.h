@@ -2,9 +2,10 @@
 /* Instruction data: records -> tokens -> packed sequences -> micro-batches.
  *
  * A document is one record: the Alpaca prompt and the response with an end-of-text token. Loss is
- * on response tokens (end-of-text too) alone. Documents are packed whole into sequences; one longer
- * than the sequence is cut, and counted. Everything depends on the seed alone, so every rank builds
- * the same packs and takes its own. */
+ * on response tokens (end-of-text too) alone. Prompt and response are tokenized apart, so that the
+ * boundary is exact. Documents are packed whole into sequences; one longer than the sequence is cut,
+ * or left out when its prompt alone fills the sequence, and counted as cut either way. Everything
+ * depends on the seed alone, so every rank builds the same packs and takes its own. */
 #ifndef SFT_JOB_DATA_H
 #define SFT_JOB_DATA_H
 
@@ -23,7 +24,8 @@ struct data *data_open(const char *path, struct tokenizer *tokenizer, int seq, u
                        struct sft_error *err);
 
 /* Documents with lengths like Alpaca's under the Llama tokenizer (log-normal, mean about 128 tokens
- * with the prompt, between 32 and seq) and uniformly drawn token ids below vocab. */
+ * with the prompt, between 32 and seq), 40% of them response, and uniformly drawn token ids below
+ * vocab. */
 struct data *data_synthetic(int vocab, int seq, uint64_t seed, struct sft_error *err);
 
 void data_close(struct data *data);
@@ -34,6 +36,8 @@ struct data_facts {
     long packs;         /* sequences of one epoch */
     double fill;        /* real tokens / all tokens of the packs */
     double mean_length; /* tokens a document */
+    const char *source; /* "synthetic" or the file's base name; the data's own */
+    uint64_t checksum;  /* FNV-1a, 64 bits, of the file's bytes; 0 for synthetic data */
 };
 struct data_facts data_facts(const struct data *data);
 

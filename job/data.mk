@@ -1,1 +1,37 @@
 # data, tokenizer
+noinst_LTLIBRARIES += job/libsftdata.la
+job_libsftdata_la_SOURCES = \
+	job/batch.c job/batch.h \
+	job/data.c job/data.h job/data_alpaca.c job/data_internal.h job/data_pack.c \
+	job/data_synthetic.c \
+	job/tokenizer.c job/tokenizer.h job/tokenizer_sentencepiece.h
+job_libsftdata_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+job_libsftdata_la_LIBADD = job/libsftrandom.la lib/libsft.la $(JANSSON_LIBS)
+if HAVE_SENTENCEPIECE
+job_libsftdata_la_SOURCES += job/tokenizer_sentencepiece.cc
+job_libsftdata_la_CXXFLAGS = $(AM_CXXFLAGS) $(SENTENCEPIECE_CFLAGS)
+job_libsftdata_la_LIBADD += $(SENTENCEPIECE_LIBS)
+# libtool leaves this out of a convenience library: every program with libsftdata names it
+STDCXX_LIBS = -lstdc++
+endif
+
+dist_pkgdata_DATA += examples/instructions.json
+EXTRA_DIST += tests/golden/make_tokenizer_golden.py tests/fuzz/corpus
+noinst_HEADERS += tests/golden/tokenizer.inc
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_data tests/unit/test_pack tests/unit/test_tokenizer
+tests_unit_test_data_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_data_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_test_pack_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_pack_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_test_tokenizer_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_tokenizer_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+endif
+
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_data tests/fuzz/fuzz_tokenizer
+tests_fuzz_fuzz_data_LDADD = job/libsftdata.la $(STDCXX_LIBS)
+tests_fuzz_fuzz_data_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_tokenizer_LDADD = job/libsftdata.la $(STDCXX_LIBS)
+tests_fuzz_fuzz_tokenizer_LDFLAGS = $(FUZZ_LDFLAGS)
+endif

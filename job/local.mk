@@ -1,6 +1,9 @@
 # sft-bench-job. Convenience libraries, so that tests link what they test:
 #   libsftdata   data, tokenizer, batch     libsftmodel  backend, model, optimizer
 #   libsftrun    bootstrap, collectives, measurement, record, training loop
+noinst_LTLIBRARIES += job/libsftrandom.la
+job_libsftrandom_la_SOURCES = job/random.c job/random.h
+
 include job/data.mk
 include job/model.mk
 
@@ -28,4 +31,4 @@ endif
 
 bin_PROGRAMS += sft-bench-job
 sft_bench_job_SOURCES = job/main.c
-sft_bench_job_LDADD = job/libsftrun.la
+sft_bench_job_LDADD = job/libsftrun.la $(STDCXX_LIBS)

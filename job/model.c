@@ -1,41 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The model's life, and a step over one micro-batch: check, forward, loss, backward. */
+/* A Llama's forward and backward pass. Residual additions ride with the norm that follows; the
+ * head's logits exist a chunk of rows at a time, and become their own gradient in place. */
 #include "job/model.h"
 
 #include <stdlib.h>
 
 #include "job/model_internal.h"
 
-static int model_allocate(struct model *m, struct sft_error *err)
-{
-    m->tensors = model_tensors_make(&m->shape, &m->tensor_count);
-    m->losses = malloc((size_t)m->rows * sizeof *m->losses);
-    if (m->tensors == NULL || m->losses == NULL)
-        return sft_error_set(err, "model %s: no memory for its tables", m->shape.name);
-    m->arena = m->backend->allocate(m->backend, m->layout.bytes, err);
-    if (m->arena == NULL)
-        return sft_error_prefix(err, "model %s, %d rows", m->shape.name, m->rows);
-    return 0;
-}
-
 struct model *model_create(struct backend *backend, const struct sft_preset *shape, int rows,
                            struct sft_error *err)
 {
-    struct model *m = calloc(1, sizeof *m);
-    if (m == NULL) {
-        sft_error_set(err, "model %s: no memory for its tables", shape->name);
+    struct model *model = calloc(1, sizeof *model);
+    if (model == NULL) {
+        sft_error_set(err, "no memory for a model");
         return NULL;
     }
-    m->backend = backend;
-    m->shape = *shape;
-    m->attention = (struct attention_shape){shape->heads, shape->kv_heads, shape->head_dim};
-    m->rows = rows;
-    if (model_layout_make(&m->layout, shape, rows, backend->act_size, err) < 0 ||
-        model_allocate(m, err) < 0) {
-        model_destroy(m);
-        return NULL;
+    model->backend = backend;
+    model->shape = *shape;
+    model->rows = rows;
+    if (model_lay_tensors(model, err) < 0)
+        goto failed;
+    model->bytes = model_lay_arena(model, NULL);
+    model->host_loss = calloc((size_t)rows, sizeof *model->host_loss);
+    if (model->host_loss == NULL) {
+        sft_error_set(err, "no memory for %d losses", rows);
+        goto failed;
     }
-    return m;
+    model->arena = backend->allocate(backend, model->bytes, err);
+    if (model->arena == NULL)
+        goto failed;
+    model_lay_arena(model, model->arena);
+    return model;
+failed:
+    model_destroy(model);
+    return NULL;
 }
 
 void model_destroy(struct model *model)
@@ -44,7 +42,9 @@ void model_destroy(struct model *model)
         return;
     if (model->arena != NULL)
         model->backend->release(model->backend, model->arena);
-    free(model->losses);
+    free(model->host_loss);
+    free(model->layers);
+    free(model->offsets);
     free(model->tensors);
     free(model);
 }
@@ -57,17 +57,17 @@ const struct model_tensor *model_tensors(const struct model *model, size_t *coun
 
 size_t model_parameters(const struct model *model)
 {
-    return model->layout.parameters;
+    return model->parameters;
 }
 
 act *model_weights(struct model *model)
 {
-    return model_at(model, model->layout.weights);
+    return model->weights;
 }
 
 act *model_gradients(struct model *model)
 {
-    return model_at(model, model->layout.gradients);
+    return model->gradients;
 }
 
 const struct sft_preset *model_shape(const struct model *model)
@@ -75,118 +75,208 @@ const struct sft_preset *model_shape(const struct model *model)
     return &model->shape;
 }
 
-struct backend *model_backend(const struct model *model)
-{
-    return model->backend;
-}
-
 size_t model_bytes(const struct model *model)
 {
-    return model->layout.bytes;
+    return model->bytes;
+}
+
+static act *at(const struct model *model, act *array, size_t offset)
+{
+    return (char *)array + offset * model->backend->act_size;
+}
+
+static act *weight(const struct model *model, size_t offset)
+{
+    return at(model, model->weights, offset);
+}
+
+static act *gradient(const struct model *model, size_t offset)
+{
+    return at(model, model->gradients, offset);
 }
 
 void model_zero_gradients(struct model *model)
 {
-    model->backend->zero(model->backend, model_gradients(model),
-                         model->layout.parameters * model->backend->act_size);
+    model->backend->zero(model->backend, model->gradients,
+                         model->parameters * model->backend->act_size);
 }
 
-/* Documents stand in row order and do not overlap: attention relies on it. */
-static int check_documents(const struct batch *batch, struct sft_error *err)
+static struct attention_shape attention_of(const struct model *model)
 {
-    int end = 0;
-    for (int d = 0; d < batch->documents; d++) {
-        if (batch->length[d] < 1 || batch->start[d] < end ||
-            batch->length[d] > batch->rows - batch->start[d])
-            return sft_error_set(err, "batch: document %d, rows %d + %d, is misplaced in %d rows",
-                                 d, batch->start[d], batch->length[d], batch->rows);
-        end = batch->start[d] + batch->length[d];
+    const struct sft_preset *s = &model->shape;
+    return (struct attention_shape) { s->heads, s->kv_heads, s->head_dim };
+}
+
+/* out[n,to] = in[n,from] W^T, W at `offset` stored [to,from] */
+static void linear_forward(struct model *model, act *out, const act *in, size_t offset, int to,
+                           int from)
+{
+    struct backend *b = model->backend;
+    b->matmul(b, out, in, false, weight(model, offset), true, model->rows, to, from, false);
+}
+
+/* din[n,from] = dout W, dW += dout^T in */
+static void linear_backward(struct model *model, act *din, const act *dout, const act *in,
+                            size_t offset, int to, int from)
+{
+    struct backend *b = model->backend;
+    b->matmul(b, gradient(model, offset), dout, true, in, false, to, from, model->rows, true);
+    b->matmul(b, din, dout, false, weight(model, offset), false, model->rows, from, to, false);
+}
+
+static void norm_forward(struct model *model, act *out, float *rstd, act *sum, const act *x,
+                         const act *delta, size_t offset)
+{
+    struct backend *b = model->backend;
+    b->norm_forward(b, out, rstd, sum, x, delta, weight(model, offset), model->rows,
+                    model->shape.hidden, (float)model->shape.norm_eps);
+}
+
+static void norm_backward(struct model *model, const act *dout, const act *x, const float *rstd,
+                          size_t offset)
+{
+    struct backend *b = model->backend;
+    b->norm_backward(b, model->stream, gradient(model, offset), dout, x, weight(model, offset),
+                     rstd, model->rows, model->shape.hidden);
+}
+
+static int qkv_width(const struct sft_preset *s)
+{
+    return (s->heads + 2 * s->kv_heads) * s->head_dim;
+}
+
+/* Leaves what the layer adds to its `middle` stream in delta. */
+static void layer_forward(struct model *model, int index, const struct documents *docs)
+{
+    struct backend *b = model->backend;
+    const struct sft_preset *s = &model->shape;
+    const struct model_offsets *o = &model->offsets[index];
+    struct model_layer *l = &model->layers[index];
+    struct model_layer *before = index > 0 ? l - 1 : NULL;
+    norm_forward(model, l->attention_norm, l->attention_rstd, l->residual,
+                 before == NULL ? l->residual : before->middle,
+                 before == NULL ? NULL : model->delta, o->attention_norm);
+    linear_forward(model, l->qkv, l->attention_norm, o->qkv, qkv_width(s), s->hidden);
+    b->rope(b, l->qkv, model->positions, model->rows, attention_of(model), (float)s->rope_theta,
+            false);
+    b->attention_forward(b, l->attention, l->lse, l->qkv, model->rows, attention_of(model), docs);
+    linear_forward(model, model->delta, l->attention, o->o, s->hidden, s->hidden);
+    norm_forward(model, l->ffn_norm, l->ffn_rstd, l->middle, l->residual, model->delta,
+                 o->ffn_norm);
+    linear_forward(model, l->gate_up, l->ffn_norm, o->gate_up, 2 * s->ffn, s->hidden);
+    b->swiglu_forward(b, l->swiglu, l->gate_up, model->rows, s->ffn);
+    linear_forward(model, model->delta, l->swiglu, o->down, s->hidden, s->ffn);
+}
+
+/* `stream` holds the gradient of what the layer put out, and then of what it took in. */
+static void layer_backward(struct model *model, int index, const struct documents *docs)
+{
+    struct backend *b = model->backend;
+    const struct sft_preset *s = &model->shape;
+    const struct model_offsets *o = &model->offsets[index];
+    struct model_layer *l = &model->layers[index];
+    linear_backward(model, model->narrow, model->stream, l->swiglu, o->down, s->hidden, s->ffn);
+    b->swiglu_backward(b, model->wide, model->narrow, l->gate_up, model->rows, s->ffn);
+    linear_backward(model, model->delta, model->wide, l->ffn_norm, o->gate_up, 2 * s->ffn,
+                    s->hidden);
+    norm_backward(model, model->delta, l->middle, l->ffn_rstd, o->ffn_norm);
+    linear_backward(model, model->narrow, model->stream, l->attention, o->o, s->hidden, s->hidden);
+    b->attention_backward(b, model->wide, model->narrow, l->attention, l->lse, l->qkv, model->rows,
+                          attention_of(model), docs);
+    b->rope(b, model->wide, model->positions, model->rows, attention_of(model),
+            (float)s->rope_theta, true);
+    linear_backward(model, model->delta, model->wide, l->attention_norm, o->qkv, qkv_width(s),
+                    s->hidden);
+    norm_backward(model, model->delta, l->residual, l->attention_rstd, o->attention_norm);
+}
+
+/* Losses of all rows; with `backward` also the head's gradient, and its input's in delta. */
+static void head_run(struct model *model, float scale, bool backward)
+{
+    struct backend *b = model->backend;
+    int h = model->shape.hidden, vocab = model->shape.vocab;
+    for (int first = 0; first < model->rows; first += model->chunk) {
+        int rows = model->rows - first < model->chunk ? model->rows - first : model->chunk;
+        act *in = at(model, model->final_norm, (size_t)first * (size_t)h);
+        act *din = at(model, model->delta, (size_t)first * (size_t)h);
+        b->matmul(b, model->logits, in, false, weight(model, model->head), true, rows, vocab, h,
+                  false);
+        b->cross_entropy(b, model->logits, model->loss + first, model->targets + first, rows, vocab,
+                         scale);
+        if (!backward)
+            continue;
+        b->matmul(b, gradient(model, model->head), model->logits, true, in, false, vocab, h, rows,
+                  true);
+        b->matmul(b, din, model->logits, false, weight(model, model->head), false, rows, h, vocab,
+                  false);
     }
-    return 0;
 }
 
-/* A bad id would read outside of the embedding table, so every batch is checked: it is cheap. */
-static int check_batch(const struct model *m, const struct batch *batch, struct sft_error *err)
+static struct documents documents_of(const struct batch *batch)
 {
-    if (batch->rows < 1 || batch->rows > m->rows)
-        return sft_error_set(err, "batch: %d rows, the model was made for up to %d", batch->rows,
-                             m->rows);
-    for (int row = 0; row < batch->rows; row++)
-        if (batch->tokens[row] < 0 || batch->tokens[row] >= m->shape.vocab ||
-            batch->targets[row] >= m->shape.vocab || batch->positions[row] < 0)
-            return sft_error_set(err,
-                                 "batch: row %d has token %d, target %d, position %d; %s has a "
-                                 "vocabulary of %d",
-                                 row, batch->tokens[row], batch->targets[row],
-                                 batch->positions[row], m->shape.name, m->shape.vocab);
-    return check_documents(batch, err);
+    struct documents docs = { batch->documents, batch->start, batch->length, 0 };
+    for (int i = 0; i < docs.count; i++)
+        if (docs.length[i] > docs.longest)
+            docs.longest = docs.length[i];
+    return docs;
 }
 
-static void write_batch(struct model *m, const struct batch *batch)
+static void model_forward(struct model *model, const struct batch *batch,
+                          const struct documents *docs)
 {
-    size_t bytes = (size_t)batch->rows * sizeof(int32_t);
-    struct backend *b = m->backend;
-    b->write(b, model_at(m, m->layout.tokens), batch->tokens, bytes);
-    b->write(b, model_at(m, m->layout.targets), batch->targets, bytes);
-    b->write(b, model_at(m, m->layout.positions), batch->positions, bytes);
+    struct backend *b = model->backend;
+    size_t bytes = (size_t)model->rows * sizeof(int32_t);
+    b->write(b, model->tokens, batch->tokens, bytes);
+    b->write(b, model->targets, batch->targets, bytes);
+    b->write(b, model->positions, batch->positions, bytes);
+    b->embed_forward(b, model->layers[0].residual, weight(model, model->embed), model->tokens,
+                     model->rows, model->shape.hidden);
+    for (int i = 0; i < model->shape.layers; i++)
+        layer_forward(model, i, docs);
+    norm_forward(model, model->final_norm, model->final_rstd, model->final,
+                 model->layers[model->shape.layers - 1].middle, model->delta, model->norm);
 }
 
-/* Logits and losses of rows [first, first + rows), and with `gradients` what flows back from them.
- */
-static void head_chunk(struct model *m, int first, int rows, float scale, bool gradients)
+static void model_backward(struct model *model, const struct documents *docs)
 {
-    struct backend *b = m->backend;
-    int vocab = m->shape.vocab, hidden = m->shape.hidden;
-    size_t head = model_head_tensor(m), at = (size_t)first * (size_t)hidden;
-    act *logits = model_at(m, m->layout.logits), *x = model_act(m, m->layout.final_norm, at);
-    float *losses = model_at(m, m->layout.losses);
-    int32_t *targets = model_at(m, m->layout.targets);
-    b->matmul(b, logits, x, false, model_weight(m, head), true, rows, vocab, hidden, false);
-    b->cross_entropy(b, logits, losses + first, targets + first, rows, vocab, scale);
-    if (!gradients)
-        return;
-    b->matmul(b, model_gradient(m, head), logits, true, x, false, vocab, hidden, rows, true);
-    b->matmul(b, model_act(m, m->layout.delta, at), logits, false, model_weight(m, head), false,
-              rows, hidden, vocab, false);
+    struct backend *b = model->backend;
+    size_t elements = (size_t)model->rows * (size_t)model->shape.hidden;
+    b->zero(b, model->stream, elements * b->act_size);
+    norm_backward(model, model->delta, model->final, model->final_rstd, model->norm);
+    for (int i = model->shape.layers - 1; i >= 0; i--)
+        layer_backward(model, i, docs);
+    b->embed_backward(b, gradient(model, model->embed), model->stream, model->tokens, model->rows,
+                      model->shape.hidden);
 }
 
-static int read_losses(struct model *m, int rows, double *loss_sum, struct sft_error *err)
+static int model_run(struct model *model, const struct batch *batch, float scale, bool backward,
+                     double *loss_sum, struct sft_error *err)
 {
-    struct backend *b = m->backend;
-    double sum = 0;
-    b->read(b, m->losses, model_at(m, m->layout.losses), (size_t)rows * sizeof *m->losses);
+    struct backend *b = model->backend;
+    struct documents docs = documents_of(batch);
+    if (batch->rows != model->rows)
+        return sft_error_set(err, "a batch of %d rows for a model of %d", batch->rows, model->rows);
+    model_forward(model, batch, &docs);
+    head_run(model, scale, backward);
+    if (backward)
+        model_backward(model, &docs);
+    b->read(b, model->host_loss, model->loss, (size_t)model->rows * sizeof(float));
     if (b->sync(b, err) < 0)
         return -1;
-    for (int row = 0; row < rows; row++)
-        sum += (double)m->losses[row];
-    *loss_sum = sum;
+    *loss_sum = 0;
+    for (int row = 0; row < model->rows; row++)
+        *loss_sum += model->host_loss[row];
     return 0;
-}
-
-static int run(struct model *m, const struct batch *batch, float scale, bool gradients,
-               double *loss_sum, struct sft_error *err)
-{
-    if (check_batch(m, batch, err) < 0)
-        return -1;
-    write_batch(m, batch);
-    model_forward(m, batch);
-    for (int first = 0; first < batch->rows; first += m->layout.chunk) {
-        int left = batch->rows - first;
-        head_chunk(m, first, left < m->layout.chunk ? left : m->layout.chunk, scale, gradients);
-    }
-    if (gradients)
-        model_backward(m, batch);
-    return read_losses(m, batch->rows, loss_sum, err);
 }
 
 int model_step(struct model *model, const struct batch *batch, float scale, double *loss_sum,
                struct sft_error *err)
 {
-    return run(model, batch, scale, true, loss_sum, err);
+    return model_run(model, batch, scale, true, loss_sum, err);
 }
 
 int model_loss(struct model *model, const struct batch *batch, double *loss_sum,
                struct sft_error *err)
 {
-    return run(model, batch, 1, false, loss_sum, err);
+    return model_run(model, batch, 0, false, loss_sum, err);
 }

@@ -9,10 +9,9 @@
 
 /* One parameter tensor: rows * columns elements from `offset` on in the flat arrays. Linear layers
  * are [out,in], as Hugging Face stores them; qkv is q_proj, k_proj and v_proj stacked, gate_up is
- * gate_proj and up_proj stacked. The tensors stand without gaps in this order: embed; of each layer
- * attention_norm, qkv, out, ffn_norm, gate_up, down; norm; head, unless it is tied. */
+ * gate_proj and up_proj stacked. */
 struct model_tensor {
-    char name[48]; /* "embed", "layers.0.attention_norm", ... */
+    char name[48]; /* "embed", "layers.0.qkv", "layers.0.attention_norm", ..., "norm", "head" */
     size_t offset; /* elements */
     int rows, columns;
     bool decays; /* weight decay applies: matrices yes, norms no */
@@ -36,15 +35,12 @@ size_t model_parameters(const struct model *model); /* elements of the flat arra
 act *model_weights(struct model *model);
 act *model_gradients(struct model *model);
 const struct sft_preset *model_shape(const struct model *model);
-struct backend *model_backend(const struct model *model);
 size_t model_bytes(const struct model *model); /* of the arena */
 
 void model_zero_gradients(struct model *model);
 
 /* Forward and backward of one micro-batch: adds d(scale * sum of token losses) to the gradients and
- * returns the plain sum of the token losses in *loss_sum. batch->rows may be fewer than the model was
- * made for. Fails on an id outside of the vocabulary, and on documents that overlap, leave the batch
- * or are not in row order. */
+ * returns the plain sum of the token losses in *loss_sum. */
 int model_step(struct model *model, const struct batch *batch, float scale, double *loss_sum,
                struct sft_error *err);
 

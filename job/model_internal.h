@@ -4,75 +4,53 @@
 #define SFT_JOB_MODEL_INTERNAL_H
 
 #include "job/model.h"
-#include "job/model_layout.h"
 
-/* Places of a layer's tensors behind its first; the list begins with "embed". */
-enum layer_tensor {
-    LAYER_ATTENTION_NORM,
-    LAYER_QKV,
-    LAYER_OUT,
-    LAYER_FFN_NORM,
-    LAYER_GATE_UP,
-    LAYER_DOWN,
-    LAYER_TENSORS
+/* Activations of one layer that the backward pass wants again; n rows, h hidden. */
+struct model_layer {
+    act *residual;       /* [n,h] the stream that attention's norm reads */
+    act *attention_norm; /* [n,h] that norm's output */
+    act *qkv;            /* [n,(heads+2*kv_heads)*head_dim] rotated */
+    act *attention;      /* [n,heads*head_dim] */
+    act *middle;         /* [n,h] the stream that the SwiGLU's norm reads */
+    act *ffn_norm;       /* [n,h] */
+    act *gate_up;        /* [n,2*ffn] */
+    act *swiglu;         /* [n,ffn] */
+    float *attention_rstd, *ffn_rstd; /* [n] */
+    float *lse;                       /* [heads,n] */
+};
+
+/* Places of one layer's tensors in the flat arrays, in elements. */
+struct model_offsets {
+    size_t attention_norm, qkv, o, ffn_norm, gate_up, down;
 };
 
 struct model {
     struct backend *backend;
     struct sft_preset shape;
-    struct attention_shape attention;
-    struct model_layout layout;
-    int rows;      /* at most in a batch */
-    char *arena;   /* backend memory */
-    float *losses; /* host [rows] */
+    int rows;
+    size_t parameters, tensor_count;
     struct model_tensor *tensors;
-    size_t tensor_count;
+    struct model_offsets *offsets; /* [layers] */
+    size_t embed, norm, head;      /* offsets; head is embed when tied */
+
+    void *arena;
+    size_t bytes;
+    act *weights, *gradients; /* [parameters] */
+    struct model_layer *layers;
+    act *final, *final_norm; /* [n,h] */
+    float *final_rstd, *loss; /* [n] */
+    float *host_loss;         /* [n], host */
+    int32_t *tokens, *targets, *positions; /* [n] */
+    /* scratch */
+    act *stream, *delta; /* [n,h] */
+    act *wide, *narrow;  /* [n, max(2*ffn, qkv)], [n, max(ffn, heads*head_dim)] */
+    act *logits;         /* [chunk,vocab] */
+    int chunk;
 };
 
-/* The list of a shape's tensors, malloc'ed; NULL when there is no memory. */
-struct model_tensor *model_tensors_make(const struct sft_preset *shape, size_t *count);
-
-/* Forward over batch->rows rows that model_check_batch has passed, up to final_norm. */
-void model_forward(struct model *m, const struct batch *batch);
-
-/* From the gradient of final_norm in `delta` back to the embedding. */
-void model_backward(struct model *m, const struct batch *batch);
-
-static inline act *model_at(const struct model *m, size_t offset)
-{
-    return m->arena + offset;
-}
-
-/* Element `elements` of an act array. */
-static inline act *model_act(const struct model *m, size_t offset, size_t elements)
-{
-    return m->arena + offset + elements * m->backend->act_size;
-}
-
-static inline act *model_weight(const struct model *m, size_t tensor)
-{
-    return model_act(m, m->layout.weights, m->tensors[tensor].offset);
-}
-
-static inline act *model_gradient(const struct model *m, size_t tensor)
-{
-    return model_act(m, m->layout.gradients, m->tensors[tensor].offset);
-}
-
-static inline size_t model_layer_tensor(int layer, enum layer_tensor which)
-{
-    return 1 + (size_t)layer * LAYER_TENSORS + which;
-}
-
-static inline size_t model_norm_tensor(const struct model *m)
-{
-    return model_layer_tensor(m->shape.layers, LAYER_ATTENTION_NORM);
-}
-
-/* The embedding when tied. */
-static inline size_t model_head_tensor(const struct model *m)
-{
-    return m->shape.tied_head ? 0 : model_norm_tensor(m) + 1;
-}
+/* Fill tensors, offsets and counts from the shape. */
+int model_lay_tensors(struct model *model, struct sft_error *err);
+/* Cut all arrays from `base`; with NULL only count. Returns the bytes. */
+size_t model_lay_arena(struct model *model, char *base);
 
 #endif

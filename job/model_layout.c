@@ -1,117 +1,116 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "job/model_layout.h"
+/* Which tensors a Llama has and where everything stands in the arena. */
+#include "job/model_internal.h"
 
-#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
-enum { ALIGNMENT = 256, LOGITS = 16 << 20, CHUNK_LEAST = 128 };
+enum { ALIGNMENT = 256, CHUNK_ROWS = 128, CHUNK_ELEMENTS = 16 << 20 };
+
+static size_t tensor_add(struct model *model, const char *name, int layer, int rows, int columns,
+                         bool decays)
+{
+    struct model_tensor *tensor = &model->tensors[model->tensor_count++];
+    if (layer < 0)
+        snprintf(tensor->name, sizeof tensor->name, "%s", name);
+    else
+        snprintf(tensor->name, sizeof tensor->name, "layers.%d.%s", layer, name);
+    tensor->offset = model->parameters;
+    tensor->rows = rows;
+    tensor->columns = columns;
+    tensor->decays = decays;
+    model->parameters += (size_t)rows * (size_t)columns;
+    return tensor->offset;
+}
+
+int model_lay_tensors(struct model *model, struct sft_error *err)
+{
+    const struct sft_preset *s = &model->shape;
+    int h = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
+    if (s->layers < 1 || s->kv_heads < 1 || s->heads % s->kv_heads != 0 || s->head_dim % 2 != 0
+        || h != q || s->vocab < 1 || s->ffn < 1)
+        return sft_error_set(err, "%s: the shape is not consistent", s->name);
+    model->tensors = calloc((size_t)s->layers * 6 + 3, sizeof *model->tensors);
+    model->offsets = calloc((size_t)s->layers, sizeof *model->offsets);
+    model->layers = calloc((size_t)s->layers, sizeof *model->layers);
+    if (model->tensors == NULL || model->offsets == NULL || model->layers == NULL)
+        return sft_error_set(err, "no memory for the list of tensors");
+    model->embed = tensor_add(model, "embed", -1, s->vocab, h, true);
+    for (int i = 0; i < s->layers; i++) {
+        struct model_offsets *at = &model->offsets[i];
+        at->attention_norm = tensor_add(model, "attention_norm", i, 1, h, false);
+        at->qkv = tensor_add(model, "qkv", i, q + 2 * kv, h, true);
+        at->o = tensor_add(model, "o", i, h, q, true);
+        at->ffn_norm = tensor_add(model, "ffn_norm", i, 1, h, false);
+        at->gate_up = tensor_add(model, "gate_up", i, 2 * s->ffn, h, true);
+        at->down = tensor_add(model, "down", i, h, s->ffn, true);
+    }
+    model->norm = tensor_add(model, "norm", -1, 1, h, false);
+    model->head = s->tied_head ? model->embed : tensor_add(model, "head", -1, s->vocab, h, true);
+    return 0;
+}
+
+struct arena {
+    char *base;
+    size_t used;
+};
+
+static void *arena_take(struct arena *arena, size_t count, size_t size)
+{
+    void *memory = arena->base == NULL ? NULL : arena->base + arena->used;
+    arena->used += (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return memory;
+}
+
+static void layer_lay(struct model *model, struct model_layer *layer, struct arena *arena)
+{
+    const struct sft_preset *s = &model->shape;
+    size_t n = (size_t)model->rows, a = model->backend->act_size, d = (size_t)s->head_dim;
+    size_t h = (size_t)s->hidden, q = (size_t)s->heads * d, kv = (size_t)s->kv_heads * d;
+    size_t ffn = (size_t)s->ffn;
+    layer->residual = arena_take(arena, n * h, a);
+    layer->attention_norm = arena_take(arena, n * h, a);
+    layer->qkv = arena_take(arena, n * (q + 2 * kv), a);
+    layer->attention = arena_take(arena, n * q, a);
+    layer->middle = arena_take(arena, n * h, a);
+    layer->ffn_norm = arena_take(arena, n * h, a);
+    layer->gate_up = arena_take(arena, n * 2 * ffn, a);
+    layer->swiglu = arena_take(arena, n * ffn, a);
+    layer->attention_rstd = arena_take(arena, n, sizeof(float));
+    layer->ffn_rstd = arena_take(arena, n, sizeof(float));
+    layer->lse = arena_take(arena, n * (size_t)s->heads, sizeof(float));
+}
 
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
 }
 
-static size_t aligned(size_t bytes)
+size_t model_lay_arena(struct model *model, char *base)
 {
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
-/* The offset of `count` elements of `size` bytes put behind what there is. */
-static size_t put(size_t *end, size_t count, size_t size)
-{
-    size_t at = *end;
-    *end += aligned(count * size);
-    return at;
-}
-
-static int shape_check(const struct sft_preset *s, struct sft_error *err)
-{
-    if (s->vocab < 1 || s->hidden < 1 || s->layers < 1 || s->heads < 1 || s->kv_heads < 1 ||
-        s->head_dim < 2 || s->ffn < 1)
-        return sft_error_set(err, "model %s: every size must be positive", s->name);
-    if (s->hidden != s->heads * s->head_dim)
-        return sft_error_set(err, "model %s: hidden %d is not %d heads of %d", s->name, s->hidden,
-                             s->heads, s->head_dim);
-    if (s->heads % s->kv_heads != 0)
-        return sft_error_set(err, "model %s: %d heads cannot share %d key and value heads", s->name,
-                             s->heads, s->kv_heads);
-    if (s->head_dim % 2 != 0)
-        return sft_error_set(err, "model %s: rotary positions need an even head_dim, not %d",
-                             s->name, s->head_dim);
-    return 0;
-}
-
-static int chunk_rows(int rows, int vocab)
-{
-    int chunk = LOGITS / vocab;
-    if (chunk < CHUNK_LEAST)
-        chunk = CHUNK_LEAST;
-    return chunk < rows ? chunk : rows;
-}
-
-static size_t qkv_width(const struct sft_preset *s)
-{
-    return (size_t)(s->heads + 2 * s->kv_heads) * (size_t)s->head_dim;
-}
-
-static void layer_make(struct model_layout_layer *at, size_t *end, const struct sft_preset *s,
-                       size_t rows, size_t act_size)
-{
-    size_t stream = rows * (size_t)s->hidden;
-    at->input = put(end, stream, act_size);
-    at->attention_rstd = put(end, rows, sizeof(float));
-    at->attention_norm = put(end, stream, act_size);
-    at->qkv = put(end, rows * qkv_width(s), act_size);
-    at->attention = put(end, stream, act_size);
-    at->lse = put(end, rows * (size_t)s->heads, sizeof(float));
-    at->middle = put(end, stream, act_size);
-    at->ffn_rstd = put(end, rows, sizeof(float));
-    at->ffn_norm = put(end, stream, act_size);
-    at->gate_up = put(end, 2 * rows * (size_t)s->ffn, act_size);
-    at->swiglu = put(end, rows * (size_t)s->ffn, act_size);
-}
-
-static void rest_make(struct model_layout *l, size_t *end, const struct sft_preset *s, size_t rows,
-                      size_t act_size)
-{
-    size_t hidden = (size_t)s->hidden, ffn = (size_t)s->ffn;
-    l->last = put(end, rows * hidden, act_size);
-    l->final_rstd = put(end, rows, sizeof(float));
-    l->final_norm = put(end, rows * hidden, act_size);
-    l->losses = put(end, rows, sizeof(float));
-    l->logits = put(end, (size_t)l->chunk * (size_t)s->vocab, act_size);
-    l->dstream = put(end, rows * hidden, act_size);
-    l->delta = put(end, rows * hidden, act_size);
-    l->narrow = put(end, rows * larger(ffn, hidden), act_size);
-    l->wide = put(end, rows * larger(2 * ffn, qkv_width(s)), act_size);
-}
-
-int model_layout_make(struct model_layout *layout, const struct sft_preset *shape, int rows,
-                      size_t act_size, struct sft_error *err)
-{
-    struct model_layout l = {0};
-    size_t end = 0, begin;
-    if (shape_check(shape, err) < 0)
-        return -1;
-    if (rows < 1)
-        return sft_error_set(err, "model %s: a micro-batch of %d rows", shape->name, rows);
-    l.parameters = sft_preset_parameters(shape);
-    l.chunk = chunk_rows(rows, shape->vocab);
-    l.weights = put(&end, l.parameters, act_size);
-    l.gradients = put(&end, l.parameters, act_size);
-    l.tokens = put(&end, (size_t)rows, sizeof(int32_t));
-    l.targets = put(&end, (size_t)rows, sizeof(int32_t));
-    l.positions = put(&end, (size_t)rows, sizeof(int32_t));
-    begin = end;
-    layer_make(&l.first, &end, shape, (size_t)rows, act_size);
-    l.layer_bytes = end - begin;
-    end = begin + (size_t)shape->layers * l.layer_bytes;
-    rest_make(&l, &end, shape, (size_t)rows, act_size);
-    l.bytes = end;
-    *layout = l;
-    return 0;
-}
-
-size_t model_layout_activations(const struct model_layout *layout, size_t act_size)
-{
-    return layout->bytes - 2 * aligned(layout->parameters * act_size);
+    const struct sft_preset *s = &model->shape;
+    size_t n = (size_t)model->rows, h = (size_t)s->hidden, a = model->backend->act_size;
+    size_t ffn = (size_t)s->ffn, d = (size_t)s->head_dim, q = (size_t)s->heads * d;
+    size_t qkv = q + 2 * (size_t)s->kv_heads * d;
+    struct arena arena = { base, 0 };
+    model->chunk = CHUNK_ELEMENTS / s->vocab > CHUNK_ROWS ? CHUNK_ELEMENTS / s->vocab : CHUNK_ROWS;
+    if (model->chunk > model->rows)
+        model->chunk = model->rows;
+    model->weights = arena_take(&arena, model->parameters, a);
+    model->gradients = arena_take(&arena, model->parameters, a);
+    for (int i = 0; i < s->layers; i++)
+        layer_lay(model, &model->layers[i], &arena);
+    model->final = arena_take(&arena, n * h, a);
+    model->final_norm = arena_take(&arena, n * h, a);
+    model->final_rstd = arena_take(&arena, n, sizeof(float));
+    model->loss = arena_take(&arena, n, sizeof(float));
+    model->tokens = arena_take(&arena, n, sizeof(int32_t));
+    model->targets = arena_take(&arena, n, sizeof(int32_t));
+    model->positions = arena_take(&arena, n, sizeof(int32_t));
+    model->stream = arena_take(&arena, n * h, a);
+    model->delta = arena_take(&arena, n * h, a);
+    model->wide = arena_take(&arena, n * larger(2 * ffn, qkv), a);
+    model->narrow = arena_take(&arena, n * larger(ffn, q), a);
+    model->logits = arena_take(&arena, (size_t)model->chunk * (size_t)s->vocab, a);
+    return arena.used;
 }

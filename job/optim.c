@@ -8,117 +8,84 @@ struct optim {
     struct model *model;
     struct backend *backend;
     struct optim_options options;
-    float *m, *v;  /* backend memory [parameters], one allocation; norm2 stands behind them */
-    double *norm2; /* backend memory [1] */
+    void *arena;
     size_t bytes;
-    int updates;
+    float *m, *v;  /* [parameters] */
+    double *norm2; /* one, backend memory */
 };
 
-/* m and v each rounded up to 256 bytes, so that v and the norm are aligned as an allocation is. */
-static size_t moment_bytes(const struct model *model)
+struct optim *optim_create(struct model *model, struct backend *backend,
+                           const struct optim_options *options, struct sft_error *err)
 {
-    return (model_parameters(model) * sizeof(float) + 255) / 256 * 256;
-}
-
-static int options_check(const struct optim_options *o, struct sft_error *err)
-{
-    if (!(o->lr >= 0) || !(o->eps > 0) || !(o->weight_decay >= 0) || !(o->clip >= 0))
-        return sft_error_set(err,
-                             "AdamW: lr %g, eps %g, weight_decay %g, clip %g: must not be "
-                             "negative, eps must be positive",
-                             o->lr, o->eps, o->weight_decay, o->clip);
-    if (!(o->beta1 >= 0 && o->beta1 < 1 && o->beta2 >= 0 && o->beta2 < 1))
-        return sft_error_set(err, "AdamW: beta1 %g and beta2 %g must be in [0, 1)", o->beta1,
-                             o->beta2);
-    return 0;
-}
-
-struct optim *optim_create(struct model *model, const struct optim_options *options,
-                           struct sft_error *err)
-{
-    struct optim *o;
-    size_t moment = moment_bytes(model);
-    char *memory;
-    if (options_check(options, err) < 0)
-        return NULL;
-    o = calloc(1, sizeof *o);
-    if (o == NULL) {
-        sft_error_set(err, "no memory for the optimizer");
+    size_t count = model_parameters(model);
+    struct optim *optim = calloc(1, sizeof *optim);
+    if (optim == NULL) {
+        sft_error_set(err, "no memory for an optimizer");
         return NULL;
     }
-    o->model = model;
-    o->backend = model_backend(model);
-    o->options = *options;
-    o->bytes = 2 * moment + sizeof *o->norm2;
-    memory = o->backend->allocate(o->backend, o->bytes, err);
-    if (memory == NULL) {
-        sft_error_prefix(err, "the optimizer's moments");
-        free(o);
+    optim->model = model;
+    optim->backend = backend;
+    optim->options = *options;
+    optim->bytes = 2 * count * sizeof(float) + sizeof(double);
+    optim->arena = backend->allocate(backend, optim->bytes, err);
+    if (optim->arena == NULL) {
+        free(optim);
         return NULL;
     }
-    o->backend->zero(o->backend, memory, o->bytes);
-    o->m = (float *)memory;
-    o->v = (float *)(memory + moment);
-    o->norm2 = (double *)(memory + 2 * moment);
-    return o;
+    optim->norm2 = optim->arena;
+    optim->m = (float *)(optim->norm2 + 1);
+    optim->v = optim->m + count;
+    backend->zero(backend, optim->arena, optim->bytes);
+    return optim;
 }
 
 void optim_destroy(struct optim *optim)
 {
     if (optim == NULL)
         return;
-    optim->backend->release(optim->backend, optim->m);
+    optim->backend->release(optim->backend, optim->arena);
     free(optim);
 }
 
 double optim_rate(const struct optim_options *o, int step)
 {
+    const double pi = 3.14159265358979323846;
     if (step < o->lr_warmup)
         return o->lr * (step + 1) / o->lr_warmup;
-    if (step >= o->total_steps)
-        return 0;
-    return o->lr * (1 + cos(M_PI * (step - o->lr_warmup) / (o->total_steps - o->lr_warmup))) / 2;
-}
-
-static void update(struct optim *o, struct adamw_args args)
-{
-    struct backend *b = o->backend;
-    size_t count;
-    const struct model_tensor *tensors = model_tensors(o->model, &count);
-    char *weights = model_weights(o->model), *gradients = model_gradients(o->model);
-    for (size_t t = 0; t < count; t++) {
-        size_t at = tensors[t].offset, bytes = at * b->act_size;
-        args.weight_decay = tensors[t].decays ? (float)o->options.weight_decay : 0;
-        b->adamw(b, weights + bytes, gradients + bytes, o->m + at, o->v + at,
-                 (size_t)tensors[t].rows * (size_t)tensors[t].columns, o->norm2,
-                 (float)o->options.clip, args);
-    }
+    int span = o->total_steps - o->lr_warmup;
+    double progress = span > 0 ? (double)(step - o->lr_warmup) / span : 1;
+    return o->lr * (1 + cos(pi * progress)) / 2;
 }
 
 int optim_step(struct optim *optim, int step, double *norm, struct sft_error *err)
 {
-    const struct optim_options *o = &optim->options;
     struct backend *b = optim->backend;
-    double norm2 = 0;
-    optim->updates++;
+    const struct optim_options *o = &optim->options;
     struct adamw_args args = {
         .lr = (float)optim_rate(o, step),
         .beta1 = (float)o->beta1,
         .beta2 = (float)o->beta2,
         .eps = (float)o->eps,
-        .correction1 = (float)(1 - pow(o->beta1, optim->updates)),
-        .correction2 = (float)(1 - pow(o->beta2, optim->updates)),
+        .correction1 = (float)(1 - pow(o->beta1, step + 1)),
+        .correction2 = (float)(1 - pow(o->beta2, step + 1)),
     };
+    size_t count;
+    const struct model_tensor *tensors = model_tensors(optim->model, &count);
+    char *weights = model_weights(optim->model), *gradients = model_gradients(optim->model);
     b->zero(b, optim->norm2, sizeof *optim->norm2);
-    b->sum_squares(b, optim->norm2, model_gradients(optim->model), model_parameters(optim->model));
-    update(optim, args);
+    b->sum_squares(b, optim->norm2, gradients, model_parameters(optim->model));
+    for (size_t i = 0; i < count; i++) {
+        const struct model_tensor *t = &tensors[i];
+        size_t at = t->offset * b->act_size;
+        args.weight_decay = t->decays ? (float)o->weight_decay : 0;
+        b->adamw(b, weights + at, gradients + at, optim->m + t->offset, optim->v + t->offset,
+                 (size_t)t->rows * (size_t)t->columns, optim->norm2, (float)o->clip, args);
+    }
     if (norm == NULL)
         return 0;
-    b->read(b, &norm2, optim->norm2, sizeof norm2);
-    if (b->sync(b, err) < 0)
-        return -1;
-    *norm = sqrt(norm2);
-    return 0;
+    b->read(b, norm, optim->norm2, sizeof *norm);
+    *norm = sqrt(*norm);
+    return b->sync(b, err);
 }
 
 size_t optim_bytes(const struct optim *optim)

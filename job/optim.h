@@ -14,8 +14,9 @@ struct optim_options {
 
 struct optim;
 
-struct optim *optim_create(struct model *model, const struct optim_options *options,
-                           struct sft_error *err);
+/* Moments of all parameters, fp32, in one allocation of the model's backend. */
+struct optim *optim_create(struct model *model, struct backend *backend,
+                           const struct optim_options *options, struct sft_error *err);
 void optim_destroy(struct optim *optim);
 
 /* Learning rate of step `step`, from 0: lr * (step + 1) / lr_warmup while step < lr_warmup, then

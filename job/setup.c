@@ -93,7 +93,7 @@ static int setup_model(struct run *run, struct sft_error *err)
     if (run->model == NULL)
         return -1;
     model_initialize(run->model, plan->seed);
-    run->optim = optim_create(run->model, &options, err);
+    run->optim = optim_create(run->model, run->backend, &options, err);
     if (run->optim == NULL)
         return -1;
     return measure_create(&run->measure, (size_t)plan->steps, err);

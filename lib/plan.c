@@ -14,7 +14,7 @@ struct defaults {
 static struct defaults defaults_of(const struct sft_preset *preset)
 {
     if (strcmp(preset->name, "tiny") == 0)
-        return (struct defaults) { .seq = 256, .micro_batch = 2, .accumulation = 4, .lr = 1e-3 };
+        return (struct defaults) { .seq = 1024, .micro_batch = 1, .accumulation = 2, .lr = 1e-3 };
     return (struct defaults) { .seq = 4096, .micro_batch = 1, .accumulation = 4, .lr = 2e-5 };
 }
 

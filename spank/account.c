@@ -64,11 +64,10 @@ static int account_update(uint32_t job_id, const struct sft_record *record, bool
 {
     job_info_msg_t *answer = NULL;
     job_desc_msg_t desc;
-    if (slurm_load_job(&answer, job_id, SHOW_ALL) != SLURM_SUCCESS)
+    if (compat_load_job(&answer, job_id, SHOW_ALL) != SLURM_SUCCESS)
         return sft_error_set(err, "job %u: %s", job_id, slurm_strerror(errno));
     int rc = 0;
-    slurm_init_job_desc_msg(&desc);
-    desc.job_id = job_id;
+    compat_job_update(&desc, job_id);
     *changes = answer->record_count == 0
         ? 0
         : account_texts(&answer->job_array[0], record, comment, texts, &desc, err);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "spank/slurm_compat.h"
@@ -130,22 +131,19 @@ static int facts_job_gpus(const job_info_t *job)
     return gres_gpus(job->tres_alloc_str) / (int)job->num_nodes;
 }
 
-static int facts_job_cpus(const job_info_t *job)
+/* srun's environment says what each node of its allocation gives; the controller's answer does not
+ * in every release. For another job (--jobid) it stays unknown, and is left to Slurm. */
+static int facts_job_cpus(uint32_t job_id)
 {
-    int fewest = 0;
-    for (uint32_t i = 0; job->job_resrcs != NULL && i < job->num_nodes; i++) {
-        int cpus = slurm_job_cpus_allocated_on_node_id(job->job_resrcs, (int)i);
-        if (cpus <= 0)
-            return 0;
-        fewest = least(fewest, cpus);
-    }
-    return fewest;
+    const char *here = getenv("SLURM_JOB_ID");
+    bool ours = here != NULL && strtoul(here, NULL, 10) == job_id;
+    return ours ? gres_cpus(getenv("SLURM_JOB_CPUS_PER_NODE")) : 0;
 }
 
 int facts_allocation(struct sft_cluster *cluster, uint32_t job_id, struct sft_error *err)
 {
     job_info_msg_t *answer = NULL;
-    if (slurm_load_job(&answer, job_id, SHOW_ALL | SHOW_DETAIL) != SLURM_SUCCESS)
+    if (compat_load_job(&answer, job_id, SHOW_ALL | SHOW_DETAIL) != SLURM_SUCCESS)
         return sft_error_set(err, "cannot ask Slurm's controller for job %u: %s", job_id,
                              slurm_strerror(errno));
     int rc = -1;
@@ -156,7 +154,7 @@ int facts_allocation(struct sft_cluster *cluster, uint32_t job_id, struct sft_er
         cluster->allocated = true;
         cluster->nodes = (int)job->num_nodes;
         cluster->gpus_per_node = facts_job_gpus(job);
-        cluster->cpus_per_node = facts_job_cpus(job);
+        cluster->cpus_per_node = facts_job_cpus(job_id);
         snprintf(cluster->partition, sizeof cluster->partition, "%s",
                  job->partition != NULL ? job->partition : "");
         rc = 0;

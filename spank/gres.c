@@ -51,3 +51,19 @@ int gres_gpus(const char *text)
     }
     return total > GRES_GPUS_MAX ? GRES_GPUS_MAX : total;
 }
+
+int gres_cpus(const char *text)
+{
+    long fewest = 0;
+    while (text != NULL && *text != '\0') {
+        char *end;
+        long cpus = strtol(text, &end, 10);
+        if (end == text || cpus <= 0 || cpus > 65535 || (*end != '(' && *end != ',' && *end != '\0'))
+            return 0;
+        if (fewest == 0 || cpus < fewest)
+            fewest = cpus;
+        text = gres_item_end(end);
+        text += *text == ',';
+    }
+    return (int)fewest;
+}

@@ -15,6 +15,7 @@ pkglib_LTLIBRARIES = spank/sft_bench.la
 spank_sft_bench_la_SOURCES = \
 	spank/account.c spank/account.h \
 	spank/facts.c spank/facts.h \
+	spank/keeper.c spank/keeper.h \
 	spank/launch.c spank/launch.h \
 	spank/options.c spank/options.h \
 	spank/plugin.c \

@@ -2,12 +2,15 @@
 /* sft_bench.so: Slurm's entry points, and a switch by context in each. doc/plugin.md tells what
  * runs where, as whom, and why. */
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "lib/record.h"
 #include "spank/conf.h"
+#include "spank/keeper.h"
 #include "spank/launch.h"
 #include "spank/options.h"
 #include "spank/slurm_compat.h"
@@ -49,32 +52,46 @@ int slurm_spank_init(spank_t spank, int ac, char **av)
     }
 }
 
-/* Is this an ordinary step's first rank's node? Batch script, extern and interactive steps are
- * none, and only rank 0 owns a record. */
-static int plugin_owns_record(spank_t spank, uint32_t *job_id, uint32_t *step_id)
+/* Is it one of srun's steps? Batch script, extern and interactive steps are none. */
+static bool plugin_step(spank_t spank, struct keeper_step *step)
 {
-    uint32_t rank0;
-    return spank_get_item(spank, S_JOB_ID, job_id) == ESPANK_SUCCESS
-        && spank_get_item(spank, S_JOB_STEPID, step_id) == ESPANK_SUCCESS
-        && *step_id < SLURM_MAX_NORMAL_STEP_ID
-        && spank_get_item(spank, S_JOB_GLOBAL_TO_LOCAL_ID, 0, &rank0) == ESPANK_SUCCESS;
+    return spank_remote(spank) && options_given(spank)
+        && spank_get_item(spank, S_JOB_ID, &step->job_id) == ESPANK_SUCCESS
+        && spank_get_item(spank, S_JOB_STEPID, &step->step_id) == ESPANK_SUCCESS
+        && step->step_id < SLURM_MAX_NORMAL_STEP_ID;
+}
+
+/* Only rank 0 owns a record. */
+static bool plugin_has_rank0(spank_t spank)
+{
+    uint32_t local;
+    return spank_get_item(spank, S_JOB_GLOBAL_TO_LOCAL_ID, 0, &local) == ESPANK_SUCCESS;
+}
+
+static void plugin_note(int rc, const struct sft_error *err)
+{
+    if (rc < 0)
+        slurm_error("sft-bench: %s", err->text);
 }
 
 /* No failure in here may fail the user's step: complain into slurmd's log and go on. */
 int slurm_spank_user_init(spank_t spank, int ac, char **av)
 {
     struct sft_error err = { "" };
+    struct keeper_step step = { .record_fd = -1 };
     struct conf conf;
-    uint32_t job_id, step_id;
-    if (!spank_remote(spank) || !options_given(spank)
-        || !plugin_owns_record(spank, &job_id, &step_id))
+    int rc;
+    if (!plugin_step(spank, &step))
         return 0;
-    if (conf_load(&conf, ac, av, &err) < 0) {
-        slurm_error("sft-bench: %s", err.text);
+    if ((rc = conf_load(&conf, ac, av, &err)) < 0)
         conf_init(&conf);
-    }
-    if (watch_create(job_id, step_id, conf.comment, conf.update_seconds, &err) < 0)
-        slurm_error("sft-bench: %s", err.text);
+    plugin_note(rc, &err);
+    if (plugin_has_rank0(spank))
+        plugin_note(watch_create(step.job_id, step.step_id, conf.comment, conf.update_seconds, &err),
+                    &err);
+    step.record_fd = watch_fd();
+    step.comment = conf.comment;
+    plugin_note(keeper_start(&step, &err), &err);
     return 0;
 }
 
@@ -105,29 +122,36 @@ int slurm_spank_task_post_fork(spank_t spank, int ac, char **av)
     (void)spank;
     (void)ac;
     (void)av;
-    if (watch_start(&err) < 0)
-        slurm_error("sft-bench: %s", err.text);
+    plugin_note(watch_start(&err), &err);
     return 0;
 }
 
 /* Rank 0 has ended, so its record is final. It is published before srun hears of the end: after
- * that the job may be over and takes no update. */
+ * that the job may be over and takes no update. With the last task the keeper's work is done, and it
+ * goes before Slurm takes the step's containers down. */
 int slurm_spank_task_exit(spank_t spank, int ac, char **av)
 {
-    uint32_t rank;
+    static uint32_t ended;
+    uint32_t rank, tasks;
     (void)ac;
     (void)av;
     if (watch_fd() >= 0 && spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) == ESPANK_SUCCESS
         && rank == 0)
         watch_stop();
+    if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) == ESPANK_SUCCESS
+        && ++ended >= tasks)
+        keeper_stop();
     return 0;
 }
 
 int slurm_spank_exit(spank_t spank, int ac, char **av)
 {
+    (void)spank;
     (void)ac;
     (void)av;
-    if (spank_context() == S_CTX_REMOTE && spank_remote(spank))
+    if (spank_context() == S_CTX_REMOTE) {
         watch_stop();
+        keeper_stop();
+    }
     return 0;
 }

@@ -27,4 +27,43 @@ static inline int compat_job_is_over(int code)
         || code == ESLURM_INVALID_JOB_ID;
 }
 
+/* One job's description, as slurm_load_job. */
+static inline int compat_load_job(job_info_msg_t **answer, uint32_t job_id, uint16_t flags)
+{
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
+    slurm_step_id_t step = SLURM_STEP_ID_INITIALIZER;
+    step.job_id = job_id;
+    return slurm_load_job(answer, step, flags);
+#else
+    return slurm_load_job(answer, job_id, flags);
+#endif
+}
+
+/* An update that changes nothing yet, of this job. */
+static inline void compat_job_update(job_desc_msg_t *update, uint32_t job_id)
+{
+    slurm_init_job_desc_msg(update);
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 11, 0)
+    update->step_id.job_id = job_id;
+#else
+    update->job_id = job_id;
+#endif
+}
+
+/* SIGKILL to all of a step, through the controller. (slurm_kill_job2 looks the same in every
+ * release, but 22.05's controller takes no step in it.) */
+static inline int compat_kill_step(uint32_t job_id, uint32_t step_id)
+{
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 11, 0)
+    slurm_step_id_t step = SLURM_STEP_ID_INITIALIZER;
+    step.job_id = job_id;
+    step.step_id = step_id;
+    return slurm_kill_job_step(&step, 9, 0);
+#elif SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0)
+    return slurm_kill_job_step(job_id, step_id, 9, 0);
+#else
+    return slurm_kill_job_step(job_id, step_id, 9);
+#endif
+}
+
 #endif

@@ -21,7 +21,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         || conf.gpus_per_node > 64 || conf.update_seconds < 1)
         abort();
     char *text = strndup((const char *)data, size);
-    if (text != NULL && (gres_gpus(text) < 0 || gres_gpus(text) > 1024))
+    if (text != NULL
+        && (gres_gpus(text) < 0 || gres_gpus(text) > 1024 || gres_cpus(text) < 0
+            || gres_cpus(text) > 65535))
         abort();
     free(text);
     return 0;

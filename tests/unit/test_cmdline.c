@@ -250,6 +250,20 @@ static void test_gres(void **state)
             fail_msg("'%s': %d, not %d", cases[i].text, gres_gpus(cases[i].text), cases[i].gpus);
 }
 
+static void test_cpus(void **state)
+{
+    (void)state;
+    assert_int_equal(gres_cpus(NULL), 0);
+    assert_int_equal(gres_cpus(""), 0);
+    assert_int_equal(gres_cpus("4"), 4);
+    assert_int_equal(gres_cpus("72(x2),36"), 36);
+    assert_int_equal(gres_cpus("36,72(x2)"), 36);
+    assert_int_equal(gres_cpus("x"), 0);
+    assert_int_equal(gres_cpus("4,"), 4);
+    assert_int_equal(gres_cpus("4;"), 0);
+    assert_int_equal(gres_cpus("-4"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_the_users_nodes),
         cmocka_unit_test(test_quotes_survive_a_shell),
         cmocka_unit_test(test_gres),
+        cmocka_unit_test(test_cpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

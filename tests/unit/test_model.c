@@ -1,256 +1,267 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The model's tensors, layout, first values and refusals. */
-#include "tests/unit/model_support.h"
+/* The model against itself: finite differences, packing, independence of documents. */
+#include "tests/unit/unit.h"
 
 #include <math.h>
+#include <time.h>
 
-#include "job/model_layout.h"
+#include "job/data.h"
+#include "job/model.h"
+#include "job/optim.h"
+#include "job/random.h"
 
-static void test_tensors_fill_the_arrays(void **state)
+static struct random chance;
+
+static const struct sft_preset small = { .name = "small", .vocab = 37, .hidden = 24, .layers = 2,
+                                         .heads = 4, .kv_heads = 2, .head_dim = 6, .ffn = 20,
+                                         .rope_theta = 10000, .norm_eps = 1e-5 };
+
+static int group_setup(void **state)
 {
     (void)state;
-    for (int tied = 0; tied < 2; tied++) {
-        struct sft_preset shape = support_shape(tied);
-        struct model *m = support_model(&shape, 8);
-        size_t count, end = 0;
-        const struct model_tensor *t = model_tensors(m, &count);
-        for (size_t i = 0; i < count; end += (size_t)t[i].rows * (size_t)t[i].columns, i++) {
-            assert_int_equal(t[i].offset, end);
-            assert_int_equal(t[i].decays, strstr(t[i].name, "norm") == NULL);
+    const char *said = getenv("SFT_TEST_SEED");
+    chance.state = said != NULL ? strtoull(said, NULL, 10) : (uint64_t)time(NULL);
+    print_message("SFT_TEST_SEED=%llu\n", (unsigned long long)chance.state);
+    return 0;
+}
+
+/* Documents of those lengths one behind the other, random tokens, a third not trained. */
+static struct batch batch_make(int rows, const int *lengths, int documents)
+{
+    struct batch batch;
+    assert_int_equal(batch_create(&batch, rows, NULL), 0);
+    for (int row = 0; row < rows; row++)
+        batch.targets[row] = -1;
+    for (int d = 0, row = 0; d < documents; d++) {
+        batch.start[d] = row;
+        batch.length[d] = lengths[d];
+        for (int i = 0; i < lengths[d]; i++, row++) {
+            batch.tokens[row] = (int32_t)random_below(&chance, (uint32_t)small.vocab);
+            batch.positions[row] = i;
+            if (i + 1 < lengths[d] && i >= lengths[d] / 3)
+                batch.targets[row] = (int32_t)random_below(&chance, (uint32_t)small.vocab);
+            batch.trained += batch.targets[row] >= 0;
         }
-        assert_int_equal(end, model_parameters(m));
-        assert_int_equal(end, sft_preset_parameters(&shape));
-        assert_string_equal(t[0].name, "embed");
-        assert_string_equal(t[8].name, "layers.1.qkv");
-        assert_string_equal(t[count - 1].name, tied ? "norm" : "head");
-        support_model_free(m);
     }
+    batch.documents = documents;
+    return batch;
 }
 
-/* Every offset of the layout, in order, at 256; what is between two must hold what stands there. */
-static void test_layout(void **state)
+static struct model *model_make(struct backend *backend, const struct sft_preset *shape, int rows)
 {
-    (void)state;
-    struct model_layout l;
-    struct sft_preset s = support_shape(false);
-    size_t rows = 1001, act = 2;
-    assert_int_equal(model_layout_make(&l, &s, (int)rows, act, NULL), 0);
-    size_t qkv = (size_t)(s.heads + 2 * s.kv_heads) * (size_t)s.head_dim;
-    size_t hidden = (size_t)s.hidden * act * rows, ffn = (size_t)s.ffn * act * rows;
-    const struct model_layout_layer *f = &l.first;
-    size_t after = f->input + (size_t)s.layers * l.layer_bytes;
-    const struct {
-        size_t at, bytes, next;
-    } parts[] = {
-        {l.weights, l.parameters * act, l.gradients},
-        {l.gradients, l.parameters * act, l.tokens},
-        {l.tokens, rows * 4, l.targets},
-        {l.targets, rows * 4, l.positions},
-        {l.positions, rows * 4, f->input},
-        {f->input, hidden, f->attention_rstd},
-        {f->attention_rstd, rows * 4, f->attention_norm},
-        {f->attention_norm, hidden, f->qkv},
-        {f->qkv, rows * qkv * act, f->attention},
-        {f->attention, hidden, f->lse},
-        {f->lse, rows * (size_t)s.heads * 4, f->middle},
-        {f->middle, hidden, f->ffn_rstd},
-        {f->ffn_rstd, rows * 4, f->ffn_norm},
-        {f->ffn_norm, hidden, f->gate_up},
-        {f->gate_up, 2 * ffn, f->swiglu},
-        {f->swiglu, ffn, f->input + l.layer_bytes},
-        {after, 0, l.last},
-        {l.last, hidden, l.final_rstd},
-        {l.final_rstd, rows * 4, l.final_norm},
-        {l.final_norm, hidden, l.losses},
-        {l.losses, rows * 4, l.logits},
-        {l.logits, (size_t)l.chunk * (size_t)s.vocab * act, l.dstream},
-        {l.dstream, hidden, l.delta},
-        {l.delta, hidden, l.narrow},
-        {l.narrow, ffn > hidden ? ffn : hidden, l.wide},
-        {l.wide, 2 * ffn > rows * qkv * act ? 2 * ffn : rows * qkv * act, l.bytes},
-    };
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        assert_int_equal(parts[i].at % 256, 0);
-        assert_in_range(parts[i].next - parts[i].at, parts[i].bytes, parts[i].bytes + 255);
-    }
-    assert_int_equal(l.tokens + model_layout_activations(&l, act), l.bytes);
+    struct sft_error err = { "" };
+    struct model *model = model_create(backend, shape, rows, &err);
+    if (model == NULL)
+        fail_msg("%s", err.text);
+    float *weights = model_weights(model);
+    model_initialize(model, random_next(&chance));
+    for (size_t i = 0; i < model_parameters(model); i++)
+        weights[i] = weights[i] * 12 + 0.05F * (float)random_normal(&chance);
+    for (size_t t = 0, n = 0; t < (model_tensors(model, &n), n); t++)
+        if (!model_tensors(model, &n)[t].decays)
+            for (int i = 0; i < shape->hidden; i++)
+                weights[model_tensors(model, &n)[t].offset + (size_t)i] /= 12;
+    return model;
 }
 
-static void test_chunks(void **state)
+static double loss_of(struct model *model, const struct batch *batch)
 {
-    (void)state;
-    struct model_layout l;
-    struct sft_preset s = support_shape(false);
-    assert_int_equal(model_layout_make(&l, &s, 5, 4, NULL), 0);
-    assert_int_equal(l.chunk, 5);
-    s.vocab = 32000;
-    assert_int_equal(model_layout_make(&l, &s, 5000, 4, NULL), 0);
-    assert_int_equal(l.chunk, (16 << 20) / 32000);
-    s.vocab = 1000000;
-    assert_int_equal(model_layout_make(&l, &s, 5000, 4, NULL), 0);
-    assert_int_equal(l.chunk, 128);
-}
-
-static double step_loss(struct model *m, const struct batch *batch)
-{
-    double loss = NAN;
-    assert_int_equal(model_step(m, batch, 0.5f, &loss, NULL), 0);
+    double loss;
+    assert_int_equal(model_loss(model, batch, &loss, NULL), 0);
     return loss;
 }
 
-/* A vocabulary so large that the loss comes in several chunks: the same as of its documents one by
- * one, which need one chunk each. */
-static void test_several_chunks(void **state)
+/* Each tensor along a random direction: (L(w + e d) - L(w - e d)) / 2e against g . d. The loss is a
+ * sum of fp32 terms with an error of about 1e-6 of it, so with e = 1e-2 of the weights' size the
+ * quotient is good to about 1e-3 and the curvature adds e^2. */
+static void check_differences(bool tied)
 {
-    (void)state;
-    struct sft_preset shape = support_shape(true);
-    const int lengths[] = {120, 100, 90};
-    struct batch batch, one;
-    double sum = 0;
-    shape.vocab = 140000;
-    shape.layers = 1;
-    support_batch_make(&batch, lengths, 3, shape.vocab);
-    struct model *m = support_model(&shape, batch.rows);
-    size_t count = model_parameters(m);
-    double together = step_loss(m, &batch);
-    float *gradients = malloc(count * sizeof *gradients);
-    assert_non_null(gradients);
-    memcpy(gradients, model_gradients(m), count * sizeof *gradients);
-    model_zero_gradients(m);
-    for (int d = 0; d < 3; d++) {
-        support_batch_one(&one, &batch, d);
-        sum += step_loss(m, &one);
-        support_batch_free(&one);
-    }
-    assert_true(fabs(together - sum) < 1e-5 * sum);
-    assert_true(support_distance(gradients, model_gradients(m), count) < 1e-5);
-    free(gradients);
-    support_batch_free(&batch);
-    support_model_free(m);
-}
-
-static void moments(const float *x, size_t count, double *mean, double *deviation)
-{
-    double sum = 0, squares = 0;
-    for (size_t i = 0; i < count; i++) {
-        sum += (double)x[i];
-        squares += (double)x[i] * (double)x[i];
-    }
-    *mean = sum / (double)count;
-    *deviation = sqrt(squares / (double)count - *mean * *mean);
-}
-
-static void test_initialize(void **state)
-{
-    (void)state;
-    const struct sft_preset *shape = sft_preset_find("tiny");
-    struct model *a = support_model(shape, 4), *b = support_model(shape, 8);
-    size_t count, all = model_parameters(a);
-    const struct model_tensor *t = model_tensors(a, &count);
-    const float *w = model_weights(a), *same = model_weights(b);
-    model_initialize(a, 11);
-    model_initialize(b, 11);
-    assert_memory_equal(w, same, all * sizeof *w);
-    model_initialize(b, 12);
-    assert_memory_not_equal(w, same, all * sizeof *w);
-    for (size_t i = 0; i < count; i++) {
-        size_t size = (size_t)t[i].rows * (size_t)t[i].columns;
-        double mean, deviation, root = sqrt((double)size);
-        moments(w + t[i].offset, size, &mean, &deviation);
-        if (t[i].rows == 1) {
-            assert_true(mean == 1 && deviation == 0);
-            continue;
-        }
-        assert_true(fabs(mean) < 5 * 0.02 / root); /* five standard deviations of the estimates */
-        assert_true(fabs(deviation - 0.02) < 5 * 0.02 / (root * sqrt(2)));
-        assert_true(i == 0 || memcmp(w, w + t[i].offset, 64) != 0);
-    }
-    support_model_free(a);
-    support_model_free(b);
-}
-
-static void refused(struct model *m, const struct batch *batch, const char *why)
-{
-    struct sft_error err = {""};
+    struct sft_preset shape = small;
+    const int lengths[] = { 7, 1, 12, 3 };
+    shape.tied_head = tied;
+    struct backend *backend = backend_create_cpu(NULL);
+    struct batch batch = batch_make(26, lengths, 4);
+    struct model *model = model_make(backend, &shape, batch.rows);
+    size_t tensors, checked = 0;
+    const struct model_tensor *t = model_tensors(model, &tensors);
     double loss;
-    assert_int_equal(model_step(m, batch, 1, &loss, &err), -1);
-    assert_contains(err.text, why);
-    assert_int_equal(model_loss(m, batch, &loss, &err), -1);
+    model_zero_gradients(model);
+    assert_int_equal(model_step(model, &batch, 1, &loss, NULL), 0);
+    for (size_t i = 0; i < tensors; i++) {
+        size_t count = (size_t)t[i].rows * (size_t)t[i].columns;
+        float *w = (float *)model_weights(model) + t[i].offset, *direction, *kept;
+        const float *g = (float *)model_gradients(model) + t[i].offset;
+        direction = calloc(count, sizeof(float));
+        kept = calloc(count, sizeof(float));
+        memcpy(kept, w, count * sizeof(float));
+        double along = 0, length = 0;
+        for (size_t k = 0; k < count; k++)
+            length += (double)g[k] * g[k];
+        /* half along the gradient, so that the quotient is not lost in noise */
+        for (size_t k = 0; k < count; k++) {
+            direction[k] = (float)(g[k] / sqrt(length) + random_normal(&chance) / sqrt((double)count));
+            along += (double)g[k] * direction[k];
+        }
+        double step = 2e-3, up, down;
+        for (size_t k = 0; k < count; k++)
+            w[k] = kept[k] + (float)step * direction[k];
+        up = loss_of(model, &batch);
+        for (size_t k = 0; k < count; k++)
+            w[k] = kept[k] - (float)step * direction[k];
+        down = loss_of(model, &batch);
+        memcpy(w, kept, count * sizeof(float));
+        double quotient = (up - down) / (2 * step);
+        if (!(fabs(quotient - along) < 1e-2 * fabs(along) + 2e-6 * loss / step))
+            fail_msg("%s: differences give %g, the gradient %g", t[i].name, quotient, along);
+        checked += fabs(along) > 1e-3;
+        free(direction);
+        free(kept);
+    }
+    assert_int_equal(checked, tensors);
+    model_destroy(model);
+    batch_destroy(&batch);
+    backend->destroy(backend);
 }
 
-static void test_bad_batches(void **state)
+static void test_gradients_are_finite_differences(void **state)
 {
     (void)state;
-    struct sft_preset shape = support_shape(false);
-    const int lengths[] = {5, 6};
-    struct batch batch;
-    support_batch_make(&batch, lengths, 2, shape.vocab);
-    struct model *m = support_model(&shape, batch.rows);
-    batch.tokens[3] = shape.vocab;
-    refused(m, &batch, "row 3 has token 37");
-    batch.tokens[3] = -1;
-    refused(m, &batch, "row 3 has token -1");
-    batch.tokens[3] = 0;
-    batch.targets[2] = shape.vocab;
-    refused(m, &batch, "target 37");
-    batch.targets[2] = -1;
-    batch.length[0] = 7;
-    refused(m, &batch, "document 1");
-    batch.length[0] = 5;
-    batch.length[1] = 1000;
-    refused(m, &batch, "document 1");
-    batch.length[1] = 6;
-    batch.rows++;
-    refused(m, &batch, "made for up to");
-    batch.rows--;
-    assert_true(step_loss(m, &batch) > 0);
-    support_batch_free(&batch);
-    support_model_free(m);
+    check_differences(false);
+    check_differences(true);
 }
 
-static void shape_refused(struct backend *b, struct sft_preset shape, int rows, const char *why)
-{
-    struct sft_error err = {""};
-    assert_null(model_create(b, &shape, rows, &err));
-    assert_contains(err.text, why);
-}
-
-static void test_bad_shapes(void **state)
+/* Losses and gradients of the pack are the sums of those of its documents run alone. */
+static void test_a_pack_equals_its_documents(void **state)
 {
     (void)state;
-    struct backend *b = backend_create_cpu(NULL);
-    struct sft_preset s = support_shape(false);
-    s.hidden++;
-    shape_refused(b, s, 4, "hidden 25");
-    s = support_shape(false);
-    s.kv_heads = 3;
-    shape_refused(b, s, 4, "4 heads cannot share 3");
-    s = support_shape(false);
-    s.ffn = 0;
-    shape_refused(b, s, 4, "positive");
-    s = support_shape(false);
-    s.head_dim = 3;
-    s.hidden = 12;
-    shape_refused(b, s, 4, "even head_dim");
-    shape_refused(b, support_shape(false), 0, "0 rows");
-    s = *sft_preset_find("llama-70b");
-    s.layers = 1000000;
-    shape_refused(b, s, 1 << 20, "no memory");
-    model_destroy(NULL);
-    b->destroy(b);
+    const int lengths[] = { 9, 2, 70, 13 };
+    struct backend *backend = backend_create_cpu(NULL);
+    struct batch pack = batch_make(100, lengths, 4);
+    struct model *model = model_make(backend, &small, pack.rows);
+    size_t count = model_parameters(model);
+    double together, apart = 0;
+    model_zero_gradients(model);
+    assert_int_equal(model_step(model, &pack, 0.5F, &together, NULL), 0);
+    float *sum = calloc(count, sizeof *sum), *weights = model_weights(model);
+    for (int d = 0; d < 4; d++) {
+        struct batch alone = batch_make(lengths[d], &lengths[d], 1);
+        size_t bytes = (size_t)lengths[d] * sizeof(int32_t);
+        memcpy(alone.tokens, pack.tokens + pack.start[d], bytes);
+        memcpy(alone.targets, pack.targets + pack.start[d], bytes);
+        struct model *one = model_create(backend, &small, lengths[d], NULL);
+        memcpy(model_weights(one), weights, count * sizeof(float));
+        model_zero_gradients(one);
+        double loss;
+        assert_int_equal(model_step(one, &alone, 0.5F, &loss, NULL), 0);
+        apart += loss;
+        for (size_t i = 0; i < count; i++)
+            sum[i] += ((float *)model_gradients(one))[i];
+        model_destroy(one);
+        batch_destroy(&alone);
+    }
+    double difference = 0, all = 0;
+    for (size_t i = 0; i < count; i++) {
+        double d = ((float *)model_gradients(model))[i] - sum[i];
+        difference += d * d;
+        all += (double)sum[i] * sum[i];
+    }
+    assert_true(all > 0 && sqrt(difference / all) < 1e-5);
+    assert_true(fabs(together - apart) < 1e-5 * apart);
+    free(sum);
+    model_destroy(model);
+    batch_destroy(&pack);
+    backend->destroy(backend);
+}
+
+/* A changed token moves its own document's loss and leaves the others' as they were, to the bit. */
+static void test_documents_do_not_see_each_other(void **state)
+{
+    (void)state;
+    const int lengths[] = { 8, 11, 9 };
+    struct backend *backend = backend_create_cpu(NULL);
+    struct batch all = batch_make(32, lengths, 3);
+    struct model *model = model_make(backend, &small, all.rows);
+    int32_t kept[32];
+    double before[3], after[3];
+    memcpy(kept, all.targets, sizeof kept);
+    for (int round = 0; round < 2; round++) {
+        for (int d = 0; d < 3; d++) {
+            for (int row = 0; row < 32; row++)
+                all.targets[row] = row >= all.start[d] && row < all.start[d] + lengths[d] ? kept[row]
+                                                                                           : -1;
+            (round == 0 ? before : after)[d] = loss_of(model, &all);
+        }
+        all.tokens[9] = (all.tokens[9] + 1) % small.vocab; /* in the second document */
+        all.tokens[30] = (all.tokens[30] + 1) % small.vocab; /* padding */
+    }
+    assert_true(before[0] > 0 && before[0] == after[0]);
+    assert_true(before[1] != after[1]);
+    assert_true(before[2] > 0 && before[2] == after[2]);
+    model_destroy(model);
+    batch_destroy(&all);
+    backend->destroy(backend);
+}
+
+static void test_first_weights_depend_on_the_seed_alone(void **state)
+{
+    (void)state;
+    struct backend *backend = backend_create_cpu(NULL);
+    struct model *a = model_create(backend, &small, 8, NULL), *b = model_create(backend, &small, 64, NULL);
+    size_t bytes = model_parameters(a) * sizeof(float), tensors;
+    model_initialize(a, 42);
+    model_initialize(b, 42);
+    assert_memory_equal(model_weights(a), model_weights(b), bytes);
+    model_initialize(b, 43);
+    assert_memory_not_equal(model_weights(a), model_weights(b), bytes);
+    const struct model_tensor *t = model_tensors(a, &tensors);
+    assert_int_equal(model_parameters(a), sft_preset_parameters(&small));
+    double sum = 0, squares = 0;
+    size_t count = (size_t)t[0].rows * (size_t)t[0].columns;
+    const float *w = model_weights(a);
+    for (size_t i = 0; i < count; i++) {
+        sum += w[i];
+        squares += (double)w[i] * w[i];
+    }
+    assert_true(fabs(sum / (double)count) < 0.003);
+    assert_true(fabs(sqrt(squares / (double)count) - 0.02) < 0.002);
+    model_destroy(a);
+    model_destroy(b);
+    backend->destroy(backend);
+}
+
+static void test_rates_by_hand(void **state)
+{
+    (void)state;
+    struct optim_options o = { .lr = 1, .lr_warmup = 4, .total_steps = 12 };
+    assert_true(optim_rate(&o, 0) == 0.25 && optim_rate(&o, 3) == 1 && optim_rate(&o, 4) == 1);
+    assert_true(fabs(optim_rate(&o, 8) - 0.5) < 1e-12);
+    assert_true(optim_rate(&o, 11) < optim_rate(&o, 10) && optim_rate(&o, 11) > 0);
+}
+
+static void test_bad_shapes_are_refused(void **state)
+{
+    (void)state;
+    struct backend *backend = backend_create_cpu(NULL);
+    struct sft_error err = { "" };
+    struct sft_preset shape = small;
+    shape.kv_heads = 3;
+    assert_null(model_create(backend, &shape, 8, &err));
+    assert_contains(err.text, "not consistent");
+    shape = *sft_preset_find("llama3-70b");
+    assert_null(model_create(backend, &shape, 1 << 20, &err));
+    assert_contains(err.text, "no memory for");
+    backend->destroy(backend);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tensors_fill_the_arrays),
-        cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_chunks),
-        cmocka_unit_test(test_several_chunks),
-        cmocka_unit_test(test_initialize),
-        cmocka_unit_test(test_bad_batches),
-        cmocka_unit_test(test_bad_shapes),
+        cmocka_unit_test(test_gradients_are_finite_differences),
+        cmocka_unit_test(test_a_pack_equals_its_documents),
+        cmocka_unit_test(test_documents_do_not_see_each_other),
+        cmocka_unit_test(test_first_weights_depend_on_the_seed_alone),
+        cmocka_unit_test(test_rates_by_hand),
+        cmocka_unit_test(test_bad_shapes_are_refused),
     };
-    support_seed();
-    return cmocka_run_group_tests_name("model", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("model", tests, group_setup, NULL);
 }

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+# The main job, as users run it: installed plugin, installed job, real records.
+load helpers
+
+setup_file() {
+    need_slurm
+    FOLDER=$(mktemp -d /tmp/sftc.XXXXXX)
+    export FOLDER
+    echo "job = $JOB" >"$FOLDER/sft-bench.conf"
+    "$CLUSTER" start "$FOLDER/c" --nodes 2 --cpus 2 --gpus 2 --plugin "$PLUGIN" \
+        --plugin-args "config=$FOLDER/sft-bench.conf" >"$FOLDER/start.log" 2>&1 || {
+        cat "$FOLDER/start.log" >&2
+        return 1
+    }
+}
+
+teardown_file() {
+    cluster_down
+}
+
+setup() {
+    cluster_enter
+    cd "$FOLDER" || return 1
+}
+
+last_job() {
+    scontrol -o show job | grep -o '^JobId=[0-9]*' | cut -d= -f2 | sort -n | tail -n 1
+}
+
+@test "srun --sft-bench=tiny:2 and nothing else leaves its figures in comment and admin comment" {
+    run srun --sft-bench=tiny:2
+    [ "$status" -eq 0 ]
+    [[ $output == *"tokens "*"/s processed"* ]]
+    [[ $output == *"step 25/25"* ]]
+    wait_for 20 job_field_has "$(last_job)" state COMPLETED
+    job=$(last_job)
+    for field in comment admincomment; do
+        record=$(job_field "$job" $field)
+        [ "$(field_of state <<<"$record")" = complete ]
+        [ "$(field_of step <<<"$record")" = "$job.0" ]
+        [ "$(field_of nodes <<<"$record")" = 2 ]
+        [ "$(field_of ranks <<<"$record")" = 4 ]
+        [ "$(field_of steps_done <<<"$record")" = 20 ]
+        [ "$(field_of data <<<"$record")" = instructions.json ]
+        # the throughput is a positive number, and samples times their length agree with tokens
+        awk -v t="$(field_of tok_s <<<"$record")" -v s="$(field_of samples_s <<<"$record")" \
+            'BEGIN { exit !(t > 100 && s > 0 && s * 1024 > t / 4 && s < t / 32) }'
+        # it learned: the loss fell by a tenth at least
+        awk -v l="$(field_of loss_last <<<"$record")" 'BEGIN { exit !(l > 0.1 && l < 0.9 * log(320)) }'
+    done
+    admin=$(job_field "$job" admincomment)
+    [ "$(field_of hosts <<<"$admin")" = fukushimadc-02-hgx-0001,fukushimadc-02-hgx-0002 ]
+    awk -v a="$(field_of loss_first <<<"$admin")" 'BEGIN { exit !(a > 0.95 * log(320) && a < 1.05 * log(320)) }'
+    # throughput is what the clock says: tokens a step over the step's time
+    awk -v t="$(field_of tok_s <<<"$admin")" -v ms="$(field_of step_ms <<<"$admin")" \
+        -v batch="$(field_of global_batch <<<"$admin")" \
+        'BEGIN { r = t * ms / 1000 / (batch * 1024); exit !(r > 0.999 && r < 1.001) }'
+    run "$REPORT" --job "$job"
+    [ "$status" -eq 0 ]
+    [[ $output == *"$job.0"*complete*tiny* ]]
+    run "$REPORT" --job "$job" --json
+    python3 -c 'import json, sys
+rows = json.loads(sys.argv[1])
+assert len(rows) == 1 and rows[0]["record"]["nodes"] == 2 and rows[0]["record"]["tok_s"] > 100, rows' "$output"
+}
+
+@test "1, 2 and 4 ranks over one and two nodes have the same losses for the same global batch" {
+    common=seed=3,steps=6,warmup=2,global_batch=4,micro_batch=1
+    i=0
+    for shape in tiny:1,gpus=0 tiny:1,gpus=1 tiny:1,gpus=2 tiny:2,gpus=1 tiny:2,gpus=2; do
+        i=$((i + 1))
+        srun --sft-bench="$shape,$common,out=$FOLDER/out$i" >/dev/null 2>&1
+    done
+    python3 - "$FOLDER" <<'PY'
+import json, sys
+runs = [json.load(open(f"{sys.argv[1]}/out{i}/result.json")) for i in range(1, 6)]
+assert [(r["nodes"], r["ranks"]) for r in runs] == [(1, 1), (1, 1), (1, 2), (2, 2), (2, 4)], runs
+first = runs[0]["losses"]
+assert len(first) == 8 and len(set(first)) == 8, first
+for run in runs[1:]:
+    for a, b in zip(first, run["losses"], strict=True):
+        assert abs(a - b) < 2e-6 * a, (a, b)
+PY
+}
+
+@test "a global batch of other data, or another seed, has other losses" {
+    for seed in 3 4; do
+        srun --sft-bench="tiny:1,gpus=0,steps=1,warmup=0,seed=$seed,out=$FOLDER/seed$seed" >/dev/null 2>&1
+    done
+    ! cmp -s <(grep -A 3 losses "$FOLDER/seed3/result.json") <(grep -A 3 losses "$FOLDER/seed4/result.json")
+}
+
+@test "synthetic data says so" {
+    srun --sft-bench=tiny:1,gpus=0,data=synthetic,steps=2,warmup=0 >/dev/null 2>&1
+    wait_for 20 job_field_has "$(last_job)" state COMPLETED
+    [ "$(job_field "$(last_job)" comment | field_of data)" = synthetic ]
+    run "$REPORT" --job "$(last_job)"
+    [[ $output == *synthetic* ]]
+}
+
+@test "bad data is one line before anything is allocated" {
+    before=$(jobs_count || true)
+    printf '' >empty.json
+    printf 'hello' >text.json
+    printf '[{"instruction":"a","output":"b"},\n{"instruction":"a"}]' >broken.json
+    while read -r file part; do
+        run srun --sft-bench="tiny:2,data=$file"
+        [ "$status" -ne 0 ]
+        [ "${#lines[@]}" -eq 1 ]
+        [[ $output == *"$file"*"$part"* ]]
+    done <<'LIST'
+missing.json cannot read the data: No such file
+empty.json the file is empty
+text.json not JSON
+broken.json record 2 (line 2) has no field output
+LIST
+    run srun --sft-bench=tiny:2,tokenizer=text.json
+    [ "$status" -ne 0 ] && [ "${#lines[@]}" -eq 1 ] && [[ $output == *"no SentencePiece model"* ]]
+    sleep 1
+    [ "$(jobs_count || true)" = "$before" ]
+}
+
+@test "a batch that does not divide is refused with what would do" {
+    run srun --sft-bench=tiny:2,gpus=2,global_batch=6
+    [ "$status" -ne 0 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *"use 4 or 8"* ]]
+}
+
+@test "a peak below what is measured is an error, not an MFU" {
+    run srun --sft-bench=tiny:1,gpus=0,steps=2,warmup=0,peak=0.000001
+    [ "$status" -ne 0 ]
+    [[ $output == *"above the 1e-06 TFLOP/s"* ]]
+    wait_for 20 job_field_has "$(last_job)" state FAILED
+    record=$(job_field "$(last_job)" admincomment)
+    [ "$(field_of state <<<"$record")" = failed ]
+    [[ $record != *" mfu="* && $record != *" tflops="* ]]
+}

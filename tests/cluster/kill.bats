@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+# However a run ends, within 60 s the accounting says so, with a partial record, and no process of it
+# is left. With the installed sft-bench-job, or the dummy where that is missing (SFT_JOB names another).
+load helpers
+
+REQUEST=tiny:2,gpus=1,steps=1000000,warmup=0
+
+setup_file() {
+    need_slurm
+    FOLDER=$(mktemp -d /tmp/sftc.XXXXXX)
+    export FOLDER
+    local job=$JOB
+    [ -x "$job" ] || job=$BATS_TEST_DIRNAME/dummy-job
+    echo "job = $job" >"$FOLDER/sft-bench.conf"
+    "$CLUSTER" start "$FOLDER/c" --nodes 2 --cpus 4 --gpus 2 --plugin "$PLUGIN" \
+        --plugin-args "config=$FOLDER/sft-bench.conf" >"$FOLDER/start.log" 2>&1 || {
+        cat "$FOLDER/start.log" >&2
+        return 1
+    }
+}
+
+teardown_file() {
+    cluster_down
+}
+
+setup() {
+    cluster_enter
+    cd "$FOLDER" || return 1
+    export DUMMY_SECONDS=300 SFT_TEST_MARK=$FOLDER
+    job= srun_pid=
+}
+
+teardown() {
+    [ -z "$job" ] || scancel "$job"
+    [ -z "$srun_pid" ] || wait "$srun_pid" || true
+}
+
+newest_job() {
+    scontrol -o show job | grep -o '^JobId=[0-9]*' | cut -d= -f2 | sort -n | tail -n 1
+}
+
+# Processes of the job's tasks: pid and rank, by their environment (this cluster's, this job's).
+tasks() {
+    local file env
+    for file in /proc/[0-9]*/environ; do
+        env=$(tr '\0' '\n' 2>/dev/null <"$file") || continue
+        grep -qx "SFT_TEST_MARK=$FOLDER" <<<"$env" && grep -qx "SLURM_JOB_ID=$job" <<<"$env" &&
+            grep -qx 'SLURM_STEP_ID=0' <<<"$env" || continue
+        file=${file#/proc/}
+        echo "${file%/environ} $(sed -n 's/^SLURM_PROCID=//p' <<<"$env")"
+    done
+}
+
+# The process that slurmstepd started for a rank: the oldest with that rank.
+task_of() {
+    tasks | awk -v rank="$1" '$2 == rank { print $1 }' | sort -n | head -n 1
+}
+
+stepd_of() {
+    ps -o ppid= -p "$(task_of "$1")" | tr -d ' '
+}
+
+no_tasks() {
+    [ -z "$(tasks)" ]
+}
+
+comment_has() { # comment_has PATTERN : the live job's
+    scontrol -o show job "$job" | grep -Eq "[^n]Comment=.*$1"
+}
+
+begin() { # begin [SRUN OPTION]... : a long run, until its first record is published
+    srun "$@" --sft-bench="$REQUEST" >run.out 2>&1 &
+    srun_pid=$!
+    job=
+    wait_for 20 is_running
+    wait_for 30 comment_has 'state=partial'
+    [ -n "$(task_of 0)" ]
+    [ -n "$(task_of 1)" ]
+}
+
+is_running() {
+    local newest
+    newest=$(newest_job)
+    [ -n "$newest" ] && [ "$newest" != "${last_job:-}" ] &&
+        scontrol -o show job "$newest" | grep -q 'JobState=RUNNING.*' &&
+        scontrol -o show job "$newest" | grep -q 'JobName=sft-bench:tiny' && job=$newest
+}
+
+# ended STATE : srun has returned, no task is left, the accounting holds state and partial record
+ended() {
+    local since=$SECONDS
+    wait_for 60 no_srun
+    wait_for $((since + 60 - SECONDS)) no_tasks
+    wait_for $((since + 60 - SECONDS)) job_field_has "$job" state "$1"
+    wait_for $((since + 60 - SECONDS)) job_field_has "$job" comment "sft1\{.*step=$job\.0 .*state=partial"
+    wait_for $((since + 60 - SECONDS)) job_field_has "$job" admincomment "sft1\{.*state=partial"
+    echo "# ended after $((SECONDS - since)) s" >&3
+    last_job=$job
+}
+
+no_srun() {
+    ! kill -0 "$srun_pid" 2>/dev/null
+}
+
+@test "SIGKILL to rank 0" {
+    begin
+    kill -KILL "$(task_of 0)"
+    ended FAILED
+}
+
+@test "SIGKILL to another rank" {
+    begin
+    kill -KILL "$(task_of 1)"
+    ended FAILED
+}
+
+@test "SIGKILL to the slurmstepd of rank 0" {
+    begin
+    kill -KILL "$(stepd_of 0)"
+    ended 'FAILED|CANCELLED|NODE_FAIL'
+}
+
+@test "SIGKILL to another slurmstepd" {
+    begin
+    kill -KILL "$(stepd_of 1)"
+    ended 'FAILED|CANCELLED|NODE_FAIL'
+}
+
+@test "SIGKILL to srun" {
+    begin
+    kill -KILL "$srun_pid"
+    scancel "$job"
+    ended CANCELLED
+}
+
+@test "scancel" {
+    begin
+    scancel "$job"
+    ended CANCELLED
+}
+
+@test "the time limit" {
+    begin --time=60
+    scontrol update jobid="$job" endtime=now
+    ended TIMEOUT
+}
+
+@test "slurmdbd is away when the run ends: the record arrives once it is back" {
+    begin
+    "$CLUSTER" kill-dbd "$FOLDER/c"
+    kill -KILL "$(task_of 0)"
+    wait_for 60 no_srun
+    wait_for 10 no_tasks
+    sleep 2
+    ! sacct -X -n -P -j "$job" -o state >/dev/null 2>&1
+    "$CLUSTER" start-dbd "$FOLDER/c"
+    ended FAILED
+}
