@@ -135,3 +135,14 @@ LIST
     [ "$(field_of state <<<"$record")" = failed ]
     [[ $record != *" mfu="* && $record != *" tflops="* ]]
 }
+
+@test "on a terminal one line is rewritten, elsewhere lines follow each other" {
+    command -v script >/dev/null || skip "no script(1)"
+    run script -qec "srun --sft-bench=tiny:1,gpus=0,steps=3,warmup=0" /dev/null
+    [ "$status" -eq 0 ]
+    [[ $output == *$'\r'"step 1/3"*$'\r'"step 3/3"* ]]
+    [[ $output != *"step 1/3"*$'\n'*"step 3/3"* ]]
+    run srun --sft-bench=tiny:1,gpus=0,steps=3,warmup=0
+    [[ $output == *"step 1/3"*$'\n'*"step 3/3"* ]]
+    [[ $output != *$'\r'* ]]
+}

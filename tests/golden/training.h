@@ -7,7 +7,7 @@
 #include "job/data.h"
 #include "job/optim.h"
 
-enum { TRAINING_STEPS = 200, TRAINING_SEQ = 256, TRAINING_SEQUENCES = 4, TRAINING_END = 10 };
+enum { TRAINING_STEPS = 200, TRAINING_SEQ = 1024, TRAINING_SEQUENCES = 2, TRAINING_END = 10 };
 
 struct training {
     struct tokenizer *tokenizer;
