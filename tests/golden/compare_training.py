@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """compare_training.py DUMP: do train_dump's training again with Hugging Face's Llama and torch's
 AdamW, from the same weights and with the same batches; exit 1 when the losses fall by amounts that
-differ by more than 2%. A fall is the mean of the first ten losses less that of the last ten.
+differ by more than 2%, or any step's loss by more than 0.1%: both are fp32, so a larger difference
+is another formula. A fall is the mean of the first ten losses less that of the last ten.
 
     make tests/golden/train_dump
     tests/golden/train_dump examples/instructions.json 200 >dump.txt
@@ -15,7 +16,7 @@ import numpy
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-ALLOWED = 0.02
+ALLOWED, ALLOWED_STEP = 0.02, 1e-3
 
 
 def read(path):
@@ -126,10 +127,11 @@ def main():
         print(f"step {number + 1:4d}   sft-bench {ours[number]:.5f}   "
               f"Hugging Face {theirs[number]:.5f}")
     apart = abs(fall(ours) / fall(theirs) - 1)
-    print(f"largest difference of a step {abs(ours / theirs - 1).max():.2g}")
+    worst = abs(ours / theirs - 1).max()
+    print(f"largest difference of a step {100 * worst:.2g}%, {100 * ALLOWED_STEP:g}% allowed")
     print(f"the loss falls by {fall(ours):.5f}, Hugging Face's by {fall(theirs):.5f}: "
           f"{100 * apart:.3g}% apart, {100 * ALLOWED:g}% allowed")
-    return 0 if fall(theirs) > 0.1 and apart <= ALLOWED else 1
+    return 0 if fall(theirs) > 0.1 and apart <= ALLOWED and worst <= ALLOWED_STEP else 1
 
 
 if __name__ == "__main__":
