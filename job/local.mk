@@ -32,3 +32,5 @@ endif
 bin_PROGRAMS += sft-bench-job
 sft_bench_job_SOURCES = job/main.c
 sft_bench_job_LDADD = job/libsftrun.la $(STDCXX_LIBS)
+
+include job/golden.mk

@@ -5,16 +5,12 @@ job_libsftmodel_la_SOURCES = \
 	job/batch.h \
 	job/model.c job/model.h job/model_initialize.c job/model_internal.h job/model_layout.c \
 	job/optim.c job/optim.h
-# -fopenmp-simd: vectors where a loop asks for them; no OpenMP runtime
-job_libsftmodel_la_CFLAGS = $(AM_CFLAGS) $(BLAS_CFLAGS) -O3 -fopenmp-simd -fno-math-errno
+# -fopenmp-simd: vectors where a loop asks for them; no OpenMP runtime. Sanitizers keep clang from
+# making some, and it says so.
+job_libsftmodel_la_CFLAGS = $(AM_CFLAGS) $(BLAS_CFLAGS) -O3 -fopenmp-simd -fno-math-errno -Wno-pass-failed
 job_libsftmodel_la_LIBADD = job/libsftrandom.la lib/libsft.la $(BLAS_LIBS)
 
-# By hand: 200 steps beside Hugging Face's (tests/golden/compare_training.py).
-EXTRA_PROGRAMS += tests/golden/train_dump
-tests_golden_train_dump_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS)
-
-EXTRA_DIST += tests/golden/make_golden.py tests/golden/tied.txt tests/golden/untied.txt \
-	tests/golden/compare_training.py
+EXTRA_DIST += tests/golden/make_golden.py tests/golden/tied.txt tests/golden/untied.txt
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_golden tests/unit/test_model
 tests_unit_test_golden_CFLAGS = $(UNIT_CFLAGS)

@@ -99,7 +99,7 @@ PY
 }
 
 @test "bad data is one line before anything is allocated" {
-    before=$(jobs_count || true)
+    before=$(last_job)
     printf '' >empty.json
     printf 'hello' >text.json
     printf '[{"instruction":"a","output":"b"},\n{"instruction":"a"}]' >broken.json
@@ -116,8 +116,7 @@ broken.json record 2 (line 2) has no field output
 LIST
     run srun --sft-bench=tiny:2,tokenizer=text.json
     [ "$status" -ne 0 ] && [ "${#lines[@]}" -eq 1 ] && [[ $output == *"no SentencePiece model"* ]]
-    sleep 1
-    [ "$(jobs_count || true)" = "$before" ]
+    [ "$(last_job)" = "$before" ]
 }
 
 @test "a batch that does not divide is refused with what would do" {

@@ -1,137 +1,148 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* train_dump FILE STEPS: train the tiny model on a file of instructions as bytes, and print all that
- * compare_training.py needs to do the same with Hugging Face's Llama and torch's AdamW: a line each
- * for shape, constants, optimizer, weights before the first step, every step's batch and mean loss;
- * a name, a count and that many numbers, fp32 as %.9g. */
+/* train_dump FILE.json DIR: do the training and write DIR/training.golden, all that
+ * compare_training.py needs to do the very same with Hugging Face's model: shape, optimizer,
+ * initial weights, every batch, our losses. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "job/data.h"
-#include "job/model.h"
-#include "job/optim.h"
+#include "lib/preset.h"
+#include "tests/golden/training.h"
 
-enum { SEQ = 256, SEQUENCES = 4 };
-static const uint64_t seed = 42;
-
-struct training {
-    struct tokenizer *tokenizer;
-    struct data *data;
-    struct backend *backend;
-    struct model *model;
-    struct optim *optim;
-    struct batch batch;
+struct dump {
+    FILE *header, *elements;
+    char *header_text, *element_bytes;
+    size_t header_size, element_size;
 };
 
-static void print_floats(const char *name, const float *values, size_t count)
+static int dump_open(struct dump *dump)
 {
-    printf("%s %zu", name, count);
-    for (size_t i = 0; i < count; i++)
-        printf(" %.9g", (double)values[i]);
-    putchar('\n');
+    dump->header = open_memstream(&dump->header_text, &dump->header_size);
+    dump->elements = open_memstream(&dump->element_bytes, &dump->element_size);
+    return dump->header != NULL && dump->elements != NULL ? 0 : -1;
 }
 
-static void print_integers(const char *name, const int32_t *values, int count)
+static void dump_floats(struct dump *dump, const char *name, int rows, int columns,
+                        const float *data)
 {
-    printf("%s %d", name, count);
+    fprintf(dump->header, "%s %d %d\n", name, rows, columns);
+    fwrite(data, sizeof *data, (size_t)rows * (size_t)columns, dump->elements);
+}
+
+static void dump_element(struct dump *dump, double value)
+{
+    float element = (float)value;
+    fwrite(&element, sizeof element, 1, dump->elements);
+}
+
+static void dump_integers(struct dump *dump, int step, const char *name, const int32_t *data,
+                          int count)
+{
+    fprintf(dump->header, "batch.%d.%s 1 %d\n", step, name, count);
     for (int i = 0; i < count; i++)
-        printf(" %d", values[i]);
-    putchar('\n');
+        dump_element(dump, data[i]);
 }
 
-static void print_setup(const struct training *t, const struct optim_options *o)
+static void dump_setting(struct dump *dump, const struct training *t)
 {
     const struct sft_preset *s = model_shape(t->model);
-    const int32_t shape[] = { s->vocab,    s->hidden, s->layers,   s->heads, s->kv_heads,
-                              s->head_dim, s->ffn,    s->tied_head };
-    printf("constants 2 %.17g %.17g\n", s->rope_theta, s->norm_eps);
-    printf("optimizer 8 %.17g %d %d %.17g %.17g %.17g %.17g %.17g\n", o->lr, o->lr_warmup,
-           o->total_steps, o->beta1, o->beta2, o->eps, o->weight_decay, o->clip);
-    print_integers("shape", shape, sizeof shape / sizeof shape[0]);
-    printf("seq 1 %d\n", SEQ);
+    const struct optim_options *o = &t->options;
+    const float shape[] = { (float)s->vocab, (float)s->hidden, (float)s->layers, (float)s->heads,
+                            (float)s->kv_heads, (float)s->head_dim, (float)s->ffn,
+                            (float)s->rope_theta, (float)s->norm_eps, (float)s->tied_head };
+    const float optimizer[] = { (float)o->lr, (float)o->lr_warmup, (float)o->total_steps,
+                                (float)o->beta1, (float)o->beta2, (float)o->eps,
+                                (float)o->weight_decay, (float)o->clip };
+    dump_floats(dump, "shape", 1, (int)(sizeof shape / sizeof *shape), shape);
+    dump_floats(dump, "optimizer", 1, (int)(sizeof optimizer / sizeof *optimizer), optimizer);
+    dump_floats(dump, "sequences", 1, 1, (const float[]){ TRAINING_SEQUENCES });
 }
 
-static int print_weights(const struct training *t, struct sft_error *err)
+static int dump_weights(struct dump *dump, const struct training *t)
 {
-    size_t count = model_parameters(t->model);
-    float *weights = malloc(count * sizeof *weights);
-    if (weights == NULL)
-        return sft_error_set(err, "no memory for %zu weights", count);
-    t->backend->read_act(t->backend, weights, model_weights(t->model), count);
-    print_floats("weights", weights, count);
-    free(weights);
+    size_t count;
+    const struct model_tensor *tensors = model_tensors(t->model, &count);
+    float *data = malloc(model_parameters(t->model) * sizeof *data);
+    if (data == NULL)
+        return -1;
+    t->backend->read_act(t->backend, data, model_weights(t->model), model_parameters(t->model));
+    for (size_t i = 0; i < count; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "weight.%s", tensors[i].name);
+        dump_floats(dump, name, tensors[i].rows, tensors[i].columns, data + tensors[i].offset);
+    }
+    free(data);
     return 0;
 }
 
-static int training_open(struct training *t, const char *path, const struct optim_options *options,
-                         struct sft_error *err)
+static void dump_batch(struct dump *dump, int step, const struct batch *batch)
 {
-    struct sft_preset shape = *sft_preset_find("tiny");
-    t->tokenizer = tokenizer_open(NULL, err);
-    if (t->tokenizer == NULL)
-        return -1;
-    t->data = data_open(path, t->tokenizer, SEQ, seed, err);
-    if (t->data == NULL || batch_create(&t->batch, SEQ * SEQUENCES, err) < 0)
-        return -1;
-    t->backend = backend_create_cpu(err);
-    if (t->backend == NULL)
-        return -1;
-    t->model = model_create(t->backend, &shape, SEQ * SEQUENCES, err);
-    if (t->model == NULL)
-        return -1;
-    model_initialize(t->model, seed);
-    t->optim = optim_create(t->model, t->backend, options, err);
-    return t->optim == NULL ? -1 : 0;
+    dump_integers(dump, step, "tokens", batch->tokens, batch->rows);
+    dump_integers(dump, step, "targets", batch->targets, batch->rows);
+    dump_integers(dump, step, "positions", batch->positions, batch->rows);
+    fprintf(dump->header, "batch.%d.documents %d 2\n", step, batch->documents);
+    for (int i = 0; i < batch->documents; i++) {
+        dump_element(dump, batch->start[i]);
+        dump_element(dump, batch->length[i]);
+    }
 }
 
-static void training_close(struct training *t)
+static int dump_training(struct dump *dump, struct training *t, struct sft_error *err)
 {
-    optim_destroy(t->optim);
-    model_destroy(t->model);
-    if (t->backend != NULL)
-        t->backend->destroy(t->backend);
-    batch_destroy(&t->batch);
-    data_close(t->data);
-    tokenizer_close(t->tokenizer);
+    double losses[TRAINING_STEPS];
+    dump_setting(dump, t);
+    if (dump_weights(dump, t) < 0)
+        return sft_error_set(err, "no memory for the weights");
+    for (int step = 0; step < TRAINING_STEPS; step++) {
+        if (training_step(t, step, &losses[step], err) < 0)
+            return -1;
+        dump_batch(dump, step, &t->batch);
+    }
+    fprintf(dump->header, "losses 1 %d\n", TRAINING_STEPS);
+    for (int step = 0; step < TRAINING_STEPS; step++)
+        dump_element(dump, losses[step]);
+    printf("%d steps: the loss drops by %.4f\n", TRAINING_STEPS, training_drop(losses));
+    return 0;
 }
 
-static int training_step(struct training *t, int step, struct sft_error *err)
+static int dump_write(struct dump *dump, const char *folder, struct sft_error *err)
 {
-    struct batch *b = &t->batch;
-    double loss;
-    data_fill(t->data, (uint64_t)step * SEQUENCES, SEQUENCES, b);
-    print_integers("tokens", b->tokens, b->rows);
-    print_integers("targets", b->targets, b->rows);
-    print_integers("positions", b->positions, b->rows);
-    print_integers("start", b->start, b->documents);
-    print_integers("length", b->length, b->documents);
-    model_zero_gradients(t->model);
-    if (model_step(t->model, b, 1 / (float)b->trained, &loss, err) < 0
-        || optim_step(t->optim, step, NULL, err) < 0)
-        return -1;
-    printf("loss 1 %.9g\n", loss / (double)b->trained);
+    char path[4096];
+    snprintf(path, sizeof path, "%s/training.golden", folder);
+    FILE *file = fopen(path, "wb");
+    if (file == NULL)
+        return sft_error_set(err, "%s: cannot be written: does the folder exist?", path);
+    fflush(dump->header);
+    fflush(dump->elements);
+    fwrite(dump->header_text, 1, dump->header_size, file);
+    fputc('\n', file);
+    fwrite(dump->element_bytes, 1, dump->element_size, file);
+    int failed = ferror(file) != 0;
+    if (fclose(file) != 0 || failed)
+        return sft_error_set(err, "%s: not written whole: is the disk full?", path);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
     struct sft_error err = { "" };
-    struct training t = { 0 };
-    struct optim_options o = { .lr = 1e-3, .lr_warmup = 10, .beta1 = 0.9, .beta2 = 0.95,
-                               .eps = 1e-8, .weight_decay = 0.1, .clip = 1 };
-    int failed;
-    if (argc != 3 || (o.total_steps = atoi(argv[2])) < 1) {
-        fprintf(stderr, "usage: train_dump FILE STEPS\n");
-        return 2;
+    struct training training = { 0 };
+    struct dump dump = { 0 };
+    int status = EXIT_FAILURE;
+    if (argc != 3) {
+        fprintf(stderr, "usage: train_dump FILE.json DIR\n");
+        return EXIT_FAILURE;
     }
-    failed = training_open(&t, argv[1], &o, &err);
-    if (!failed) {
-        print_setup(&t, &o);
-        failed = print_weights(&t, &err);
-    }
-    for (int step = 0; step < o.total_steps && !failed; step++)
-        failed = training_step(&t, step, &err);
-    training_close(&t);
-    if (failed)
-        fprintf(stderr, "train_dump: %s\n", err.text);
-    return failed || fflush(stdout) != 0;
+    if (dump_open(&dump) == 0 && training_open(&training, argv[1], &err) == 0
+        && dump_training(&dump, &training, &err) == 0 && dump_write(&dump, argv[2], &err) == 0)
+        status = EXIT_SUCCESS;
+    else
+        fprintf(stderr, "train_dump: %s\n", err.text[0] != '\0' ? err.text : "no memory");
+    training_close(&training);
+    if (dump.header != NULL)
+        fclose(dump.header);
+    if (dump.elements != NULL)
+        fclose(dump.elements);
+    free(dump.header_text);
+    free(dump.element_bytes);
+    return status;
 }

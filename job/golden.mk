@@ -1,0 +1,20 @@
+# Loss, gradients and training against Hugging Face's Llama. The golden files are made by
+# tests/golden/make_reference.py (torch and transformers); the tests read them without Python.
+noinst_HEADERS += tests/golden/golden.h
+EXTRA_DIST += \
+	tests/golden/golden.py \
+	tests/golden/make_reference.py \
+	tests/golden/tied.golden \
+	tests/golden/untied.golden
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_reference
+tests_unit_test_reference_SOURCES = tests/unit/test_reference.c tests/golden/golden.c
+tests_unit_test_reference_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_reference_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS) $(UNIT_LIBS)
+endif
+
+# By hand, with compare_training.py: make tests/golden/train_dump
+EXTRA_PROGRAMS = tests/golden/train_dump
+tests_golden_train_dump_SOURCES = tests/golden/train_dump.c tests/golden/training.c
+tests_golden_train_dump_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS)

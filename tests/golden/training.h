@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The training that is compared with Hugging Face's: the tiny model from its own initial weights on
+ * a file of instructions, as bytes. */
+#ifndef SFT_TESTS_TRAINING_H
+#define SFT_TESTS_TRAINING_H
+
+#include "job/data.h"
+#include "job/optim.h"
+
+enum { TRAINING_STEPS = 200, TRAINING_SEQ = 256, TRAINING_SEQUENCES = 4, TRAINING_END = 10 };
+
+struct training {
+    struct tokenizer *tokenizer;
+    struct data *data;
+    struct batch batch; /* of the last step */
+    struct backend *backend;
+    struct model *model;
+    struct optim *optim;
+    struct optim_options options;
+};
+
+/* 0, or -1 and err; close in either case. */
+int training_open(struct training *training, const char *path, struct sft_error *err);
+void training_close(struct training *training);
+
+/* Step `step` from 0: fill the batch, one update; *loss is the mean over the trained tokens. */
+int training_step(struct training *training, int step, double *loss, struct sft_error *err);
+
+/* Mean of the first TRAINING_END losses less that of the last. */
+double training_drop(const double *losses);
+
+#endif
