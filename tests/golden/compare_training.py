@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """compare_training.py DIR [--write FILE]: repeat the training of DIR/training.golden (by train_dump)
 with Hugging Face's Llama and torch's AdamW, print both loss drops and fail when they differ by more
-than 2%, or any step's losses by more than 0.1%: both are fp32, so that is another formula. --write puts Hugging Face's losses into FILE, a golden file (tests/golden/training.golden).
+than 2%, or the losses of any step by more than 0.1%: both are fp32, so that would be another formula.
+--write puts Hugging Face's losses into FILE, a golden file.
 
     make tests/golden/train_dump
     mkdir dump && tests/golden/train_dump examples/instructions.json dump
