@@ -1,7 +1,8 @@
 # Loss, gradients and training against Hugging Face's Llama. The golden files are made by
 # tests/golden/make_reference.py (torch and transformers); the tests read them without Python.
-noinst_HEADERS += tests/golden/golden.h
+noinst_HEADERS += tests/golden/golden.h tests/golden/training.h
 EXTRA_DIST += \
+	tests/golden/compare_training.py \
 	tests/golden/golden.py \
 	tests/golden/make_reference.py \
 	tests/golden/tied.golden \
@@ -15,6 +16,6 @@ tests_unit_test_reference_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_
 endif
 
 # By hand, with compare_training.py: make tests/golden/train_dump
-EXTRA_PROGRAMS = tests/golden/train_dump
+EXTRA_PROGRAMS += tests/golden/train_dump
 tests_golden_train_dump_SOURCES = tests/golden/train_dump.c tests/golden/training.c
 tests_golden_train_dump_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS)

@@ -55,10 +55,8 @@ double optim_rate(const struct optim_options *o, int step)
     const double pi = 3.14159265358979323846;
     if (step < o->lr_warmup)
         return o->lr * (step + 1) / o->lr_warmup;
-    if (step >= o->total_steps)
-        return 0;
-    double span = o->total_steps - o->lr_warmup;
-    double progress = (step - o->lr_warmup) / span;
+    int span = o->total_steps - o->lr_warmup;
+    double progress = step < o->total_steps ? (double)(step - o->lr_warmup) / span : 1;
     return o->lr * (1 + cos(pi * progress)) / 2;
 }
 
