@@ -410,7 +410,8 @@ static void test_sum_squares(void **state)
         for (size_t i = 0; i < count; i++)
             want += (double)x[i] * (double)x[i];
         backend->sum_squares(backend, &sum, x, count);
-        assert_true(fabs(sum - want) < 1e-6 * want);
+        /* runs of 512 in fp32, each addition good to 6e-8, in whatever order */
+        assert_true(fabs(sum - want) < 512 * 6e-8 * want);
         free(x);
     }
 }
