@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef HAVE_OPENBLAS_GET_CORENAME
+char *openblas_get_corename(void);
+#endif
+
 struct text {
     const char *key, *value;
 };
@@ -46,6 +50,16 @@ static void describe_step(char *text, size_t size)
         snprintf(text, size, "%.20s.%.20s", job, step);
 }
 
+/* The library and, where it says so, the kernels that it chose for this CPU. */
+static void describe_blas(char *text, size_t size)
+{
+#ifdef HAVE_OPENBLAS_GET_CORENAME
+    snprintf(text, size, "%s %s", SFT_BLAS_VERSION, openblas_get_corename());
+#else
+    snprintf(text, size, "%s", SFT_BLAS_VERSION);
+#endif
+}
+
 /* Hosts in the order of ranks, each once; cut with "..." where a record could not hold them. */
 static void describe_hosts(const struct run *run, char *text, size_t size)
 {
@@ -71,11 +85,12 @@ int describe_run(struct run *run, struct sft_error *err)
     const struct sft_plan *plan = &run->plan;
     struct sft_record *record = &run->result.record;
     struct data_facts facts = data_facts(run->data);
-    char step[48], hosts[1200], mpi[64] = "", sum[32] = "";
+    char step[48], hosts[1200], blas[128], mpi[64] = "", sum[32] = "";
     if (!run->result.active)
         return 0;
     describe_step(step, sizeof step);
     describe_hosts(run, hosts, sizeof hosts);
+    describe_blas(blas, sizeof blas);
     if (strcmp(run->comm->name, "mpi") == 0)
         comm_mpi_version(mpi, sizeof mpi);
     if (facts.checksum != 0)
@@ -93,7 +108,7 @@ int describe_run(struct run *run, struct sft_error *err)
         { "tokenizer", tokenizer_name(run->tokenizer) },
         { "hosts", hosts },
         { "version", PACKAGE_VERSION },
-        { "blas", SFT_BLAS_VERSION },
+        { "blas", blas },
         { "mpi", mpi },
         { "pmix", run->bootstrap.version },
     };

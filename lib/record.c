@@ -61,7 +61,7 @@ static const struct sft_record_key keys[] = {
     { "seconds", SFT_MEASURED, false, "s", "from there to this record" },
     { "hosts", SFT_MEASURED, false, "", "hosts that ran, in the order of ranks" },
     { "version", SFT_MEASURED, true, "", "of sft-bench" },
-    { "blas", SFT_MEASURED, false, "", "library of matrix products" },
+    { "blas", SFT_MEASURED, false, "", "library of matrix products, and the CPU whose kernels it took" },
     { "mpi", SFT_MEASURED, false, "", "library of collectives" },
     { "pmix", SFT_MEASURED, false, "", "library of the bootstrap" },
     { "fail", SFT_MEASURED, true, "", "why the run failed" },

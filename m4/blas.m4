@@ -10,6 +10,6 @@ AC_DEFUN([SFT_BLAS], [
   AC_DEFINE_UNQUOTED([SFT_BLAS_VERSION], ["$sft_blas_version"], [the CBLAS that was built with])
   sft_save_LIBS="$LIBS"
   LIBS="$BLAS_LIBS $LIBS"
-  AC_CHECK_FUNCS([openblas_set_num_threads openblas_get_config])
+  AC_CHECK_FUNCS([openblas_set_num_threads openblas_get_corename])
   LIBS="$sft_save_LIBS"
 ])

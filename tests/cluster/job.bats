@@ -146,3 +146,43 @@ LIST
     [[ $output == *"step 1/3"*$'\n'*"step 3/3"* ]]
     [[ $output != *$'\r'* ]]
 }
+
+# Our plugin with another release's number in it, in a configuration of this shell's own.
+other_release() { # other_release optional|required
+    python3 - "$PLUGIN" "$FOLDER/other.so" <<'PY'
+import subprocess, sys
+symbols = subprocess.run(["nm", "-D", sys.argv[1]], capture_output=True, text=True, check=True).stdout
+at = int(next(l for l in symbols.splitlines() if l.endswith(" plugin_version")).split()[0], 16)
+segments = subprocess.run(["readelf", "-lW", sys.argv[1]], capture_output=True, text=True, check=True).stdout
+for line in segments.splitlines():
+    word = line.split()
+    if word and word[0] == "LOAD" and int(word[2], 16) <= at < int(word[2], 16) + int(word[4], 16):
+        at += int(word[1], 16) - int(word[2], 16)
+        break
+image = bytearray(open(sys.argv[1], "rb").read())
+image[at + 2] ^= 1  # the major number
+open(sys.argv[2], "wb").write(image)
+PY
+    rm -rf "$FOLDER/etc"
+    cp -r "$FOLDER/c/etc" "$FOLDER/etc"
+    sed -i "s|^PlugStackConfig=.*|PlugStackConfig=$FOLDER/etc/plugstack.conf|" "$FOLDER/etc/slurm.conf"
+    echo "$1 $FOLDER/other.so" >"$FOLDER/etc/plugstack.conf"
+    export SLURM_CONF=$FOLDER/etc/slurm.conf
+}
+
+@test "a plugin built for another Slurm never starts anything" {
+    before=$(last_job)
+    for how in optional required; do
+        other_release $how
+        run srun --sft-bench=tiny:2
+        echo "$how: $output"
+        [ "$status" -ne 0 ]
+        [[ $output == *[Ii]ncompatible*version* || $output == *"unrecognized option"* ]]
+        [ "${#lines[@]}" -le 4 ] # all of them Slurm's own
+    done
+    [ "$(last_job)" = "$before" ]
+    # optional leaves every other srun alone
+    other_release optional
+    run srun -N1 hostname
+    [ "$status" -eq 0 ]
+}
