@@ -48,15 +48,20 @@ check_make() { # check_make NAME BUILDDIR
         "$dir"/tests/unit/*.log | head -n 30 | sed 's/^/    /'
 }
 
-check_bats() { # check_bats FILE
-    local name log begin=$SECONDS ok bad left status=0
-    name=cluster/$(basename "$1" .bats) log=$build/log/$(basename "$1").log
-    bats --tap "$1" >"$log" 2>&1 || status=$?
+bats_run() { # bats_run FILE : its log and exit status, beside it its seconds
+    local log=$build/log/$(basename "$1").log begin=$SECONDS
+    bats --tap "$1" >"$log" 2>&1
+    echo $? $((SECONDS - begin)) >"$log.end"
+}
+
+bats_count() { # bats_count FILE
+    local log=$build/log/$(basename "$1").log ok bad left status seconds
+    read -r status seconds <"$log.end"
     ok=$(grep '^ok ' "$log" | grep -vc '# skip')
     left=$(grep -c '^ok .*# skip' "$log")
     bad=$(grep -c '^not ok ' "$log")
-    [ $status -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
-    count "$ok" "$bad" "$left" "$name" "$log" $((SECONDS - begin))
+    [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    count "$ok" "$bad" "$left" "cluster/$(basename "$1" .bats)" "$log" "$seconds"
     [ "$bad" -eq 0 ] || grep -A 12 '^not ok' "$log" | head -n 60 | sed 's/^/    /'
 }
 
@@ -112,9 +117,14 @@ part dist && check "make distcheck, fewest libraries" make -C "$build/plain" dis
 if part cluster; then
     check "make install" make -C "$build/plain" install
     export SFT_ROOT=$build/root SFT_BUILDDIR=$build/plain
-    for file in tests/cluster/*.bats; do
-        check_bats "$file"
+    # The kill tests mostly wait; they have a cluster of their own and run beside the others.
+    bats_run tests/cluster/kill.bats &
+    for file in tests/cluster/{cluster,job,plugin}.bats; do
+        bats_run "$file"
+        bats_count "$file"
     done
+    wait $!
+    bats_count tests/cluster/kill.bats
 fi
 for failure in "${failures[@]}"; do
     echo "FAILED $failure"

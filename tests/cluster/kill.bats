@@ -3,7 +3,7 @@
 # is left. With the installed sft-bench-job, or the dummy where that is missing (SFT_JOB names another).
 load helpers
 
-REQUEST=tiny:2,gpus=1,steps=1000000,warmup=0
+REQUEST=tiny:2,gpus=1,steps=1000000,warmup=0,data=synthetic
 
 setup_file() {
     need_slurm
