@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """compare_training.py DIR [--write FILE]: repeat the training of DIR/training.golden (by train_dump)
 with Hugging Face's Llama and torch's AdamW, print both loss drops and fail when they differ by more
-than 2%. --write puts Hugging Face's losses into FILE, a golden file (tests/golden/training.golden).
+than 2%. --write puts Hugging Face's losses, and each step's count of trained tokens, into FILE; so
+tests/golden/training.golden was made, for tests/unit/test_training.c:
 
     make tests/golden/train_dump
-    mkdir dump && tests/golden/train_dump examples/instructions.json dump
-    tests/golden/compare_training.py dump
+    mkdir dump && tests/golden/train_dump examples/instructions.json dump 2
+    python3 tests/golden/compare_training.py dump --write tests/golden/training.golden
 """
 import argparse
 import pathlib
@@ -50,7 +51,9 @@ def main():
     print(f"loss drop: ours {drop(ours):.5f}, Hugging Face {drop(theirs):.5f}: "
           f"{100 * difference:.4f}% apart, {100 * ALLOWED:.0f}% allowed")
     if args.write:
-        golden.write(args.write, {"losses": theirs})
+        trained = [np.sum(tensors[f"batch.{i}.targets"] >= 0) for i in range(len(ours))]
+        golden.write(args.write, {"sequences": tensors["sequences"], "losses": theirs,
+                                  "trained": trained})
     return 0 if difference <= ALLOWED and drop(theirs) > 0.5 else 1
 
 

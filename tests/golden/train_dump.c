@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* train_dump FILE.json DIR: do the training and write DIR/training.golden, all that
+/* train_dump FILE.json DIR [SEQUENCES a step, 4 when absent]: do the training and write DIR/training.golden, all that
  * compare_training.py needs to do the very same with Hugging Face's model: shape, optimizer,
  * initial weights, every batch, our losses. */
 #include <stdio.h>
@@ -54,7 +54,7 @@ static void dump_setting(struct dump *dump, const struct training *t)
                                 (float)o->weight_decay, (float)o->clip };
     dump_floats(dump, "shape", 1, (int)(sizeof shape / sizeof *shape), shape);
     dump_floats(dump, "optimizer", 1, (int)(sizeof optimizer / sizeof *optimizer), optimizer);
-    dump_floats(dump, "sequences", 1, 1, (const float[]){ TRAINING_SEQUENCES });
+    dump_floats(dump, "sequences", 1, 1, (const float[]){ (float)t->sequences });
 }
 
 static int dump_weights(struct dump *dump, const struct training *t)
@@ -128,11 +128,12 @@ int main(int argc, char **argv)
     struct training training = { 0 };
     struct dump dump = { 0 };
     int status = EXIT_FAILURE;
-    if (argc != 3) {
-        fprintf(stderr, "usage: train_dump FILE.json DIR\n");
+    int sequences = argc == 4 ? atoi(argv[3]) : 4;
+    if (argc < 3 || argc > 4 || sequences < 1) {
+        fprintf(stderr, "usage: train_dump FILE.json DIR [SEQUENCES]\n");
         return EXIT_FAILURE;
     }
-    if (dump_open(&dump) == 0 && training_open(&training, argv[1], &err) == 0
+    if (dump_open(&dump) == 0 && training_open(&training, argv[1], sequences, &err) == 0
         && dump_training(&dump, &training, &err) == 0 && dump_write(&dump, argv[2], &err) == 0)
         status = EXIT_SUCCESS;
     else
