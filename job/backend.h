@@ -17,11 +17,12 @@
 
 typedef void act; /* elements of backend.act_size bytes */
 
-/* Documents of a micro-batch, in its own row order. Rows outside of every document are padding. */
+/* Documents of a micro-batch, in its own row order, not overlapping. Rows outside of every document
+ * are padding. */
 struct documents {
     int count;
     const int32_t *start;  /* host, [count] first row */
-    const int32_t *length; /* host, [count] rows */
+    const int32_t *length; /* host, [count] rows, 1 or more */
     int longest;
 };
 

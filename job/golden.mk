@@ -21,6 +21,6 @@ tests_unit_test_training_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_L
 endif
 
 # By hand, with compare_training.py: make tests/golden/train_dump
-EXTRA_PROGRAMS = tests/golden/train_dump
+EXTRA_PROGRAMS += tests/golden/train_dump
 tests_golden_train_dump_SOURCES = tests/golden/train_dump.c tests/golden/training.c
 tests_golden_train_dump_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS)

@@ -249,13 +249,40 @@ static void model_backward(struct model *model, const struct documents *docs)
                       model->shape.hidden);
 }
 
+/* Documents stand in row order and do not overlap: attention relies on it. */
+static int check_documents(const struct batch *batch, struct sft_error *err)
+{
+    int end = 0;
+    for (int d = 0; d < batch->documents; d++) {
+        if (batch->length[d] < 1 || batch->start[d] < end
+            || batch->length[d] > batch->rows - batch->start[d])
+            return sft_error_set(err, "document %d, rows %d + %d, is misplaced in a batch of %d", d,
+                                 batch->start[d], batch->length[d], batch->rows);
+        end = batch->start[d] + batch->length[d];
+    }
+    return 0;
+}
+
+/* A bad id would reach outside of the embedding's table, so every batch is checked: it is cheap. */
+static int check_batch(const struct model *model, const struct batch *batch, struct sft_error *err)
+{
+    int vocab = model->shape.vocab;
+    if (batch->rows != model->rows)
+        return sft_error_set(err, "a batch of %d rows for a model of %d", batch->rows, model->rows);
+    for (int row = 0; row < batch->rows; row++)
+        if (batch->tokens[row] < 0 || batch->tokens[row] >= vocab || batch->targets[row] >= vocab)
+            return sft_error_set(err, "row %d has token %d and target %d, %s a vocabulary of %d", row,
+                                 batch->tokens[row], batch->targets[row], model->shape.name, vocab);
+    return check_documents(batch, err);
+}
+
 static int model_run(struct model *model, const struct batch *batch, float scale, bool backward,
                      double *loss_sum, struct sft_error *err)
 {
     struct backend *b = model->backend;
     struct documents docs = documents_of(batch);
-    if (batch->rows != model->rows)
-        return sft_error_set(err, "a batch of %d rows for a model of %d", batch->rows, model->rows);
+    if (check_batch(model, batch, err) < 0)
+        return -1;
     model_forward(model, batch, &docs);
     head_run(model, scale, backward);
     if (backward)

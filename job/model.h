@@ -40,7 +40,8 @@ size_t model_bytes(const struct model *model); /* of the arena */
 void model_zero_gradients(struct model *model);
 
 /* Forward and backward of one micro-batch: adds d(scale * sum of token losses) to the gradients and
- * returns the plain sum of the token losses in *loss_sum. */
+ * returns the plain sum of the token losses in *loss_sum. Fails on another number of rows, an id
+ * outside of the vocabulary, and documents that overlap, leave the batch or are not in row order. */
 int model_step(struct model *model, const struct batch *batch, float scale, double *loss_sum,
                struct sft_error *err);
 

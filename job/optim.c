@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum { ALIGNMENT = 256 }; /* of each moment, as of an allocation: vectors need it */
+
 struct optim {
     struct model *model;
     struct backend *backend;
@@ -26,15 +28,16 @@ struct optim *optim_create(struct model *model, struct backend *backend,
     optim->model = model;
     optim->backend = backend;
     optim->options = *options;
-    optim->bytes = 2 * count * sizeof(float) + sizeof(double);
+    size_t moment = (count * sizeof(float) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    optim->bytes = 2 * moment + sizeof *optim->norm2;
     optim->arena = backend->allocate(backend, optim->bytes, err);
     if (optim->arena == NULL) {
         free(optim);
         return NULL;
     }
-    optim->norm2 = optim->arena;
-    optim->m = (float *)(optim->norm2 + 1);
-    optim->v = optim->m + count;
+    optim->m = optim->arena;
+    optim->v = (float *)((char *)optim->arena + moment);
+    optim->norm2 = (double *)((char *)optim->arena + 2 * moment);
     backend->zero(backend, optim->arena, optim->bytes);
     return optim;
 }
@@ -53,7 +56,7 @@ double optim_rate(const struct optim_options *o, int step)
     if (step < o->lr_warmup)
         return o->lr * (step + 1) / o->lr_warmup;
     int span = o->total_steps - o->lr_warmup;
-    double progress = span > 0 ? (double)(step - o->lr_warmup) / span : 1;
+    double progress = step < o->total_steps ? (double)(step - o->lr_warmup) / span : 1;
     return o->lr * (1 + cos(pi * progress)) / 2;
 }
 

@@ -20,7 +20,8 @@ struct optim *optim_create(struct model *model, struct backend *backend,
 void optim_destroy(struct optim *optim);
 
 /* Learning rate of step `step`, from 0: lr * (step + 1) / lr_warmup while step < lr_warmup, then
- * lr * (1 + cos(pi * (step - lr_warmup) / (total_steps - lr_warmup))) / 2. */
+ * lr * (1 + cos(pi * (step - lr_warmup) / (total_steps - lr_warmup))) / 2, and 0
+ * from total_steps on. */
 double optim_rate(const struct optim_options *options, int step);
 
 /* One update from the model's gradients (already summed over ranks). *norm, if not NULL, is the

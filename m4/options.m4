@@ -12,7 +12,7 @@ AC_DEFUN([SFT_COMPILER_OPTIONS], [
   SFT_CFLAGS="-Wall -Wextra"
   AS_IF([test "x$enable_werror" = xyes], [SFT_CFLAGS="$SFT_CFLAGS -Werror"])
   AS_IF([test "x$enable_sanitizers" = xyes || test "x$enable_fuzzing" = xyes],
-        [sft_sanitize="-g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+        [sft_sanitize="-g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined"
          SFT_CFLAGS="$SFT_CFLAGS $sft_sanitize"
          SFT_LDFLAGS="$sft_sanitize"])
   AS_IF([test "x$enable_fuzzing" = xyes],

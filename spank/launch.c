@@ -22,6 +22,8 @@
 /* Set for the second start: this process's id, which exec keeps and no other process has. So a
  * variable that leaked somewhere never stops another srun. */
 #define LAUNCH_GUARD "SFT_BENCH_LAUNCHED"
+/* Read by the job (job/progress.h). */
+#define LIVE_ENV "SFT_BENCH_LIVE"
 
 struct launch {
     bool step;   /* srun; otherwise sbatch or salloc */
@@ -161,6 +163,15 @@ static void launch_inner(const struct launch *launch, struct words *inner)
     words_add_all(inner, words, count);
 }
 
+/* On a terminal the job rewrites one progress line, which buffering by lines would hold back. */
+static void launch_live(const struct launch *launch, struct words *line)
+{
+    if (!launch->step || !isatty(STDERR_FILENO) || cmdline_has(&launch->user, "label"))
+        return;
+    words_add(line, "--unbuffered");
+    setenv(LIVE_ENV, "1", 1);
+}
+
 static void launch_tail(const struct launch *launch, struct words *line)
 {
     const struct cmdline *user = &launch->user;
@@ -195,6 +206,7 @@ static void launch_line(const struct launch *launch, struct words *line)
     if (!launch->cluster.allocated && launch->conf.partition[0] != '\0'
         && launch_partition(launch) == launch->conf.partition)
         words_add(line, "--partition=%s", launch->conf.partition);
+    launch_live(launch, line);
     words_add_all(line, user->words + 1, user->options - 1);
     launch_tail(launch, line);
 }

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debian 12's packages, and how both commands of the README install them. Sourced.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 PACKAGES_BUILD="autoconf automake libtool pkg-config make gcc g++ libc6-dev gettext
  libjansson-dev libopenblas-dev libpmix-dev libopenmpi-dev openmpi-bin libsentencepiece-dev
  libslurm-dev"
 PACKAGES_CLUSTER="munge mariadb-server-core mariadb-client-core slurmctld slurmd slurmdbd
- slurm-client slurm-wlm-basic-plugins slurm-wlm-mysql-plugin procps iproute2 util-linux"
+ slurm-client slurm-wlm-basic-plugins slurm-wlm-mysql-plugin python3-minimal procps util-linux"
 PACKAGES_TEST="bats libcmocka-dev clang llvm libclang-rt-14-dev valgrind shellcheck mandoc git xz-utils
  bzip2 python3 binutils"
 

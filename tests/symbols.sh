@@ -27,9 +27,9 @@ refuse() { # refuse WHAT PATTERN MUST_HAVE FILE... : no name matches the pattern
     fi
 }
 
-refuse "lib/ and Slurm" "$slurm" sft_request_parse "$build"/lib/*.o
-refuse "lib/ and CUDA" "$cuda" sft_request_parse "$build"/lib/*.o
-mapfile -t job < <(find "$build/job" -maxdepth 1 -name '*.o' ! -name '*backend_cuda*' ! -name '*comm_nccl*')
+refuse "lib/ and Slurm" "$slurm" sft_request_parse "$build"/lib/.libs/*.o
+refuse "lib/ and CUDA" "$cuda" sft_request_parse "$build"/lib/.libs/*.o
+mapfile -t job < <(find "$build/job" -name '*.o' ! -name '*backend_cuda*' ! -name '*comm_nccl*')
 refuse "job/ and Slurm" "$slurm" bootstrap_start "${job[@]}"
 refuse "job/ and CUDA" "$cuda" bootstrap_start "${job[@]}"
 if ldd "$build/sft-bench-job" | grep -E 'libslurm|libcuda'; then
@@ -38,7 +38,7 @@ if ldd "$build/sft-bench-job" | grep -E 'libslurm|libcuda'; then
 fi
 plugin=$build/spank/.libs/sft_bench.so
 if [ -e "$plugin" ]; then
-    refuse "spank/ and CUDA" "$cuda" slurm_spank_init "$build"/spank/*.o
+    refuse "spank/ and CUDA" "$cuda" slurm_spank_init "$build"/spank/.libs/*.o
     exported=$(nm -D --defined-only "$plugin" | awk '{ print $3 }' | sed 's/@.*//' | sort -u)
     if ! grep -qx slurm_spank_init <<<"$exported" ||
         grep -vE '^(slurm_spank_[a-z_]+|plugin_(name|type|version)|spank_plugin_version)$' <<<"$exported"; then

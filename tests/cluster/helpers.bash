@@ -61,9 +61,6 @@ job_field_has() { # job_field_has JOBID FIELD PATTERN
     job_field "$1" "$2" | grep -Eq -- "$3"
 }
 
-jobs_count() {
-    sacct -X -n -P -o jobid | grep -c .
-}
 
 # A record's value: field_of KEY <<<text
 field_of() {

@@ -99,7 +99,7 @@ PY
 }
 
 @test "bad data is one line before anything is allocated" {
-    before=$(jobs_count || true)
+    before=$(last_job)
     printf '' >empty.json
     printf 'hello' >text.json
     printf '[{"instruction":"a","output":"b"},\n{"instruction":"a"}]' >broken.json
@@ -116,8 +116,7 @@ broken.json record 2 (line 2) has no field output
 LIST
     run srun --sft-bench=tiny:2,tokenizer=text.json
     [ "$status" -ne 0 ] && [ "${#lines[@]}" -eq 1 ] && [[ $output == *"no SentencePiece model"* ]]
-    sleep 1
-    [ "$(jobs_count || true)" = "$before" ]
+    [ "$(last_job)" = "$before" ]
 }
 
 @test "a batch that does not divide is refused with what would do" {
@@ -135,4 +134,15 @@ LIST
     record=$(job_field "$(last_job)" admincomment)
     [ "$(field_of state <<<"$record")" = failed ]
     [[ $record != *" mfu="* && $record != *" tflops="* ]]
+}
+
+@test "on a terminal one line is rewritten, elsewhere lines follow each other" {
+    command -v script >/dev/null || skip "no script(1)"
+    run script -qec "srun --sft-bench=tiny:1,gpus=0,steps=3,warmup=0" /dev/null
+    [ "$status" -eq 0 ]
+    [[ $output == *$'\r'"step 1/3"*$'\r'"step 3/3"* ]]
+    [[ $output != *"step 1/3"*$'\n'*"step 3/3"* ]]
+    run srun --sft-bench=tiny:1,gpus=0,steps=3,warmup=0
+    [[ $output == *"step 1/3"*$'\n'*"step 3/3"* ]]
+    [[ $output != *$'\r'* ]]
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever the parser takes is written and read back the same; a merge never exceeds its size and
  * never loses the new record or the text in front. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever the parser takes must be written and read back the same. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* train_dump FILE.json DIR [SEQUENCES a step, 4 when absent]: do the training and write DIR/training.golden, all that
- * compare_training.py needs to do the very same with Hugging Face's model: shape, optimizer,
- * initial weights, every batch, our losses. */
+/* train_dump FILE.json DIR [SEQ SEQUENCES]: do the training (2 sequences of 1024 tokens a step when
+ * not said) and write DIR/training.golden, all that compare_training.py needs to do the very same with
+ * Hugging Face's model: shape, optimizer, initial weights, every batch, our losses. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -128,12 +128,12 @@ int main(int argc, char **argv)
     struct training training = { 0 };
     struct dump dump = { 0 };
     int status = EXIT_FAILURE;
-    int sequences = argc == 4 ? atoi(argv[3]) : 4;
-    if (argc < 3 || argc > 4 || sequences < 1) {
-        fprintf(stderr, "usage: train_dump FILE.json DIR [SEQUENCES]\n");
+    int seq = argc == 5 ? atoi(argv[3]) : 1024, sequences = argc == 5 ? atoi(argv[4]) : 2;
+    if ((argc != 3 && argc != 5) || seq < 1 || sequences < 1) {
+        fprintf(stderr, "usage: train_dump FILE.json DIR [SEQ SEQUENCES]\n");
         return EXIT_FAILURE;
     }
-    if (dump_open(&dump) == 0 && training_open(&training, argv[1], sequences, &err) == 0
+    if (dump_open(&dump) == 0 && training_open(&training, argv[1], seq, sequences, &err) == 0
         && dump_training(&dump, &training, &err) == 0 && dump_write(&dump, argv[2], &err) == 0)
         status = EXIT_SUCCESS;
     else

@@ -11,7 +11,8 @@ void openblas_set_num_threads(int threads);
 
 enum { SEED = 1 };
 
-int training_open(struct training *t, const char *path, int sequences, struct sft_error *err)
+int training_open(struct training *t, const char *path, int seq, int sequences,
+                  struct sft_error *err)
 {
     memset(t, 0, sizeof *t);
     t->sequences = sequences;
@@ -31,8 +32,8 @@ int training_open(struct training *t, const char *path, int sequences, struct sf
     t->tokenizer = tokenizer_open("bytes", err);
     if (t->tokenizer == NULL)
         return -1;
-    t->data = data_open(path, t->tokenizer, TRAINING_SEQ, SEED, err);
-    if (t->data == NULL || batch_create(&t->batch, sequences * TRAINING_SEQ, err) < 0)
+    t->data = data_open(path, t->tokenizer, seq, SEED, err);
+    if (t->data == NULL || batch_create(&t->batch, sequences * seq, err) < 0)
         return -1;
     t->backend = backend_create_cpu(err);
     if (t->backend == NULL)

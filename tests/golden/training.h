@@ -7,7 +7,7 @@
 #include "job/data.h"
 #include "job/optim.h"
 
-enum { TRAINING_STEPS = 200, TRAINING_SEQ = 256, TRAINING_END = 10 };
+enum { TRAINING_STEPS = 200, TRAINING_END = 10 };
 
 struct training {
     int sequences; /* a step */
@@ -21,7 +21,7 @@ struct training {
 };
 
 /* 0, or -1 and err; close in either case. */
-int training_open(struct training *training, const char *path, int sequences,
+int training_open(struct training *training, const char *path, int seq, int sequences,
                   struct sft_error *err);
 void training_close(struct training *training);
 

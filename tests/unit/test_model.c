@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The model against itself: finite differences, packing, independence of documents. */
+/* The model against itself: packing, independence of documents, first weights. */
 #include "tests/unit/unit.h"
 
 #include <math.h>
@@ -7,7 +7,6 @@
 
 #include "job/data.h"
 #include "job/model.h"
-#include "job/optim.h"
 #include "job/random.h"
 
 static struct random chance;
@@ -69,65 +68,6 @@ static double loss_of(struct model *model, const struct batch *batch)
     double loss;
     assert_int_equal(model_loss(model, batch, &loss, NULL), 0);
     return loss;
-}
-
-/* Each tensor along a random direction: (L(w + e d) - L(w - e d)) / 2e against g . d. The loss is a
- * sum of fp32 terms with an error of about 1e-6 of it, so with e = 1e-2 of the weights' size the
- * quotient is good to about 1e-3 and the curvature adds e^2. */
-static void check_differences(bool tied)
-{
-    struct sft_preset shape = small;
-    const int lengths[] = { 7, 1, 12, 3 };
-    shape.tied_head = tied;
-    struct backend *backend = backend_create_cpu(NULL);
-    struct batch batch = batch_make(26, lengths, 4);
-    struct model *model = model_make(backend, &shape, batch.rows);
-    size_t tensors, checked = 0;
-    const struct model_tensor *t = model_tensors(model, &tensors);
-    double loss;
-    model_zero_gradients(model);
-    assert_int_equal(model_step(model, &batch, 1, &loss, NULL), 0);
-    for (size_t i = 0; i < tensors; i++) {
-        size_t count = (size_t)t[i].rows * (size_t)t[i].columns;
-        float *w = (float *)model_weights(model) + t[i].offset, *direction, *kept;
-        const float *g = (float *)model_gradients(model) + t[i].offset;
-        direction = calloc(count, sizeof(float));
-        kept = calloc(count, sizeof(float));
-        memcpy(kept, w, count * sizeof(float));
-        double along = 0, length = 0;
-        for (size_t k = 0; k < count; k++)
-            length += (double)g[k] * g[k];
-        /* half along the gradient, so that the quotient is not lost in noise */
-        for (size_t k = 0; k < count; k++) {
-            direction[k] = (float)(g[k] / sqrt(length) + random_normal(&chance) / sqrt((double)count));
-            along += (double)g[k] * direction[k];
-        }
-        double step = 2e-3, up, down;
-        for (size_t k = 0; k < count; k++)
-            w[k] = kept[k] + (float)step * direction[k];
-        up = loss_of(model, &batch);
-        for (size_t k = 0; k < count; k++)
-            w[k] = kept[k] - (float)step * direction[k];
-        down = loss_of(model, &batch);
-        memcpy(w, kept, count * sizeof(float));
-        double quotient = (up - down) / (2 * step);
-        if (!(fabs(quotient - along) < 1e-2 * fabs(along) + 2e-6 * loss / step))
-            fail_msg("%s: differences give %g, the gradient %g", t[i].name, quotient, along);
-        checked += fabs(along) > 1e-3;
-        free(direction);
-        free(kept);
-    }
-    assert_int_equal(checked, tensors);
-    model_destroy(model);
-    batch_destroy(&batch);
-    backend->destroy(backend);
-}
-
-static void test_gradients_are_finite_differences(void **state)
-{
-    (void)state;
-    check_differences(false);
-    check_differences(true);
 }
 
 /* Losses and gradients of the pack are the sums of those of its documents run alone. */
@@ -229,15 +169,6 @@ static void test_first_weights_depend_on_the_seed_alone(void **state)
     backend->destroy(backend);
 }
 
-static void test_rates_by_hand(void **state)
-{
-    (void)state;
-    struct optim_options o = { .lr = 1, .lr_warmup = 4, .total_steps = 12 };
-    assert_true(optim_rate(&o, 0) == 0.25 && optim_rate(&o, 3) == 1 && optim_rate(&o, 4) == 1);
-    assert_true(fabs(optim_rate(&o, 8) - 0.5) < 1e-12);
-    assert_true(optim_rate(&o, 11) < optim_rate(&o, 10) && optim_rate(&o, 11) > 0);
-}
-
 static void test_bad_shapes_are_refused(void **state)
 {
     (void)state;
@@ -256,11 +187,9 @@ static void test_bad_shapes_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradients_are_finite_differences),
         cmocka_unit_test(test_a_pack_equals_its_documents),
         cmocka_unit_test(test_documents_do_not_see_each_other),
         cmocka_unit_test(test_first_weights_depend_on_the_seed_alone),
-        cmocka_unit_test(test_rates_by_hand),
         cmocka_unit_test(test_bad_shapes_are_refused),
     };
     return cmocka_run_group_tests_name("model", tests, group_setup, NULL);

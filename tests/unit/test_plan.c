@@ -10,7 +10,7 @@ static const struct sft_cluster eight = {
 static struct sft_plan planned(const char *text, const struct sft_cluster *cluster)
 {
     struct sft_request request;
-    struct sft_plan plan;
+    struct sft_plan plan = { 0 };
     struct sft_error err = { "" };
     if (sft_request_parse(&request, text, &err) < 0
         || sft_plan_make(&plan, &request, cluster, &err) < 0)
@@ -21,7 +21,7 @@ static struct sft_plan planned(const char *text, const struct sft_cluster *clust
 static void assert_refused(const char *text, const struct sft_cluster *cluster, const char *part)
 {
     struct sft_request request;
-    struct sft_plan plan;
+    struct sft_plan plan = { 0 };
     struct sft_error err = { "" };
     assert_int_equal(sft_request_parse(&request, text, &err), 0);
     if (sft_plan_make(&plan, &request, cluster, &err) == 0)
