@@ -8,8 +8,9 @@
 #include "tests/golden/golden.h"
 #include "tests/golden/training.h"
 
-/* A learning rate 1% off moves a step by 3e-3, and the drop by far less than is allowed. */
-static const double DROP_ERROR = 0.02, STEP_ERROR = 1e-3;
+/* The drop alone sees little: a learning rate 1% off moves it by 0.05%, but a step by 3e-3; without
+ * weight decay a step moves by 8e-4. fp32 gives 3e-7. */
+static const double DROP_ERROR = 0.02, STEP_ERROR = 1e-4;
 
 static char *top_path(char *path, size_t size, const char *name)
 {
