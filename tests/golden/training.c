@@ -64,8 +64,8 @@ int training_step(struct training *t, int step, double *loss, struct sft_error *
     if (t->batch.trained == 0)
         return sft_error_set(err, "step %d: no token to train", step);
     model_zero_gradients(t->model);
-    if (model_step(t->model, &t->batch, 1.0f / (float)t->batch.trained, &sum, err) < 0
-        || optim_step(t->optim, step, NULL, err) < 0 || t->backend->sync(t->backend, err) < 0)
+    if (model_step(t->model, &t->batch, 1.0f / (float)t->batch.trained, &sum, err) < 0 ||
+        optim_step(t->optim, step, NULL, err) < 0 || t->backend->sync(t->backend, err) < 0)
         return -1;
     *loss = sum / (double)t->batch.trained;
     return 0;

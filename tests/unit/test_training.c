@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 200 steps on the example instructions fall as Hugging Face's Llama falls under torch's AdamW on the
- * same batches (tests/golden/compare_training.py). */
+/* 200 steps on the example instructions fall as Hugging Face's Llama falls under torch's AdamW on
+ * the same batches (tests/golden/compare_training.py). */
 #include "tests/unit/unit.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ static char *top_path(char *path, size_t size, const char *name)
 
 static void train(double *losses, const struct golden_tensor *trained, int seq, int sequences)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     struct training training;
     char path[4096];
     top_path(path, sizeof path, "examples/instructions.json");
@@ -55,8 +55,8 @@ static void test_falls_as_hugging_face(void **state)
         worst = fmax(worst, fabs(losses[i] / theirs[i] - 1));
     }
     double drop = training_drop(losses), expected = training_drop(theirs);
-    print_message("loss drop %.4f, Hugging Face %.4f; a step is at most %.1e apart\n", drop, expected,
-                  worst);
+    print_message("loss drop %.4f, Hugging Face %.4f; a step is at most %.1e apart\n", drop,
+                  expected, worst);
     assert_true(expected > 1); /* a curve that does not fall would compare nothing */
     assert_true(fabs(drop / expected - 1) < DROP_ERROR);
     assert_true(worst < STEP_ERROR);
@@ -65,6 +65,6 @@ static void test_falls_as_hugging_face(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_falls_as_hugging_face) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_falls_as_hugging_face)};
     return cmocka_run_group_tests_name("training", tests, NULL, NULL);
 }
