@@ -3,11 +3,12 @@
 """compare_training.py DIR [--write FILE]: repeat the training of DIR/training.golden (by train_dump)
 with Hugging Face's Llama and torch's AdamW, print both loss drops and fail when they differ by more
 than 2%, or the losses of any step by more than 0.1%: both are fp32, so that would be another formula.
---write puts Hugging Face's losses into FILE, a golden file.
+--write puts Hugging Face's losses, and each step's count of trained tokens, into FILE; so
+tests/golden/training.golden was made, for tests/unit/test_training.c:
 
     make tests/golden/train_dump
-    mkdir dump && tests/golden/train_dump examples/instructions.json dump
-    tests/golden/compare_training.py dump
+    mkdir dump && tests/golden/train_dump examples/instructions.json dump 256 2
+    python3 tests/golden/compare_training.py dump --write tests/golden/training.golden
 """
 import argparse
 import pathlib
@@ -53,7 +54,10 @@ def main():
     print(f"loss drop: ours {drop(ours):.5f}, Hugging Face {drop(theirs):.5f}: "
           f"{100 * difference:.4f}% apart, {100 * ALLOWED:.0f}% allowed")
     if args.write:
-        golden.write(args.write, {"losses": theirs})
+        trained = [np.sum(tensors[f"batch.{i}.targets"] >= 0) for i in range(len(ours))]
+        seq = tensors["batch.0.tokens"].size / tensors["sequences"].item()
+        golden.write(args.write, {"seq": seq, "sequences": tensors["sequences"],
+                                  "losses": theirs, "trained": trained})
     return 0 if worst <= ALLOWED_STEP and difference <= ALLOWED and drop(theirs) > 0.5 else 1
 
 

@@ -15,9 +15,9 @@ static int header_read(struct golden *golden, FILE *file)
 {
     char line[128];
     while (fgets(line, sizeof line, file) != NULL && line[0] != '\n') {
-        struct golden_tensor t = { .rows = 0 };
-        if (sscanf(line, "%63s %d %d", t.name, &t.rows, &t.columns) != 3 || t.rows < 1
-            || t.columns < 1 || t.rows > (1 << 24) / t.columns)
+        struct golden_tensor t = {.rows = 0};
+        if (sscanf(line, "%63s %d %d", t.name, &t.rows, &t.columns) != 3 || t.rows < 1 ||
+            t.columns < 1 || t.rows > (1 << 24) / t.columns)
             return -1;
         struct golden_tensor *more = realloc(golden->tensors, (golden->count + 1) * sizeof *more);
         if (more == NULL)
@@ -34,8 +34,8 @@ static int elements_read(struct golden *golden, FILE *file)
     for (size_t i = 0; i < golden->count; i++)
         total += (size_t)golden->tensors[i].rows * (size_t)golden->tensors[i].columns;
     golden->data = malloc(total * sizeof *golden->data);
-    if (golden->data == NULL || fread(golden->data, sizeof *golden->data, total, file) != total
-        || fgetc(file) != EOF)
+    if (golden->data == NULL || fread(golden->data, sizeof *golden->data, total, file) != total ||
+        fgetc(file) != EOF)
         return -1;
     for (size_t i = 0; i < golden->count; i++) {
         golden->tensors[i].data = golden->data + at;

@@ -39,7 +39,8 @@ struct optim_options golden_optimizer(const struct golden *golden);
 /* Batch `number` of the file, in memory from batch_create. 0, or -1 when the file has none. */
 int golden_batch(const struct golden *golden, int number, struct batch *batch);
 
-/* Tensors `weight.NAME` of the file into the model. 0, or -1 when one is absent or of another size. */
+/* Tensors `weight.NAME` of the file into the model. 0, or -1 when one is absent or of another size.
+ */
 int golden_set_weights(const struct golden *golden, struct backend *backend, struct model *model);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* train_dump FILE.json DIR: do the training and write DIR/training.golden, all that
- * compare_training.py needs to do the very same with Hugging Face's model: shape, optimizer,
- * initial weights, every batch, our losses. */
+/* train_dump FILE.json DIR [SEQ SEQUENCES]: do the training (2 sequences of 1024 tokens a step when
+ * not said) and write DIR/training.golden, all that compare_training.py needs to do the very same
+ * with Hugging Face's model: shape, optimizer, initial weights, every batch, our losses. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -46,15 +46,16 @@ static void dump_setting(struct dump *dump, const struct training *t)
 {
     const struct sft_preset *s = model_shape(t->model);
     const struct optim_options *o = &t->options;
-    const float shape[] = { (float)s->vocab, (float)s->hidden, (float)s->layers, (float)s->heads,
-                            (float)s->kv_heads, (float)s->head_dim, (float)s->ffn,
-                            (float)s->rope_theta, (float)s->norm_eps, (float)s->tied_head };
-    const float optimizer[] = { (float)o->lr, (float)o->lr_warmup, (float)o->total_steps,
-                                (float)o->beta1, (float)o->beta2, (float)o->eps,
-                                (float)o->weight_decay, (float)o->clip };
+    const float shape[] = {(float)s->vocab,    (float)s->hidden,     (float)s->layers,
+                           (float)s->heads,    (float)s->kv_heads,   (float)s->head_dim,
+                           (float)s->ffn,      (float)s->rope_theta, (float)s->norm_eps,
+                           (float)s->tied_head};
+    const float optimizer[] = {(float)o->lr,           (float)o->lr_warmup, (float)o->total_steps,
+                               (float)o->beta1,        (float)o->beta2,     (float)o->eps,
+                               (float)o->weight_decay, (float)o->clip};
     dump_floats(dump, "shape", 1, (int)(sizeof shape / sizeof *shape), shape);
     dump_floats(dump, "optimizer", 1, (int)(sizeof optimizer / sizeof *optimizer), optimizer);
-    dump_floats(dump, "sequences", 1, 1, (const float[]){ TRAINING_SEQUENCES });
+    dump_floats(dump, "sequences", 1, 1, (const float[]){(float)t->sequences});
 }
 
 static int dump_weights(struct dump *dump, const struct training *t)
@@ -124,16 +125,17 @@ static int dump_write(struct dump *dump, const char *folder, struct sft_error *e
 
 int main(int argc, char **argv)
 {
-    struct sft_error err = { "" };
-    struct training training = { 0 };
-    struct dump dump = { 0 };
+    struct sft_error err = {""};
+    struct training training = {0};
+    struct dump dump = {0};
     int status = EXIT_FAILURE;
-    if (argc != 3) {
-        fprintf(stderr, "usage: train_dump FILE.json DIR\n");
+    int seq = argc == 5 ? atoi(argv[3]) : 1024, sequences = argc == 5 ? atoi(argv[4]) : 2;
+    if ((argc != 3 && argc != 5) || seq < 1 || sequences < 1) {
+        fprintf(stderr, "usage: train_dump FILE.json DIR [SEQ SEQUENCES]\n");
         return EXIT_FAILURE;
     }
-    if (dump_open(&dump) == 0 && training_open(&training, argv[1], &err) == 0
-        && dump_training(&dump, &training, &err) == 0 && dump_write(&dump, argv[2], &err) == 0)
+    if (dump_open(&dump) == 0 && training_open(&training, argv[1], seq, sequences, &err) == 0 &&
+        dump_training(&dump, &training, &err) == 0 && dump_write(&dump, argv[2], &err) == 0)
         status = EXIT_SUCCESS;
     else
         fprintf(stderr, "train_dump: %s\n", err.text[0] != '\0' ? err.text : "no memory");

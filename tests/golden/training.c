@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
 #include "tests/golden/training.h"
 
 #include <string.h>
 
+#ifdef HAVE_OPENBLAS_SET_NUM_THREADS
+void openblas_set_num_threads(int threads);
+#endif
+
 enum { SEED = 1 };
 
-int training_open(struct training *t, const char *path, struct sft_error *err)
+int training_open(struct training *t, const char *path, int seq, int sequences,
+                  struct sft_error *err)
 {
     memset(t, 0, sizeof *t);
+    t->sequences = sequences;
+#ifdef HAVE_OPENBLAS_SET_NUM_THREADS
+    openblas_set_num_threads(1); /* so small a model gains nothing, and waits on a busy machine */
+#endif
     t->options = (struct optim_options){
         .lr = 1e-3,
         .lr_warmup = 10,
@@ -21,8 +32,8 @@ int training_open(struct training *t, const char *path, struct sft_error *err)
     t->tokenizer = tokenizer_open("bytes", err);
     if (t->tokenizer == NULL)
         return -1;
-    t->data = data_open(path, t->tokenizer, TRAINING_SEQ, SEED, err);
-    if (t->data == NULL || batch_create(&t->batch, TRAINING_SEQUENCES * TRAINING_SEQ, err) < 0)
+    t->data = data_open(path, t->tokenizer, seq, SEED, err);
+    if (t->data == NULL || batch_create(&t->batch, sequences * seq, err) < 0)
         return -1;
     t->backend = backend_create_cpu(err);
     if (t->backend == NULL)
@@ -49,12 +60,12 @@ void training_close(struct training *t)
 int training_step(struct training *t, int step, double *loss, struct sft_error *err)
 {
     double sum = 0;
-    data_fill(t->data, (uint64_t)step * TRAINING_SEQUENCES, TRAINING_SEQUENCES, &t->batch);
+    data_fill(t->data, (uint64_t)step * (uint64_t)t->sequences, t->sequences, &t->batch);
     if (t->batch.trained == 0)
         return sft_error_set(err, "step %d: no token to train", step);
     model_zero_gradients(t->model);
-    if (model_step(t->model, &t->batch, 1.0f / (float)t->batch.trained, &sum, err) < 0
-        || optim_step(t->optim, step, NULL, err) < 0 || t->backend->sync(t->backend, err) < 0)
+    if (model_step(t->model, &t->batch, 1.0f / (float)t->batch.trained, &sum, err) < 0 ||
+        optim_step(t->optim, step, NULL, err) < 0 || t->backend->sync(t->backend, err) < 0)
         return -1;
     *loss = sum / (double)t->batch.trained;
     return 0;

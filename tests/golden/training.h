@@ -7,9 +7,10 @@
 #include "job/data.h"
 #include "job/optim.h"
 
-enum { TRAINING_STEPS = 200, TRAINING_SEQ = 1024, TRAINING_SEQUENCES = 2, TRAINING_END = 10 };
+enum { TRAINING_STEPS = 200, TRAINING_END = 10 };
 
 struct training {
+    int sequences; /* a step */
     struct tokenizer *tokenizer;
     struct data *data;
     struct batch batch; /* of the last step */
@@ -20,7 +21,8 @@ struct training {
 };
 
 /* 0, or -1 and err; close in either case. */
-int training_open(struct training *training, const char *path, struct sft_error *err);
+int training_open(struct training *training, const char *path, int seq, int sequences,
+                  struct sft_error *err);
 void training_close(struct training *training);
 
 /* Step `step` from 0: fill the batch, one update; *loss is the mean over the trained tokens. */

@@ -27,7 +27,7 @@ static void show(const char *what, const char *name, double error)
 
 static void setup(struct fixture *f, const char *file)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     char path[4096];
     const char *top = getenv("SFT_SRCDIR");
     snprintf(path, sizeof path, "%s/tests/golden/%s", top != NULL ? top : ".", file);
@@ -72,7 +72,8 @@ static double gradient_error(struct fixture *f, const struct model_tensor *tenso
     size_t count = (size_t)tensor->rows * (size_t)tensor->columns;
     float *is = malloc(count * sizeof *is);
     assert_non_null(is);
-    const char *at = (const char *)model_gradients(f->model) + tensor->offset * f->backend->act_size;
+    const char *at =
+        (const char *)model_gradients(f->model) + tensor->offset * f->backend->act_size;
     f->backend->read_act(f->backend, is, at, count);
     double error = relative_error(is, right->data, count);
     free(is);
@@ -81,7 +82,7 @@ static double gradient_error(struct fixture *f, const struct model_tensor *tenso
 
 static void add_gradients(struct fixture *f, double *loss)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     float scale = 1.0f / (float)f->batches[0].trained;
     assert_int_equal(model_step(f->model, &f->batches[0], scale, loss, &err), 0);
     assert_int_equal(f->backend->sync(f->backend, &err), 0);
@@ -122,7 +123,7 @@ static void test_gradients_tied(void **state)
 
 static double train_step(struct fixture *f, struct optim *optim, int step)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     const struct batch *batch = &f->batches[step % BATCHES];
     double loss = 0, norm = 0;
     model_zero_gradients(f->model);
@@ -185,7 +186,7 @@ static void test_sees_a_changed_weight(void **state)
     model_zero_gradients(f.model);
     add_gradients(&f, &loss);
     assert_false(fabs(loss / right - 1) < GRADIENT_ERROR);
-    assert_false(gradient_error(&f, &model_tensors(f.model, &(size_t){ 0 })[0]) < GRADIENT_ERROR);
+    assert_false(gradient_error(&f, &model_tensors(f.model, &(size_t){0})[0]) < GRADIENT_ERROR);
     teardown(&f);
 }
 
@@ -242,10 +243,10 @@ static void test_sees_a_changed_optimizer(void **state)
     no_clip.clip = 0;
     no_warmup.lr_warmup = 0;
     beta2.beta2 = 0.99;
-    const struct optim_options *changed[] = { &no_decay, &no_clip, &no_warmup, &beta2 };
+    const struct optim_options *changed[] = {&no_decay, &no_clip, &no_warmup, &beta2};
     for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
         double error = curve_error("untied.golden", changed[i]);
-        show("changed optimizer", (const char *[]){ "decay", "clip", "warm-up", "beta2" }[i], error);
+        show("changed optimizer", (const char *[]){"decay", "clip", "warm-up", "beta2"}[i], error);
         assert_false(error < CURVE_ERROR);
     }
 }
