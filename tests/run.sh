@@ -49,13 +49,15 @@ check_make() { # check_make NAME BUILDDIR
 }
 
 bats_run() { # bats_run FILE : its log and exit status, beside it its seconds
-    local log=$build/log/$(basename "$1").log begin=$SECONDS
+    local log begin=$SECONDS
+    log=$build/log/$(basename "$1").log
     bats --tap "$1" >"$log" 2>&1
     echo $? $((SECONDS - begin)) >"$log.end"
 }
 
 bats_count() { # bats_count FILE
-    local log=$build/log/$(basename "$1").log ok bad left status seconds
+    local log ok bad left status seconds
+    log=$build/log/$(basename "$1").log
     read -r status seconds <"$log.end"
     ok=$(grep '^ok ' "$log" | grep -vc '# skip')
     left=$(grep -c '^ok .*# skip' "$log")
