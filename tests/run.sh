@@ -108,6 +108,9 @@ if part sanitizers || part fuzz; then
 fi
 if part fuzz; then
     fuzzers=("$build"/fuzz/tests/fuzz/fuzz_*)
+    # With SentencePiece too where its model is at hand (third-party data, not in this repository).
+    pieces=$top/../shared/data/llama2-tokenizer.model
+    if [ -e "$pieces" ]; then export SFT_TOKENIZER=${SFT_TOKENIZER:-$pieces}; fi
     for program in "${fuzzers[@]}"; do
         case $program in *.o | *.[ch]) continue ;; esac
         [ -x "$program" ] && [ ! -d "$program" ] &&
