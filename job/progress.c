@@ -17,7 +17,9 @@ void progress_start(struct progress *progress, bool shown, int warmup, int steps
     const char *live = getenv(PROGRESS_LIVE_ENV);
     memset(progress, 0, sizeof *progress);
     progress->shown = shown;
-    progress->live = isatty(STDERR_FILENO) || (live != NULL && strcmp(live, "1") == 0);
+    bool out = live != NULL && strcmp(live, "stdout") == 0;
+    progress->live = out || isatty(STDERR_FILENO) || (live != NULL && strcmp(live, "stderr") == 0);
+    progress->out = out ? stdout : stderr;
     progress->warmup = warmup;
     progress->steps = steps;
     progress->begin = progress->last = measure_now();
@@ -58,10 +60,10 @@ void progress_step(struct progress *progress, int step, double loss, double tok_
     int length = snprintf(line, sizeof line, "step %d/%d%s  loss %.4f%s  ETA %s", step + 1, total,
                           step < progress->warmup ? " (warm-up)" : "", loss, rate, left);
     if (progress->live)
-        fprintf(stderr, "\r%-*s", progress->width, line);
+        fprintf(progress->out, "\r%-*s", progress->width, line);
     else
-        fprintf(stderr, "%s\n", line);
-    fflush(stderr);
+        fprintf(progress->out, "%s\n", line);
+    fflush(progress->out);
     progress->width = length;
     progress->last = now;
 }
@@ -69,6 +71,6 @@ void progress_step(struct progress *progress, int step, double loss, double tok_
 void progress_end(struct progress *progress)
 {
     if (progress->shown && progress->live && progress->width > 0)
-        fputc('\n', stderr);
+        fputc('\n', progress->out);
     progress->width = 0;
 }

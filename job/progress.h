@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What rank 0 shows on stderr while it runs: one live line on a terminal, plain lines otherwise. */
+/* What rank 0 shows while it runs: one live line on a terminal, plain lines on stderr otherwise. */
 #ifndef SFT_JOB_PROGRESS_H
 #define SFT_JOB_PROGRESS_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
-/* Set by whoever passes our output on to a terminal unbuffered. */
+/* Set by whoever passes our output on to a terminal unbuffered: the stream to show the live line on.
+ * "stdout" when both streams end there, since a launcher may let one overtake the other and the
+ * summary follows on stdout; else "stderr". */
 #define PROGRESS_LIVE_ENV "SFT_BENCH_LIVE"
 
 struct progress {
     bool shown; /* rank 0 */
     bool live;
+    FILE *out;
     int warmup, steps;
     double begin, last; /* seconds of measure_now */
     int width; /* characters of the line that stands there */

@@ -169,7 +169,7 @@ static void launch_live(const struct launch *launch, struct words *line)
     if (!launch->step || !isatty(STDERR_FILENO) || cmdline_has(&launch->user, "label"))
         return;
     words_add(line, "--unbuffered");
-    setenv(LIVE_ENV, "1", 1);
+    setenv(LIVE_ENV, isatty(STDOUT_FILENO) ? "stdout" : "stderr", 1);
 }
 
 static void launch_tail(const struct launch *launch, struct words *line)
