@@ -33,13 +33,21 @@ struct attention_shape {
 struct adamw_args {
     float lr, beta1, beta2, eps, weight_decay;
     float correction1, correction2; /* 1 - beta^t */
+    /* false: m and v are float, and master holds the weights in float where act is no float (NULL
+     * where it is). true: no master; m, v and the weights hold bf16 values, stochastically rounded
+     * by (seed, element) as in job/rounding.h; m and v are arrays of 16-bit elements. */
+    bool bf16_states;
+    uint64_t seed;  /* another one for each step */
+    uint64_t first; /* number of the first element among all */
 };
 
 struct backend {
     const char *name;      /* "cpu" */
     const char *precision; /* "fp32" */
     char device[128];      /* the device's name as the machine says it */
+    char version[128];     /* of the libraries it runs on, for records; "" when not its own */
     size_t act_size;       /* bytes of one act element */
+    size_t logits;         /* elements of logits worth having at once */
     void *state;
 
     void (*destroy)(struct backend *b);
@@ -53,7 +61,15 @@ struct backend {
     /* host floats to and from act elements */
     void (*write_act)(struct backend *b, act *to, const float *host, size_t count);
     void (*read_act)(struct backend *b, float *host, const act *from, size_t count);
+    /* The same numbers in float, both in backend memory. */
+    void (*widen)(struct backend *b, float *to, const act *from, size_t count);
     int (*sync)(struct backend *b, struct sft_error *err);
+    /* Bytes of the device's memory: in use by anyone, and all; 0 where it has none of its own. */
+    void (*memory)(struct backend *b, size_t *used, size_t *all);
+    /* Element i becomes deviation * random_normal_at(seed, first + i), to the rounding of act. */
+    void (*fill_normal)(struct backend *b, act *to, size_t count, uint64_t seed, uint64_t first,
+                        float deviation);
+    void (*fill)(struct backend *b, act *to, size_t count, float value);
 
     /* C[m,n] = op(A)[m,k] op(B)[k,n], or += when accumulate; op transposes when its flag is set, so
      * A is stored [k,m] then, and B [n,k]. */
@@ -81,8 +97,8 @@ struct backend {
                  struct attention_shape shape, float theta, bool inverse);
 
     /* Causal attention inside each document. qkv as above (q heads, k heads, v heads), out
-     * [rows,heads*head_dim], lse[heads,rows] = log of the softmax's denominator. Padding rows of
-     * out are zero. Scale 1/sqrt(head_dim). */
+     * [rows,heads*head_dim], lse = log of the softmax's denominator, heads*rows numbers in the
+     * backend's own order. Padding rows of out are zero. Scale 1/sqrt(head_dim). */
     void (*attention_forward)(struct backend *b, act *out, float *lse, const act *qkv, int rows,
                               struct attention_shape shape, const struct documents *docs);
     /* dqkv[rows,(heads+2*kv_heads)*head_dim]; padding rows zero. */
@@ -102,14 +118,23 @@ struct backend {
 
     /* *sum (double, backend memory) += sum of squares of x[count] */
     void (*sum_squares)(struct backend *b, double *sum, const act *x, size_t count);
+    /* *sum (double, backend memory) += sum of x[count] */
+    void (*sum_floats)(struct backend *b, double *sum, const float *x, size_t count);
     /* AdamW (Loshchilov and Hutter) as torch.optim.AdamW; gradients are first multiplied with
-     * min(1, clip / (sqrt(*norm2) + 1e-6)), as torch's clip_grad_norm_, when clip > 0.
-     * weight and grad act, m and v float. */
-    void (*adamw)(struct backend *b, act *weight, const act *grad, float *m, float *v, size_t count,
-                  const double *norm2, float clip, struct adamw_args args);
+     * min(1, clip / (sqrt(*norm2) + 1e-6)), as torch's clip_grad_norm_, when clip > 0. */
+    void (*adamw)(struct backend *b, act *weight, const act *grad, float *master, void *m, void *v,
+                  size_t count, const double *norm2, float clip, struct adamw_args args);
 };
 
 /* fp32 on the CPU through CBLAS: the readable reference. NULL and err on failure. */
 struct backend *backend_create_cpu(struct sft_error *err);
+
+/* bf16 with fp32 sums on the GPU that stands first in CUDA_VISIBLE_DEVICES + `device`; matrix products
+ * by cuBLASLt, attention by cuDNN. NULL and err on failure, and where this build has no CUDA. */
+struct backend *backend_create_cuda(int device, struct sft_error *err);
+/* GPUs that this process may use; 0 without CUDA, a driver or a GPU. */
+int backend_cuda_devices(void);
+/* "0000:1b:00.0", for NVML; "" when it is no CUDA backend. */
+void backend_cuda_bus_id(const struct backend *b, char text[32]);
 
 #endif

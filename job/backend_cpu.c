@@ -9,6 +9,10 @@
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "job/random.h"
+#include "job/rounding.h"
 
 enum { ALIGNMENT = 256 };
 
@@ -78,6 +82,11 @@ static void cpu_read_act(struct backend *b, float *host, const act *from, size_t
     cpu_write(b, host, from, count * sizeof(float));
 }
 
+static void cpu_widen(struct backend *b, float *to, const act *from, size_t count)
+{
+    cpu_write(b, to, from, count * sizeof(float));
+}
+
 static int cpu_sync(struct backend *b, struct sft_error *err)
 {
     struct backend_cpu *cpu = b->state;
@@ -86,6 +95,27 @@ static int cpu_sync(struct backend *b, struct sft_error *err)
     sft_error_set(err, "%s", cpu->failed.text);
     cpu->failed.text[0] = '\0';
     return -1;
+}
+
+static void cpu_memory(struct backend *b, size_t *used, size_t *all)
+{
+    (void)b;
+    *used = *all = 0;
+}
+
+static void cpu_fill_normal(struct backend *b, act *to, size_t count, uint64_t seed, uint64_t first,
+                            float deviation)
+{
+    (void)b;
+    for (size_t i = 0; i < count; i++)
+        ((float *)to)[i] = (float)((double)deviation * random_normal_at(seed, first + i));
+}
+
+static void cpu_fill(struct backend *b, act *to, size_t count, float value)
+{
+    (void)b;
+    for (size_t i = 0; i < count; i++)
+        ((float *)to)[i] = value;
 }
 
 static void cpu_matmul(struct backend *b, act *c, const act *a, bool transpose_a, const act *bm,
@@ -315,6 +345,13 @@ static void cpu_sum_squares(struct backend *b, double *sum, const act *x, size_t
     }
 }
 
+static void cpu_sum_floats(struct backend *b, double *sum, const float *x, size_t count)
+{
+    (void)b;
+    for (size_t i = 0; i < count; i++)
+        *sum += (double)x[i];
+}
+
 static float clip_factor(const double *norm2, float clip)
 {
     double factor = 1;
@@ -323,14 +360,53 @@ static float clip_factor(const double *norm2, float clip)
     return factor > 1 ? 1 : (float)factor;
 }
 
-static void cpu_adamw(struct backend *b, act *weight, const act *grad, float *m, float *v,
-                      size_t count, const double *norm2, float clip, struct adamw_args args)
+static float bf16_value(uint16_t bits)
 {
-    float *w = weight;
+    uint32_t wide = (uint32_t)bits << 16;
+    float value;
+    memcpy(&value, &wide, sizeof value);
+    return value;
+}
+
+static uint16_t bf16_rounded(float value, uint32_t random)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return rounding_stochastic(bits, random);
+}
+
+static void adamw_bf16(float *w, const float *g, uint16_t *m, uint16_t *v, size_t count,
+                       float factor, const struct adamw_args *args)
+{
+    float keep = 1 - args->lr * args->weight_decay, rate = args->lr / args->correction1;
+    float root = 1 / sqrtf(args->correction2);
+    for (size_t i = 0; i < count; i++) {
+        float gradient = g[i] * factor;
+        uint32_t first = rounding_bits(args->seed, 2 * (args->first + i));
+        uint32_t second = rounding_bits(args->seed, 2 * (args->first + i) + 1);
+        float mean = args->beta1 * bf16_value(m[i]) + (1 - args->beta1) * gradient;
+        float square = args->beta2 * bf16_value(v[i]) + (1 - args->beta2) * gradient * gradient;
+        float weight = w[i] * keep - rate * mean / (sqrtf(square) * root + args->eps);
+        w[i] = bf16_value(bf16_rounded(weight, first));
+        m[i] = bf16_rounded(mean, second);
+        v[i] = bf16_rounded(square, second >> 16);
+    }
+}
+
+static void cpu_adamw(struct backend *b, act *weight, const act *grad, float *master, void *mean,
+                      void *square, size_t count, const double *norm2, float clip,
+                      struct adamw_args args)
+{
+    float *w = weight, *m = mean, *v = square;
     const float *g = grad;
     float factor = clip_factor(norm2, clip), keep = 1 - args.lr * args.weight_decay;
     float rate = args.lr / args.correction1, root = 1 / sqrtf(args.correction2);
     (void)b;
+    (void)master; /* the weights are float already */
+    if (args.bf16_states) {
+        adamw_bf16(w, g, mean, square, count, factor, &args);
+        return;
+    }
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
         float gradient = g[i] * factor;
@@ -344,6 +420,7 @@ static const struct backend cpu_table = {
     .name = "cpu",
     .precision = "fp32",
     .act_size = sizeof(float),
+    .logits = 16 << 20,
     .destroy = cpu_destroy,
     .allocate = cpu_allocate,
     .release = cpu_release,
@@ -352,7 +429,11 @@ static const struct backend cpu_table = {
     .read = cpu_read,
     .write_act = cpu_write_act,
     .read_act = cpu_read_act,
+    .widen = cpu_widen,
     .sync = cpu_sync,
+    .memory = cpu_memory,
+    .fill_normal = cpu_fill_normal,
+    .fill = cpu_fill,
     .matmul = cpu_matmul,
     .embed_forward = cpu_embed_forward,
     .embed_backward = cpu_embed_backward,
@@ -365,6 +446,7 @@ static const struct backend cpu_table = {
     .swiglu_backward = cpu_swiglu_backward,
     .cross_entropy = cpu_cross_entropy,
     .sum_squares = cpu_sum_squares,
+    .sum_floats = cpu_sum_floats,
     .adamw = cpu_adamw,
 };
 

@@ -25,8 +25,9 @@ struct data *data_open(const char *path, struct tokenizer *tokenizer, int seq, u
 
 /* Documents with lengths like Alpaca's under the Llama tokenizer (log-normal, mean about 128 tokens
  * with the prompt, between 32 and seq), 40% of them response, and uniformly drawn token ids below
- * vocab. */
-struct data *data_synthetic(int vocab, int seq, uint64_t seed, struct sft_error *err);
+ * vocab. With length above 0, from 2 to seq, all documents have that length and all but the first token
+ * of each is response. */
+struct data *data_synthetic(int vocab, int seq, int length, uint64_t seed, struct sft_error *err);
 
 void data_close(struct data *data);
 
@@ -36,7 +37,7 @@ struct data_facts {
     long packs;         /* sequences of one epoch */
     double fill;        /* real tokens / all tokens of the packs */
     double mean_length; /* tokens a document */
-    const char *source; /* "synthetic" or the file's base name; the data's own */
+    const char *source; /* "synthetic", "synthetic:N" or the file's base name; the data's own */
     uint64_t checksum;  /* FNV-1a, 64 bits, of the file's bytes; 0 for synthetic data */
 };
 struct data_facts data_facts(const struct data *data);

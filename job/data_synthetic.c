@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "job/data_internal.h"
 #include "job/random.h"
 
-enum { DOCUMENTS = 8192, SHORTEST = 32 };
+enum { DOCUMENTS = 8192, MEAN = 128, SHORTEST = 32 };
 
 /* exp(m + s^2 / 2) = 128 with s = 0.55, which spreads lengths as Alpaca's do */
 static const double log_mean = 4.7008, log_spread = 0.55, response_share = 0.4;
@@ -19,19 +20,24 @@ static int synthetic_length(struct random *random, int seq)
     return tokens < seq ? tokens : seq;
 }
 
-struct data *data_synthetic(int vocab, int seq, uint64_t seed, struct sft_error *err)
+struct data *data_synthetic(int vocab, int seq, int length, uint64_t seed, struct sft_error *err)
 {
     struct random random = { random_mix(seed, 0x73796e) };
-    struct data *data = data_create("synthetic", seq, 0, seed, err);
+    char source[32] = "synthetic";
+    if (length > 0)
+        snprintf(source, sizeof source, "synthetic:%d", length);
+    struct data *data = data_create(source, seq, 0, seed, err);
     int32_t *tokens = calloc((size_t)seq, sizeof *tokens);
     int failed = 0;
     if (data != NULL && tokens == NULL)
         failed = sft_error_set(err, "no memory for %d tokens", seq);
-    for (int i = 0; i < DOCUMENTS && data != NULL && !failed; i++) {
-        int length = synthetic_length(&random, seq);
-        for (int t = 0; t < length; t++)
+    int documents = length > 0 ? DOCUMENTS * MEAN / length + 1 : DOCUMENTS;
+    for (int i = 0; i < documents && data != NULL && !failed; i++) {
+        int tokens_here = length > 0 ? length : synthetic_length(&random, seq);
+        int prompt = length > 0 ? 1 : tokens_here - (int)(tokens_here * response_share);
+        for (int t = 0; t < tokens_here; t++)
             tokens[t] = (int32_t)random_below(&random, (uint32_t)vocab);
-        failed = data_add(data, tokens, length, length - (int)(length * response_share), err);
+        failed = data_add(data, tokens, tokens_here, prompt, err);
     }
     free(tokens);
     if (data == NULL || failed || data_pack(data, err) < 0) {

@@ -8,7 +8,7 @@
 #include "job/model_internal.h"
 
 struct model *model_create(struct backend *backend, const struct sft_preset *shape, int rows,
-                           struct sft_error *err)
+                           enum model_recompute recompute, struct sft_error *err)
 {
     struct model *model = calloc(1, sizeof *model);
     if (model == NULL) {
@@ -18,18 +18,22 @@ struct model *model_create(struct backend *backend, const struct sft_preset *sha
     model->backend = backend;
     model->shape = *shape;
     model->rows = rows;
+    model->recompute = recompute;
+    model->act_size = backend->act_size;
+    model->logits_most = backend->logits;
+    if (rows < 1) {
+        sft_error_set(err, "a model for %d rows: there must be 1 or more", rows);
+        goto failed;
+    }
     if (model_lay_tensors(model, err) < 0)
         goto failed;
     model->bytes = model_lay_arena(model, NULL);
-    model->host_loss = calloc((size_t)rows, sizeof *model->host_loss);
-    if (model->host_loss == NULL) {
-        sft_error_set(err, "no memory for %d losses", rows);
-        goto failed;
-    }
     model->arena = backend->allocate(backend, model->bytes, err);
     if (model->arena == NULL)
         goto failed;
     model_lay_arena(model, model->arena);
+    backend->zero(backend, model->loss_sum, sizeof *model->loss_sum);
+    model_zero_gradients(model);
     return model;
 failed:
     model_destroy(model);
@@ -42,7 +46,6 @@ void model_destroy(struct model *model)
         return;
     if (model->arena != NULL)
         model->backend->release(model->backend, model->arena);
-    free(model->host_loss);
     free(model->layers);
     free(model->offsets);
     free(model->tensors);
@@ -95,10 +98,17 @@ static act *gradient(const struct model *model, size_t offset)
     return at(model, model->gradients, offset);
 }
 
+/* What matrix products do not overwrite: norms, and an embedding table that is no head. */
 void model_zero_gradients(struct model *model)
 {
-    model->backend->zero(model->backend, model->gradients,
-                         model->parameters * model->backend->act_size);
+    struct backend *b = model->backend;
+    for (size_t i = 0; i < model->tensor_count; i++) {
+        const struct model_tensor *t = &model->tensors[i];
+        if (!t->decays || (t->offset == model->embed && model->head != model->embed))
+            b->zero(b, gradient(model, t->offset),
+                    (size_t)t->rows * (size_t)t->columns * b->act_size);
+    }
+    model->fresh = true;
 }
 
 static struct attention_shape attention_of(const struct model *model)
@@ -120,7 +130,8 @@ static void linear_backward(struct model *model, act *din, const act *dout, cons
                             size_t offset, int to, int from)
 {
     struct backend *b = model->backend;
-    b->matmul(b, gradient(model, offset), dout, true, in, false, to, from, model->rows, true);
+    b->matmul(b, gradient(model, offset), dout, true, in, false, to, from, model->rows,
+              !model->fresh);
     b->matmul(b, din, dout, false, weight(model, offset), false, model->rows, from, to, false);
 }
 
@@ -145,17 +156,18 @@ static int qkv_width(const struct sft_preset *s)
     return (s->heads + 2 * s->kv_heads) * s->head_dim;
 }
 
-/* Leaves what the layer adds to its `middle` stream in delta. */
-static void layer_forward(struct model *model, int index, const struct documents *docs)
+/* From the stream at the layer's input, which `before` and delta still add up to when before is not
+ * NULL, to the input of the SwiGLU's last product. */
+static void layer_most(struct model *model, int index, const act *before,
+                       const struct documents *docs)
 {
     struct backend *b = model->backend;
     const struct sft_preset *s = &model->shape;
     const struct model_offsets *o = &model->offsets[index];
     struct model_layer *l = &model->layers[index];
-    struct model_layer *before = index > 0 ? l - 1 : NULL;
     norm_forward(model, l->attention_norm, l->attention_rstd, l->residual,
-                 before == NULL ? l->residual : before->middle,
-                 before == NULL ? NULL : model->delta, o->attention_norm);
+                 before == NULL ? l->residual : before, before == NULL ? NULL : model->delta,
+                 o->attention_norm);
     linear_forward(model, l->qkv, l->attention_norm, o->qkv, qkv_width(s), s->hidden);
     b->rope(b, l->qkv, model->positions, model->rows, attention_of(model), (float)s->rope_theta,
             false);
@@ -165,7 +177,31 @@ static void layer_forward(struct model *model, int index, const struct documents
                  o->ffn_norm);
     linear_forward(model, l->gate_up, l->ffn_norm, o->gate_up, 2 * s->ffn, s->hidden);
     b->swiglu_forward(b, l->swiglu, l->gate_up, model->rows, s->ffn);
-    linear_forward(model, model->delta, l->swiglu, o->down, s->hidden, s->ffn);
+}
+
+/* Leaves what the layer adds to its `middle` stream in delta. */
+static void layer_forward(struct model *model, int index, const struct documents *docs)
+{
+    const struct sft_preset *s = &model->shape;
+    struct model_layer *l = &model->layers[index];
+    layer_most(model, index, index > 0 ? l[-1].middle : NULL, docs);
+    linear_forward(model, model->delta, l->swiglu, model->offsets[index].down, s->hidden, s->ffn);
+}
+
+/* What the level did not keep of a layer. The stream's sum stands in `residual` already. */
+static void layer_again(struct model *model, int index, const struct documents *docs)
+{
+    struct backend *b = model->backend;
+    const struct model_offsets *o = &model->offsets[index];
+    struct model_layer *l = &model->layers[index];
+    if (model->recompute == RECOMPUTE_BLOCK)
+        layer_most(model, index, NULL, docs);
+    if (model->recompute != RECOMPUTE_NORMS)
+        return;
+    norm_forward(model, l->attention_norm, l->attention_rstd, NULL, l->residual, NULL,
+                 o->attention_norm);
+    norm_forward(model, l->ffn_norm, l->ffn_rstd, NULL, l->middle, NULL, o->ffn_norm);
+    b->swiglu_forward(b, l->swiglu, l->gate_up, model->rows, model->shape.ffn);
 }
 
 /* `stream` holds the gradient of what the layer put out, and then of what it took in. */
@@ -175,6 +211,7 @@ static void layer_backward(struct model *model, int index, const struct document
     const struct sft_preset *s = &model->shape;
     const struct model_offsets *o = &model->offsets[index];
     struct model_layer *l = &model->layers[index];
+    layer_again(model, index, docs);
     linear_backward(model, model->narrow, model->stream, l->swiglu, o->down, s->hidden, s->ffn);
     b->swiglu_backward(b, model->wide, model->narrow, l->gate_up, model->rows, s->ffn);
     linear_backward(model, model->delta, model->wide, l->ffn_norm, o->gate_up, 2 * s->ffn,
@@ -206,7 +243,7 @@ static void head_run(struct model *model, float scale, bool backward)
         if (!backward)
             continue;
         b->matmul(b, gradient(model, model->head), model->logits, true, in, false, vocab, h, rows,
-                  true);
+                  first > 0 || !model->fresh);
         b->matmul(b, din, model->logits, false, weight(model, model->head), false, rows, h, vocab,
                   false);
     }
@@ -277,7 +314,7 @@ static int check_batch(const struct model *model, const struct batch *batch, str
 }
 
 static int model_run(struct model *model, const struct batch *batch, float scale, bool backward,
-                     double *loss_sum, struct sft_error *err)
+                     struct sft_error *err)
 {
     struct backend *b = model->backend;
     struct documents docs = documents_of(batch);
@@ -285,25 +322,34 @@ static int model_run(struct model *model, const struct batch *batch, float scale
         return -1;
     model_forward(model, batch, &docs);
     head_run(model, scale, backward);
-    if (backward)
+    if (backward) {
         model_backward(model, &docs);
-    b->read(b, model->host_loss, model->loss, (size_t)model->rows * sizeof(float));
-    if (b->sync(b, err) < 0)
-        return -1;
-    *loss_sum = 0;
-    for (int row = 0; row < model->rows; row++)
-        *loss_sum += model->host_loss[row];
+        model->fresh = false;
+    }
+    b->sum_floats(b, model->loss_sum, model->loss, (size_t)model->rows);
     return 0;
+}
+
+int model_take_loss(struct model *model, double *loss_sum, struct sft_error *err)
+{
+    struct backend *b = model->backend;
+    b->read(b, loss_sum, model->loss_sum, sizeof *loss_sum);
+    b->zero(b, model->loss_sum, sizeof *model->loss_sum);
+    return b->sync(b, err);
 }
 
 int model_step(struct model *model, const struct batch *batch, float scale, double *loss_sum,
                struct sft_error *err)
 {
-    return model_run(model, batch, scale, true, loss_sum, err);
+    if (model_run(model, batch, scale, true, err) < 0)
+        return -1;
+    return loss_sum == NULL ? 0 : model_take_loss(model, loss_sum, err);
 }
 
 int model_loss(struct model *model, const struct batch *batch, double *loss_sum,
                struct sft_error *err)
 {
-    return model_run(model, batch, 0, false, loss_sum, err);
+    if (model_run(model, batch, 0, false, err) < 0)
+        return -1;
+    return model_take_loss(model, loss_sum, err);
 }

@@ -1,7 +1,7 @@
 # backend, model, optimizer
 noinst_LTLIBRARIES += job/libsftmodel.la
 job_libsftmodel_la_SOURCES = \
-	job/backend.h job/backend_cpu.c job/backend_cpu.h job/backend_cpu_attention.c \
+	job/rounding.h job/backend.h job/backend_cpu.c job/backend_cpu.h job/backend_cpu_attention.c \
 	job/batch.h \
 	job/model.c job/model.h job/model_initialize.c job/model_internal.h job/model_layout.c \
 	job/optim.c job/optim.h

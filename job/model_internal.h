@@ -5,7 +5,8 @@
 
 #include "job/model.h"
 
-/* Activations of one layer that the backward pass wants again; n rows, h hidden. */
+/* Activations of one layer that the backward pass wants again; n rows, h hidden. What is computed
+ * again has one place for all layers. */
 struct model_layer {
     act *residual;       /* [n,h] the stream that attention's norm reads */
     act *attention_norm; /* [n,h] that norm's output */
@@ -28,6 +29,9 @@ struct model {
     struct backend *backend;
     struct sft_preset shape;
     int rows;
+    enum model_recompute recompute;
+    size_t act_size, logits_most; /* the backend's, or a plan's */
+    bool fresh;                   /* the next gradients begin a sum */
     size_t parameters, tensor_count;
     struct model_tensor *tensors;
     struct model_offsets *offsets; /* [layers] */
@@ -39,7 +43,7 @@ struct model {
     struct model_layer *layers;
     act *final, *final_norm; /* [n,h] */
     float *final_rstd, *loss; /* [n] */
-    float *host_loss;         /* [n], host */
+    double *loss_sum;         /* one, backend memory */
     int32_t *tokens, *targets, *positions; /* [n] */
     /* scratch */
     act *stream, *delta; /* [n,h] */

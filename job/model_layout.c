@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ALIGNMENT = 256, CHUNK_ROWS = 128, CHUNK_ELEMENTS = 16 << 20 };
+enum { ALIGNMENT = 256, CHUNK_ROWS = 128 };
 
 static size_t tensor_add(struct model *model, const char *name, int layer, int rows, int columns,
                          bool decays)
@@ -62,23 +62,44 @@ static void *arena_take(struct arena *arena, size_t count, size_t size)
     return memory;
 }
 
-static void layer_lay(struct model *model, struct model_layer *layer, struct arena *arena)
+/* Each layer's own, or the place that all layers share; `shared` counts once. */
+static void *arena_layer(struct arena *arena, bool own, void **shared, bool *placed, size_t count,
+                         size_t size)
 {
+    if (own)
+        return arena_take(arena, count, size);
+    if (!*placed)
+        *shared = arena_take(arena, count, size);
+    *placed = true;
+    return *shared;
+}
+
+/* Kept by level: the stream at a block's input always; norms' and SwiGLU's outputs with NONE only;
+ * the others unless whole blocks are computed again. */
+static void layers_lay(struct model *model, struct arena *arena)
+{
+    enum { FIELDS = 10 };
     const struct sft_preset *s = &model->shape;
-    size_t n = (size_t)model->rows, a = model->backend->act_size, d = (size_t)s->head_dim;
+    size_t n = (size_t)model->rows, a = model->act_size, d = (size_t)s->head_dim;
     size_t h = (size_t)s->hidden, q = (size_t)s->heads * d, kv = (size_t)s->kv_heads * d;
-    size_t ffn = (size_t)s->ffn;
-    layer->residual = arena_take(arena, n * h, a);
-    layer->attention_norm = arena_take(arena, n * h, a);
-    layer->qkv = arena_take(arena, n * (q + 2 * kv), a);
-    layer->attention = arena_take(arena, n * q, a);
-    layer->middle = arena_take(arena, n * h, a);
-    layer->ffn_norm = arena_take(arena, n * h, a);
-    layer->gate_up = arena_take(arena, n * 2 * ffn, a);
-    layer->swiglu = arena_take(arena, n * ffn, a);
-    layer->attention_rstd = arena_take(arena, n, sizeof(float));
-    layer->ffn_rstd = arena_take(arena, n, sizeof(float));
-    layer->lse = arena_take(arena, n * (size_t)s->heads, sizeof(float));
+    size_t ffn = (size_t)s->ffn, f = sizeof(float);
+    bool cheap = model->recompute == RECOMPUTE_NONE, dear = model->recompute != RECOMPUTE_BLOCK;
+    void *shared[FIELDS] = { NULL };
+    bool placed[FIELDS] = { false };
+    for (int i = 0; i < s->layers; i++) {
+        struct model_layer *l = &model->layers[i];
+        l->residual = arena_take(arena, n * h, a);
+        l->attention_norm = arena_layer(arena, cheap, &shared[0], &placed[0], n * h, a);
+        l->qkv = arena_layer(arena, dear, &shared[1], &placed[1], n * (q + 2 * kv), a);
+        l->attention = arena_layer(arena, dear, &shared[2], &placed[2], n * q, a);
+        l->middle = arena_layer(arena, dear, &shared[3], &placed[3], n * h, a);
+        l->ffn_norm = arena_layer(arena, cheap, &shared[4], &placed[4], n * h, a);
+        l->gate_up = arena_layer(arena, dear, &shared[5], &placed[5], n * 2 * ffn, a);
+        l->swiglu = arena_layer(arena, cheap, &shared[6], &placed[6], n * ffn, a);
+        l->attention_rstd = arena_layer(arena, dear, &shared[7], &placed[7], n, f);
+        l->ffn_rstd = arena_layer(arena, dear, &shared[8], &placed[8], n, f);
+        l->lse = arena_layer(arena, dear, &shared[9], &placed[9], n * (size_t)s->heads, f);
+    }
 }
 
 static size_t larger(size_t a, size_t b)
@@ -86,24 +107,34 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* Rows of logits at once: as few passes as the backend wants, all about as long as each other. */
+static int chunk_rows(const struct model *model)
+{
+    size_t most = model->logits_most / (size_t)model->shape.vocab;
+    if (most < CHUNK_ROWS)
+        most = CHUNK_ROWS;
+    if (most >= (size_t)model->rows)
+        return model->rows;
+    size_t passes = ((size_t)model->rows + most - 1) / most;
+    return (int)(((size_t)model->rows + passes - 1) / passes);
+}
+
 size_t model_lay_arena(struct model *model, char *base)
 {
     const struct sft_preset *s = &model->shape;
-    size_t n = (size_t)model->rows, h = (size_t)s->hidden, a = model->backend->act_size;
+    size_t n = (size_t)model->rows, h = (size_t)s->hidden, a = model->act_size;
     size_t ffn = (size_t)s->ffn, d = (size_t)s->head_dim, q = (size_t)s->heads * d;
     size_t qkv = q + 2 * (size_t)s->kv_heads * d;
     struct arena arena = { base, 0 };
-    model->chunk = CHUNK_ELEMENTS / s->vocab > CHUNK_ROWS ? CHUNK_ELEMENTS / s->vocab : CHUNK_ROWS;
-    if (model->chunk > model->rows)
-        model->chunk = model->rows;
+    model->chunk = chunk_rows(model);
     model->weights = arena_take(&arena, model->parameters, a);
     model->gradients = arena_take(&arena, model->parameters, a);
-    for (int i = 0; i < s->layers; i++)
-        layer_lay(model, &model->layers[i], &arena);
+    layers_lay(model, &arena);
     model->final = arena_take(&arena, n * h, a);
     model->final_norm = arena_take(&arena, n * h, a);
     model->final_rstd = arena_take(&arena, n, sizeof(float));
     model->loss = arena_take(&arena, n, sizeof(float));
+    model->loss_sum = arena_take(&arena, 1, sizeof(double));
     model->tokens = arena_take(&arena, n, sizeof(int32_t));
     model->targets = arena_take(&arena, n, sizeof(int32_t));
     model->positions = arena_take(&arena, n, sizeof(int32_t));
@@ -113,4 +144,22 @@ size_t model_lay_arena(struct model *model, char *base)
     model->narrow = arena_take(&arena, n * larger(ffn, q), a);
     model->logits = arena_take(&arena, (size_t)model->chunk * (size_t)s->vocab, a);
     return arena.used;
+}
+
+size_t model_plan(const struct sft_preset *shape, int rows, enum model_recompute recompute,
+                  size_t act_size, size_t logits)
+{
+    struct sft_error err = { "" };
+    struct model model = {
+        .shape = *shape,
+        .rows = rows,
+        .recompute = recompute,
+        .act_size = act_size,
+        .logits_most = logits,
+    };
+    size_t bytes = model_lay_tensors(&model, &err) < 0 ? 0 : model_lay_arena(&model, NULL);
+    free(model.layers);
+    free(model.offsets);
+    free(model.tensors);
+    return bytes;
 }

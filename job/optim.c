@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "job/random.h"
+
 enum { ALIGNMENT = 256 }; /* of each moment, as of an allocation: vectors need it */
 
 struct optim {
@@ -12,9 +14,32 @@ struct optim {
     struct optim_options options;
     void *arena;
     size_t bytes;
-    float *m, *v;  /* [parameters] */
+    float *master; /* [parameters] or NULL */
+    char *m, *v;   /* [parameters], float or 16 bits */
     double *norm2; /* one, backend memory */
 };
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static size_t moment_size(enum optim_states states)
+{
+    return states == OPTIM_BF16 ? sizeof(uint16_t) : sizeof(float);
+}
+
+static size_t master_bytes(size_t parameters, size_t act_size, enum optim_states states)
+{
+    bool needed = states == OPTIM_FP32 && act_size < sizeof(float);
+    return needed ? aligned(parameters * sizeof(float)) : 0;
+}
+
+size_t optim_plan(size_t parameters, size_t act_size, enum optim_states states)
+{
+    return 2 * aligned(parameters * moment_size(states))
+           + master_bytes(parameters, act_size, states) + sizeof(double);
+}
 
 struct optim *optim_create(struct model *model, struct backend *backend,
                            const struct optim_options *options, struct sft_error *err)
@@ -28,17 +53,21 @@ struct optim *optim_create(struct model *model, struct backend *backend,
     optim->model = model;
     optim->backend = backend;
     optim->options = *options;
-    size_t moment = (count * sizeof(float) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    optim->bytes = 2 * moment + sizeof *optim->norm2;
+    size_t moment = aligned(count * moment_size(options->states));
+    size_t master = master_bytes(count, backend->act_size, options->states);
+    optim->bytes = optim_plan(count, backend->act_size, options->states);
     optim->arena = backend->allocate(backend, optim->bytes, err);
     if (optim->arena == NULL) {
         free(optim);
         return NULL;
     }
     optim->m = optim->arena;
-    optim->v = (float *)((char *)optim->arena + moment);
-    optim->norm2 = (double *)((char *)optim->arena + 2 * moment);
+    optim->v = optim->m + moment;
+    optim->master = master > 0 ? (float *)(optim->v + moment) : NULL;
+    optim->norm2 = (double *)(optim->v + moment + master);
     backend->zero(backend, optim->arena, optim->bytes);
+    if (optim->master != NULL)
+        backend->widen(backend, optim->master, model_weights(model), count);
     return optim;
 }
 
@@ -71,6 +100,8 @@ int optim_step(struct optim *optim, int step, double *norm, struct sft_error *er
         .eps = (float)o->eps,
         .correction1 = (float)(1 - pow(o->beta1, step + 1)),
         .correction2 = (float)(1 - pow(o->beta2, step + 1)),
+        .bf16_states = o->states == OPTIM_BF16,
+        .seed = random_mix(o->seed, (uint64_t)step),
     };
     size_t count;
     const struct model_tensor *tensors = model_tensors(optim->model, &count);
@@ -79,10 +110,13 @@ int optim_step(struct optim *optim, int step, double *norm, struct sft_error *er
     b->sum_squares(b, optim->norm2, gradients, model_parameters(optim->model));
     for (size_t i = 0; i < count; i++) {
         const struct model_tensor *t = &tensors[i];
-        size_t at = t->offset * b->act_size;
+        size_t at = t->offset * b->act_size, moment = t->offset * moment_size(o->states);
         args.weight_decay = t->decays ? (float)o->weight_decay : 0;
-        b->adamw(b, weights + at, gradients + at, optim->m + t->offset, optim->v + t->offset,
-                 (size_t)t->rows * (size_t)t->columns, optim->norm2, (float)o->clip, args);
+        args.first = t->offset;
+        b->adamw(b, weights + at, gradients + at,
+                 optim->master == NULL ? NULL : optim->master + t->offset, optim->m + moment,
+                 optim->v + moment, (size_t)t->rows * (size_t)t->columns, optim->norm2,
+                 (float)o->clip, args);
     }
     if (norm == NULL)
         return 0;

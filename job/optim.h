@@ -5,16 +5,23 @@
 
 #include "job/model.h"
 
+/* Bytes a parameter, weights and gradients of a 16-bit backend counted in: fp32 16 (master weights and
+ * both moments in fp32), bf16 8 (weights and moments in bf16, stochastically rounded). */
+enum optim_states { OPTIM_FP32, OPTIM_BF16 };
+
 struct optim_options {
     double lr; /* highest */
     int lr_warmup, total_steps;
     double beta1, beta2, eps, weight_decay;
     double clip; /* global norm, 0: none */
+    enum optim_states states;
+    uint64_t seed; /* of the stochastic rounding */
 };
 
 struct optim;
 
-/* Moments of all parameters, fp32, in one allocation of the model's backend. */
+/* Moments, and master weights where states are fp32 and act is not, in one allocation of the model's
+ * backend. Master weights begin as the model's weights, which must be there. */
 struct optim *optim_create(struct model *model, struct backend *backend,
                            const struct optim_options *options, struct sft_error *err);
 void optim_destroy(struct optim *optim);
@@ -29,5 +36,8 @@ double optim_rate(const struct optim_options *options, int step);
 int optim_step(struct optim *optim, int step, double *norm, struct sft_error *err);
 
 size_t optim_bytes(const struct optim *optim);
+
+/* What optim_create would allocate for so many parameters, bytes. */
+size_t optim_plan(size_t parameters, size_t act_size, enum optim_states states);
 
 #endif

@@ -31,6 +31,26 @@ static int shape_fit(struct sft_preset *shape, const struct tokenizer *tokenizer
     return 0;
 }
 
+/* "synthetic": *length 0. "synthetic:N": N. Anything else is a file: -1. */
+static int synthetic_read(const char *text, int seq, int *length, struct sft_error *err)
+{
+    static const char word[] = "synthetic";
+    char *end;
+    *length = -1;
+    if (strncmp(text, word, sizeof word - 1) != 0
+        || (text[sizeof word - 1] != ':' && text[sizeof word - 1] != '\0'))
+        return 0;
+    *length = 0;
+    if (text[sizeof word - 1] == '\0')
+        return 0;
+    long value = strtol(text + sizeof word, &end, 10);
+    if (*end != '\0' || value < 2 || value > seq)
+        return sft_error_set(err, "data=%.64s: documents must have from 2 to seq=%d tokens", text,
+                             seq);
+    *length = (int)value;
+    return 0;
+}
+
 int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
                   struct tokenizer **tokenizer, struct data **data, struct sft_preset *shape,
                   struct sft_error *err)
@@ -39,8 +59,11 @@ int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
     *tokenizer = tokenizer_open(request->tokenizer, err);
     if (*tokenizer == NULL || shape_fit(shape, *tokenizer, err) < 0)
         return -1;
-    if (strcmp(request->data, "synthetic") == 0)
-        *data = data_synthetic(shape->vocab, seq, seed, err);
+    int length;
+    if (synthetic_read(request->data, seq, &length, err) < 0)
+        return -1;
+    if (length >= 0)
+        *data = data_synthetic(shape->vocab, seq, length, seed, err);
     else
         *data = data_open(run_data_path(request), *tokenizer, seq, seed, err);
     return *data == NULL ? -1 : 0;
@@ -89,7 +112,7 @@ static int setup_model(struct run *run, struct sft_error *err)
     run->backend = backend_create_cpu(err);
     if (run->backend == NULL)
         return -1;
-    run->model = model_create(run->backend, &run->shape, plan->micro_batch * plan->seq, err);
+    run->model = model_create(run->backend, &run->shape, plan->micro_batch * plan->seq, RECOMPUTE_NONE, err);
     if (run->model == NULL)
         return -1;
     model_initialize(run->model, plan->seed);

@@ -35,8 +35,15 @@ static const struct sft_key keys[] = {
       "seed of weights, packing and order [42]" },
     { "peak", SFT_KEY_REAL, FIELD(peak), 1e-6, 1e6, "TFLOPS",
       "peak of one device in TFLOP/s, for MFU, where it is not known" },
+    { "device", SFT_KEY_WORD, FIELD(device), 0, 0, "auto|cpu|cuda",
+      "what trains; auto: a GPU if the job has one [auto]" },
+    { "states", SFT_KEY_WORD, FIELD(states), 0, 0, "auto|fp32|bf16",
+      "optimizer states on a GPU: fp32 16 bytes a parameter, bf16 8; auto: fp32 if they fit [auto]" },
+    { "recompute", SFT_KEY_WORD, FIELD(recompute), 0, 0, "auto|none|norms|block",
+      "what the backward pass computes again; auto: as little as fits [auto]" },
     { "data", SFT_KEY_TEXT, FIELD(data), 0, 0, "FILE",
-      "Alpaca-format JSON, or `synthetic` [the site's, or the examples that are installed]" },
+      "Alpaca-format JSON, `synthetic`, or `synthetic:N` for documents of N tokens "
+      "[the site's, or the examples that are installed]" },
     { "tokenizer", SFT_KEY_TEXT, FIELD(tokenizer), 0, 0, "FILE",
       "SentencePiece model, or `bytes` [the site's, or bytes]" },
     { "out", SFT_KEY_TEXT, FIELD(out), 0, 0, "DIR", "folder that result.json is written to [none]" },
@@ -63,6 +70,7 @@ static bool key_is_said(const struct sft_request *request, const struct sft_key 
 {
     const void *field = key_field(request, key);
     switch (key->type) {
+    case SFT_KEY_WORD:
     case SFT_KEY_INT:
         return key_is_wide(key) ? *(const long long *)field >= 0 : *(const int *)field >= 0;
     case SFT_KEY_REAL:
@@ -83,7 +91,7 @@ void sft_request_init(struct sft_request *request)
             *(double *)field = -1;
         else if (key->type == SFT_KEY_INT && key_is_wide(key))
             *(long long *)field = -1;
-        else if (key->type == SFT_KEY_INT)
+        else if (key->type != SFT_KEY_TEXT)
             *(int *)field = -1;
     }
 }
@@ -132,6 +140,35 @@ static int number_real(const char *text, double min, double max, double *value)
     return *value < min || *value > max ? -1 : 0;
 }
 
+/* The words of "auto|cpu|cuda" one by one: the next behind `at`, its length in *length; NULL: no more. */
+static const char *word_next(const char *at, size_t *length)
+{
+    at += at[*length] == '|' ? *length + 1 : *length;
+    *length = strcspn(at, "|");
+    return *at == '\0' ? NULL : at;
+}
+
+static int word_set(const struct sft_key *key, const char *value, int *field, struct sft_error *err)
+{
+    size_t length = strcspn(key->value_name, "|");
+    int number = 0;
+    for (const char *word = key->value_name; word != NULL; word = word_next(word, &length), number++)
+        if (strlen(value) == length && strncmp(word, value, length) == 0) {
+            *field = number;
+            return 0;
+        }
+    return sft_error_set(err, "%s=%.64s: must be one of %s", key->name, value, key->value_name);
+}
+
+static void word_write(const struct sft_key *key, int number, char *text, size_t size)
+{
+    size_t length = strcspn(key->value_name, "|");
+    const char *word = key->value_name;
+    while (number-- > 0 && word != NULL)
+        word = word_next(word, &length);
+    snprintf(text, size, "%.*s", (int)length, word == NULL ? "" : word);
+}
+
 static int key_set(struct sft_request *request, const struct sft_key *key, const char *value,
                    struct sft_error *err)
 {
@@ -152,6 +189,8 @@ static int key_set(struct sft_request *request, const struct sft_key *key, const
             return sft_error_set(err, "%s=%.64s: must be a number from %g to %g", key->name, value,
                                  key->min, key->max);
         return 0;
+    case SFT_KEY_WORD:
+        return word_set(key, value, field, err);
     case SFT_KEY_TEXT:
         break;
     }
@@ -274,6 +313,8 @@ static void writer_key(struct writer *w, const struct sft_request *request,
     const char *value = number;
     if (key->type == SFT_KEY_TEXT)
         value = field;
+    else if (key->type == SFT_KEY_WORD)
+        word_write(key, *(const int *)field, number, sizeof number);
     else if (key->type == SFT_KEY_REAL)
         snprintf(number, sizeof number, "%.*g", DBL_DECIMAL_DIG, *(const double *)field);
     else

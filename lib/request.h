@@ -29,12 +29,25 @@ struct sft_request {
     double clip;      /* global gradient norm; 0: no clipping */
     long long seed;
     double peak;      /* TFLOP/s a rank, for MFU, when the hardware's is not known */
-    char data[SFT_REQUEST_PATH];      /* Alpaca-format JSON file, or "synthetic" */
+    int device;       /* enum sft_device */
+    int states;       /* enum sft_states */
+    int recompute;    /* enum sft_recompute */
+    char data[SFT_REQUEST_PATH];      /* Alpaca-format JSON file, "synthetic" or "synthetic:N" */
     char tokenizer[SFT_REQUEST_PATH]; /* SentencePiece model, or "bytes" */
     char out[SFT_REQUEST_PATH];       /* folder for result.json; made when missing */
 };
 
-enum sft_key_type { SFT_KEY_INT, SFT_KEY_REAL, SFT_KEY_TEXT };
+/* Values of the keys that choose among words, in the order of their words. */
+enum sft_device { SFT_DEVICE_AUTO, SFT_DEVICE_CPU, SFT_DEVICE_CUDA };
+enum sft_states { SFT_STATES_AUTO, SFT_STATES_FP32, SFT_STATES_BF16 };
+enum sft_recompute {
+    SFT_RECOMPUTE_AUTO,
+    SFT_RECOMPUTE_NONE,
+    SFT_RECOMPUTE_NORMS,
+    SFT_RECOMPUTE_BLOCK
+};
+
+enum sft_key_type { SFT_KEY_INT, SFT_KEY_REAL, SFT_KEY_TEXT, SFT_KEY_WORD };
 
 /* One key of a request. This table alone makes parser, writer, --help and the manual's test. */
 struct sft_key {
@@ -42,7 +55,7 @@ struct sft_key {
     enum sft_key_type type;
     size_t offset;    /* of the field in struct sft_request */
     double min, max;  /* of numbers, both allowed */
-    const char *value_name; /* N, FILE, ... for --help */
+    const char *value_name; /* N, FILE, ... for --help; of SFT_KEY_WORD the words, "auto|cpu|cuda" */
     const char *help; /* one line, with the unit */
 };
 

@@ -76,7 +76,8 @@ static unsigned marks_of(const struct row *row)
 {
     const char *data = sft_record_get(&row->record, "data");
     return (strcmp(row->state, "partial") == 0 ? ROW_PARTIAL : 0)
-           | (data != NULL && strcmp(data, "synthetic") == 0 ? ROW_SYNTHETIC : 0);
+           | (data != NULL && strncmp(data, "synthetic", 9) == 0
+                      && (data[9] == '\0' || data[9] == ':') ? ROW_SYNTHETIC : 0);
 }
 
 static int row_read_job(struct row *row, const json_t *job)

@@ -141,7 +141,7 @@ struct backend *support_backend(void)
 struct model *support_model(const struct sft_preset *shape, int rows)
 {
     struct sft_error err = {""};
-    struct model *m = model_create(support_backend(), shape, rows, &err);
+    struct model *m = model_create(support_backend(), shape, rows, RECOMPUTE_NONE, &err);
     if (m == NULL)
         fail_msg("%s", err.text);
     size_t count;

@@ -49,7 +49,7 @@ static struct batch batch_make(int rows, const int *lengths, int documents)
 static struct model *model_make(struct backend *backend, const struct sft_preset *shape, int rows)
 {
     struct sft_error err = { "" };
-    struct model *model = model_create(backend, shape, rows, &err);
+    struct model *model = model_create(backend, shape, rows, RECOMPUTE_NONE, &err);
     if (model == NULL)
         fail_msg("%s", err.text);
     float *weights = model_weights(model);
@@ -88,7 +88,7 @@ static void test_a_pack_equals_its_documents(void **state)
         size_t bytes = (size_t)lengths[d] * sizeof(int32_t);
         memcpy(alone.tokens, pack.tokens + pack.start[d], bytes);
         memcpy(alone.targets, pack.targets + pack.start[d], bytes);
-        struct model *one = model_create(backend, &small, lengths[d], NULL);
+        struct model *one = model_create(backend, &small, lengths[d], RECOMPUTE_NONE, NULL);
         memcpy(model_weights(one), weights, count * sizeof(float));
         model_zero_gradients(one);
         double loss;
@@ -146,7 +146,7 @@ static void test_first_weights_depend_on_the_seed_alone(void **state)
 {
     (void)state;
     struct backend *backend = backend_create_cpu(NULL);
-    struct model *a = model_create(backend, &small, 8, NULL), *b = model_create(backend, &small, 64, NULL);
+    struct model *a = model_create(backend, &small, 8, RECOMPUTE_NONE, NULL), *b = model_create(backend, &small, 64, RECOMPUTE_NONE, NULL);
     size_t bytes = model_parameters(a) * sizeof(float), tensors;
     model_initialize(a, 42);
     model_initialize(b, 42);
@@ -176,10 +176,10 @@ static void test_bad_shapes_are_refused(void **state)
     struct sft_error err = { "" };
     struct sft_preset shape = small;
     shape.kv_heads = 3;
-    assert_null(model_create(backend, &shape, 8, &err));
+    assert_null(model_create(backend, &shape, 8, RECOMPUTE_NONE, &err));
     assert_contains(err.text, "not consistent");
     shape = *sft_preset_find("llama3-70b");
-    assert_null(model_create(backend, &shape, 1 << 20, &err));
+    assert_null(model_create(backend, &shape, 1 << 20, RECOMPUTE_NONE, &err));
     assert_contains(err.text, "no memory for");
     backend->destroy(backend);
 }

@@ -39,17 +39,17 @@ static void test_first_step(void **state)
     float w[] = {1, -2, 3}, m[3] = {0}, v[3] = {0};
     const float g[] = {4, -0.001f, 0}, want[] = {0.625f, -1.5f, 2.625f};
     double norm2 = 16;
-    b->adamw(b, w, g, m, v, 3, &norm2, 0, args);
+    b->adamw(b, w, g, NULL, m, v, 3, &norm2, 0, args);
     for (int i = 0; i < 3; i++)
         assert_true(fabsf(w[i] - want[i]) < 1e-5f);
     /* norm 4, clip 2: the moments see half of the gradient */
     memset(m, 0, sizeof m);
     memset(v, 0, sizeof v);
-    b->adamw(b, w, g, m, v, 3, &norm2, 2, args);
+    b->adamw(b, w, g, NULL, m, v, 3, &norm2, 2, args);
     assert_true(fabsf(m[0] - 0.1f * 2) < 1e-6f && fabsf(v[0] - 0.01f * 4) < 1e-6f);
     /* norm below clip: as it is */
     m[0] = 0;
-    b->adamw(b, w, g, m, v, 1, &norm2, 5, args);
+    b->adamw(b, w, g, NULL, m, v, 1, &norm2, 5, args);
     assert_true(fabsf(m[0] - 0.1f * 4) < 1e-6f);
     b->destroy(b);
 }

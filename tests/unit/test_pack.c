@@ -166,7 +166,7 @@ static void test_long_documents_are_cut_and_counted(void **state)
 static void test_synthetic_lengths_are_alpacas(void **state)
 {
     (void)state;
-    struct data *data = data_synthetic(32000, 2048, 1, NULL);
+    struct data *data = data_synthetic(32000, 2048, 0, 1, NULL);
     struct data_facts facts = data_facts(data);
     print_message("synthetic: mean %.1f tokens, packs %.1f%% full\n", facts.mean_length, 100 * facts.fill);
     assert_true(fabs(facts.mean_length - 128) < 4);
@@ -179,7 +179,7 @@ static void test_synthetic_lengths_are_alpacas(void **state)
     double share = (double)batch.trained / (double)batch.real;
     assert_true(share > 0.35 && share < 0.45);
     data_close(data);
-    data = data_synthetic(7, 32, 1, NULL);
+    data = data_synthetic(7, 32, 0, 1, NULL);
     data_fill(data, 0, 512, &batch);
     for (int row = 0; row < batch.rows; row++)
         assert_true(batch.tokens[row] >= 0 && batch.tokens[row] < 7);

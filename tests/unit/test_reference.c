@@ -37,7 +37,7 @@ static void setup(struct fixture *f, const char *file)
     struct sft_preset shape = golden_shape(&f->golden);
     f->backend = backend_create_cpu(&err);
     assert_non_null(f->backend);
-    f->model = model_create(f->backend, &shape, f->batches[0].rows, &err);
+    f->model = model_create(f->backend, &shape, f->batches[0].rows, RECOMPUTE_NONE, &err);
     assert_string_equal(err.text, "");
     assert_non_null(f->model);
     assert_int_equal(golden_set_weights(&f->golden, f->backend, f->model), 0);

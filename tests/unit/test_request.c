@@ -115,7 +115,8 @@ static void test_every_key_can_be_set(void **state)
         char value[32];
         snprintf(value, sizeof value, key->type == SFT_KEY_REAL ? "%g" : "%.0f", key->max);
         assert_int_equal(sft_request_set(&request, key->name,
-                                         key->type == SFT_KEY_TEXT ? "x" : value, &err), 0);
+                                         key->type == SFT_KEY_TEXT ? "x"
+                                         : key->type == SFT_KEY_WORD ? "auto" : value, &err), 0);
         assert_non_null(key->value_name);
         assert_true(strlen(key->help) > 10);
     }

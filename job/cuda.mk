@@ -1,0 +1,31 @@
+# The CUDA backend; without CUDA a stand-in that says so.
+noinst_LTLIBRARIES += job/libsftcuda.la
+EXTRA_DIST += job/cuda/bf16.cuh
+CUDA_KERNELS = job/cuda/cross_entropy.cu job/cuda/elements.cu job/cuda/embed.cu job/cuda/norm.cu \
+	job/cuda/optim.cu job/cuda/rope.cu job/cuda/swiglu.cu
+CUDA_HEADERS = job/cuda/cuda_internal.h job/cuda/cudnn_graph.h job/cuda/kernels.h \
+	job/cuda/matmul_cache.h job/cuda/sdpa_graph.h
+if HAVE_CUDA
+job_libsftcuda_la_SOURCES = $(CUDA_KERNELS) $(CUDA_HEADERS) job/backend_cuda.c \
+	job/cuda/attention_cudnn.c job/cuda/cudnn_graph.c job/cuda/matmul_cache.c \
+	job/cuda/matmul_cublaslt.c job/cuda/sdpa_graph.c
+job_libsftcuda_la_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+job_libsftcuda_la_LIBADD = lib/libsft.la $(CUDA_LIBS)
+EXTRA_DIST += job/backend_none.c
+else
+job_libsftcuda_la_SOURCES = job/backend_none.c
+EXTRA_DIST += $(CUDA_KERNELS) $(CUDA_HEADERS) job/backend_cuda.c job/cuda/attention_cudnn.c \
+	job/cuda/cudnn_graph.c job/cuda/matmul_cache.c job/cuda/matmul_cublaslt.c \
+	job/cuda/sdpa_graph.c
+endif
+
+# libtool passes -fPIC and -DPIC; nvcc hands what it does not know to the host's compiler.
+NVCC_OPTIONS = -std=c++17 -O3 -lineinfo $(NVCC_GENCODE) --forward-unknown-to-host-compiler \
+	-Wall -Wextra $(NVCC_WERROR)
+SUFFIXES = .cu
+.cu.lo:
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(LIBTOOL) $(AM_V_lt) --tag=CC --mode=compile $(NVCC) \
+		$(NVCC_OPTIONS) -I$(top_srcdir) -c -o $@ $<
+job/cuda/cross_entropy.lo job/cuda/elements.lo job/cuda/embed.lo job/cuda/norm.lo \
+	job/cuda/optim.lo job/cuda/rope.lo job/cuda/swiglu.lo: job/cuda/bf16.cuh job/cuda/kernels.h \
+	job/rounding.h

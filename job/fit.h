@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What fits into a device's memory: optimizer states and the level of recomputation, before anything
+ * is allocated. */
+#ifndef SFT_JOB_FIT_H
+#define SFT_JOB_FIT_H
+
+#include "job/model.h"
+#include "job/optim.h"
+#include "lib/plan.h"
+#include "lib/request.h"
+
+struct fit {
+    enum sft_states states;       /* fp32 or bf16 */
+    enum sft_recompute recompute; /* none, norms or block */
+    double model, optim, reserve; /* bytes: arena, optimizer, what libraries and kernels take besides */
+    double total;                 /* the sum */
+};
+
+/* The fastest that the request allows and that fits into `available` bytes: as little recomputation
+ * as possible, and of states, unless said, fp32 where they fit without computing blocks again, else
+ * bf16. `available` 0: not known, everything fits. Fails with how many GiB are missing and what would
+ * fit. act_size and logits as in struct backend. */
+int fit_make(struct fit *fit, const struct sft_request *request, const struct sft_plan *plan,
+             const struct sft_preset *shape, double available, size_t act_size, size_t logits,
+             struct sft_error *err);
+
+enum model_recompute fit_recompute(const struct fit *fit);
+enum optim_states fit_states(const struct fit *fit);
+const char *fit_states_name(enum sft_states states);
+const char *fit_recompute_name(enum sft_recompute recompute);
+
+#endif

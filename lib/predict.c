@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/predict.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct sft_ceiling table[] = {
+    { "H200",
+      720,
+      3900,
+      { 128, 512, 2048, 4096, 8192, 0 },
+      { 90, 249, 454, 530, 577, 0 },
+      { 60, 150, 335, 429, 497, 0 } },
+};
+
+const struct sft_ceiling *sft_ceiling_find(const char *device_name)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (strstr(device_name, table[i].match) != NULL)
+            return &table[i];
+    return NULL;
+}
+
+/* Between the measured lengths in proportion, beyond them the nearest. */
+static double rate_at(const struct sft_ceiling *c, const double *rates, double length)
+{
+    int i = 0;
+    if (length <= c->lengths[0])
+        return rates[0];
+    while (c->lengths[i + 1] != 0 && length > c->lengths[i + 1])
+        i++;
+    if (c->lengths[i + 1] == 0)
+        return rates[i];
+    double part = (length - c->lengths[i]) / (c->lengths[i + 1] - c->lengths[i]);
+    return rates[i] + part * (rates[i + 1] - rates[i]);
+}
+
+/* Elements of a row that a layer's own kernels read and write; products' operands not counted. */
+static double row_elements(const struct sft_preset *s, bool backward)
+{
+    double h = s->hidden, f = s->ffn, rotated = (double)(s->heads + s->kv_heads) * s->head_dim;
+    if (backward) /* two norms, rotation, SwiGLU */
+        return 2 * 4 * h + 2 * rotated + 5 * f;
+    return 2 * 4 * h + 2 * rotated + 3 * f;
+}
+
+struct sft_prediction sft_predict(const struct sft_preset *s, const struct sft_work *w,
+                                  const struct sft_ceiling *c)
+{
+    struct sft_prediction p = { 0 };
+    const double tera = 1e12, giga = 1e9, element = 2;
+    double parameters = (double)sft_preset_parameters(s);
+    double products = 2 * (double)sft_preset_matmul_parameters(s) * w->tokens; /* forward */
+    double head = 2.0 * s->vocab * s->hidden * w->tokens;
+    double scores = 2.0 * s->layers * s->heads * s->head_dim * w->squared_lengths;
+    double length = w->documents > 0 ? w->squared_lengths / w->tokens : 1;
+    double forward = w->tokens * s->layers * row_elements(s, false) * element;
+    double logits = 3.0 * w->tokens * s->vocab * element;
+    double attention = scores / (rate_at(c, c->forward, length) * tera);
+    p.matmul = w->accumulation * 3 * products / (c->matmul_tflops * tera);
+    p.attention = w->accumulation
+                  * (attention + 2 * scores / (rate_at(c, c->backward, length) * tera));
+    p.elementwise = w->accumulation
+                    * (forward + logits
+                       + w->tokens * s->layers * row_elements(s, true) * element)
+                    / (c->memory_gbs * giga);
+    if (w->recompute == SFT_RECOMPUTE_NORMS)
+        p.recompute = w->accumulation * w->tokens * s->layers * (4.0 * s->hidden + 3.0 * s->ffn)
+                      * element / (c->memory_gbs * giga);
+    else if (w->recompute == SFT_RECOMPUTE_BLOCK)
+        p.recompute = w->accumulation
+                      * ((products - head) / (c->matmul_tflops * tera) + attention
+                         + forward / (c->memory_gbs * giga));
+    /* gradients' norm, then all states once in and out */
+    p.optimizer = parameters * (2 + (w->states == SFT_STATES_BF16 ? 14.0 : 28.0))
+                  / (c->memory_gbs * giga);
+    p.step = p.matmul + p.attention + p.elementwise + p.recompute + p.optimizer;
+    p.tok_s = w->accumulation * w->tokens / p.step;
+    return p;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How fast a GPU should train, from ceilings measured on that kind of GPU. Pure functions. */
+#ifndef SFT_PREDICT_H
+#define SFT_PREDICT_H
+
+#include <stdbool.h>
+
+#include "lib/preset.h"
+#include "lib/request.h"
+
+/* Rates that large operations sustain on a warm device, measured; doc/measurements.md has commands. */
+struct sft_ceiling {
+    const char *match;     /* part of the device's name */
+    double matmul_tflops;  /* bf16 matrix products of a Llama's shapes */
+    double memory_gbs;     /* elementwise kernels, GB/s read and written */
+    /* Causal attention by length of the documents, TFLOP/s of useful work, heads of 128 */
+    int lengths[6];        /* ascending, ended by 0 */
+    double forward[6], backward[6];
+};
+
+/* The entry whose `match` stands in the name, or NULL: nothing was measured on such a device. */
+const struct sft_ceiling *sft_ceiling_find(const char *device_name);
+
+/* One micro-batch and one step of one rank. */
+struct sft_work {
+    double tokens;          /* of a micro-batch, padding too */
+    double squared_lengths; /* sum over its documents of length^2 */
+    double documents;       /* in it */
+    int accumulation;       /* micro-batches of a step */
+    enum sft_states states; /* fp32 or bf16 */
+    enum sft_recompute recompute; /* not auto */
+};
+
+/* Seconds of a step, by what the time goes to. */
+struct sft_prediction {
+    double matmul, attention, elementwise, recompute, optimizer;
+    double step;  /* the sum */
+    double tok_s; /* tokens processed a second */
+};
+
+struct sft_prediction sft_predict(const struct sft_preset *shape, const struct sft_work *work,
+                                  const struct sft_ceiling *ceiling);
+
+#endif
