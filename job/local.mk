@@ -1,12 +1,14 @@
 # sft-bench-job. Convenience libraries, so that tests link what they test:
 #   libsftdata   data, tokenizer, batch     libsftmodel  backend, model, optimizer
 #   libsftrun    bootstrap, collectives, measurement, record, training loop
+#   libsftsensors  what a GPU says about itself
 noinst_LTLIBRARIES += job/libsftrandom.la
 job_libsftrandom_la_SOURCES = job/random.c job/random.h
 
 include job/data.mk
 include job/model.mk
 include job/cuda.mk
+include job/sensors.mk
 
 noinst_LTLIBRARIES += job/libsftrun.la
 job_libsftrun_la_SOURCES = \
@@ -20,8 +22,8 @@ job_libsftrun_la_SOURCES = \
 	job/result.c job/result.h \
 	job/run.h job/setup.c job/train.c
 job_libsftrun_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MPI_CFLAGS) $(PMIX_CFLAGS)
-job_libsftrun_la_LIBADD = job/libsftmodel.la job/libsftcuda.la job/libsftdata.la lib/libsft.la \
-	$(JANSSON_LIBS)
+job_libsftrun_la_LIBADD = job/libsftmodel.la job/libsftcuda.la job/libsftdata.la \
+	job/libsftsensors.la lib/libsft.la $(JANSSON_LIBS)
 if HAVE_PMIX
 job_libsftrun_la_SOURCES += job/bootstrap_pmix.c
 job_libsftrun_la_LIBADD += $(PMIX_LIBS)
