@@ -1,12 +1,12 @@
 # The CUDA backend; without CUDA a stand-in that says so.
 noinst_LTLIBRARIES += job/libsftcuda.la
 EXTRA_DIST += job/cuda/bf16.cuh
-CUDA_KERNELS = job/cuda/cross_entropy.cu job/cuda/elements.cu job/cuda/embed.cu job/cuda/norm.cu \
+cuda_kernels = job/cuda/cross_entropy.cu job/cuda/elements.cu job/cuda/embed.cu job/cuda/norm.cu \
 	job/cuda/optim.cu job/cuda/rope.cu job/cuda/swiglu.cu
-CUDA_HEADERS = job/cuda/cuda_internal.h job/cuda/cudnn_graph.h job/cuda/kernels.h \
+cuda_private = job/cuda/cuda_internal.h job/cuda/cudnn_graph.h job/cuda/kernels.h \
 	job/cuda/matmul_cache.h job/cuda/sdpa_graph.h
 if HAVE_CUDA
-job_libsftcuda_la_SOURCES = $(CUDA_KERNELS) $(CUDA_HEADERS) job/backend_cuda.c \
+job_libsftcuda_la_SOURCES = $(cuda_kernels) $(cuda_private) job/backend_cuda.c \
 	job/cuda/attention_cudnn.c job/cuda/cudnn_graph.c job/cuda/matmul_cache.c \
 	job/cuda/matmul_cublaslt.c job/cuda/sdpa_graph.c
 job_libsftcuda_la_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
@@ -14,7 +14,7 @@ job_libsftcuda_la_LIBADD = lib/libsft.la $(CUDA_LIBS)
 EXTRA_DIST += job/backend_none.c
 else
 job_libsftcuda_la_SOURCES = job/backend_none.c
-EXTRA_DIST += $(CUDA_KERNELS) $(CUDA_HEADERS) job/backend_cuda.c job/cuda/attention_cudnn.c \
+EXTRA_DIST += $(cuda_kernels) $(cuda_private) job/backend_cuda.c job/cuda/attention_cudnn.c \
 	job/cuda/cudnn_graph.c job/cuda/matmul_cache.c job/cuda/matmul_cublaslt.c \
 	job/cuda/sdpa_graph.c
 endif

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "job/run.h"
+#include "lib/roofline.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -80,6 +81,28 @@ static void describe_hosts(const struct run *run, char *text, size_t size)
     }
 }
 
+double run_peak_tflops(const struct run *run)
+{
+    const struct sft_roofline *roofline = sft_roofline_find(run->backend->device);
+    if (run->request.peak > 0)
+        return run->request.peak;
+    return roofline == NULL ? 0 : roofline->bf16_tflops;
+}
+
+/* What the plan expects, beside which the measurement will stand. */
+static int describe_forecast(struct run *run, struct sft_error *err)
+{
+    struct sft_record *record = &run->result.record;
+    struct sft_prediction prediction;
+    double planned = run->fit.total + run->memory_before;
+    if (sft_record_set_real(record, "mem_plan_gib", ldexp(planned, -30), err) < 0)
+        return -1;
+    if (!forecast_make(&prediction, run->backend->device, &run->plan, &run->shape, run->data,
+                       &run->fit))
+        return 0;
+    return sft_record_set_real(record, "tok_s_plan", prediction.tok_s * run->plan.ranks, err);
+}
+
 int describe_run(struct run *run, struct sft_error *err)
 {
     const struct sft_plan *plan = &run->plan;
@@ -88,6 +111,7 @@ int describe_run(struct run *run, struct sft_error *err)
     char step[48], hosts[1200], blas[128], mpi[64] = "", sum[32] = "";
     if (!run->result.active)
         return 0;
+    bool gpu = strcmp(run->backend->name, "cuda") == 0;
     describe_step(step, sizeof step);
     describe_hosts(run, hosts, sizeof hosts);
     describe_blas(blas, sizeof blas);
@@ -101,14 +125,17 @@ int describe_run(struct run *run, struct sft_error *err)
         { "model", run->shape.name },
         { "method", "full" },
         { "precision", run->backend->precision },
+        { "states", gpu ? fit_states_name(run->fit.states) : "" },
+        { "recompute", fit_recompute_name(run->fit.recompute) },
         { "backend", run->backend->name },
-        { "device", run->host.model },
+        { "device", gpu ? run->backend->device : run->host.model },
         { "data", facts.source },
         { "data_sum", sum },
         { "tokenizer", tokenizer_name(run->tokenizer) },
         { "hosts", hosts },
         { "version", PACKAGE_VERSION },
-        { "blas", blas },
+        { "cuda", run->backend->version },
+        { "blas", gpu ? "" : blas },
         { "mpi", mpi },
         { "pmix", run->bootstrap.version },
     };
@@ -128,14 +155,13 @@ int describe_run(struct run *run, struct sft_error *err)
         { "vocab", run->shape.vocab },
         { "parameters", (long long)sft_preset_parameters(&run->shape) },
     };
-    double plan_bytes = (double)(model_bytes(run->model) + optim_bytes(run->optim));
     if (describe_texts(record, texts, sizeof texts / sizeof texts[0], err) < 0
         || describe_wholes(record, wholes, sizeof wholes / sizeof wholes[0], err) < 0
         || sft_record_set_real(record, "lr", plan->lr, err) < 0
-        || sft_record_set_real(record, "mem_plan_gib", plan_bytes / ldexp(1, 30), err) < 0)
+        || describe_forecast(run, err) < 0)
         return -1;
-    if (run->request.peak > 0
-        && sft_record_set_real(record, "peak_tflops", run->request.peak, err) < 0)
+    double peak = run_peak_tflops(run);
+    if (peak > 0 && sft_record_set_real(record, "peak_tflops", peak, err) < 0)
         return -1;
     return result_write(&run->result, true, err);
 }
@@ -153,7 +179,13 @@ void describe_summary(const struct run *run)
         { "tok_s_trained", "           %.6g /s trained\n" },
         { "tflops", "rate       %.4g TFLOP/s a rank\n" },
         { "mfu", "MFU        %.3g %%\n" },
+        { "tok_s_plan", "predicted  %.6g tokens/s\n" },
+        { "gpu_util", "GPU        %.3g %% of the time busy (NVML)\n" },
+        { "power_w", "           %.4g W\n" },
+        { "tok_j", "           %.4g tokens/J\n" },
+        { "limited", "           held back by power or heat in %.3g %% of the samples\n" },
         { "mem_gib", "memory     %.4g GiB a rank, peak\n" },
+        { "mem_plan_gib", "           %.4g GiB planned\n" },
         { "loss_first", "loss       %.4f in the first step\n" },
         { "loss_last", "           %.4f in the last step\n" },
     };
@@ -175,9 +207,37 @@ void describe_summary(const struct run *run)
     fflush(stdout);
 }
 
-void plan_print(const struct sft_plan *plan, const struct sft_preset *shape,
-                struct data_facts facts)
+/* For a device that is not there: H200, the one with measured ceilings. */
+static void plan_print_device(const struct sft_plan *plan, const struct sft_preset *shape,
+                              struct data *data, const struct sft_request *request)
 {
+    enum { ACT = 2, LOGITS = 256 << 20 }; /* as the CUDA backend has them */
+    static const char device[] = "H200";
+    const double memory = 139 * ldexp(1, 30);
+    struct fit fit;
+    struct sft_error err = { "" };
+    struct sft_prediction p;
+    if (fit_make(&fit, request, plan, shape, memory, ACT, LOGITS, &err) < 0) {
+        printf("%s       %s\n", device, err.text);
+        return;
+    }
+    printf("%s       %.4g GiB a rank: arena %.4g, optimizer %.4g, the libraries' %.4g; states %s, "
+           "recompute %s\n",
+           device, ldexp(fit.total, -30), ldexp(fit.model, -30), ldexp(fit.optim, -30),
+           ldexp(fit.reserve, -30), fit_states_name(fit.states), fit_recompute_name(fit.recompute));
+    if (!forecast_make(&p, device, plan, shape, data, &fit))
+        return;
+    printf("           predicted %.5g tokens/s a GPU without communication, %.4g s a step: products "
+           "%.3g, attention %.3g, elementwise %.3g, recomputing %.3g, optimizer %.3g\n",
+           p.tok_s, p.step, p.matmul, p.attention, p.elementwise, p.recompute, p.optimizer);
+    printf("           about %.3g min for all %d steps\n",
+           p.step * (plan->steps + plan->warmup) / 60, plan->steps + plan->warmup);
+}
+
+void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
+                const struct sft_request *request)
+{
+    struct data_facts facts = data_facts(data);
     double parameters = (double)sft_preset_parameters(shape);
     printf("model      %s, %.0f parameters (%s)\n", shape->title, parameters, shape->source);
     printf("ranks      %d on %d node%s\n", plan->ranks, plan->nodes, plan->nodes == 1 ? "" : "s");
@@ -189,6 +249,5 @@ void plan_print(const struct sft_plan *plan, const struct sft_preset *shape,
            plan->lr_warmup, plan->weight_decay, plan->clip);
     printf("data       %s: %ld records, %.1f tokens a record, %ld cut, packs %.1f%% full\n",
            facts.source, facts.records, facts.mean_length, facts.cut, 100 * facts.fill);
-    printf("states     %.4g GiB a rank in fp32 (16 bytes a parameter), activations besides\n",
-           16 * parameters / ldexp(1, 30));
+    plan_print_device(plan, shape, data, request);
 }

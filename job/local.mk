@@ -15,8 +15,11 @@ job_libsftrun_la_SOURCES = \
 	job/bootstrap.c job/bootstrap.h \
 	job/comm.c job/comm.h job/comm_self.c \
 	job/describe.c \
+	job/fit.c job/fit.h \
+	job/forecast.c \
 	job/host.c job/host.h \
 	job/measure.c job/measure.h \
+	job/observe.c job/observe.h \
 	job/options.c job/options.h \
 	job/progress.c job/progress.h \
 	job/result.c job/result.h \

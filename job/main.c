@@ -33,7 +33,7 @@ static int main_check(const struct options *options, bool print)
                < 0)
         status = complain(&err);
     else if (print)
-        plan_print(&plan, &shape, data_facts(data));
+        plan_print(&plan, &shape, data, &options->request);
     data_close(data);
     tokenizer_close(tokenizer);
     return status;

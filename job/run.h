@@ -7,13 +7,16 @@
 #include "job/bootstrap.h"
 #include "job/comm.h"
 #include "job/data.h"
+#include "job/fit.h"
 #include "job/host.h"
 #include "job/measure.h"
 #include "job/model.h"
+#include "job/observe.h"
 #include "job/optim.h"
 #include "job/result.h"
 #include "job/tokenizer.h"
 #include "lib/plan.h"
+#include "lib/predict.h"
 #include "lib/request.h"
 
 struct run {
@@ -28,6 +31,9 @@ struct run {
     struct data *data;
     struct sft_preset shape; /* the preset with the vocabulary as it runs */
     struct backend *backend;
+    struct fit fit;
+    struct observe *observe; /* NULL: no sensors */
+    double memory_before;    /* bytes of the device's memory in use before the model */
     struct model *model;
     struct optim *optim;
     struct measure measure;
@@ -47,12 +53,21 @@ int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
 int setup_run(struct run *run, struct sft_error *err);
 void setup_release(struct run *run);
 
+/* Dense TFLOP/s of one device: the user's peak=, else the data sheet's, else 0. */
+double run_peak_tflops(const struct run *run);
+
 /* Rank 0: plan, data and versions into the record; the summary of a finished run on stdout. */
 int describe_run(struct run *run, struct sft_error *err);
 void describe_summary(const struct run *run);
 /* For --plan. */
-void plan_print(const struct sft_plan *plan, const struct sft_preset *shape,
-                struct data_facts facts);
+void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
+                const struct sft_request *request);
+
+/* What a step should take on the device of that name with these data; false where no ceilings of it
+ * are known or there is no memory to look at the data. */
+bool forecast_make(struct sft_prediction *prediction, const char *device,
+                   const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
+                   const struct fit *fit);
 
 /* Train all steps of the plan; fills measure, and result on rank 0 as it goes. */
 int train_run(struct run *run, struct sft_error *err);

@@ -93,6 +93,46 @@ static int setup_hosts(struct run *run, struct sft_error *err)
     return 0;
 }
 
+/* A GPU, where the request does not say, when this process sees one; ranks of a node take turns. */
+static struct backend *setup_device(struct run *run, struct sft_error *err)
+{
+    const struct sft_request *request = &run->request;
+    int devices = request->device == SFT_DEVICE_CPU || request->gpus == 0 ? 0
+                                                                         : backend_cuda_devices();
+    if (devices > 0)
+        return backend_create_cuda(run->bootstrap.local_rank % devices, err);
+    if (request->device == SFT_DEVICE_CUDA) {
+        struct backend *backend = backend_create_cuda(0, err);
+        return backend; /* says what is missing */
+    }
+#ifdef HAVE_OPENBLAS_SET_NUM_THREADS
+    openblas_set_num_threads(run->host.cores);
+#endif
+    return backend_create_cpu(err);
+}
+
+/* The device, and what of the plan fits into its memory. */
+static int setup_backend(struct run *run, struct sft_error *err)
+{
+    struct sft_error why;
+    struct sft_request request = run->request;
+    size_t used, all;
+    run->backend = setup_device(run, err);
+    if (run->backend == NULL)
+        return -1;
+    run->backend->memory(run->backend, &used, &all);
+    run->memory_before = (double)used;
+    if (strcmp(run->backend->name, "cpu") == 0 && request.states <= SFT_STATES_AUTO)
+        request.states = SFT_STATES_FP32;
+    if (fit_make(&run->fit, &request, &run->plan, &run->shape, (double)(all - used),
+                 run->backend->act_size, run->backend->logits, err) < 0)
+        return -1;
+    run->observe = observe_open(run->backend, &why);
+    if (why.text[0] != '\0')
+        fprintf(stderr, "sft-bench-job: no sensors of %s: %s\n", run->bootstrap.host, why.text);
+    return 0;
+}
+
 static int setup_model(struct run *run, struct sft_error *err)
 {
     const struct sft_plan *plan = &run->plan;
@@ -105,14 +145,13 @@ static int setup_model(struct run *run, struct sft_error *err)
         .eps = 1e-8,
         .weight_decay = plan->weight_decay,
         .clip = plan->clip,
+        .seed = plan->seed,
     };
-#ifdef HAVE_OPENBLAS_SET_NUM_THREADS
-    openblas_set_num_threads(run->host.cores);
-#endif
-    run->backend = backend_create_cpu(err);
-    if (run->backend == NULL)
+    if (setup_backend(run, err) < 0)
         return -1;
-    run->model = model_create(run->backend, &run->shape, plan->micro_batch * plan->seq, RECOMPUTE_NONE, err);
+    options.states = fit_states(&run->fit);
+    run->model = model_create(run->backend, &run->shape, plan->micro_batch * plan->seq,
+                              fit_recompute(&run->fit), err);
     if (run->model == NULL)
         return -1;
     model_initialize(run->model, plan->seed);
@@ -148,6 +187,7 @@ void setup_release(struct run *run)
 {
     result_close(&run->result);
     measure_destroy(&run->measure);
+    observe_close(run->observe);
     optim_destroy(run->optim);
     model_destroy(run->model);
     if (run->backend != NULL)

@@ -70,6 +70,31 @@ static int step_agree_work(struct loop *loop, struct step *step, struct sft_erro
     return 0;
 }
 
+/* Gradients over the ranks; those in 16 bits go through the host in float, a piece at a time. */
+static int step_sum_gradients(struct loop *loop, struct step *step, struct sft_error *err)
+{
+    enum { PIECE = 1 << 24 };
+    struct run *run = loop->run;
+    struct backend *b = run->backend;
+    size_t count = model_parameters(run->model);
+    char *gradients = model_gradients(run->model);
+    if (run->comm->size == 1)
+        return 0;
+    if (strcmp(b->name, "cpu") == 0)
+        return loop_sum(loop, step, NULL, 0, model_gradients(run->model), count, err);
+    float *piece = malloc(PIECE * sizeof *piece);
+    int failed = piece == NULL ? sft_error_set(err, "no memory for gradients on the host") : 0;
+    for (size_t first = 0; first < count && !failed; first += PIECE) {
+        size_t part = count - first < PIECE ? count - first : PIECE;
+        b->read_act(b, piece, gradients + first * b->act_size, part);
+        failed = loop_sum(loop, step, NULL, 0, piece, part, err);
+        if (!failed)
+            b->write_act(b, gradients + first * b->act_size, piece, part);
+    }
+    free(piece);
+    return failed;
+}
+
 static int step_run(struct loop *loop, int number, struct step *step, struct sft_error *err)
 {
     struct run *run = loop->run;
@@ -80,17 +105,12 @@ static int step_run(struct loop *loop, int number, struct step *step, struct sft
         return -1;
     float scale = step->work.trained > 0 ? (float)(1 / step->work.trained) : 0;
     model_zero_gradients(run->model);
-    for (int i = 0; i < run->plan.accumulation; i++) {
-        double sum;
-        if (model_step(run->model, &loop->batches[i], scale, &sum, err) < 0)
+    for (int i = 0; i < run->plan.accumulation; i++)
+        if (model_step(run->model, &loop->batches[i], scale, NULL, err) < 0)
             return -1;
-        loss += sum;
-    }
-    if (loop_sum(loop, step, NULL, 0, model_gradients(run->model), model_parameters(run->model),
-                 err) < 0
-        || loop_sum(loop, step, &loss, 1, NULL, 0, err) < 0
-        || optim_step(run->optim, number, NULL, err) < 0
-        || run->backend->sync(run->backend, err) < 0)
+    if (step_sum_gradients(loop, step, err) < 0 || optim_step(run->optim, number, NULL, err) < 0
+        || model_take_loss(run->model, &loss, err) < 0
+        || loop_sum(loop, step, &loss, 1, NULL, 0, err) < 0)
         return -1;
     step->loss = step->work.trained > 0 ? loss / step->work.trained : 0;
     step->total = measure_now() - begin;
@@ -117,9 +137,8 @@ static int record_figures(struct run *run, const struct figures *f, struct sft_e
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
         if (sft_record_set_real(r, reals[i].key, reals[i].value, err) < 0)
             return -1;
-    if (run->request.peak > 0)
-        return sft_record_set_real(r, "mfu", 100 * f->tflops / run->request.peak, err);
-    return 0;
+    double peak = run_peak_tflops(run);
+    return peak > 0 ? sft_record_set_real(r, "mfu", 100 * f->tflops / peak, err) : 0;
 }
 
 /* Rank 0's account of a step: losses, figures so far, the record, the progress line. */
@@ -146,11 +165,19 @@ static int loop_account(struct loop *loop, int number, const struct step *step,
     return result_write(&run->result, number == 0, err);
 }
 
+/* GiB: of the device in use at the end, since nothing is given back before; else of the process. */
+static double rank_memory(struct run *run)
+{
+    size_t used, all;
+    run->backend->memory(run->backend, &used, &all);
+    return all > 0 ? ldexp((double)used, -30) : measure_peak_gib();
+}
+
 static int record_ranks(struct run *run, struct sft_error *err)
 {
     struct ranks ranks = { 0 };
     struct result *result = &run->result;
-    double mine = measure_peak_gib();
+    double mine = rank_memory(run);
     size_t size = (size_t)run->comm->size;
     double *medians = calloc(size, sizeof *medians), *peaks = calloc(size, sizeof *peaks);
     int failed = -1;
@@ -185,6 +212,8 @@ static int loop_steps(struct loop *loop, struct sft_error *err)
     const struct sft_plan *plan = &run->plan;
     for (int number = 0; number < plan->warmup + plan->steps; number++) {
         struct step step;
+        if (number == plan->warmup)
+            observe_begin(run->observe);
         if (step_run(loop, number, &step, err) < 0)
             return -1;
         if (number >= plan->warmup)
@@ -192,6 +221,10 @@ static int loop_steps(struct loop *loop, struct sft_error *err)
         if (loop_account(loop, number, &step, err) < 0)
             return -1;
     }
+    observe_end(run->observe);
+    if (observe_record(run->observe, run->comm, run->measure.sum.processed,
+                       run->result.active ? &run->result.record : NULL, err) < 0)
+        return -1;
     return record_ranks(run, err);
 }
 
@@ -202,8 +235,9 @@ int train_run(struct run *run, struct sft_error *err)
     int failed = 0;
     if (strcmp(run->backend->name, "cpu") == 0)
         loop.peak_tflops = sft_roofline_cpu_tflops(run->host.cores, run->host.flags);
-    if (run->request.peak > 0 && (loop.peak_tflops == 0 || run->request.peak < loop.peak_tflops))
-        loop.peak_tflops = run->request.peak;
+    double peak = run_peak_tflops(run);
+    if (peak > 0 && (loop.peak_tflops == 0 || peak < loop.peak_tflops))
+        loop.peak_tflops = peak;
     loop.batches = calloc((size_t)plan->accumulation, sizeof *loop.batches);
     if (loop.batches == NULL)
         failed = sft_error_set(err, "no memory for %d micro-batches", plan->accumulation);

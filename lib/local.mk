@@ -6,6 +6,7 @@ lib_libsft_la_SOURCES = \
 	lib/preset.c lib/preset.h \
 	lib/record.c lib/record.h lib/record_merge.c \
 	lib/request.c lib/request.h \
+	lib/predict.c lib/predict.h \
 	lib/roofline.c lib/roofline.h \
 	lib/stats.c lib/stats.h
 
