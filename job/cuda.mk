@@ -29,3 +29,15 @@ SUFFIXES = .cu
 job/cuda/cross_entropy.lo job/cuda/elements.lo job/cuda/embed.lo job/cuda/norm.lo \
 	job/cuda/optim.lo job/cuda/rope.lo job/cuda/swiglu.lo: job/cuda/bf16.cuh job/cuda/kernels.h \
 	job/rounding.h
+
+if HAVE_CMOCKA
+# Skip themselves where there is no GPU.
+check_PROGRAMS += tests/gpu/test_backend_cuda
+tests_gpu_test_backend_cuda_CFLAGS = $(UNIT_CFLAGS)
+tests_gpu_test_backend_cuda_LDADD = job/libsftmodel.la job/libsftcuda.la $(STDCXX_LIBS) \
+	$(UNIT_LIBS)
+endif
+
+# By hand, with tests/bench/peer_losses.py: make tests/gpu/train_losses
+EXTRA_PROGRAMS += tests/gpu/train_losses
+tests_gpu_train_losses_LDADD = job/libsftmodel.la job/libsftdata.la job/libsftcuda.la $(STDCXX_LIBS)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products by cuBLASLt: bf16 in and out, fp32 inside. The first product of a shape times the
  * algorithms that the library proposes on the operands at hand, since its own order is a guess and
- * real data runs slower than zeros; the choice is kept for the process and in a file
+ * real data runs slower than zeros, and the best few again long enough that the chip runs at the
+ * clock which its power allows under load; the choice is kept for the process and in a file
  * (matmul_cache.c), so that other runs on the same kind of GPU need not time again. */
 #include "job/cuda/matmul_cache.h"
 
@@ -10,7 +11,10 @@
 
 #include "job/cuda/cuda_internal.h"
 
-enum { CANDIDATES = 16, REPEATS = 3 };
+enum { CANDIDATES = 16, REPEATS = 3, FINALISTS = 4, ROUNDS = 3 };
+
+static const float close_enough = 1.06f; /* times the least: not worth another look beyond */
+static const float worth_it = 0.1f, burst = 25; /* milliseconds */
 
 /* A product as the library sees it: column-major, so the operands change places. */
 struct product {
@@ -190,13 +194,58 @@ static bool choice_is_good(struct matmul *matmul, const struct matmul_choice *ch
     return good;
 }
 
+/* Milliseconds of one product in a burst of them. */
+static float product_time_burst(struct matmul *matmul, const struct product *p,
+                                const cublasLtMatmulAlgo_t *algorithm, act *c, const act *a,
+                                const act *b, float each)
+{
+    int times = (int)(burst / each) + 1;
+    float time = 0;
+    cudaEventRecord(matmul->begin, matmul->cuda->stream);
+    for (int i = 0; i < times; i++)
+        product_run(matmul, p, algorithm, c, a, b);
+    cudaEventRecord(matmul->end, matmul->cuda->stream);
+    cudaEventSynchronize(matmul->end);
+    cudaEventElapsedTime(&time, matmul->begin, matmul->end);
+    return time / (float)times;
+}
+
+/* The candidates that are close to the fastest, in turn and in bursts; the first round only warms up. */
+static int matmul_final(struct matmul *matmul, const struct product *p,
+                        const cublasLtMatmulHeuristicResult_t *found, const float *times, int count,
+                        float *least, act *c, const act *a, const act *b)
+{
+    int finalists[FINALISTS], entered = 0, best = 0;
+    float sums[FINALISTS] = { 0 };
+    for (int i = 0; i < count; i++)
+        if (times[i] < times[best])
+            best = i;
+    *least = times[best];
+    for (int i = 0; i < count && entered < FINALISTS; i++)
+        if (times[i] <= times[best] * close_enough)
+            finalists[entered++] = i;
+    if (*least < worth_it || entered < 2)
+        return best;
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < entered; i++) {
+            float time = product_time_burst(matmul, p, &found[finalists[i]].algo, c, a, b, *least);
+            sums[i] += round == 0 ? 0 : time;
+        }
+    int winner = 0;
+    for (int i = 1; i < entered; i++)
+        if (sums[i] < sums[winner])
+            winner = i;
+    *least = sums[winner] / (ROUNDS - 1);
+    return finalists[winner];
+}
+
 static int matmul_choose(struct matmul *matmul, const struct product *p,
                          struct matmul_choice *choice, act *c, const act *a, const act *b,
                          bool timed)
 {
     cublasLtMatmulHeuristicResult_t found[CANDIDATES];
     int count = 0, best = 0;
-    float least = 0;
+    float least = 0, times[CANDIDATES];
     matmul_promise(matmul, (uint32_t)choice->key.alignment);
     if (blas_failed(matmul->cuda,
                     cublasLtMatmulAlgoGetHeuristic(matmul->handle, p->operation, p->a, p->b, p->c,
@@ -204,13 +253,10 @@ static int matmul_choose(struct matmul *matmul, const struct product *p,
                                                    &count),
                     "the choice of a matrix product's algorithm"))
         return -1;
-    for (int i = 0; i < count && timed; i++) {
-        float time = product_time(matmul, p, &found[i].algo, c, a, b);
-        if (i == 0 || time < least) {
-            best = i;
-            least = time;
-        }
-    }
+    for (int i = 0; i < count && timed; i++)
+        times[i] = product_time(matmul, p, &found[i].algo, c, a, b);
+    if (count > 0 && timed)
+        best = matmul_final(matmul, p, found, times, count, &least, c, a, b);
     if (count == 0) {
         cuda_fail(matmul->cuda, "the choice of a matrix product's algorithm", "none fits");
         return -1;

@@ -12,7 +12,8 @@ static void test_parameters_are_the_published_counts(void **state)
         const char *name;
         uint64_t parameters;
     } published[] = {
-        { "llama-7b", 6738415616 },  { "llama-13b", 13015864320 },   { "llama-70b", 68976648192 },
+        { "llama-1b", 1100048384 },  { "llama-7b", 6738415616 },
+       { "llama-13b", 13015864320 },   { "llama-70b", 68976648192 },
         { "llama3-8b", 8030261248 }, { "llama3-70b", 70553706496 },
     };
     for (size_t i = 0; i < sizeof published / sizeof published[0]; i++)
@@ -59,7 +60,7 @@ static void test_names_are_listed(void **state)
     (void)state;
     char text[256], cut[8];
     assert_string_equal(sft_preset_names(text, sizeof text),
-                        "tiny, llama-7b, llama-13b, llama-70b, llama3-8b, llama3-70b");
+                        "tiny, llama-1b, llama-7b, llama-13b, llama-70b, llama3-8b, llama3-70b");
     assert_int_equal(strlen(sft_preset_names(cut, sizeof cut)), 7);
     assert_null(sft_preset_find("llama-7"));
 }
