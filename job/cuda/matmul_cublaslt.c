@@ -11,10 +11,12 @@
 
 #include "job/cuda/cuda_internal.h"
 
-enum { CANDIDATES = 16, REPEATS = 3, FINALISTS = 4, ROUNDS = 3 };
+enum { CANDIDATES = 16, REPEATS = 3, FINALISTS = 6 };
 
-static const float close_enough = 1.06f; /* times the least: not worth another look beyond */
-static const float worth_it = 0.1f, burst = 25; /* milliseconds */
+static const float close_enough = 1.15f; /* times the least: not worth another look beyond */
+/* Milliseconds: of a product worth a second look, of work until the chip's clock has settled, and of
+ * work that is then timed. */
+static const float worth_it = 0.1f, settling = 60, timed = 120;
 
 /* A product as the library sees it: column-major, so the operands change places. */
 struct product {
@@ -194,13 +196,15 @@ static bool choice_is_good(struct matmul *matmul, const struct matmul_choice *ch
     return good;
 }
 
-/* Milliseconds of one product in a burst of them. */
-static float product_time_burst(struct matmul *matmul, const struct product *p,
-                                const cublasLtMatmulAlgo_t *algorithm, act *c, const act *a,
-                                const act *b, float each)
+/* Milliseconds of one product among many. */
+static float product_time_long(struct matmul *matmul, const struct product *p,
+                               const cublasLtMatmulAlgo_t *algorithm, act *c, const act *a,
+                               const act *b, float each)
 {
-    int times = (int)(burst / each) + 1;
+    int first = (int)(settling / each) + 1, times = (int)(timed / each) + 1;
     float time = 0;
+    for (int i = 0; i < first; i++)
+        product_run(matmul, p, algorithm, c, a, b);
     cudaEventRecord(matmul->begin, matmul->cuda->stream);
     for (int i = 0; i < times; i++)
         product_run(matmul, p, algorithm, c, a, b);
@@ -210,13 +214,13 @@ static float product_time_burst(struct matmul *matmul, const struct product *p,
     return time / (float)times;
 }
 
-/* The candidates that are close to the fastest, in turn and in bursts; the first round only warms up. */
+/* Of the candidates that are close to the fastest the one that is fastest for long. */
 static int matmul_final(struct matmul *matmul, const struct product *p,
                         const cublasLtMatmulHeuristicResult_t *found, const float *times, int count,
                         float *least, act *c, const act *a, const act *b)
 {
     int finalists[FINALISTS], entered = 0, best = 0;
-    float sums[FINALISTS] = { 0 };
+    float times_long[FINALISTS];
     for (int i = 0; i < count; i++)
         if (times[i] < times[best])
             best = i;
@@ -226,16 +230,13 @@ static int matmul_final(struct matmul *matmul, const struct product *p,
             finalists[entered++] = i;
     if (*least < worth_it || entered < 2)
         return best;
-    for (int round = 0; round < ROUNDS; round++)
-        for (int i = 0; i < entered; i++) {
-            float time = product_time_burst(matmul, p, &found[finalists[i]].algo, c, a, b, *least);
-            sums[i] += round == 0 ? 0 : time;
-        }
     int winner = 0;
-    for (int i = 1; i < entered; i++)
-        if (sums[i] < sums[winner])
+    for (int i = 0; i < entered; i++) {
+        times_long[i] = product_time_long(matmul, p, &found[finalists[i]].algo, c, a, b, *least);
+        if (times_long[i] < times_long[winner])
             winner = i;
-    *least = sums[winner] / (ROUNDS - 1);
+    }
+    *least = times_long[winner];
     return finalists[winner];
 }
 

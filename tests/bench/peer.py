@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The peer that users would pick instead: Hugging Face's Llama in PyTorch, fine-tuned whole.
+
+bf16 weights, gradients and AdamW states (fused), SDPA attention, gradient accumulation, clipping, with
+or without torch.compile. Random weights and tokens; each sequence is one document. The FLOP rule is
+ours: 6 a parameter (the embedding's look-up left out) and token, attention counted causally.
+Prints one line; with --json it appends one object to a file."""
+import argparse
+import json
+import statistics
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers import LlamaConfig, LlamaForCausalLM
+
+SHAPES = {  # vocab, hidden, layers, heads, kv_heads, ffn
+    "llama-7b": (32000, 4096, 32, 32, 32, 11008),
+    "llama-13b": (32000, 5120, 40, 40, 40, 13824),
+    "llama-1b": (32000, 2048, 22, 32, 4, 5632),
+    "tiny": (320, 128, 4, 4, 2, 352),
+}
+SDPA = {"cudnn": [SDPBackend.CUDNN_ATTENTION], "flash": [SDPBackend.FLASH_ATTENTION]}
+LOGITS_ROWS = 8192  # of fp32 logits at once: larger batches go in chunks
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--model", choices=SHAPES, default="llama-7b")
+    p.add_argument("--batch", type=int, default=4, metavar="N", help="sequences of a micro-batch")
+    p.add_argument("--seq", type=int, default=4096, metavar="N", help="tokens of a sequence")
+    p.add_argument("--accumulation", type=int, default=1, metavar="N", help="micro-batches of a step")
+    p.add_argument("--steps", type=int, default=5, metavar="N", help="measured steps")
+    p.add_argument("--warmup", type=int, default=3, metavar="N", help="steps before them")
+    p.add_argument("--mode", choices=["eager", "compile"], default="compile")
+    p.add_argument("--sdpa", choices=["auto", "cudnn", "flash"], default="auto")
+    p.add_argument("--recompute", action="store_true", help="gradient checkpointing")
+    p.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    p.add_argument("--peak", type=float, default=989.5, metavar="TFLOPS", help="dense, for MFU")
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--json", metavar="FILE", help="append one line")
+    return p.parse_args()
+
+
+def build(a):
+    vocab, hidden, layers, heads, kv_heads, ffn = SHAPES[a.model]
+    config = LlamaConfig(
+        vocab_size=vocab, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads,
+        num_key_value_heads=kv_heads, intermediate_size=ffn, max_position_embeddings=a.seq,
+        rms_norm_eps=1e-5, tie_word_embeddings=False, use_cache=False)
+    config._attn_implementation = "sdpa"
+    torch.manual_seed(a.seed)
+    torch.set_default_dtype(torch.bfloat16)
+    with torch.device(a.device):
+        model = LlamaForCausalLM(config)
+    torch.set_default_dtype(torch.float32)
+    model.train()
+    if a.recompute:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    return model
+
+
+def flops_of(a):
+    vocab, hidden, layers, heads, kv_heads, ffn = SHAPES[a.model]
+    head_dim = hidden // heads
+    block = hidden * (heads + 2 * kv_heads) * head_dim + hidden * hidden + 3 * hidden * ffn + 2 * hidden
+    parameters = layers * block + hidden + vocab * hidden
+    tokens = a.batch * a.seq * a.accumulation
+    return tokens * (6.0 * parameters + 6.0 * layers * heads * head_dim * a.seq)
+
+
+def loss_function(model):
+    """Mean loss of all tokens; logits in chunks of rows so that fp32 copies stay small."""
+
+    def chunk(hidden, targets):
+        return F.cross_entropy(model.lm_head(hidden).float(), targets, reduction="sum")
+
+    def loss(tokens, targets):
+        hidden = model.model(input_ids=tokens)[0].flatten(0, 1)
+        rows = targets.flatten()
+        if rows.numel() <= LOGITS_ROWS:
+            return chunk(hidden, rows) / rows.numel()
+        total = 0
+        for h, t in zip(hidden.split(LOGITS_ROWS), rows.split(LOGITS_ROWS)):
+            total = total + torch.utils.checkpoint.checkpoint(chunk, h, t, use_reentrant=False)
+        return total / rows.numel()
+
+    return loss
+
+
+def step(a, model, loss_of, optimizer, generator):
+    vocab = SHAPES[a.model][0]
+    shape = (a.accumulation, a.batch, a.seq + 1)
+    tokens = torch.randint(vocab, shape, device=a.device, generator=generator)
+    if a.device == "cuda":
+        torch.cuda.synchronize()
+    begin = time.perf_counter()
+    total = 0
+    for micro in tokens:
+        loss = loss_of(micro[:, :-1], micro[:, 1:]) / a.accumulation
+        loss.backward()
+        total = total + loss.detach()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    loss = float(total)  # waits
+    if a.device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - begin, loss
+
+
+def run(a):
+    model = build(a)
+    loss_of = loss_function(model)
+    if a.mode == "compile":
+        loss_of = torch.compile(loss_of)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5, betas=(0.9, 0.95), weight_decay=0.0,
+                                  fused=a.device == "cuda")
+    generator = torch.Generator(device=a.device).manual_seed(a.seed)
+    results = [step(a, model, loss_of, optimizer, generator) for _ in range(a.warmup + a.steps)]
+    times = [t for t, _ in results[a.warmup:]]
+    median = statistics.median(times)
+    spread = statistics.median(abs(t - median) for t in times)
+    rate = flops_of(a) / median / 1e12
+    gib = torch.cuda.max_memory_allocated() / 2**30 if a.device == "cuda" else 0
+    return {
+        "who": f"hugging face {a.mode}", "model": a.model, "batch": a.batch, "seq": a.seq,
+        "accumulation": a.accumulation, "tok_s": a.batch * a.seq * a.accumulation / median,
+        "step_ms": median * 1e3, "step_mad_ms": spread * 1e3, "tflops": rate,
+        "mfu": 100 * rate / a.peak, "gib": gib, "loss_first": results[0][1],
+        "loss_last": results[-1][1], "torch": torch.__version__,
+    }
+
+
+def main():
+    a = arguments()
+    torch.set_float32_matmul_precision("high")
+    try:
+        if a.sdpa == "auto":
+            r = run(a)
+        else:
+            with sdpa_kernel(SDPA[a.sdpa]):
+                r = run(a)
+    except torch.OutOfMemoryError as error:
+        print(f"peer: {a.model} {a.batch} x {a.seq} {a.mode} does not fit: {str(error)[:120]}")
+        return 3
+    print("{who:22s} {model} {batch} x {seq} x {accumulation}  {tok_s:8.0f} tok/s  {step_ms:8.1f} ms "
+          "(MAD {step_mad_ms:.1f})  {tflops:5.0f} TFLOP/s  MFU {mfu:4.1f}%  {gib:5.1f} GiB  "
+          "loss {loss_first:.4f} -> {loss_last:.4f}".format(**r), flush=True)
+    if a.json:
+        with open(a.json, "a", encoding="utf-8") as file:
+            file.write(json.dumps(r) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
