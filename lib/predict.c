@@ -6,11 +6,12 @@
 
 static const struct sft_ceiling table[] = {
     { "H200",
-      720,
-      3900,
+      690,
+      4000,
+      6,
       { 128, 512, 2048, 4096, 8192, 0 },
-      { 90, 249, 454, 530, 577, 0 },
-      { 60, 150, 335, 429, 497, 0 } },
+      { 90, 220, 454, 530, 560, 0 },
+      { 60, 140, 300, 350, 440, 0 } },
 };
 
 const struct sft_ceiling *sft_ceiling_find(const char *device_name)
@@ -20,6 +21,8 @@ const struct sft_ceiling *sft_ceiling_find(const char *device_name)
             return &table[i];
     return NULL;
 }
+
+enum { LAUNCHES = 27 }; /* kernels of a layer, forward and backward */
 
 /* Between the measured lengths in proportion, beyond them the nearest. */
 static double rate_at(const struct sft_ceiling *c, const double *rates, double length)
@@ -75,6 +78,9 @@ struct sft_prediction sft_predict(const struct sft_preset *s, const struct sft_w
     p.optimizer = parameters * (2 + (w->states == SFT_STATES_BF16 ? 14.0 : 28.0))
                   / (c->memory_gbs * giga);
     p.step = p.matmul + p.attention + p.elementwise + p.recompute + p.optimizer;
+    double launches = w->accumulation * LAUNCHES * s->layers * c->launch_us * 1e-6;
+    if (p.step < launches) /* a model so small that the GPU waits for the CPU */
+        p.step = launches;
     p.tok_s = w->accumulation * w->tokens / p.step;
     return p;
 }

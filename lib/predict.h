@@ -8,11 +8,13 @@
 #include "lib/preset.h"
 #include "lib/request.h"
 
-/* Rates that large operations sustain on a warm device, measured; doc/measurements.md has commands. */
+/* Rates that large operations sustain on a device at its power limit, measured; doc/measurements.md has
+ * the commands. */
 struct sft_ceiling {
     const char *match;     /* part of the device's name */
     double matmul_tflops;  /* bf16 matrix products of a Llama's shapes */
     double memory_gbs;     /* elementwise kernels, GB/s read and written */
+    double launch_us;      /* a kernel, on the CPU */
     /* Causal attention by length of the documents, TFLOP/s of useful work, heads of 128 */
     int lengths[6];        /* ascending, ended by 0 */
     double forward[6], backward[6];
@@ -34,7 +36,7 @@ struct sft_work {
 /* Seconds of a step, by what the time goes to. */
 struct sft_prediction {
     double matmul, attention, elementwise, recompute, optimizer;
-    double step;  /* the sum */
+    double step;  /* the sum, or, of a small model, the time to launch its kernels */
     double tok_s; /* tokens processed a second */
 };
 

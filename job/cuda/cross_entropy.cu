@@ -37,7 +37,7 @@ static __device__ struct running join_block(struct running mine, struct running 
 
 template <int V>
 static __global__ void __launch_bounds__(THREADS)
-    cross_entropy(bf16 *logits, float *loss, const int32_t *targets, int vocab, float scale)
+    sft_cross_entropy(bf16 *logits, float *loss, const int32_t *targets, int vocab, float scale)
 {
     __shared__ struct running shared[THREADS / 32];
     size_t row = (size_t)blockIdx.x * vocab;
@@ -83,7 +83,7 @@ void kernel_cross_entropy(cudaStream_t stream, void *logits, float *loss, const 
                           int rows, int vocab, float scale)
 {
     if (vocab % 8 == 0)
-        cross_entropy<8><<<rows, THREADS, 0, stream>>>((bf16 *)logits, loss, targets, vocab, scale);
+        sft_cross_entropy<8><<<rows, THREADS, 0, stream>>>((bf16 *)logits, loss, targets, vocab, scale);
     else
-        cross_entropy<1><<<rows, THREADS, 0, stream>>>((bf16 *)logits, loss, targets, vocab, scale);
+        sft_cross_entropy<1><<<rows, THREADS, 0, stream>>>((bf16 *)logits, loss, targets, vocab, scale);
 }

@@ -5,21 +5,21 @@
 
 enum { THREADS = 256 };
 
-static __global__ void to_bf16(bf16 *to, const float *from, size_t count)
+static __global__ void sft_to_bf16(bf16 *to, const float *from, size_t count)
 {
     size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
     if (i < count)
         to[i] = __float2bfloat16_rn(from[i]);
 }
 
-static __global__ void to_float(float *to, const bf16 *from, size_t count)
+static __global__ void sft_to_float(float *to, const bf16 *from, size_t count)
 {
     size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
     if (i < count)
         to[i] = __bfloat162float(from[i]);
 }
 
-static __global__ void fill(bf16 *to, size_t count, float value)
+static __global__ void sft_fill(bf16 *to, size_t count, float value)
 {
     size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
     if (i < count)
@@ -34,7 +34,7 @@ static __device__ uint64_t scramble(uint64_t z)
     return z ^ (z >> 31);
 }
 
-static __global__ void fill_normal(bf16 *to, size_t count, uint64_t seed, uint64_t first,
+static __global__ void sft_fill_normal(bf16 *to, size_t count, uint64_t seed, uint64_t first,
                                    float deviation)
 {
     const uint64_t golden = 0x9e3779b97f4a7c15u;
@@ -48,7 +48,7 @@ static __global__ void fill_normal(bf16 *to, size_t count, uint64_t seed, uint64
     to[i] = __float2bfloat16_rn((float)(deviation * (sqrt(-2 * log(u)) * cospi(2 * v))));
 }
 
-static __global__ void zero_rows(bf16 *out, int width, const int32_t *start, const int32_t *length)
+static __global__ void sft_zero_rows(bf16 *out, int width, const int32_t *start, const int32_t *length)
 {
     int range = blockIdx.x;
     for (int row = blockIdx.y; row < length[range]; row += gridDim.y)
@@ -59,26 +59,26 @@ static __global__ void zero_rows(bf16 *out, int width, const int32_t *start, con
 void kernel_to_bf16(cudaStream_t stream, void *to, const float *from, size_t count)
 {
     if (count > 0)
-        to_bf16<<<blocks_for(count, THREADS), THREADS, 0, stream>>>((bf16 *)to, from, count);
+        sft_to_bf16<<<blocks_for(count, THREADS), THREADS, 0, stream>>>((bf16 *)to, from, count);
 }
 
 void kernel_to_float(cudaStream_t stream, float *to, const void *from, size_t count)
 {
     if (count > 0)
-        to_float<<<blocks_for(count, THREADS), THREADS, 0, stream>>>(to, (const bf16 *)from, count);
+        sft_to_float<<<blocks_for(count, THREADS), THREADS, 0, stream>>>(to, (const bf16 *)from, count);
 }
 
 void kernel_fill(cudaStream_t stream, void *to, size_t count, float value)
 {
     if (count > 0)
-        fill<<<blocks_for(count, THREADS), THREADS, 0, stream>>>((bf16 *)to, count, value);
+        sft_fill<<<blocks_for(count, THREADS), THREADS, 0, stream>>>((bf16 *)to, count, value);
 }
 
 void kernel_fill_normal(cudaStream_t stream, void *to, size_t count, uint64_t seed, uint64_t first,
                         float deviation)
 {
     if (count > 0)
-        fill_normal<<<blocks_for(count, THREADS), THREADS, 0, stream>>>((bf16 *)to, count, seed,
+        sft_fill_normal<<<blocks_for(count, THREADS), THREADS, 0, stream>>>((bf16 *)to, count, seed,
                                                                          first, deviation);
 }
 
@@ -87,5 +87,5 @@ void kernel_zero_rows(cudaStream_t stream, void *out, int width, const int32_t *
 {
     dim3 grid(count, longest < 1024 ? longest : 1024);
     if (count > 0 && longest > 0)
-        zero_rows<<<grid, THREADS, 0, stream>>>((bf16 *)out, width, start, length);
+        sft_zero_rows<<<grid, THREADS, 0, stream>>>((bf16 *)out, width, start, length);
 }

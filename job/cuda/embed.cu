@@ -11,7 +11,7 @@
 enum { THREADS = 128 };
 
 template <int V>
-static __global__ void gather(bf16 *out, const bf16 *table, const int32_t *ids, int hidden)
+static __global__ void sft_embed_gather(bf16 *out, const bf16 *table, const int32_t *ids, int hidden)
 {
     size_t row = blockIdx.x, from = (size_t)ids[row] * hidden;
     for (int i = threadIdx.x * V; i < hidden; i += THREADS * V)
@@ -19,7 +19,7 @@ static __global__ void gather(bf16 *out, const bf16 *table, const int32_t *ids, 
 }
 
 /* A warp a row: next[row] is the following row of the same id or -1, and that one is no first. */
-static __global__ void link(int32_t *next, int32_t *follows, const int32_t *ids, int rows)
+static __global__ void sft_embed_link(int32_t *next, int32_t *follows, const int32_t *ids, int rows)
 {
     int row = (blockIdx.x * THREADS + threadIdx.x) / 32, lane = threadIdx.x % 32;
     if (row >= rows)
@@ -42,7 +42,7 @@ static __global__ void link(int32_t *next, int32_t *follows, const int32_t *ids,
 }
 
 template <int V>
-static __global__ void add_chains(bf16 *dtable, const bf16 *dout, const int32_t *ids,
+static __global__ void sft_embed_add_chains(bf16 *dtable, const bf16 *dout, const int32_t *ids,
                                   const int32_t *next, const int32_t *follows, int hidden)
 {
     int row = blockIdx.x, i = (blockIdx.y * THREADS + threadIdx.x) * V;
@@ -64,9 +64,9 @@ void kernel_embed_forward(cudaStream_t stream, void *out, const void *table, con
                           int rows, int hidden)
 {
     if (hidden % 8 == 0)
-        gather<8><<<rows, THREADS, 0, stream>>>((bf16 *)out, (const bf16 *)table, ids, hidden);
+        sft_embed_gather<8><<<rows, THREADS, 0, stream>>>((bf16 *)out, (const bf16 *)table, ids, hidden);
     else
-        gather<1><<<rows, THREADS, 0, stream>>>((bf16 *)out, (const bf16 *)table, ids, hidden);
+        sft_embed_gather<1><<<rows, THREADS, 0, stream>>>((bf16 *)out, (const bf16 *)table, ids, hidden);
 }
 
 size_t kernel_embed_scratch(int rows)
@@ -81,11 +81,11 @@ void kernel_embed_backward(cudaStream_t stream, void *dtable, const void *dout, 
     int v = hidden % 8 == 0 ? 8 : 1;
     dim3 grid(rows, blocks_for(hidden, THREADS * v));
     cudaMemsetAsync(follows, 0, (size_t)rows * sizeof *follows, stream);
-    link<<<blocks_for((size_t)rows * 32, THREADS), THREADS, 0, stream>>>(next, follows, ids, rows);
+    sft_embed_link<<<blocks_for((size_t)rows * 32, THREADS), THREADS, 0, stream>>>(next, follows, ids, rows);
     if (v == 8)
-        add_chains<8><<<grid, THREADS, 0, stream>>>((bf16 *)dtable, (const bf16 *)dout, ids, next,
+        sft_embed_add_chains<8><<<grid, THREADS, 0, stream>>>((bf16 *)dtable, (const bf16 *)dout, ids, next,
                                                     follows, hidden);
     else
-        add_chains<1><<<grid, THREADS, 0, stream>>>((bf16 *)dtable, (const bf16 *)dout, ids, next,
+        sft_embed_add_chains<1><<<grid, THREADS, 0, stream>>>((bf16 *)dtable, (const bf16 *)dout, ids, next,
                                                     follows, hidden);
 }

@@ -11,12 +11,13 @@
 
 #include "job/cuda/cuda_internal.h"
 
-enum { CANDIDATES = 16, REPEATS = 3, FINALISTS = 6 };
+enum { CANDIDATES = 16, REPEATS = 3, FINALISTS = 8 };
 
-static const float close_enough = 1.15f; /* times the least: not worth another look beyond */
-/* Milliseconds: of a product worth a second look, of work until the chip's clock has settled, and of
- * work that is then timed. */
-static const float worth_it = 0.1f, settling = 60, timed = 120;
+static const float close_enough = 1.3f; /* times the least: not worth another look beyond */
+/* Milliseconds: of a product worth a second look; of work that warms a cold chip up, once; of work until
+ * its clock has settled; and of work that is then timed. Seen on an H200 at its power limit: what is
+ * fastest alone (808 TFLOP/s) can be slower for long (685) than another (702 and 699). */
+static const float worth_it = 0.1f, warming = 1000, settling = 120, timed = 150;
 
 /* A product as the library sees it: column-major, so the operands change places. */
 struct product {
@@ -31,6 +32,7 @@ struct matmul {
     cublasLtMatmulPreference_t preference;
     cudaEvent_t begin, end;
     struct matmul_cache *cache;
+    bool warm; /* something was timed for long before */
     struct matmul_choice *choices; /* [count] of this process */
     size_t count, capacity;
 };
@@ -201,8 +203,10 @@ static float product_time_long(struct matmul *matmul, const struct product *p,
                                const cublasLtMatmulAlgo_t *algorithm, act *c, const act *a,
                                const act *b, float each)
 {
-    int first = (int)(settling / each) + 1, times = (int)(timed / each) + 1;
+    int first = (int)((matmul->warm ? settling : warming) / each) + 1;
+    int times = (int)(timed / each) + 1;
     float time = 0;
+    matmul->warm = true;
     for (int i = 0; i < first; i++)
         product_run(matmul, p, algorithm, c, a, b);
     cudaEventRecord(matmul->begin, matmul->cuda->stream);

@@ -15,7 +15,7 @@ enum { BLOCKS_A_PROCESSOR = 2 };
 /* N vectors of V elements a thread; T threads; the row is at most N * V * T wide. */
 template <int V, int N, int T>
 static __global__ void __launch_bounds__(T)
-    forward(bf16 *out, float *rstd, bf16 *sum, const bf16 *x, const bf16 *delta, const bf16 *weight,
+    sft_norm_forward(bf16 *out, float *rstd, bf16 *sum, const bf16 *x, const bf16 *delta, const bf16 *weight,
             int hidden, float eps)
 {
     __shared__ float shared[T / 32];
@@ -59,7 +59,7 @@ static __global__ void __launch_bounds__(T)
 /* With y = x * rstd: dx += rstd * (g - y * mean(g * y)), g = dout * weight; dweight += dout * y. */
 template <int V, int N, int T>
 static __global__ void __launch_bounds__(T)
-    backward(bf16 *dx, float *shares, const bf16 *dout, const bf16 *x, const bf16 *weight,
+    sft_norm_backward(bf16 *dx, float *shares, const bf16 *dout, const bf16 *x, const bf16 *weight,
              const float *rstd, int rows, int hidden)
 {
     __shared__ float shared[T / 32];
@@ -75,7 +75,7 @@ static __global__ void __launch_bounds__(T)
     }
     for (int r = blockIdx.x; r < rows; r += gridDim.x) {
         size_t row = (size_t)r * hidden;
-        float g[N][V], y[N][V], scale = rstd[r], dot = 0;
+        float g[N][V], y[N][V], d[N][V], scale = rstd[r], dot = 0;
 #pragma unroll
         for (int n = 0; n < N; n++) {
             int i = (n * T + threadIdx.x) * V;
@@ -83,6 +83,7 @@ static __global__ void __launch_bounds__(T)
                 continue;
             load<V>(g[n], dout, row + i);
             load<V>(y[n], x, row + i);
+            load<V>(d[n], dx, row + i); /* in flight during the sum below */
 #pragma unroll
             for (int j = 0; j < V; j++) {
                 y[n][j] *= scale;
@@ -95,14 +96,12 @@ static __global__ void __launch_bounds__(T)
 #pragma unroll
         for (int n = 0; n < N; n++) {
             int i = (n * T + threadIdx.x) * V;
-            float d[V];
             if (i >= hidden)
                 continue;
-            load<V>(d, dx, row + i);
 #pragma unroll
             for (int j = 0; j < V; j++)
-                d[j] += scale * (g[n][j] - y[n][j] * mean);
-            store<V>(dx, row + i, d);
+                d[n][j] += scale * (g[n][j] - y[n][j] * mean);
+            store<V>(dx, row + i, d[n]);
         }
     }
 #pragma unroll
@@ -115,7 +114,7 @@ static __global__ void __launch_bounds__(T)
         }
 }
 
-static __global__ void add_shares(bf16 *dweight, const float *shares, int blocks, int hidden)
+static __global__ void sft_norm_add_shares(bf16 *dweight, const float *shares, int blocks, int hidden)
 {
     __shared__ float part[8][32];
     int i = blockIdx.x * 32 + threadIdx.x;
@@ -142,7 +141,7 @@ struct norm {
 
 template <int V, int N, int T> static void forward_launch(cudaStream_t stream, struct norm a)
 {
-    forward<V, N, T><<<a.rows, T, 0, stream>>>(a.out, a.rstd, a.sum, a.x, a.delta, a.weight,
+    sft_norm_forward<V, N, T><<<a.rows, T, 0, stream>>>(a.out, a.rstd, a.sum, a.x, a.delta, a.weight,
                                                a.hidden, a.eps);
 }
 
@@ -170,7 +169,7 @@ struct norm_back {
 
 template <int V, int N, int T> static void backward_launch(cudaStream_t stream, struct norm_back a)
 {
-    backward<V, N, T><<<a.blocks, T, 0, stream>>>(a.dx, a.shares, a.dout, a.x, a.weight, a.rstd,
+    sft_norm_backward<V, N, T><<<a.blocks, T, 0, stream>>>(a.dx, a.shares, a.dout, a.x, a.weight, a.rstd,
                                                   a.rows, a.hidden);
 }
 
@@ -217,7 +216,7 @@ void kernel_norm_backward(cudaStream_t stream, void *dx, void *dweight, const vo
         backward_pick<8>(stream, a);
     else
         backward_pick<1>(stream, a);
-    add_shares<<<blocks_for(hidden, 32), dim3(32, 8), 0, stream>>>((bf16 *)dweight,
+    sft_norm_add_shares<<<blocks_for(hidden, 32), dim3(32, 8), 0, stream>>>((bf16 *)dweight,
                                                                    (const float *)scratch, blocks,
                                                                    hidden);
 }

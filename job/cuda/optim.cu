@@ -36,7 +36,7 @@ static __device__ double squares_of(const bf16 *x, size_t vectors)
 }
 
 template <typename T>
-static __global__ void add_terms(double *parts, const T *x, size_t count, bool vectors)
+static __global__ void sft_add_terms(double *parts, const T *x, size_t count, bool vectors)
 {
     __shared__ double shared[THREADS / 32];
     double sum = 0;
@@ -53,7 +53,7 @@ static __global__ void add_terms(double *parts, const T *x, size_t count, bool v
         parts[blockIdx.x] = sum;
 }
 
-static __global__ void add_parts(double *to, const double *parts, int count)
+static __global__ void sft_add_parts(double *to, const double *parts, int count)
 {
     __shared__ double shared[THREADS / 32];
     double sum = 0;
@@ -72,8 +72,8 @@ static void add_all(cudaStream_t stream, double *to, const T *x, size_t count, i
     size_t most = (size_t)processors * BLOCKS_A_PROCESSOR;
     int blocks = (int)(wanted < most ? wanted : most);
     bool vectors = (uintptr_t)x % 16 == 0;
-    add_terms<T><<<blocks, THREADS, 0, stream>>>((double *)scratch, x, count, vectors);
-    add_parts<<<1, THREADS, 0, stream>>>(to, (const double *)scratch, blocks);
+    sft_add_terms<T><<<blocks, THREADS, 0, stream>>>((double *)scratch, x, count, vectors);
+    sft_add_parts<<<1, THREADS, 0, stream>>>(to, (const double *)scratch, blocks);
 }
 
 size_t kernel_sum_scratch(int processors)
@@ -97,8 +97,7 @@ static __device__ float clip_factor(const struct kernel_adamw &a)
 {
     if (a.clip <= 0)
         return 1;
-    double factor = (double)a.clip / (sqrt(*a.norm2) + 1e-6);
-    return factor > 1 ? 1 : (float)factor;
+    return fminf(1, a.clip / (sqrtf((float)*a.norm2) + 1e-6f)); /* in doubles it would cost more than the step */
 }
 
 /* One element: w, m and v in and out. */
@@ -131,7 +130,7 @@ template <int N> static __device__ void store_floats(float *to, const float (&fr
         to[0] = from[0];
 }
 
-template <int N> static __global__ void adamw_fp32(struct kernel_adamw a)
+template <int N> static __global__ void sft_adamw_fp32(struct kernel_adamw a)
 {
     size_t i = ((size_t)blockIdx.x * THREADS + threadIdx.x) * N;
     if (i >= a.count)
@@ -159,7 +158,7 @@ static __device__ float rounded(float value, uint32_t random)
     return __uint_as_float((uint32_t)rounding_stochastic(__float_as_uint(value), random) << 16);
 }
 
-template <int N> static __global__ void adamw_bf16(struct kernel_adamw a)
+template <int N> static __global__ void sft_adamw_bf16(struct kernel_adamw a)
 {
     size_t i = ((size_t)blockIdx.x * THREADS + threadIdx.x) * N;
     if (i >= a.count)
@@ -192,11 +191,11 @@ void kernel_adamw(cudaStream_t stream, struct kernel_adamw a)
     if (a.count == 0)
         return;
     if (a.bf16_states && vectors)
-        adamw_bf16<V><<<blocks, THREADS, 0, stream>>>(a);
+        sft_adamw_bf16<V><<<blocks, THREADS, 0, stream>>>(a);
     else if (a.bf16_states)
-        adamw_bf16<1><<<blocks, THREADS, 0, stream>>>(a);
+        sft_adamw_bf16<1><<<blocks, THREADS, 0, stream>>>(a);
     else if (vectors)
-        adamw_fp32<V><<<blocks, THREADS, 0, stream>>>(a);
+        sft_adamw_fp32<V><<<blocks, THREADS, 0, stream>>>(a);
     else
-        adamw_fp32<1><<<blocks, THREADS, 0, stream>>>(a);
+        sft_adamw_fp32<1><<<blocks, THREADS, 0, stream>>>(a);
 }

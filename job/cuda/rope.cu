@@ -7,7 +7,7 @@
 enum { THREADS = 256 };
 
 template <int V>
-static __global__ void rope(bf16 *qkv, const int32_t *positions, int turned, int width, int head_dim,
+static __global__ void sft_rope(bf16 *qkv, const int32_t *positions, int turned, int width, int head_dim,
                             float log_theta, float sign)
 {
     extern __shared__ float angles[]; /* [half] cosines, [half] sines */
@@ -44,9 +44,9 @@ void kernel_rope(cudaStream_t stream, void *qkv, const int32_t *positions, int r
     size_t shared = (size_t)head_dim * sizeof(float);
     float sign = inverse ? -1 : 1;
     if (head_dim % 16 == 0 && width % 8 == 0)
-        rope<8><<<rows, THREADS, shared, stream>>>((bf16 *)qkv, positions, turned, width, head_dim,
+        sft_rope<8><<<rows, THREADS, shared, stream>>>((bf16 *)qkv, positions, turned, width, head_dim,
                                                    logf(theta), sign);
     else
-        rope<1><<<rows, THREADS, shared, stream>>>((bf16 *)qkv, positions, turned, width, head_dim,
+        sft_rope<1><<<rows, THREADS, shared, stream>>>((bf16 *)qkv, positions, turned, width, head_dim,
                                                    logf(theta), sign);
 }

@@ -11,7 +11,7 @@ static __device__ float sigmoid(float x)
 }
 
 template <int V>
-static __global__ void forward(bf16 *out, const bf16 *gate_up, size_t vectors, int ffn)
+static __global__ void sft_swiglu_forward(bf16 *out, const bf16 *gate_up, size_t vectors, int ffn)
 {
     size_t item = (size_t)blockIdx.x * THREADS + threadIdx.x;
     if (item >= vectors)
@@ -28,7 +28,7 @@ static __global__ void forward(bf16 *out, const bf16 *gate_up, size_t vectors, i
 
 /* With s = sigmoid(gate): dup = dout * gate * s, dgate = dout * up * s * (1 + gate * (1 - s)). */
 template <int V>
-static __global__ void backward(bf16 *dgate_up, const bf16 *dout, const bf16 *gate_up,
+static __global__ void sft_swiglu_backward(bf16 *dgate_up, const bf16 *dout, const bf16 *gate_up,
                                 size_t vectors, int ffn)
 {
     size_t item = (size_t)blockIdx.x * THREADS + threadIdx.x;
@@ -53,10 +53,10 @@ void kernel_swiglu_forward(cudaStream_t stream, void *out, const void *gate_up, 
 {
     size_t count = (size_t)rows * ffn;
     if (ffn % 8 == 0)
-        forward<8><<<blocks_for(count / 8, THREADS), THREADS, 0, stream>>>(
+        sft_swiglu_forward<8><<<blocks_for(count / 8, THREADS), THREADS, 0, stream>>>(
             (bf16 *)out, (const bf16 *)gate_up, count / 8, ffn);
     else
-        forward<1><<<blocks_for(count, THREADS), THREADS, 0, stream>>>(
+        sft_swiglu_forward<1><<<blocks_for(count, THREADS), THREADS, 0, stream>>>(
             (bf16 *)out, (const bf16 *)gate_up, count, ffn);
 }
 
@@ -65,9 +65,9 @@ void kernel_swiglu_backward(cudaStream_t stream, void *dgate_up, const void *dou
 {
     size_t count = (size_t)rows * ffn;
     if (ffn % 8 == 0)
-        backward<8><<<blocks_for(count / 8, THREADS), THREADS, 0, stream>>>(
+        sft_swiglu_backward<8><<<blocks_for(count / 8, THREADS), THREADS, 0, stream>>>(
             (bf16 *)dgate_up, (const bf16 *)dout, (const bf16 *)gate_up, count / 8, ffn);
     else
-        backward<1><<<blocks_for(count, THREADS), THREADS, 0, stream>>>(
+        sft_swiglu_backward<1><<<blocks_for(count, THREADS), THREADS, 0, stream>>>(
             (bf16 *)dgate_up, (const bf16 *)dout, (const bf16 *)gate_up, count, ffn);
 }
