@@ -36,6 +36,12 @@ check_PROGRAMS += tests/gpu/test_backend_cuda
 tests_gpu_test_backend_cuda_CFLAGS = $(UNIT_CFLAGS)
 tests_gpu_test_backend_cuda_LDADD = job/libsftmodel.la job/libsftcuda.la $(STDCXX_LIBS) \
 	$(UNIT_LIBS)
+# Needs no CUDA: from its source, whatever this build has.
+check_PROGRAMS += tests/unit/test_matmul_cache
+tests_unit_test_matmul_cache_SOURCES = tests/unit/test_matmul_cache.c job/cuda/matmul_cache.c \
+	job/cuda/matmul_cache.h
+tests_unit_test_matmul_cache_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_matmul_cache_LDADD = $(UNIT_LIBS)
 endif
 
 # By hand, with tests/bench/peer_losses.py: make tests/gpu/train_losses

@@ -20,6 +20,15 @@ static int synthetic_length(struct random *random, int seq)
     return tokens < seq ? tokens : seq;
 }
 
+/* Of one length: so many that all sequences hold as many as each other, whole epochs through. */
+static int synthetic_count(int seq, int length)
+{
+    if (length == 0)
+        return DOCUMENTS;
+    int each = seq / length;
+    return (DOCUMENTS * MEAN / (each * length) + 1) * each;
+}
+
 struct data *data_synthetic(int vocab, int seq, int length, uint64_t seed, struct sft_error *err)
 {
     struct random random = { random_mix(seed, 0x73796e) };
@@ -31,7 +40,7 @@ struct data *data_synthetic(int vocab, int seq, int length, uint64_t seed, struc
     int failed = 0;
     if (data != NULL && tokens == NULL)
         failed = sft_error_set(err, "no memory for %d tokens", seq);
-    int documents = length > 0 ? DOCUMENTS * MEAN / length + 1 : DOCUMENTS;
+    int documents = synthetic_count(seq, length);
     for (int i = 0; i < documents && data != NULL && !failed; i++) {
         int tokens_here = length > 0 ? length : synthetic_length(&random, seq);
         int prompt = length > 0 ? 1 : tokens_here - (int)(tokens_here * response_share);

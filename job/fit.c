@@ -89,17 +89,20 @@ static void advise(char *text, size_t size, const struct sft_plan *plan,
         }
     }
     fit = (struct fit) { .states = SFT_STATES_BF16, .recompute = SFT_RECOMPUTE_BLOCK };
-    for (int micro = plan->micro_batch / 2; micro >= 1; micro /= 2) {
+    int share = plan->micro_batch * plan->accumulation; /* of a rank in the global batch */
+    for (int micro = plan->micro_batch - 1; micro >= 1; micro--) {
+        if (share % micro != 0)
+            continue;
         fit_count(&fit, shape, micro * plan->seq, act_size, logits);
         if (fit.total <= available) {
-            snprintf(text, size, "micro_batch=%d with states=bf16 fits", micro);
+            snprintf(text, size, "micro_batch=%d,states=bf16,recompute=block fits", micro);
             return;
         }
     }
     for (int seq = plan->seq / 2; seq >= 256; seq /= 2) {
         fit_count(&fit, shape, seq, act_size, logits);
         if (fit.total <= available) {
-            snprintf(text, size, "micro_batch=1,seq=%d with states=bf16 fits", seq);
+            snprintf(text, size, "micro_batch=1,seq=%d,states=bf16,recompute=block fits", seq);
             return;
         }
     }

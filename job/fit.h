@@ -18,8 +18,9 @@ struct fit {
 
 /* The fastest that the request allows and that fits into `available` bytes: as little recomputation
  * as possible, and of states, unless said, fp32 where they fit without computing blocks again, else
- * bf16. `available` 0: not known, everything fits. Fails with how many GiB are missing and what would
- * fit. act_size and logits as in struct backend. */
+ * bf16; where blocks must be computed again either way, fp32 again if they fit. `available` 0: not
+ * known, everything fits. Fails with how many GiB are missing and what would fit. act_size and logits
+ * as in struct backend. */
 int fit_make(struct fit *fit, const struct sft_request *request, const struct sft_plan *plan,
              const struct sft_preset *shape, double available, size_t act_size, size_t logits,
              struct sft_error *err);

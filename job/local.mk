@@ -40,4 +40,11 @@ bin_PROGRAMS += sft-bench-job
 sft_bench_job_SOURCES = job/main.c
 sft_bench_job_LDADD = job/libsftrun.la $(STDCXX_LIBS)
 
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_fit
+tests_unit_test_fit_SOURCES = tests/unit/test_fit.c job/fit.c job/fit.h
+tests_unit_test_fit_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_fit_LDADD = job/libsftmodel.la $(UNIT_LIBS)
+endif
+
 include job/golden.mk

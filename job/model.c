@@ -32,7 +32,7 @@ struct model *model_create(struct backend *backend, const struct sft_preset *sha
     if (model->arena == NULL)
         goto failed;
     model_lay_arena(model, model->arena);
-    backend->zero(backend, model->loss_sum, sizeof *model->loss_sum);
+    backend->zero(backend, model->loss_sums, LOSS_SUMS * sizeof *model->loss_sums);
     model_zero_gradients(model);
     return model;
 failed:
@@ -313,8 +313,9 @@ static int check_batch(const struct model *model, const struct batch *batch, str
     return check_documents(batch, err);
 }
 
+/* The losses are added to model->loss_sums[sum]. */
 static int model_run(struct model *model, const struct batch *batch, float scale, bool backward,
-                     struct sft_error *err)
+                     int sum, struct sft_error *err)
 {
     struct backend *b = model->backend;
     struct documents docs = documents_of(batch);
@@ -326,30 +327,36 @@ static int model_run(struct model *model, const struct batch *batch, float scale
         model_backward(model, &docs);
         model->fresh = false;
     }
-    b->sum_floats(b, model->loss_sum, model->loss, (size_t)model->rows);
+    b->sum_floats(b, model->loss_sums + sum, model->loss, (size_t)model->rows);
     return 0;
+}
+
+static int loss_take(struct model *model, int sum, double *loss_sum, struct sft_error *err)
+{
+    struct backend *b = model->backend;
+    b->read(b, loss_sum, model->loss_sums + sum, sizeof *loss_sum);
+    b->zero(b, model->loss_sums + sum, sizeof *model->loss_sums);
+    return b->sync(b, err);
 }
 
 int model_take_loss(struct model *model, double *loss_sum, struct sft_error *err)
 {
-    struct backend *b = model->backend;
-    b->read(b, loss_sum, model->loss_sum, sizeof *loss_sum);
-    b->zero(b, model->loss_sum, sizeof *model->loss_sum);
-    return b->sync(b, err);
+    return loss_take(model, LOSS_LATER, loss_sum, err);
 }
 
 int model_step(struct model *model, const struct batch *batch, float scale, double *loss_sum,
                struct sft_error *err)
 {
-    if (model_run(model, batch, scale, true, err) < 0)
+    int sum = loss_sum == NULL ? LOSS_LATER : LOSS_NOW;
+    if (model_run(model, batch, scale, true, sum, err) < 0)
         return -1;
-    return loss_sum == NULL ? 0 : model_take_loss(model, loss_sum, err);
+    return loss_sum == NULL ? 0 : loss_take(model, sum, loss_sum, err);
 }
 
 int model_loss(struct model *model, const struct batch *batch, double *loss_sum,
                struct sft_error *err)
 {
-    if (model_run(model, batch, 0, false, err) < 0)
+    if (model_run(model, batch, 0, false, LOSS_NOW, err) < 0)
         return -1;
-    return model_take_loss(model, loss_sum, err);
+    return loss_take(model, LOSS_NOW, loss_sum, err);
 }

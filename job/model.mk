@@ -23,13 +23,18 @@ tests_unit_libmodelsupport_la_CFLAGS = $(UNIT_CFLAGS)
 MODEL_TEST_LIBS = tests/unit/libmodelsupport.la job/libsftmodel.la job/libsftdata.la $(UNIT_LIBS) \
 	$(STDCXX_LIBS)
 check_PROGRAMS += tests/unit/test_backend_cpu tests/unit/test_model_batches \
-	tests/unit/test_model_gradients tests/unit/test_optim
+	tests/unit/test_model_gradients tests/unit/test_model_recompute tests/unit/test_optim \
+	tests/unit/test_rounding
 tests_unit_test_backend_cpu_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_backend_cpu_LDADD = $(MODEL_TEST_LIBS)
 tests_unit_test_model_batches_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_model_batches_LDADD = $(MODEL_TEST_LIBS)
 tests_unit_test_model_gradients_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_model_gradients_LDADD = $(MODEL_TEST_LIBS)
+tests_unit_test_model_recompute_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_model_recompute_LDADD = $(MODEL_TEST_LIBS)
 tests_unit_test_optim_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_optim_LDADD = $(MODEL_TEST_LIBS)
+tests_unit_test_rounding_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_rounding_LDADD = $(MODEL_TEST_LIBS)
 endif

@@ -25,6 +25,9 @@ struct model_offsets {
     size_t attention_norm, qkv, o, ffn_norm, gate_up, down;
 };
 
+/* Losses that the call itself returns, and those that wait for model_take_loss. */
+enum { LOSS_NOW, LOSS_LATER, LOSS_SUMS };
+
 struct model {
     struct backend *backend;
     struct sft_preset shape;
@@ -43,7 +46,7 @@ struct model {
     struct model_layer *layers;
     act *final, *final_norm; /* [n,h] */
     float *final_rstd, *loss; /* [n] */
-    double *loss_sum;         /* one, backend memory */
+    double *loss_sums;        /* [LOSS_SUMS], backend memory */
     int32_t *tokens, *targets, *positions; /* [n] */
     /* scratch */
     act *stream, *delta; /* [n,h] */

@@ -134,7 +134,7 @@ size_t model_lay_arena(struct model *model, char *base)
     model->final_norm = arena_take(&arena, n * h, a);
     model->final_rstd = arena_take(&arena, n, sizeof(float));
     model->loss = arena_take(&arena, n, sizeof(float));
-    model->loss_sum = arena_take(&arena, 1, sizeof(double));
+    model->loss_sums = arena_take(&arena, LOSS_SUMS, sizeof(double));
     model->tokens = arena_take(&arena, n, sizeof(int32_t));
     model->targets = arena_take(&arena, n, sizeof(int32_t));
     model->positions = arena_take(&arena, n, sizeof(int32_t));

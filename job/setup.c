@@ -44,7 +44,8 @@ static int synthetic_read(const char *text, int seq, int *length, struct sft_err
     if (text[sizeof word - 1] == '\0')
         return 0;
     long value = strtol(text + sizeof word, &end, 10);
-    if (*end != '\0' || value < 2 || value > seq)
+    bool digit = text[sizeof word] >= '0' && text[sizeof word] <= '9'; /* no sign, no space */
+    if (!digit || *end != '\0' || value < 2 || value > seq)
         return sft_error_set(err, "data=%.64s: documents must have from 2 to seq=%d tokens", text,
                              seq);
     *length = (int)value;

@@ -12,7 +12,7 @@ lib_libsft_la_SOURCES = \
 
 if HAVE_CMOCKA
 LIB_TESTS = tests/unit/test_preset tests/unit/test_request tests/unit/test_plan \
-	tests/unit/test_record tests/unit/test_stats
+	tests/unit/test_record tests/unit/test_stats tests/unit/test_predict
 check_PROGRAMS += $(LIB_TESTS)
 tests_unit_test_preset_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_preset_LDADD = lib/libsft.la $(UNIT_LIBS)
@@ -24,6 +24,8 @@ tests_unit_test_record_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_record_LDADD = lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_stats_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_stats_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_predict_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_predict_LDADD = lib/libsft.la $(UNIT_LIBS)
 endif
 
 if FUZZING

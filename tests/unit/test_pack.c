@@ -187,6 +187,49 @@ static void test_synthetic_lengths_are_alpacas(void **state)
     data_close(data);
 }
 
+/* All documents as long as each other, and all tokens trained but the first of each. */
+static void test_synthetic_documents_of_one_length(void **state)
+{
+    (void)state;
+    enum { ROWS = 512, VOCAB = 1000 };
+    static const int lengths[] = { 2, 3, 8, 32, 128, 200, 256, 511, 512 };
+    struct batch batch;
+    assert_int_equal(batch_create(&batch, ROWS, NULL), 0);
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        int length = lengths[i], each = ROWS / length, largest = 0;
+        char source[32];
+        struct data *data = data_synthetic(VOCAB, ROWS, length, 1, NULL);
+        assert_non_null(data);
+        struct data_facts facts = data_facts(data);
+        snprintf(source, sizeof source, "synthetic:%d", length);
+        assert_string_equal(facts.source, source);
+        assert_true(facts.mean_length == length && facts.cut == 0 && facts.packs > 100);
+        assert_int_equal(facts.records, facts.packs * each);
+        if (ROWS % length == 0)
+            assert_true(facts.fill == 1);
+        for (long p = 0; p < facts.packs; p++) {
+            data_fill(data, (uint64_t)p, 1, &batch);
+            assert_int_equal(batch.documents, each);
+            assert_int_equal(batch.real, each * length);
+            assert_int_equal(batch.trained, each * (length - 1));
+            for (int d = 0; d < each; d++) {
+                assert_int_equal(batch.start[d], d * length);
+                assert_int_equal(batch.length[d], length);
+            }
+            for (int row = 0; row < each * length; row++) {
+                bool last = row % length == length - 1;
+                assert_int_equal(batch.positions[row], row % length);
+                assert_int_equal(batch.targets[row], last ? -1 : batch.tokens[row + 1]);
+                assert_in_range(batch.tokens[row], 0, VOCAB - 1);
+                largest = batch.tokens[row] > largest ? batch.tokens[row] : largest;
+            }
+        }
+        assert_true(largest > VOCAB * 9 / 10); /* drawn from all of them */
+        data_close(data);
+    }
+    batch_destroy(&batch);
+}
+
 static void test_real_records_fill_the_packs(void **state)
 {
     (void)state;
@@ -215,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_several_sequences_are_one_behind_the_other),
         cmocka_unit_test(test_long_documents_are_cut_and_counted),
         cmocka_unit_test(test_synthetic_lengths_are_alpacas),
+        cmocka_unit_test(test_synthetic_documents_of_one_length),
         cmocka_unit_test(test_real_records_fill_the_packs),
     };
     return cmocka_run_group_tests_name("pack", tests, NULL, NULL);
