@@ -212,16 +212,16 @@ static void plan_print_device(const struct sft_plan *plan, const struct sft_pres
                               struct data *data, const struct sft_request *request)
 {
     enum { ACT = 2, LOGITS = 256 << 20 }; /* as the CUDA backend has them */
-    static const char device[] = "H200";
+    static const char device[] = "NVIDIA H200";
     const double memory = 139 * ldexp(1, 30);
     struct fit fit;
     struct sft_error err = { "" };
     struct sft_prediction p;
     if (fit_make(&fit, request, plan, shape, memory, ACT, LOGITS, &err) < 0) {
-        printf("%s       %s\n", device, err.text);
+        printf("%s %s\n", device, err.text);
         return;
     }
-    printf("%s       %.4g GiB a rank: arena %.4g, optimizer %.4g, the libraries' %.4g; states %s, "
+    printf("%s %.4g GiB a rank: arena %.4g, optimizer %.4g, the libraries' %.4g; states %s, "
            "recompute %s\n",
            device, ldexp(fit.total, -30), ldexp(fit.model, -30), ldexp(fit.optim, -30),
            ldexp(fit.reserve, -30), fit_states_name(fit.states), fit_recompute_name(fit.recompute));

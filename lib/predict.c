@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct sft_ceiling table[] = {
-    { "H200",
+    { "NVIDIA H200",
       690,
       4000,
       6,
@@ -17,7 +17,7 @@ static const struct sft_ceiling table[] = {
 const struct sft_ceiling *sft_ceiling_find(const char *device_name)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-        if (strstr(device_name, table[i].match) != NULL)
+        if (strcmp(device_name, table[i].device) == 0)
             return &table[i];
     return NULL;
 }
@@ -78,9 +78,9 @@ struct sft_prediction sft_predict(const struct sft_preset *s, const struct sft_w
     p.optimizer = parameters * (2 + (w->states == SFT_STATES_BF16 ? 14.0 : 28.0))
                   / (c->memory_gbs * giga);
     p.step = p.matmul + p.attention + p.elementwise + p.recompute + p.optimizer;
-    double launches = w->accumulation * LAUNCHES * s->layers * c->launch_us * 1e-6;
-    if (p.step < launches) /* a model so small that the GPU waits for the CPU */
-        p.step = launches;
+    p.launch = w->accumulation * LAUNCHES * s->layers * c->launch_us * 1e-6;
+    if (p.step < p.launch)
+        p.step = p.launch;
     p.tok_s = w->accumulation * w->tokens / p.step;
     return p;
 }

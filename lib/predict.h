@@ -11,7 +11,7 @@
 /* Rates that large operations sustain on a device at its power limit, measured; doc/measurements.md has
  * the commands. */
 struct sft_ceiling {
-    const char *match;     /* part of the device's name */
+    const char *device;    /* its name, as the driver says it */
     double matmul_tflops;  /* bf16 matrix products of a Llama's shapes */
     double memory_gbs;     /* elementwise kernels, GB/s read and written */
     double launch_us;      /* a kernel, on the CPU */
@@ -20,7 +20,7 @@ struct sft_ceiling {
     double forward[6], backward[6];
 };
 
-/* The entry whose `match` stands in the name, or NULL: nothing was measured on such a device. */
+/* The entry of the device of exactly that name, or NULL: nothing was measured on such a device. */
 const struct sft_ceiling *sft_ceiling_find(const char *device_name);
 
 /* One micro-batch and one step of one rank. */
@@ -36,7 +36,8 @@ struct sft_work {
 /* Seconds of a step, by what the time goes to. */
 struct sft_prediction {
     double matmul, attention, elementwise, recompute, optimizer;
-    double step;  /* the sum, or, of a small model, the time to launch its kernels */
+    double launch; /* the CPU's, beside the others: to launch all kernels */
+    double step;   /* the sum, or launch where that is more: of small models */
     double tok_s; /* tokens processed a second */
 };
 

@@ -29,10 +29,11 @@ refuse() { # refuse WHAT PATTERN MUST_HAVE FILE... : no name matches the pattern
 
 refuse "lib/ and Slurm" "$slurm" sft_request_parse "$build"/lib/.libs/*.o
 refuse "lib/ and CUDA" "$cuda" sft_request_parse "$build"/lib/.libs/*.o
-mapfile -t job < <(find "$build/job" -name '*.o' ! -name '*backend_cuda*' ! -name '*comm_nccl*')
+mapfile -t job < <(find "$build/job" -name '*.o' ! -path '*/job/cuda/*' ! -name 'libsftcuda_la-*' \
+    ! -name '*comm_nccl*')
 refuse "job/ and Slurm" "$slurm" bootstrap_start "${job[@]}"
 refuse "job/ and CUDA" "$cuda" bootstrap_start "${job[@]}"
-if ldd "$build/sft-bench-job" | grep -E 'libslurm|libcuda'; then
+if ldd "$build/sft-bench-job" | grep -E 'libslurm|libcuda\.so|libnvidia-ml'; then
     echo "sft-bench-job: linked with the above" >&2
     failed=1
 fi
