@@ -34,6 +34,7 @@ if HAVE_CMOCKA
 # Skip themselves where there is no GPU.
 check_PROGRAMS += tests/gpu/test_backend_cuda
 tests_gpu_test_backend_cuda_CFLAGS = $(UNIT_CFLAGS)
+tests_gpu_test_backend_cuda_LDFLAGS = $(AM_LDFLAGS) $(CUDA_RPATH)
 tests_gpu_test_backend_cuda_LDADD = job/libsftmodel.la job/libsftcuda.la $(STDCXX_LIBS) \
 	$(UNIT_LIBS)
 # Needs no CUDA: from its source, whatever this build has.
@@ -46,4 +47,5 @@ endif
 
 # By hand, with tests/bench/peer_losses.py: make tests/gpu/train_losses
 EXTRA_PROGRAMS += tests/gpu/train_losses
+tests_gpu_train_losses_LDFLAGS = $(AM_LDFLAGS) $(CUDA_RPATH)
 tests_gpu_train_losses_LDADD = job/libsftmodel.la job/libsftdata.la job/libsftcuda.la $(STDCXX_LIBS)

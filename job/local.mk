@@ -38,6 +38,7 @@ endif
 
 bin_PROGRAMS += sft-bench-job
 sft_bench_job_SOURCES = job/main.c
+sft_bench_job_LDFLAGS = $(AM_LDFLAGS) $(CUDA_RPATH)
 sft_bench_job_LDADD = job/libsftrun.la $(STDCXX_LIBS)
 
 if HAVE_CMOCKA

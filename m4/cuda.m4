@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SFT_CUDA: the toolkit with cuBLASLt, and cuDNN 9 or later; optional, all or nothing.
-# Sets NVCC, CUDA_CPPFLAGS, CUDA_LIBS, NVCC_GENCODE and the conditional HAVE_CUDA.
+# Sets NVCC, CUDA_CPPFLAGS, CUDA_LIBS, CUDA_RPATH (libtool's, for programs), NVCC_GENCODE and the conditional HAVE_CUDA.
 AC_DEFUN([SFT_CUDA], [
   AC_ARG_WITH([cuda],
     [AS_HELP_STRING([--with-cuda=DIR], [CUDA toolkit @<:@/usr/local/cuda@:>@, or no])],
@@ -35,11 +35,14 @@ AC_DEFUN([SFT_CUDA], [
 AC_DEFUN([SFT_CUDA_LIBRARIES], [
   CUDA_CPPFLAGS=""
   sft_cuda_ldflags=""
+  sft_cuda_rpath=""
   for sft_dir in "$sft_cuda_path" $with_cudnn; do
     AS_IF([test -d "$sft_dir/include"], [CUDA_CPPFLAGS="$CUDA_CPPFLAGS -isystem $sft_dir/include"])
     for sft_lib in lib64 lib targets/x86_64-linux/lib; do
       AS_IF([test -d "$sft_dir/$sft_lib"],
-        [sft_cuda_ldflags="$sft_cuda_ldflags -L$sft_dir/$sft_lib -Wl,-rpath,$sft_dir/$sft_lib"])
+        [sft_cuda_ldflags="$sft_cuda_ldflags -L$sft_dir/$sft_lib"
+         AS_CASE([$sft_dir], [/usr], [],
+                 [sft_cuda_rpath="$sft_cuda_rpath -R $sft_dir/$sft_lib"])])
     done
   done
   sft_save_CPPFLAGS="$CPPFLAGS" sft_save_LIBS="$LIBS" sft_save_LDFLAGS="$LDFLAGS"
@@ -67,6 +70,8 @@ AC_DEFUN([SFT_CUDA_LIBRARIES], [
        [sft_cuda_missing="libcudnn does not link: install libcudnn9-dev, or use --with-cudnn=DIR"])])
   CPPFLAGS="$sft_save_CPPFLAGS" LIBS="$sft_save_LIBS" LDFLAGS="$sft_save_LDFLAGS"
   CUDA_LIBS="$sft_cuda_ldflags -lcudnn -lcublasLt -lcudart"
+  CUDA_RPATH="$sft_cuda_rpath"
+  AC_SUBST([CUDA_RPATH])
   AC_SUBST([CUDA_CPPFLAGS])
   AC_SUBST([CUDA_LIBS])
 ])
