@@ -4,9 +4,9 @@
 # goes on to do so for every other word; it is looked up when the first such word comes, as
 # bash-completion loads it only then.
 
-_sft_bench_models="tiny llama-7b llama-13b llama-70b llama3-8b llama3-70b"
+_sft_bench_models="tiny llama-1b llama-7b llama-13b llama-70b llama3-8b llama3-70b"
 _sft_bench_keys="gpus steps warmup seq micro_batch global_batch lr lr_warmup weight_decay clip seed
-    peak data tokenizer out"
+    peak device states recompute data tokenizer out"
 
 # Complete the request $1. What readline replaces begins behind the last '=' or ':' of the word.
 _sft_bench_request()
@@ -30,6 +30,9 @@ _sft_bench_request()
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -d -- "${word#*=}"))
         ;;
+    device=*) COMPREPLY=($(compgen -W "auto cpu cuda" -- "${word#*=}")) ;;
+    states=*) COMPREPLY=($(compgen -W "auto fp32 bf16" -- "${word#*=}")) ;;
+    recompute=*) COMPREPLY=($(compgen -W "auto none norms block" -- "${word#*=}")) ;;
     *=*) ;;
     *)
         before=${before##*[=:]}

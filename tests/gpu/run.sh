@@ -78,19 +78,19 @@ if wanted sanitizer; then
         echo "skipped sanitizer: no compute-sanitizer"
     fi
 fi
-losses() { # losses STATES PRECISION
+losses() { # losses STATES PRECISION BOUND
     rm -rf "$logs/losses" && mkdir -p "$logs/losses" \
         && "$train" llama-1b "$data" "$tokenizer" 2048 4 2 100 1e-4 "$1" "$logs/losses" \
         && python3 tests/bench/peer_losses.py "$logs/losses" --seq 2048 --micro 4 --accumulation 2 \
-            --states "$1" --precision "$2"
+            --states "$1" --precision "$2" --bound "$3"
     local status=$?
     rm -rf "$logs/losses"
     return $status
 }
 if wanted losses; then
     if python3 -c 'import torch, transformers' 2>/dev/null && [ -r "$data" ]; then
-        check "1B losses, fp32 states, with the peer's" losses fp32 bf16
-        check "1B losses, bf16 states, with an fp32 peer's" losses bf16 fp32
+        check "1B losses, fp32 states, with the peer's" losses fp32 bf16 0.01
+        check "1B losses, bf16 states, with an fp32 peer's" losses bf16 fp32 0.03
     else
         echo "skipped losses: no torch and transformers, or no $data (SFT_DATA)"
     fi

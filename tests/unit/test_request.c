@@ -66,7 +66,7 @@ static void test_bad_input_is_refused(void **state)
     (void)state;
     assert_refused("", "no model");
     assert_refused(":2", "no model");
-    assert_refused("llama-8b:2", "unknown model 'llama-8b'; the models are: tiny, llama-7b");
+    assert_refused("llama-8b:2", "unknown model 'llama-8b'; the models are: tiny, llama-1b");
     assert_refused("tiny:0", "nodes must be a whole number from 1 to 16384");
     assert_refused("tiny:-1", "nodes must be");
     assert_refused("tiny:1000000000", "nodes must be");
@@ -126,6 +126,27 @@ static void test_every_key_can_be_set(void **state)
         assert_contains(text, key->name);
 }
 
+static void test_words(void **state)
+{
+    (void)state;
+    static const char *const words[] = { "auto", "none", "norms", "block" };
+    for (int i = 0; i < 4; i++) {
+        char text[64], back[64];
+        snprintf(text, sizeof text, "tiny,recompute=%s", words[i]);
+        struct sft_request request = parsed(text);
+        assert_int_equal(request.recompute, i);
+        assert_int_equal(request.states, -1);
+        assert_int_equal(sft_request_format(&request, back, sizeof back, NULL), 0);
+        assert_string_equal(back, text);
+    }
+    assert_int_equal(parsed("tiny,states=bf16").states, SFT_STATES_BF16);
+    assert_int_equal(parsed("tiny,device=cuda").device, SFT_DEVICE_CUDA);
+    assert_refused("tiny,recompute=norm", "must be one of auto|none|norms|block");
+    assert_refused("tiny,recompute=none|norms", "must be one of");
+    assert_refused("tiny,states=", "must be one of auto|fp32|bf16");
+    assert_refused("tiny,states=bf16x", "must be one of");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +155,7 @@ int main(void)
         cmocka_unit_test(test_bad_input_is_refused),
         cmocka_unit_test(test_overlong_text_is_refused),
         cmocka_unit_test(test_every_key_can_be_set),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests_name("request", tests, NULL, NULL);
 }
