@@ -250,4 +250,6 @@ void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, str
     printf("data       %s: %ld records, %.1f tokens a record, %ld cut, packs %.1f%% full\n",
            facts.source, facts.records, facts.mean_length, facts.cut, 100 * facts.fill);
     plan_print_device(plan, shape, data, request);
+    if (request->nodes > 0)
+        scaling_print(plan, shape, data, request, request->nodes);
 }

@@ -9,7 +9,7 @@ static const double gib = 1024.0 * 1024 * 1024;
 
 /* Attention's backward pass sums dq in fp32, in packed documents as wide as qkv; besides, cuBLASLt's
  * workspace and what the libraries load when they are first used (measured). */
-static double reserve_bytes(const struct sft_preset *s, double rows)
+double fit_reserve(const struct sft_preset *s, double rows)
 {
     double width = (double)(s->heads + 2 * s->kv_heads) * s->head_dim;
     return rows * (width + s->heads) * sizeof(float) + 0.4 * gib;
@@ -20,7 +20,7 @@ static void fit_count(struct fit *fit, const struct sft_preset *shape, int rows,
 {
     fit->model = (double)model_plan(shape, rows, fit_recompute(fit), act_size, logits);
     fit->optim = (double)optim_plan((size_t)sft_preset_parameters(shape), act_size, fit_states(fit));
-    fit->reserve = act_size < sizeof(float) ? reserve_bytes(shape, rows) : 0;
+    fit->reserve = act_size < sizeof(float) ? fit_reserve(shape, rows) : 0;
     fit->total = fit->model + fit->optim + fit->reserve;
 }
 

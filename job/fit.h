@@ -25,6 +25,9 @@ int fit_make(struct fit *fit, const struct sft_request *request, const struct sf
              const struct sft_preset *shape, double available, size_t act_size, size_t logits,
              struct sft_error *err);
 
+/* Bytes of a GPU that the libraries and attention take besides the arena, at so many rows. */
+double fit_reserve(const struct sft_preset *shape, double rows);
+
 enum model_recompute fit_recompute(const struct fit *fit);
 enum optim_states fit_states(const struct fit *fit);
 const char *fit_states_name(enum sft_states states);

@@ -23,7 +23,7 @@ job_libsftrun_la_SOURCES = \
 	job/options.c job/options.h \
 	job/progress.c job/progress.h \
 	job/result.c job/result.h \
-	job/run.h job/setup.c job/train.c
+	job/run.h job/scaling.c job/setup.c job/train.c
 job_libsftrun_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MPI_CFLAGS) $(PMIX_CFLAGS)
 job_libsftrun_la_LIBADD = job/libsftmodel.la job/libsftcuda.la job/libsftdata.la \
 	job/libsftsensors.la lib/libsft.la $(JANSSON_LIBS)

@@ -63,8 +63,14 @@ void describe_summary(const struct run *run);
 void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
                 const struct sft_request *request);
 
+/* For --plan of a model and nodes: a table of 1, 2, 4, ... nodes up to `nodes`, 8 at least. */
+void scaling_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
+                   const struct sft_request *request, int nodes);
+
 /* What a step should take on the device of that name with these data; false where no ceilings of it
  * are known or there is no memory to look at the data. */
+/* The same data as one rank's micro-batch sees them on average; false without memory. */
+bool forecast_work(struct sft_work *work, const struct sft_plan *plan, struct data *data);
 bool forecast_make(struct sft_prediction *prediction, const char *device,
                    const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
                    const struct fit *fit);

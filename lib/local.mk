@@ -8,11 +8,12 @@ lib_libsft_la_SOURCES = \
 	lib/request.c lib/request.h \
 	lib/predict.c lib/predict.h \
 	lib/roofline.c lib/roofline.h \
-	lib/stats.c lib/stats.h
+	lib/stats.c lib/stats.h \
+	lib/timeline.c lib/timeline.h
 
 if HAVE_CMOCKA
 LIB_TESTS = tests/unit/test_preset tests/unit/test_request tests/unit/test_plan \
-	tests/unit/test_record tests/unit/test_stats tests/unit/test_predict
+	tests/unit/test_record tests/unit/test_stats tests/unit/test_predict tests/unit/test_timeline
 check_PROGRAMS += $(LIB_TESTS)
 tests_unit_test_preset_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_preset_LDADD = lib/libsft.la $(UNIT_LIBS)
@@ -26,6 +27,8 @@ tests_unit_test_stats_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_stats_LDADD = lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_predict_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_predict_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_timeline_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_timeline_LDADD = lib/libsft.la $(UNIT_LIBS)
 endif
 
 if FUZZING

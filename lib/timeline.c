@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/timeline.h"
+
+#include <stdbool.h>
+
+static const double element = 2, giga = 1e9, micro = 1e-6;
+
+struct sft_fabric sft_fabric_default(void)
+{
+    return (struct sft_fabric) {
+        .nvlink_gbs = 366,
+        .nic_gbs = 92,
+        .nvlink_us = 20,
+        .nic_us = 40,
+        .source = "assumed: NCCL's ring inside of 8 x H200, 92% of 2 x 400GbE a node",
+    };
+}
+
+const char *sft_zero_name(enum sft_zero zero)
+{
+    static const char *const names[] = { "0", "1", "2", "3", "hybrid" };
+    return names[zero];
+}
+
+static double layer_parameters(const struct sft_preset *s)
+{
+    double outside = (double)s->vocab * s->hidden * (s->tied_head ? 1 : 2) + s->hidden;
+    return ((double)sft_preset_parameters(s) - outside) / s->layers;
+}
+
+/* The head, the embedding and the last norm pass as one more layer. */
+static double unit_parameters(const struct sft_preset *s, int unit)
+{
+    double outside = (double)s->vocab * s->hidden * (s->tied_head ? 1 : 2) + s->hidden;
+    return unit < s->layers ? layer_parameters(s) : outside;
+}
+
+struct sft_shards sft_shards_make(const struct sft_preset *s, const struct sft_layout *layout,
+                                  enum sft_states states)
+{
+    double parameters = (double)sft_preset_parameters(s), all = (double)layout->nodes * layout->gpus;
+    double node = layout->gpus, kept = states == SFT_STATES_BF16 ? 4 : 12;
+    double largest = unit_parameters(s, 0) > unit_parameters(s, s->layers)
+                         ? unit_parameters(s, 0)
+                         : unit_parameters(s, s->layers);
+    struct sft_shards m = { .weights = element * parameters, .gradients = element * parameters,
+                            .states = kept * parameters };
+    if (layout->zero >= SFT_ZERO_1)
+        m.states /= all;
+    if (layout->zero == SFT_ZERO_2 || layout->zero == SFT_ZERO_3)
+        m.gradients /= all;
+    if (layout->zero == SFT_ZERO_3)
+        m.weights /= all;
+    if (layout->zero == SFT_ZERO_HYBRID) {
+        m.weights /= node;
+        m.gradients /= node;
+    }
+    if (layout->zero == SFT_ZERO_2)
+        m.buffers = element * largest;
+    if (layout->zero == SFT_ZERO_3 || layout->zero == SFT_ZERO_HYBRID)
+        m.buffers = 3 * element * largest;
+    m.total = m.weights + m.gradients + m.states + m.buffers;
+    return m;
+}
+
+/* Three things that work side by side; each does one thing at a time. */
+struct clock {
+    const struct sft_fabric *fabric;
+    const struct sft_layout *layout;
+    double compute, nvlink, nic;       /* when each is free again */
+    double compute_busy, nvlink_busy, nic_busy;
+};
+
+static double later(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static double compute_run(struct clock *c, double ready, double seconds)
+{
+    c->compute = later(c->compute, ready) + seconds;
+    c->compute_busy += seconds;
+    return c->compute;
+}
+
+/* Seconds of an all-gather or reduce-scatter over so many members: busbw's definition. */
+static double collective_time(double members, double bytes, double gbs, double us)
+{
+    return (members - 1) / members * bytes / (gbs * giga) + us * micro;
+}
+
+static double nvlink_time(const struct clock *c, double members, double bytes)
+{
+    if (c->layout->gpus < 2)
+        return 0;
+    return collective_time(members, bytes, c->fabric->nvlink_gbs, c->fabric->nvlink_us);
+}
+
+static double nic_time(const struct clock *c, double members, double bytes)
+{
+    if (c->layout->nodes < 2)
+        return 0;
+    return collective_time(members, bytes, c->fabric->nic_gbs, c->fabric->nic_us);
+}
+
+static double nvlink_run(struct clock *c, double ready, double bytes)
+{
+    double seconds = nvlink_time(c, c->layout->gpus, bytes);
+    if (seconds == 0)
+        return ready;
+    c->nvlink = later(c->nvlink, ready) + seconds;
+    c->nvlink_busy += seconds;
+    return c->nvlink;
+}
+
+static double nic_run(struct clock *c, double ready, double bytes)
+{
+    double seconds = nic_time(c, c->layout->nodes, bytes);
+    if (seconds == 0)
+        return ready;
+    c->nic = later(c->nic, ready) + seconds;
+    c->nic_busy += seconds;
+    return c->nic;
+}
+
+/* Over all ranks: NCCL moves it through both at once, so both are taken until the slower is done. */
+static double flat_run(struct clock *c, double ready, double bytes)
+{
+    double ranks = (double)c->layout->nodes * c->layout->gpus;
+    double inside = nvlink_time(c, ranks, bytes), across = nic_time(c, ranks, bytes);
+    double seconds = later(inside, across);
+    if (seconds == 0)
+        return ready;
+    double end = later(later(ready, inside > 0 ? c->nvlink : 0), across > 0 ? c->nic : 0) + seconds;
+    if (inside > 0) {
+        c->nvlink = end;
+        c->nvlink_busy += seconds;
+    }
+    if (across > 0) {
+        c->nic = end;
+        c->nic_busy += seconds;
+    }
+    return end;
+}
+
+/* What a pass over the layers needs to know of each. */
+struct schedule {
+    struct clock clock;
+    const struct sft_preset *shape;
+    enum sft_zero zero;
+    double forward, backward; /* seconds of a parameter */
+    double updated; /* when the last step's update ended */
+};
+
+/* When a layer's weights are there, asked for at `begun`. */
+static double weights_ready(struct schedule *s, double bytes, double begun, bool first)
+{
+    struct clock *c = &s->clock;
+    switch (s->zero) {
+    case SFT_ZERO_1:
+    case SFT_ZERO_2:
+        return first ? flat_run(c, s->updated, bytes) : 0;
+    case SFT_ZERO_3:
+        return flat_run(c, begun, bytes);
+    case SFT_ZERO_HYBRID: {
+        double there = begun;
+        if (first)
+            there = later(there, nic_run(c, s->updated, bytes));
+        return nvlink_run(c, there, bytes);
+    }
+    default:
+        return 0;
+    }
+}
+
+/* The gradient of a layer goes out; returns when it has arrived. */
+static double gradients_out(struct schedule *s, double ready, double bytes, bool last)
+{
+    struct clock *c = &s->clock;
+    switch (s->zero) {
+    case SFT_ZERO_0: /* an all-reduce is a reduce-scatter and an all-gather */
+        return last ? flat_run(c, ready, 2 * bytes) : ready;
+    case SFT_ZERO_1:
+        return last ? flat_run(c, ready, bytes) : ready;
+    case SFT_ZERO_2:
+    case SFT_ZERO_3:
+        return flat_run(c, ready, bytes);
+    default:
+        ready = nvlink_run(c, ready, bytes);
+        return last ? nic_run(c, ready, bytes) : ready;
+    }
+}
+
+/* A pass over the layers, up or down. A layer's weights are asked for when the one before begins, in
+ * front of that one's gradients. Returns when the last gradient has arrived. */
+static double pass_run(struct schedule *s, bool down, bool first, bool last)
+{
+    struct clock *c = &s->clock;
+    int units = s->shape->layers + 1;
+    bool gathers = !down || s->zero == SFT_ZERO_3 || s->zero == SFT_ZERO_HYBRID;
+    double arrived = 0, ready = 0;
+    for (int i = 0; i < units; i++) {
+        double parameters = unit_parameters(s->shape, down ? units - 1 - i : i), next = 0;
+        if (i == 0 && gathers)
+            ready = weights_ready(s, element * parameters, c->compute, first);
+        if (i + 1 < units && gathers) {
+            double wanted = unit_parameters(s->shape, down ? units - 2 - i : i + 1);
+            next = weights_ready(s, element * wanted, later(c->compute, ready), first);
+        }
+        double end = compute_run(c, ready, (down ? s->backward : s->forward) * parameters);
+        if (down)
+            arrived = later(arrived, gradients_out(s, end, element * parameters, last));
+        ready = next;
+    }
+    return arrived;
+}
+
+static double micro_batch(struct schedule *s, bool first, bool last)
+{
+    pass_run(s, false, first, false);
+    return pass_run(s, true, false, last);
+}
+
+static double step_run(struct schedule *s, int accumulation, double optimizer)
+{
+    double arrived = 0;
+    for (int i = 0; i < accumulation; i++)
+        arrived = micro_batch(s, i == 0, i == accumulation - 1);
+    s->updated = compute_run(&s->clock, arrived, optimizer);
+    return s->updated;
+}
+
+static struct sft_timeline timeline_plain(const struct sft_preset *shape,
+                                          const struct sft_work *work,
+                                          const struct sft_ceiling *ceiling,
+                                          const struct sft_fabric *fabric,
+                                          const struct sft_layout *layout)
+{
+    struct sft_prediction p = sft_predict(shape, work, ceiling);
+    double parameters = (double)sft_preset_parameters(shape);
+    double ranks = (double)layout->nodes * layout->gpus;
+    double passes = (p.step - p.optimizer) / work->accumulation;
+    double optimizer = layout->zero == SFT_ZERO_0 ? p.optimizer : p.optimizer / ranks;
+    double again = p.recompute / work->accumulation;
+    struct schedule s = {
+        .clock = { .fabric = fabric, .layout = layout },
+        .shape = shape,
+        .zero = layout->zero,
+        .forward = (passes - again) / 3 / parameters,
+        .backward = ((passes - again) * 2 / 3 + again) / parameters,
+    };
+    /* The second of two steps is steady: what the first left on the way is in it. */
+    double begin = step_run(&s, work->accumulation, optimizer);
+    s.clock.compute_busy = s.clock.nvlink_busy = s.clock.nic_busy = 0;
+    struct sft_timeline t = { .step = step_run(&s, work->accumulation, optimizer) - begin };
+    t.compute = s.clock.compute_busy;
+    t.exposed = t.step - t.compute;
+    t.nvlink = s.clock.nvlink_busy;
+    t.nic = s.clock.nic_busy;
+    t.tok_s = ranks * work->accumulation * work->tokens / t.step;
+    t.bound = t.nic > t.compute && t.nic > t.nvlink ? "network"
+              : t.nvlink > t.compute               ? "NVLink"
+                                                   : "compute";
+    return t;
+}
+
+struct sft_timeline sft_timeline_make(const struct sft_preset *shape, const struct sft_work *work,
+                                      const struct sft_ceiling *ceiling,
+                                      const struct sft_fabric *fabric,
+                                      const struct sft_layout *layout)
+{
+    struct sft_timeline t = timeline_plain(shape, work, ceiling, fabric, layout);
+    struct sft_layout one = *layout;
+    one.nodes = 1;
+    struct sft_timeline node = timeline_plain(shape, work, ceiling, fabric, &one);
+    t.efficiency = t.tok_s / layout->nodes / node.tok_s;
+    return t;
+}
