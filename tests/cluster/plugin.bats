@@ -254,7 +254,7 @@ SH
 }
 
 @test "bad requests: one line, status 1, nothing allocated" {
-    refused 1 "sft-bench: unknown model 'gpt-5'; the models are: tiny, llama-7b" srun --sft-bench=gpt-5:2
+    refused 1 "sft-bench: unknown model 'gpt-5'; the models are: tiny, llama-1b" srun --sft-bench=gpt-5:2
     refused 1 'sft-bench: tiny:0: nodes must be' srun --sft-bench=tiny:0
     refused 1 'sft-bench: tiny:-1: nodes must be' srun --sft-bench=tiny:-1
     refused 1 'sft-bench: tiny:1000000000: nodes must be' srun --sft-bench=tiny:1000000000
