@@ -154,6 +154,7 @@ int main(void)
         MACHINE("nps4"),
         MACHINE("minors-unordered"),
         MACHINE("few-cores"),
+        MACHINE("switch-below-switch"),
         cmocka_unit_test(test_real_hgx),
         cmocka_unit_test(test_real_azure),
     };
