@@ -31,7 +31,7 @@ static hwloc_bitmap_t nccl_mask(const char *text)
         for (int bit = 0; bit < 32; bit++)
             if ((bits >> bit & 1) != 0)
                 hwloc_bitmap_set(cpus, (unsigned)(32 * word + bit));
-        text = strchr(text, ',') + 1;
+        text += strcspn(text, ",") + (word > 0);
     }
     return cpus;
 }
