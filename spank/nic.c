@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spank/nic.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spank/sysfs.h"
+
+#define NIC_DEPTH 4 /* a VLAN on a bridge on a bond on a card */
+#define NIC_LINE 512
+#define ROUTE_UP 0x1
+#define ROUTE_REJECT 0x200
+
+static void nic_copy(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%.*s", (int)size - 1, from);
+}
+
+static bool nic_is_device(const char *name)
+{
+    return strlen(name) < NIC_NAME
+        && name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")]
+               == '\0';
+}
+
+/* What is no name of an interface stays out of paths, tables and NCCL's variables. */
+static bool nic_is_netdev(const char *name)
+{
+    return name[0] != '\0' && name[0] != '.' && strlen(name) < NIC_IF
+        && name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:@-")]
+               == '\0';
+}
+
+int nic_rate_parse(const char *text)
+{
+    char *end;
+    double rate = strtod(text, &end);
+    return end != text && strncmp(end, " Gb/sec", 7) == 0 && rate > 0 && rate < 100000 ? (int)rate
+                                                                                       : 0;
+}
+
+/* Calls see() with each whole line of a text without NULs at its ends. */
+static void nic_lines(const char *text, size_t size, void (*see)(const char *, void *), void *into)
+{
+    char line[NIC_LINE];
+    while (size > 0) {
+        const char *stop = memchr(text, '\n', size);
+        size_t length = stop != NULL ? (size_t)(stop - text) : size;
+        if (length < sizeof line) {
+            memcpy(line, text, length);
+            line[length] = '\0';
+            see(line, into);
+        }
+        length += stop != NULL;
+        text += length;
+        size -= length;
+    }
+}
+
+struct nic_best {
+    char netdev[NIC_IF];
+    unsigned metric;
+};
+
+static void nic_route_better(struct nic_best *best, const char *netdev, unsigned flags,
+                             unsigned metric)
+{
+    if ((flags & ROUTE_UP) == 0 || (flags & ROUTE_REJECT) != 0 || strcmp(netdev, "lo") == 0
+        || !nic_is_netdev(netdev) || (best->netdev[0] != '\0' && metric >= best->metric))
+        return;
+    nic_copy(best->netdev, sizeof best->netdev, netdev);
+    best->metric = metric;
+}
+
+static void nic_route_line(const char *line, void *into)
+{
+    char netdev[NIC_IF + 1], mask[9], to[9];
+    unsigned flags, metric;
+    if (sscanf(line, "%16s %8s %*8s %x %*d %*d %u %8s", netdev, to, &flags, &metric, mask) == 5
+        && strcmp(to, "00000000") == 0 && strcmp(mask, "00000000") == 0)
+        nic_route_better(into, netdev, flags, metric);
+}
+
+static void nic_route6_line(const char *line, void *into)
+{
+    char netdev[NIC_IF + 1], to[33], bits[3];
+    unsigned flags, metric;
+    if (sscanf(line, "%32s %2s %*32s %*2s %*32s %8x %*8x %*8x %8x %16s", to, bits, &metric, &flags,
+               netdev) == 5
+        && strspn(to, "0") == 32 && strcmp(bits, "00") == 0)
+        nic_route_better(into, netdev, flags, metric);
+}
+
+void nic_route_parse(const char *text, size_t size, char netdev[NIC_IF])
+{
+    struct nic_best best = { .netdev = "" };
+    nic_lines(text, size, nic_route_line, &best);
+    strcpy(netdev, best.netdev);
+}
+
+void nic_route6_parse(const char *text, size_t size, char netdev[NIC_IF])
+{
+    struct nic_best best = { .netdev = "" };
+    nic_lines(text, size, nic_route6_line, &best);
+    strcpy(netdev, best.netdev);
+}
+
+bool nic_netdev_up(const char *root, const char *netdev)
+{
+    char state[32];
+    return nic_is_netdev(netdev)
+        && sysfs_line(state, sizeof state, "%s/sys/class/net/%s/operstate", root, netdev) > 0
+        && strcmp(state, "down") != 0 && strcmp(state, "lowerlayerdown") != 0
+        && strcmp(state, "notpresent") != 0;
+}
+
+/* Folders lower_eth0 stand beside the interface's files; a card has none. */
+static void nic_route_lower(struct nic_route *route, const char *root, const char *netdev, int depth)
+{
+    char names[256][SYSFS_NAME];
+    int count = depth > 0 ? sysfs_names(names, 256, "%s/sys/class/net/%s", root, netdev) : 0;
+    for (int i = 0; i < count && route->lowers < NIC_LOWER; i++) {
+        const char *name = names[i] + strlen("lower_");
+        if (strncmp(names[i], "lower_", strlen("lower_")) != 0 || !nic_is_netdev(name))
+            continue;
+        strcpy(route->lower[route->lowers++], name);
+        nic_route_lower(route, root, name, depth - 1);
+    }
+}
+
+static void nic_route_read(struct nic_route *route, const char *root)
+{
+    size_t length;
+    char *text = sysfs_text(&length, "%s/proc/net/route", root);
+    if (text != NULL)
+        nic_route_parse(text, length, route->netdev);
+    free(text);
+    text = route->netdev[0] == '\0' ? sysfs_text(&length, "%s/proc/net/ipv6_route", root) : NULL;
+    if (text != NULL)
+        nic_route6_parse(text, length, route->netdev);
+    free(text);
+    route->up = nic_netdev_up(root, route->netdev);
+    if (route->netdev[0] != '\0')
+        nic_route_lower(route, root, route->netdev, NIC_DEPTH);
+}
+
+bool nic_route_uses(const struct nic_route *route, const struct nic_port *port)
+{
+    if (route->netdev[0] == '\0')
+        return false;
+    bool uses = strcmp(route->netdev, port->netdev) == 0;
+    for (int i = 0; i < route->lowers && !uses; i++)
+        uses = strcmp(route->lower[i], port->netdev) == 0;
+    for (int i = 0; i < port->gids.count && !uses; i++)
+        uses = strcmp(route->netdev, port->gids.gid[i].netdev) == 0;
+    return uses;
+}
+
+/* Types and interfaces are asked for GIDs alone that are not zero: of 256 entries these are few, and
+ * each file costs microseconds. */
+static void nic_gids_read(struct gid_table *table, const char *folder)
+{
+    char line[128];
+    for (int index = 0; index < GID_TABLE; index++, table->length++) {
+        struct gid gid = { .index = index, .type = GID_UNKNOWN };
+        if (sysfs_line(line, sizeof line, "%s/gids/%d", folder, index) < 0)
+            return;
+        if (gid_parse(line, gid.raw) < 0 || memcmp(gid.raw, (char[16]) { 0 }, 16) == 0)
+            continue;
+        int got = sysfs_line(line, sizeof line, "%s/gid_attrs/types/%d", folder, index);
+        gid.type = got < 0 ? GID_MISSING : gid_type_parse(line);
+        if (sysfs_line(line, sizeof line, "%s/gid_attrs/ndevs/%d", folder, index) > 0
+            && nic_is_netdev(line))
+            nic_copy(gid.netdev, sizeof gid.netdev, line);
+        table->gid[table->count++] = gid;
+    }
+}
+
+/* Of a device with one PCI function for two ports, each interface tells its own port, from 0. */
+static void nic_netdev_read(struct nic_port *port, const char *folder, int ports)
+{
+    char names[16][SYSFS_NAME];
+    for (int i = 0; i < port->gids.count && port->netdev[0] == '\0'; i++)
+        strcpy(port->netdev, port->gids.gid[i].netdev);
+    int count = sysfs_names(names, 16, "%s/device/net", folder);
+    for (int i = 0; i < count && port->netdev[0] == '\0'; i++)
+        if (nic_is_netdev(names[i])
+            && (ports == 1
+                || sysfs_number(-1, "%s/device/net/%s/dev_port", folder, names[i]) == port->port - 1))
+            nic_copy(port->netdev, sizeof port->netdev, names[i]);
+}
+
+static double nic_speed(const char *folder, const char *file)
+{
+    char line[64];
+    sysfs_line(line, sizeof line, "%s/device/%s", folder, file);
+    double speed = strtod(line, NULL); /* "32.0 GT/s PCIe"; "Unknown" is 0 */
+    return speed > 0 && speed < 10000 ? speed : 0;
+}
+
+static void nic_pci_read(struct nic_port *port, const char *folder)
+{
+    char path[PATH_MAX], real[PATH_MAX];
+    snprintf(path, sizeof path, "%.*s/device", PATH_MAX - 16, folder);
+    if (realpath(path, real) != NULL && strrchr(real, '/') != NULL)
+        nic_copy(port->pci, sizeof port->pci, strrchr(real, '/') + 1);
+    port->numa = sysfs_number(-1, "%s/device/numa_node", folder);
+    port->vendor = sysfs_number(0, "%s/device/vendor", folder);
+    port->model = sysfs_number(0, "%s/device/device", folder);
+    port->pcie = (struct nic_pcie) {
+        .speed = nic_speed(folder, "current_link_speed"),
+        .max_speed = nic_speed(folder, "max_link_speed"),
+        .width = sysfs_number(0, "%s/device/current_link_width", folder),
+        .max_width = sysfs_number(0, "%s/device/max_link_width", folder),
+    };
+}
+
+static enum nic_link nic_link_parse(const char *text)
+{
+    if (strcmp(text, "Ethernet") == 0)
+        return NIC_ETHERNET;
+    return strcmp(text, "InfiniBand") == 0 ? NIC_INFINIBAND : NIC_OTHER;
+}
+
+/* The state is like "4: ACTIVE". */
+static void nic_port_read(struct nic_port *port, const char *root, const char *folder, int ports)
+{
+    char line[128], below[PATH_MAX];
+    snprintf(below, sizeof below, "%.*s/ports/%d", PATH_MAX - 32, folder, port->port);
+    sysfs_line(line, sizeof line, "%s/state", below);
+    const char *state = strchr(line, ' ');
+    nic_copy(port->state, sizeof port->state, state != NULL ? state + 1 : "");
+    port->active = strcmp(port->state, "ACTIVE") == 0;
+    sysfs_line(line, sizeof line, "%s/rate", below);
+    port->rate = nic_rate_parse(line);
+    sysfs_line(line, sizeof line, "%s/link_layer", below);
+    port->link = nic_link_parse(line);
+    nic_gids_read(&port->gids, below);
+    nic_netdev_read(port, folder, ports);
+    nic_pci_read(port, folder);
+    port->bond = strstr(port->device, "_bond_") != NULL
+        || (port->netdev[0] != '\0'
+            && sysfs_line(line, sizeof line, "%s/sys/class/net/%s/bonding/slaves", root, port->netdev)
+                >= 0);
+}
+
+static void nic_device_read(struct nic_list *list, const char *root, const char *device)
+{
+    char names[16][SYSFS_NAME], folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%.*s/sys/class/infiniband/%.*s", PATH_MAX - 128, root, NIC_NAME,
+             device);
+    int ports = sysfs_names(names, 16, "%s/ports", folder);
+    for (int i = 0; i < ports; i++) {
+        int number = atoi(names[i]);
+        if (number < 1 || number > 255 || !nic_is_device(device))
+            continue;
+        list->more = list->count == NIC_PORTS;
+        if (list->more)
+            return;
+        struct nic_port *port = &list->port[list->count++];
+        nic_copy(port->device, sizeof port->device, device);
+        port->port = number;
+        nic_port_read(port, root, folder, ports);
+    }
+}
+
+struct nic_list *nic_list_create(const char *root, struct sft_error *err)
+{
+    char names[2 * NIC_PORTS][SYSFS_NAME];
+    struct nic_list *list = calloc(1, sizeof *list);
+    if (list == NULL) {
+        sft_error_set(err, "RDMA ports: out of memory");
+        return NULL;
+    }
+    root = root != NULL ? root : "";
+    int count = sysfs_names(names, 2 * NIC_PORTS, "%s/sys/class/infiniband", root);
+    for (int i = 0; i < count && !list->more; i++)
+        nic_device_read(list, root, names[i]);
+    nic_route_read(&list->route, root);
+    return list;
+}
+
+void nic_list_destroy(struct nic_list *list)
+{
+    free(list);
+}

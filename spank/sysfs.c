@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spank/sysfs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SYSFS_SCAN 4096 /* entries of a folder that are looked at */
+
+/* A cut path would name another file. */
+static int sysfs_path(char *path, size_t size, const char *format, va_list arguments)
+{
+    int length = vsnprintf(path, size, format, arguments);
+    return length >= 0 && (size_t)length < size ? 0 : -1;
+}
+
+/* Read up to size - 1 bytes; a FIFO or a device is not waited for. */
+static int sysfs_read(char *buffer, size_t size, const char *path)
+{
+    struct stat status;
+    size_t length = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    buffer[0] = '\0';
+    if (fd < 0)
+        return -1;
+    while (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && length + 1 < size) {
+        ssize_t got = read(fd, buffer + length, size - 1 - length);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        length += (size_t)got;
+    }
+    close(fd);
+    buffer[length] = '\0';
+    return (int)length;
+}
+
+static int sysfs_first_line(char *buffer, size_t size, const char *path)
+{
+    int length = sysfs_read(buffer, size, path);
+    if (length <= 0)
+        return length;
+    buffer[strcspn(buffer, "\n")] = '\0';
+    return (int)strlen(buffer);
+}
+
+int sysfs_line(char *buffer, size_t size, const char *format, ...)
+{
+    char path[PATH_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int rc = sysfs_path(path, sizeof path, format, arguments);
+    va_end(arguments);
+    buffer[0] = '\0';
+    return rc < 0 ? -1 : sysfs_first_line(buffer, size, path);
+}
+
+int sysfs_number(int otherwise, const char *format, ...)
+{
+    char path[PATH_MAX], line[64], *end;
+    va_list arguments;
+    va_start(arguments, format);
+    int rc = sysfs_path(path, sizeof path, format, arguments);
+    va_end(arguments);
+    if (rc < 0 || sysfs_first_line(line, sizeof line, path) <= 0)
+        return otherwise;
+    errno = 0;
+    long number = strtol(line, &end, strncmp(line, "0x", 2) == 0 ? 16 : 10);
+    return end == line || errno != 0 || number < INT_MIN || number > INT_MAX ? otherwise
+                                                                              : (int)number;
+}
+
+static int sysfs_compare(const void *a, const void *b)
+{
+    return strverscmp(a, b);
+}
+
+int sysfs_names(char (*names)[SYSFS_NAME], int room, const char *format, ...)
+{
+    char path[PATH_MAX];
+    struct dirent *entry;
+    int count = 0;
+    va_list arguments;
+    va_start(arguments, format);
+    int rc = sysfs_path(path, sizeof path, format, arguments);
+    va_end(arguments);
+    DIR *list = rc == 0 ? opendir(path) : NULL;
+    if (list == NULL)
+        return 0;
+    for (int seen = 0; count < room && seen < SYSFS_SCAN && (entry = readdir(list)) != NULL; seen++)
+        if (entry->d_name[0] != '.' && strlen(entry->d_name) < SYSFS_NAME)
+            strcpy(names[count++], entry->d_name);
+    closedir(list);
+    qsort(names, (size_t)count, sizeof names[0], sysfs_compare);
+    return count;
+}
+
+char *sysfs_text(size_t *length, const char *format, ...)
+{
+    char path[PATH_MAX], *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int rc = sysfs_path(path, sizeof path, format, arguments);
+    va_end(arguments);
+    if (rc == 0)
+        text = malloc(SYSFS_TEXT + 1);
+    int got = text != NULL ? sysfs_read(text, SYSFS_TEXT + 1, path) : -1;
+    if (got < 0) {
+        free(text);
+        return NULL;
+    }
+    *length = (size_t)got;
+    return text;
+}

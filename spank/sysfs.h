@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small files of sysfs and proc, read with limits: whatever stands there, no call blocks, follows a
+ * loop or takes more than it has room for. Paths are given as printf does. */
+#ifndef SFT_SPANK_SYSFS_H
+#define SFT_SPANK_SYSFS_H
+
+#include <stddef.h>
+
+#define SYSFS_NAME 64
+#define SYSFS_TEXT (256 * 1024) /* sysfs_text reads no more */
+
+/* The first line without its end, cut at the buffer's size; "" when there is none. Returns its
+ * length; 0 also for a file that opens but cannot be read (a GID's type in a container: EINVAL) and
+ * for what is no file; -1 when it cannot be opened. */
+int sysfs_line(char *buffer, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The number that the first line begins with, in base 10, or 16 after 0x; `otherwise` when there is
+ * none or it does not fit an int. */
+int sysfs_number(int otherwise, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The folder's names, sorted with mlx5_2 before mlx5_10, without hidden ones and those of SYSFS_NAME
+ * bytes or more. Returns how many were stored, `room` at most; 0 when it is no folder. */
+int sysfs_names(char (*names)[SYSFS_NAME], int room, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* All of a file, cut at SYSFS_TEXT and ended by a NUL; the caller frees. NULL when it cannot be
+ * read. */
+char *sysfs_text(size_t *length, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
