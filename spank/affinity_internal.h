@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "spank/affinity.h"
+#include "spank/sysfs.h"
 
 #define AFFINITY_NICS 256
 #define AFFINITY_PCI 24
@@ -87,8 +88,5 @@ void affinity_append(char *buffer, size_t size, const char *format, ...)
 hwloc_bitmap_t affinity_cpus_parse(const char *text, struct sft_error *err);
 /* affinity_apply.c: the union of "0xf,0xf0", added to `cpus`. */
 int affinity_masks_parse(const char *text, hwloc_bitmap_t cpus, struct sft_error *err);
-/* affinity_text.c: one line of a small file; "" when it is not there. */
-void affinity_read_line(char *buffer, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 #endif

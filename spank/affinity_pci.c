@@ -14,7 +14,7 @@
 static unsigned long pci_hex(const char *folder, const char *file)
 {
     char line[32];
-    affinity_read_line(line, sizeof line, "%s/%s", folder, file);
+    sysfs_line(line, sizeof line, "%s/%s", folder, file);
     return strtoul(line, NULL, 16);
 }
 
@@ -54,7 +54,7 @@ static int pci_locality(hwloc_topology_t topology, const char *folder,
 {
     char line[4096];
     hwloc_const_cpuset_t all = hwloc_topology_get_topology_cpuset(topology);
-    affinity_read_line(line, sizeof line, "%s/numa_node", folder);
+    sysfs_line(line, sizeof line, "%s/numa_node", folder);
     long number = line[0] != '\0' ? strtol(line, NULL, 10) : -1;
     hwloc_obj_t node =
         number >= 0 ? hwloc_get_numanode_obj_by_os_index(topology, (unsigned)number) : NULL;
@@ -63,7 +63,7 @@ static int pci_locality(hwloc_topology_t topology, const char *folder,
     } else if (pci_one_node(topology)) {
         device->near = hwloc_bitmap_dup(all);
     } else {
-        affinity_read_line(line, sizeof line, "%s/local_cpulist", folder);
+        sysfs_line(line, sizeof line, "%s/local_cpulist", folder);
         hwloc_bitmap_t local = line[0] != '\0' ? affinity_cpus_parse(line, NULL) : NULL;
         if (local == NULL)
             return 0;
@@ -95,7 +95,7 @@ static bool pci_rdma_up(const char *folder, const char *name)
     snprintf(ports, sizeof ports, "%s/infiniband/%s/ports", folder, name);
     DIR *list = opendir(ports);
     while (list != NULL && !up && (entry = readdir(list)) != NULL) {
-        affinity_read_line(line, sizeof line, "%s/%s/state", ports, entry->d_name);
+        sysfs_line(line, sizeof line, "%s/%s/state", ports, entry->d_name);
         up = line[0] == '4';
     }
     if (list != NULL)
@@ -106,7 +106,7 @@ static bool pci_rdma_up(const char *folder, const char *name)
 static bool pci_net_up(const char *folder, const char *name)
 {
     char line[32];
-    affinity_read_line(line, sizeof line, "%s/net/%s/operstate", folder, name);
+    sysfs_line(line, sizeof line, "%s/net/%s/operstate", folder, name);
     return strcmp(line, "down") != 0 && strcmp(line, "lowerlayerdown") != 0;
 }
 

@@ -51,20 +51,3 @@ hwloc_bitmap_t affinity_cpus_parse(const char *text, struct sft_error *err)
     hwloc_bitmap_free(cpus);
     return NULL;
 }
-
-void affinity_read_line(char *buffer, size_t size, const char *format, ...)
-{
-    char path[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(path, sizeof path, format, arguments);
-    va_end(arguments);
-    buffer[0] = '\0';
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return;
-    if (fgets(buffer, (int)size, file) == NULL)
-        buffer[0] = '\0';
-    buffer[strcspn(buffer, "\n")] = '\0';
-    fclose(file);
-}

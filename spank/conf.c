@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +18,13 @@
 #define SFT_SYSCONFDIR "/etc"
 #endif
 
-enum conf_type { CONF_TEXT, CONF_ABSOLUTE, CONF_NUMBER, CONF_YES_NO };
+enum conf_type { CONF_TEXT, CONF_ABSOLUTE, CONF_NUMBER, CONF_REAL, CONF_YES_NO, CONF_FABRIC };
 
 struct conf_field {
     enum conf_type type;
     size_t offset, size;
     long min, max;
+    int (*fabric)(struct conf_fabric *fabric, const char *value, struct sft_error *err);
 };
 
 static const struct conf_key keys[] = {
@@ -35,22 +37,61 @@ static const struct conf_key keys[] = {
     { "mpi", "TYPE", "type for srun's --mpi (pmix)" },
     { "comment", "yes|no", "write the record into the job's comment, too (yes)" },
     { "update_seconds", "N", "longest time between two updates of a running job's record (60)" },
+    { "fabric", "generic|spectrum-x", "the network's kind (generic)" },
+    { "fabric_exclude", "NIC,...", "NICs that carry no collectives: mlx5_4,eth*" },
+    { "fabric_addresses", "RANGE,...", "addresses of the fabric: 10.1.0.0/16,fd00::/8" },
+    { "socket_interface", "NAME", "interface of NCCL's sockets, in place of the default route's" },
+    { "traffic_class", "N", "NCCL_IB_TC" },
+    { "adaptive_routing", "0|1", "NCCL_IB_ADAPTIVE_ROUTING (1 with spectrum-x)" },
+    { "qps_per_connection", "N", "NCCL_IB_QPS_PER_CONNECTION" },
+    { "split_data_on_qps", "0|1", "NCCL_IB_SPLIT_DATA_ON_QPS" },
+    { "cross_nic", "0|1|2", "NCCL_CROSS_NIC (2); 0 on rail-only fabrics" },
+    { "net_plugin", "NAME", "NCCL_NET_PLUGIN: spcx is Spectrum-X's" },
+    { "topo_file", "FILE", "NCCL_TOPO_FILE, for virtual machines" },
+    { "nccl_env", "NAME=VALUE", "any other variable of NCCL; on several lines" },
+    { "exclude_hosts", "HOST,...", "hosts that runs leave out: node[3,5-7]" },
+    { "nvlink_gbs", "GB/s", "what a GPU's NVLink carries one way" },
+    { "nic_gbs", "GB/s", "what a node's NICs carry together one way" },
+    { "peak_tflops", "TFLOPS", "a GPU's dense bf16 peak" },
     { NULL, NULL, NULL },
 };
 
+/* The fields stand in the order of the keys. */
 #define TEXT(member) offsetof(struct conf, member), sizeof((struct conf *)0)->member
 
+#define FABRIC(member) TEXT(fabric.member)
+#define READ(function) 0, 0, 0, 0, conf_fabric_##function
+
 static const struct conf_field fields[] = {
-    { CONF_ABSOLUTE, TEXT(job), 0, 0 },
-    { CONF_TEXT, TEXT(partition), 0, 0 },
-    { CONF_NUMBER, TEXT(gpus_per_node), 0, 64 },
-    { CONF_NUMBER, TEXT(cpus_per_task), 1, 65535 },
-    { CONF_TEXT, TEXT(data), 0, 0 },
-    { CONF_TEXT, TEXT(tokenizer), 0, 0 },
-    { CONF_TEXT, TEXT(mpi), 0, 0 },
-    { CONF_YES_NO, TEXT(comment), 0, 0 },
-    { CONF_NUMBER, TEXT(update_seconds), 1, 86400 },
+    { CONF_ABSOLUTE, TEXT(job), 0, 0, NULL },
+    { CONF_TEXT, TEXT(partition), 0, 0, NULL },
+    { CONF_NUMBER, TEXT(gpus_per_node), 0, 64, NULL },
+    { CONF_NUMBER, TEXT(cpus_per_task), 1, 65535, NULL },
+    { CONF_TEXT, TEXT(data), 0, 0, NULL },
+    { CONF_TEXT, TEXT(tokenizer), 0, 0, NULL },
+    { CONF_TEXT, TEXT(mpi), 0, 0, NULL },
+    { CONF_YES_NO, TEXT(comment), 0, 0, NULL },
+    { CONF_NUMBER, TEXT(update_seconds), 1, 86400, NULL },
+    { CONF_FABRIC, READ(profile) },
+    { CONF_FABRIC, READ(exclude) },
+    { CONF_FABRIC, READ(addresses) },
+    { CONF_FABRIC, READ(interface) },
+    { CONF_NUMBER, FABRIC(traffic_class), 0, 255, NULL },
+    { CONF_NUMBER, FABRIC(adaptive_routing), 0, 1, NULL },
+    { CONF_NUMBER, FABRIC(qps_per_connection), 1, 128, NULL },
+    { CONF_NUMBER, FABRIC(split_data_on_qps), 0, 1, NULL },
+    { CONF_NUMBER, FABRIC(cross_nic), 0, 2, NULL },
+    { CONF_FABRIC, READ(plugin) },
+    { CONF_ABSOLUTE, FABRIC(topo_file), 0, 0, NULL },
+    { CONF_FABRIC, READ(env) },
+    { CONF_FABRIC, READ(hosts) },
+    { CONF_REAL, FABRIC(nvlink_gbs), 1, 10000, NULL },
+    { CONF_REAL, FABRIC(nic_gbs), 1, 10000, NULL },
+    { CONF_REAL, FABRIC(peak_tflops), 1, 100000, NULL },
 };
+
+_Static_assert(sizeof fields / sizeof fields[0] + 1 == sizeof keys / sizeof keys[0],
+               "a key without its field");
 
 const struct conf_key *conf_keys(void)
 {
@@ -65,6 +106,7 @@ void conf_init(struct conf *conf)
     conf->gpus_per_node = conf->cpus_per_task = -1;
     conf->update_seconds = 60;
     conf->comment = true;
+    conf_fabric_init(&conf->fabric);
 }
 
 static int conf_number(int *field, const char *key, const char *value, long min, long max,
@@ -78,6 +120,19 @@ static int conf_number(int *field, const char *key, const char *value, long min,
     if (errno != 0 || number < min || number > max)
         return sft_error_set(err, "%s: %s is out of range, %ld to %ld", key, value, min, max);
     *field = (int)number;
+    return 0;
+}
+
+static int conf_real(double *field, const char *key, const char *value, long min, long max,
+                     struct sft_error *err)
+{
+    char *end;
+    double number = strtod(value, &end);
+    if (end == value || *end != '\0' || !isfinite(number))
+        return sft_error_set(err, "%s: '%s' is no number", key, value);
+    if (number < (double)min || number > (double)max)
+        return sft_error_set(err, "%s: %s is out of range, %ld to %ld", key, value, min, max);
+    *field = number;
     return 0;
 }
 
@@ -100,7 +155,7 @@ static int conf_text(char *field, size_t size, const char *key, const char *valu
 
 static int conf_unknown(const char *key, struct sft_error *err)
 {
-    char names[256] = "";
+    char names[768] = "";
     for (const struct conf_key *k = keys; k->name != NULL; k++)
         snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", k == keys ? "" : ", ",
                  k->name);
@@ -120,6 +175,10 @@ static int conf_set(struct conf *conf, const char *key, const char *value, struc
         return sft_error_set(err, "%s: the value is missing", key);
     if (f->type == CONF_NUMBER)
         return conf_number(field, key, value, f->min, f->max, err);
+    if (f->type == CONF_REAL)
+        return conf_real(field, key, value, f->min, f->max, err);
+    if (f->type == CONF_FABRIC)
+        return f->fabric(&conf->fabric, value, err) < 0 ? sft_error_prefix(err, "%s", key) : 0;
     if (f->type == CONF_YES_NO)
         return conf_yes_no(field, key, value, err);
     if (f->type == CONF_ABSOLUTE && value[0] != '/')

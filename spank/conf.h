@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 #include "lib/error.h"
+#include "spank/conf_fabric.h"
 
-#define CONF_PATH 1024
 #define CONF_FILE_MAX (256 * 1024) /* a longer file is refused */
 
 /* Numbers are -1 and texts "" where the site said nothing. */
@@ -22,6 +22,7 @@ struct conf {
     int cpus_per_task;         /* in place of the node's CPUs shared out to its tasks */
     int update_seconds;        /* longest time between two updates of a running job's record */
     bool comment;              /* write the job's comment (the admin comment is always written) */
+    struct conf_fabric fabric; /* the network */
 };
 
 /* One key of the file. This table alone makes the parser and the manual's test. */
@@ -37,7 +38,7 @@ const struct conf_key *conf_keys(void);
 void conf_init(struct conf *conf);
 
 /* Read `length` bytes of text: lines `key = value`, empty, or beginning with `#`. A later line
- * replaces an earlier one. Complaints begin with "NAME:LINE: ". */
+ * replaces an earlier one, except nccl_env's of other variables. Complaints begin with "NAME:LINE: ". */
 int conf_parse(struct conf *conf, const char *text, size_t length, const char *name,
                struct sft_error *err);
 

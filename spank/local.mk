@@ -6,11 +6,21 @@ spank_libsftspank_la_SOURCES = \
 	spank/check.c spank/check.h \
 	spank/cmdline.c spank/cmdline.h \
 	spank/conf.c spank/conf.h \
+	spank/conf_fabric.c spank/conf_fabric.h \
+	spank/fabric.c spank/fabric.h spank/fabric_internal.h \
+	spank/fabric_gid.c \
+	spank/fabric_ports.c \
+	spank/fabric_print.c \
+	spank/fabric_warn.c \
+	spank/gid.c spank/gid.h \
 	spank/gres.c spank/gres.h \
 	spank/line.c spank/line.h \
+	spank/nic.c spank/nic.h \
+	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h
 
-# Which cores and memory belong to a task; apart, because it alone needs hwloc.
+# Which cores and memory belong to a task; apart, because it alone needs hwloc. It wants libsftspank
+# and libsft beside it.
 if HAVE_HWLOC
 noinst_LTLIBRARIES += spank/libsftaffinity.la
 spank_libsftaffinity_la_SOURCES = \
@@ -24,7 +34,7 @@ spank_libsftaffinity_la_SOURCES = \
 	spank/affinity_print.c \
 	spank/affinity_text.c
 spank_libsftaffinity_la_CPPFLAGS = $(AM_CPPFLAGS) $(HWLOC_CFLAGS)
-spank_libsftaffinity_la_LIBADD = lib/libsft.la $(HWLOC_LIBS)
+spank_libsftaffinity_la_LIBADD = $(HWLOC_LIBS)
 endif
 
 if HAVE_SLURM
@@ -58,16 +68,16 @@ AFFINITY_TESTS = tests/unit/test_affinity tests/unit/test_affinity_apply \
 	tests/unit/test_affinity_gpus tests/unit/test_affinity_machines
 check_PROGRAMS += $(AFFINITY_TESTS)
 tests_unit_test_affinity_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
-tests_unit_test_affinity_LDADD = spank/libsftaffinity.la $(UNIT_LIBS)
+tests_unit_test_affinity_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_affinity_apply_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
-tests_unit_test_affinity_apply_LDADD = spank/libsftaffinity.la $(UNIT_LIBS)
+tests_unit_test_affinity_apply_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_affinity_gpus_SOURCES = tests/unit/test_affinity_gpus.c $(AFFINITY_FIXTURE)
 tests_unit_test_affinity_gpus_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
-tests_unit_test_affinity_gpus_LDADD = spank/libsftaffinity.la $(UNIT_LIBS)
+tests_unit_test_affinity_gpus_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_affinity_machines_SOURCES = tests/unit/test_affinity_machines.c \
 	tests/unit/affinity_nccl.c tests/unit/affinity_nccl.h $(AFFINITY_FIXTURE)
 tests_unit_test_affinity_machines_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
-tests_unit_test_affinity_machines_LDADD = spank/libsftaffinity.la $(UNIT_LIBS)
+tests_unit_test_affinity_machines_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 endif
 endif
 
@@ -77,7 +87,7 @@ if HAVE_HWLOC
 EXTRA_PROGRAMS += tests/bench/affinity
 tests_bench_affinity_SOURCES = tests/bench/affinity.c $(AFFINITY_FIXTURE)
 tests_bench_affinity_CPPFLAGS = $(AM_CPPFLAGS) $(HWLOC_CFLAGS)
-tests_bench_affinity_LDADD = spank/libsftaffinity.la
+tests_bench_affinity_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la
 CLEANFILES += tests/bench/affinity
 endif
 EXTRA_DIST += tests/fixtures/topology tests/fixtures/expected
@@ -89,7 +99,7 @@ tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LDFLAGS)
 if HAVE_HWLOC
 noinst_PROGRAMS += tests/fuzz/fuzz_affinity
 tests_fuzz_fuzz_affinity_CPPFLAGS = $(AM_CPPFLAGS) $(HWLOC_CFLAGS)
-tests_fuzz_fuzz_affinity_LDADD = spank/libsftaffinity.la
+tests_fuzz_fuzz_affinity_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la
 tests_fuzz_fuzz_affinity_LDFLAGS = $(FUZZ_LDFLAGS)
 endif
 endif

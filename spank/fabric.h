@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* NCCL's environment for a node, each variable with its reason, from what sysfs says of its network
+ * and what the site's file says (sft-bench.conf(5)). The user's own value of a variable always wins,
+ * and the site's nccl_env wins over what is decided here.
+ *
+ * Each node decides for itself: device names and GID tables may differ between nodes.
+ *
+ *     nics = nic_list_create(NULL, &err)
+ *     input = { nics, &conf.fabric, .nodes = ..., .get = spank_getenv behind a function }
+ *     fabric = fabric_create(&input, &err)
+ *     for each variable with decision FABRIC_SET: spank_setenv(name, value, 1)
+ *     log the warnings; fabric_print for --explain
+ *
+ * Nothing of this may fail a step: on NULL, log the text and leave the environment as it is. */
+#ifndef SFT_SPANK_FABRIC_H
+#define SFT_SPANK_FABRIC_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "lib/error.h"
+#include "spank/conf_fabric.h"
+#include "spank/nic.h"
+
+#define FABRIC_VARIABLES 64
+#define FABRIC_WARNINGS 64
+#define FABRIC_VALUE 1280 /* 32 devices, as many as NCCL takes, with their ports */
+#define FABRIC_TEXT 256
+
+enum fabric_decision {
+    FABRIC_UNSET, /* left alone; reason says why */
+    FABRIC_SET,   /* to be set to value */
+    FABRIC_KEPT,  /* the user has set it: value is the user's, cut at FABRIC_VALUE */
+};
+
+struct fabric_variable {
+    char name[64];
+    char value[FABRIC_VALUE]; /* "" when unset */
+    char reason[FABRIC_TEXT];
+    enum fabric_decision decision;
+};
+
+/* A port of nics, in the same order. */
+struct fabric_port {
+    const struct nic_port *nic;
+    bool used;
+    char reason[FABRIC_TEXT]; /* why not; "" when used */
+};
+
+struct fabric {
+    int variables; /* in a fixed order, one of each name; nccl_env's other ones at the end */
+    struct fabric_variable variable[FABRIC_VARIABLES];
+    int warnings;
+    char warning[FABRIC_WARNINGS][FABRIC_TEXT];
+    int ports;
+    struct fabric_port port[NIC_PORTS];
+    int used;   /* ports that carry collectives by the decision above; 0: sockets */
+    int rate;   /* of the used ports together, Gb/s; 0 unknown */
+    int nodes;  /* as in the input */
+    bool infiniband;
+};
+
+struct fabric_input {
+    const struct nic_list *nics;    /* must outlive the result */
+    const struct conf_fabric *site; /* NULL: no file */
+    int nccl;                       /* as NCCL_VERSION_CODE has it, 22105 is 2.21.5; 0: 2.21 or later */
+    int nodes;                      /* of the job */
+    bool verify;                    /* rather fail than fall back to sockets */
+    const char *root;               /* that of nics, for files that the site names; NULL: this machine */
+    const char *(*get)(void *data, const char *name); /* the user's value, NULL unset; NULL: none */
+    void *data;
+};
+
+/* The caller destroys it. NULL: out of memory, or addresses in site that conf would have refused. */
+struct fabric *fabric_create(const struct fabric_input *input, struct sft_error *err);
+void fabric_destroy(struct fabric *fabric);
+
+/* NULL when the table has no such name. */
+const struct fabric_variable *fabric_find(const struct fabric *fabric, const char *name);
+
+/* "set", "user's" or "unset". */
+const char *fabric_decision_name(enum fabric_decision decision);
+
+/* The ports, the variables and the warnings as tables for people. */
+void fabric_print(FILE *file, const struct fabric *fabric);
+
+#endif
