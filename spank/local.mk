@@ -57,12 +57,24 @@ endif
 EXTRA_DIST += spank/plugin.map
 
 if HAVE_CMOCKA
-SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline
+SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
+	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_nic
 check_PROGRAMS += $(SPANK_TESTS)
 tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_cmdline_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_cmdline_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_fabric_SOURCES = tests/unit/test_fabric.c $(FABRIC_CASE)
+tests_unit_test_fabric_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_fabric_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_fabric_machines_SOURCES = tests/unit/test_fabric_machines.c $(FABRIC_CASE)
+tests_unit_test_fabric_machines_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_fabric_machines_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_gid_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_gid_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_nic_SOURCES = tests/unit/test_nic.c $(MACHINE_TREE)
+tests_unit_test_nic_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_nic_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 if HAVE_HWLOC
 AFFINITY_TESTS = tests/unit/test_affinity tests/unit/test_affinity_apply \
 	tests/unit/test_affinity_gpus tests/unit/test_affinity_machines
@@ -82,7 +94,9 @@ endif
 endif
 
 # make tests/bench/affinity: milliseconds of a plan, here and on a described machine.
-AFFINITY_FIXTURE = tests/unit/affinity_fixture.c tests/unit/affinity_fixture.h
+MACHINE_TREE = tests/unit/machine_tree.c tests/unit/machine_tree.h
+FABRIC_CASE = tests/unit/fabric_case.c tests/unit/fabric_case.h $(MACHINE_TREE)
+AFFINITY_FIXTURE = tests/unit/affinity_fixture.c tests/unit/affinity_fixture.h $(MACHINE_TREE)
 if HAVE_HWLOC
 EXTRA_PROGRAMS += tests/bench/affinity
 tests_bench_affinity_SOURCES = tests/bench/affinity.c $(AFFINITY_FIXTURE)
@@ -90,12 +104,20 @@ tests_bench_affinity_CPPFLAGS = $(AM_CPPFLAGS) $(HWLOC_CFLAGS)
 tests_bench_affinity_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la
 CLEANFILES += tests/bench/affinity
 endif
+# make tests/bench/fabric: milliseconds to decide NCCL's environment.
+EXTRA_PROGRAMS += tests/bench/fabric
+tests_bench_fabric_SOURCES = tests/bench/fabric.c $(FABRIC_CASE)
+tests_bench_fabric_LDADD = spank/libsftspank.la lib/libsft.la
+CLEANFILES += tests/bench/fabric
 EXTRA_DIST += tests/fixtures/topology tests/fixtures/expected
 
 if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_LDADD = spank/libsftspank.la lib/libsft.la
 tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LDFLAGS)
+noinst_PROGRAMS += tests/fuzz/fuzz_fabric
+tests_fuzz_fuzz_fabric_LDADD = spank/libsftspank.la lib/libsft.la
+tests_fuzz_fuzz_fabric_LDFLAGS = $(FUZZ_LDFLAGS)
 if HAVE_HWLOC
 noinst_PROGRAMS += tests/fuzz/fuzz_affinity
 tests_fuzz_fuzz_affinity_CPPFLAGS = $(AM_CPPFLAGS) $(HWLOC_CFLAGS)

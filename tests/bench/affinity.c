@@ -44,14 +44,14 @@ static int bench_run(const struct affinity_source *source, double *load, double 
 
 int main(int argc, char **argv)
 {
-    struct fixture fixture = {.root = ""};
+    struct fixture fixture = {.runs = 0};
     struct affinity_source source = {0};
     double load, plan, best[2] = {1e9, 1e9};
     int rc = 1;
     if (argc > 1 && fixture_load(&fixture, argv[1]) < 0)
         goto out;
     if (argc > 1) {
-        source.root = fixture.root;
+        source.root = fixture.tree.root;
         source.synthetic = getenv("HWLOC_FSROOT") == NULL ? fixture.cpus : NULL;
     }
     for (int i = 0; i < BENCH_RUNS; i++) {

@@ -166,7 +166,7 @@ static void test_the_drivers_file(void **state)
 static void write_information(const struct fixture *fixture, const char *pci, const char *text)
 {
     char path[256];
-    snprintf(path, sizeof path, "%s/proc/driver/nvidia/gpus/%s/information", fixture->root, pci);
+    snprintf(path, sizeof path, "%s/proc/driver/nvidia/gpus/%s/information", fixture->tree.root, pci);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
