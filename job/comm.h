@@ -8,15 +8,27 @@
 #include "job/bootstrap.h"
 #include "lib/error.h"
 
+/* All ranks; those of one node; those that have one place in their nodes, one of each node. Groups
+ * exist when all nodes have as many ranks as each other; else node and across are of one rank each. */
+enum comm_group { COMM_WORLD, COMM_NODE, COMM_ACROSS, COMM_GROUPS };
+
 struct comm {
     const char *name; /* "self", "mpi" */
     int rank, size;
+    int group_rank[COMM_GROUPS], group_size[COMM_GROUPS];
     void *state;
 
     void (*destroy)(struct comm *c);
     /* Sum over ranks, in place, the same bits on every rank. Buffers are host memory. */
     int (*sum_float)(struct comm *c, float *values, size_t count, struct sft_error *err);
     int (*sum_double)(struct comm *c, double *values, size_t count, struct sft_error *err);
+    /* values[members * count]: member m's part, values[m * count] on, becomes the sum over the members
+     * on member m; what the other parts hold then is unspecified. Host memory. */
+    int (*reduce_scatter)(struct comm *c, enum comm_group group, float *values, size_t count,
+                          struct sft_error *err);
+    /* values[members * bytes]: member m's part stands on member m, and then on all. Host memory. */
+    int (*all_gather)(struct comm *c, enum comm_group group, void *values, size_t bytes,
+                      struct sft_error *err);
     /* values[count] of each rank, in the order of ranks, into all[size * count] on rank 0 */
     int (*gather_double)(struct comm *c, const double *values, size_t count, double *all,
                          struct sft_error *err);

@@ -22,6 +22,20 @@ static int self_sum_double(struct comm *c, double *values, size_t count, struct 
     return 0;
 }
 
+static int self_reduce_scatter(struct comm *c, enum comm_group group, float *values, size_t count,
+                               struct sft_error *err)
+{
+    (void)c, (void)group, (void)values, (void)count, (void)err;
+    return 0;
+}
+
+static int self_all_gather(struct comm *c, enum comm_group group, void *values, size_t bytes,
+                           struct sft_error *err)
+{
+    (void)c, (void)group, (void)values, (void)bytes, (void)err;
+    return 0;
+}
+
 static int self_gather_double(struct comm *c, const double *values, size_t count, double *all,
                               struct sft_error *err)
 {
@@ -54,9 +68,12 @@ struct comm *comm_create_self(struct sft_error *err)
     *c = (struct comm) {
         .name = "self",
         .size = 1,
+        .group_size = { 1, 1, 1 },
         .destroy = self_destroy,
         .sum_float = self_sum_float,
         .sum_double = self_sum_double,
+        .reduce_scatter = self_reduce_scatter,
+        .all_gather = self_all_gather,
         .gather_double = self_gather_double,
         .gather_text = self_gather_text,
         .barrier = self_barrier,
