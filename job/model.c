@@ -7,8 +7,33 @@
 
 #include "job/model_internal.h"
 
+static act *at(const struct model *model, act *array, size_t offset)
+{
+    return (char *)array + offset * model->backend->act_size;
+}
+
+/* Units inside of the flat arrays that the model keeps. */
+static void model_place_own(struct model *model)
+{
+    for (int unit = 0; unit < model_units(model); unit++) {
+        size_t offset = model_unit(model, unit).offset;
+        if (model->weights != NULL)
+            model->unit_weights[unit] = at(model, model->weights, offset);
+        if (model->gradients != NULL)
+            model->unit_gradients[unit] = at(model, model->gradients, offset);
+    }
+}
+
 struct model *model_create(struct backend *backend, const struct sft_preset *shape, int rows,
                            enum model_recompute recompute, struct sft_error *err)
+{
+    struct model_storage all = { true, true };
+    return model_create_stored(backend, shape, rows, recompute, all, err);
+}
+
+struct model *model_create_stored(struct backend *backend, const struct sft_preset *shape, int rows,
+                                  enum model_recompute recompute, struct model_storage storage,
+                                  struct sft_error *err)
 {
     struct model *model = calloc(1, sizeof *model);
     if (model == NULL) {
@@ -19,6 +44,7 @@ struct model *model_create(struct backend *backend, const struct sft_preset *sha
     model->shape = *shape;
     model->rows = rows;
     model->recompute = recompute;
+    model->storage = storage;
     model->act_size = backend->act_size;
     model->logits_most = backend->logits;
     if (rows < 1) {
@@ -32,6 +58,7 @@ struct model *model_create(struct backend *backend, const struct sft_preset *sha
     if (model->arena == NULL)
         goto failed;
     model_lay_arena(model, model->arena);
+    model_place_own(model);
     backend->zero(backend, model->loss_sums, LOSS_SUMS * sizeof *model->loss_sums);
     model_zero_gradients(model);
     return model;
@@ -46,6 +73,8 @@ void model_destroy(struct model *model)
         return;
     if (model->arena != NULL)
         model->backend->release(model->backend, model->arena);
+    free(model->unit_weights);
+    free(model->unit_gradients);
     free(model->layers);
     free(model->offsets);
     free(model->tensors);
@@ -83,32 +112,81 @@ size_t model_bytes(const struct model *model)
     return model->bytes;
 }
 
-static act *at(const struct model *model, act *array, size_t offset)
+
+int model_units(const struct model *model)
 {
-    return (char *)array + offset * model->backend->act_size;
+    return model->shape.layers + 2;
+}
+
+struct model_unit model_unit(const struct model *model, int unit)
+{
+    size_t first = model->offsets[0].attention_norm;
+    size_t each = (model->norm - first) / (size_t)model->shape.layers;
+    if (unit == 0)
+        return (struct model_unit) { 0, first };
+    if (unit <= model->shape.layers)
+        return (struct model_unit) { first + (size_t)(unit - 1) * each, each };
+    return (struct model_unit) { model->norm, model->parameters - model->norm };
+}
+
+static int unit_of(const struct model *model, size_t offset)
+{
+    size_t first = model->offsets[0].attention_norm;
+    if (offset < first)
+        return 0;
+    if (offset >= model->norm)
+        return model->shape.layers + 1;
+    return 1 + (int)((offset - first) / model_unit(model, 1).count);
+}
+
+void model_hook(struct model *model, const struct model_hooks *hooks)
+{
+    model->hooks = *hooks;
+}
+
+void model_place(struct model *model, int unit, act *weights, act *gradient)
+{
+    if (weights != NULL)
+        model->unit_weights[unit] = weights;
+    if (gradient != NULL)
+        model->unit_gradients[unit] = gradient;
 }
 
 static act *weight(const struct model *model, size_t offset)
 {
-    return at(model, model->weights, offset);
+    int unit = unit_of(model, offset);
+    return at(model, model->unit_weights[unit], offset - model_unit(model, unit).offset);
 }
 
 static act *gradient(const struct model *model, size_t offset)
 {
-    return at(model, model->gradients, offset);
+    int unit = unit_of(model, offset);
+    return at(model, model->unit_gradients[unit], offset - model_unit(model, unit).offset);
+}
+
+static int unit_enter(struct model *model, int unit, enum model_pass pass, struct sft_error *err)
+{
+    const struct model_hooks *h = &model->hooks;
+    return h->enter == NULL ? 0 : h->enter(h->user, unit, pass, err);
+}
+
+static int unit_leave(struct model *model, int unit, enum model_pass pass, struct sft_error *err)
+{
+    const struct model_hooks *h = &model->hooks;
+    return h->leave == NULL ? 0 : h->leave(h->user, unit, pass, err);
 }
 
 /* What matrix products do not overwrite: norms, and an embedding table that is no head. */
 void model_zero_gradients(struct model *model)
 {
     struct backend *b = model->backend;
-    for (size_t i = 0; i < model->tensor_count; i++) {
+    model->fresh = true;
+    for (size_t i = 0; i < model->tensor_count && model->gradients != NULL; i++) {
         const struct model_tensor *t = &model->tensors[i];
         if (!t->decays || (t->offset == model->embed && model->head != model->embed))
             b->zero(b, gradient(model, t->offset),
                     (size_t)t->rows * (size_t)t->columns * b->act_size);
     }
-    model->fresh = true;
 }
 
 static struct attention_shape attention_of(const struct model *model)
@@ -258,32 +336,67 @@ static struct documents documents_of(const struct batch *batch)
     return docs;
 }
 
-static void model_forward(struct model *model, const struct batch *batch,
-                          const struct documents *docs)
+static int model_forward(struct model *model, const struct batch *batch,
+                         const struct documents *docs, struct sft_error *err)
 {
     struct backend *b = model->backend;
     size_t bytes = (size_t)model->rows * sizeof(int32_t);
+    int last = model_units(model) - 1;
     b->write(b, model->tokens, batch->tokens, bytes);
     b->write(b, model->targets, batch->targets, bytes);
     b->write(b, model->positions, batch->positions, bytes);
+    if (unit_enter(model, 0, MODEL_FORWARD, err) < 0)
+        return -1;
     b->embed_forward(b, model->layers[0].residual, weight(model, model->embed), model->tokens,
                      model->rows, model->shape.hidden);
-    for (int i = 0; i < model->shape.layers; i++)
+    if (unit_leave(model, 0, MODEL_FORWARD, err) < 0)
+        return -1;
+    for (int i = 0; i < model->shape.layers; i++) {
+        if (unit_enter(model, i + 1, MODEL_FORWARD, err) < 0)
+            return -1;
         layer_forward(model, i, docs);
+        if (unit_leave(model, i + 1, MODEL_FORWARD, err) < 0)
+            return -1;
+    }
+    if (unit_enter(model, last, MODEL_FORWARD, err) < 0)
+        return -1;
     norm_forward(model, model->final_norm, model->final_rstd, model->final,
                  model->layers[model->shape.layers - 1].middle, model->delta, model->norm);
+    return unit_leave(model, last, MODEL_FORWARD, err);
 }
 
-static void model_backward(struct model *model, const struct documents *docs)
+/* The head, and with `backward` its gradients too: the last unit's, or the table's when it is tied. */
+static int model_head(struct model *model, float scale, bool backward, struct sft_error *err)
+{
+    enum model_pass pass = backward ? MODEL_BACKWARD : MODEL_FORWARD;
+    bool tied = model->head == model->embed;
+    int last = model_units(model) - 1;
+    if (unit_enter(model, last, pass, err) < 0 || (tied && unit_enter(model, 0, pass, err) < 0))
+        return -1;
+    head_run(model, scale, backward);
+    return backward ? 0 : unit_leave(model, last, pass, err);
+}
+
+static int model_backward(struct model *model, const struct documents *docs, struct sft_error *err)
 {
     struct backend *b = model->backend;
     size_t elements = (size_t)model->rows * (size_t)model->shape.hidden;
     b->zero(b, model->stream, elements * b->act_size);
     norm_backward(model, model->delta, model->final, model->final_rstd, model->norm);
-    for (int i = model->shape.layers - 1; i >= 0; i--)
+    if (unit_leave(model, model_units(model) - 1, MODEL_BACKWARD, err) < 0)
+        return -1;
+    for (int i = model->shape.layers - 1; i >= 0; i--) {
+        if (unit_enter(model, i + 1, MODEL_BACKWARD, err) < 0)
+            return -1;
         layer_backward(model, i, docs);
+        if (unit_leave(model, i + 1, MODEL_BACKWARD, err) < 0)
+            return -1;
+    }
+    if (unit_enter(model, 0, MODEL_BACKWARD, err) < 0)
+        return -1;
     b->embed_backward(b, gradient(model, model->embed), model->stream, model->tokens, model->rows,
                       model->shape.hidden);
+    return unit_leave(model, 0, MODEL_BACKWARD, err);
 }
 
 /* Documents stand in row order and do not overlap: attention relies on it. */
@@ -321,12 +434,10 @@ static int model_run(struct model *model, const struct batch *batch, float scale
     struct documents docs = documents_of(batch);
     if (check_batch(model, batch, err) < 0)
         return -1;
-    model_forward(model, batch, &docs);
-    head_run(model, scale, backward);
-    if (backward) {
-        model_backward(model, &docs);
-        model->fresh = false;
-    }
+    if (model_forward(model, batch, &docs, err) < 0 || model_head(model, scale, backward, err) < 0
+        || (backward && model_backward(model, &docs, err) < 0))
+        return -1;
+    model->fresh = model->fresh && !backward;
     b->sum_floats(b, model->loss_sums + sum, model->loss, (size_t)model->rows);
     return 0;
 }

@@ -42,7 +42,10 @@ struct model {
 
     void *arena;
     size_t bytes;
-    act *weights, *gradients; /* [parameters] */
+    struct model_storage storage;
+    act *weights, *gradients; /* [parameters] or NULL */
+    struct model_hooks hooks;
+    char **unit_weights, **unit_gradients; /* [layers + 2] */
     struct model_layer *layers;
     act *final, *final_norm; /* [n,h] */
     float *final_rstd, *loss; /* [n] */

@@ -33,7 +33,10 @@ int model_lay_tensors(struct model *model, struct sft_error *err)
     model->tensors = calloc((size_t)s->layers * 6 + 3, sizeof *model->tensors);
     model->offsets = calloc((size_t)s->layers, sizeof *model->offsets);
     model->layers = calloc((size_t)s->layers, sizeof *model->layers);
-    if (model->tensors == NULL || model->offsets == NULL || model->layers == NULL)
+    model->unit_weights = calloc((size_t)s->layers + 2, sizeof *model->unit_weights);
+    model->unit_gradients = calloc((size_t)s->layers + 2, sizeof *model->unit_gradients);
+    if (model->tensors == NULL || model->offsets == NULL || model->layers == NULL
+        || model->unit_weights == NULL || model->unit_gradients == NULL)
         return sft_error_set(err, "no memory for the list of tensors");
     model->embed = tensor_add(model, "embed", -1, s->vocab, h, true);
     for (int i = 0; i < s->layers; i++) {
@@ -127,8 +130,8 @@ size_t model_lay_arena(struct model *model, char *base)
     size_t qkv = q + 2 * (size_t)s->kv_heads * d;
     struct arena arena = { base, 0 };
     model->chunk = chunk_rows(model);
-    model->weights = arena_take(&arena, model->parameters, a);
-    model->gradients = arena_take(&arena, model->parameters, a);
+    model->weights = model->storage.weights ? arena_take(&arena, model->parameters, a) : NULL;
+    model->gradients = model->storage.gradients ? arena_take(&arena, model->parameters, a) : NULL;
     layers_lay(model, &arena);
     model->final = arena_take(&arena, n * h, a);
     model->final_norm = arena_take(&arena, n * h, a);
@@ -156,8 +159,11 @@ size_t model_plan(const struct sft_preset *shape, int rows, enum model_recompute
         .recompute = recompute,
         .act_size = act_size,
         .logits_most = logits,
+        .storage = { true, true },
     };
     size_t bytes = model_lay_tensors(&model, &err) < 0 ? 0 : model_lay_arena(&model, NULL);
+    free(model.unit_weights);
+    free(model.unit_gradients);
     free(model.layers);
     free(model.offsets);
     free(model.tensors);
