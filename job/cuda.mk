@@ -49,3 +49,8 @@ endif
 EXTRA_PROGRAMS += tests/gpu/train_losses
 tests_gpu_train_losses_LDFLAGS = $(AM_LDFLAGS) $(CUDA_RPATH)
 tests_gpu_train_losses_LDADD = job/libsftmodel.la job/libsftdata.la job/libsftcuda.la $(STDCXX_LIBS)
+
+# By hand: make tests/bench/ceilings
+EXTRA_PROGRAMS += tests/bench/ceilings
+tests_bench_ceilings_LDFLAGS = $(AM_LDFLAGS) $(CUDA_RPATH)
+tests_bench_ceilings_LDADD = job/libsftrun.la $(STDCXX_LIBS)

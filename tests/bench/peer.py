@@ -45,13 +45,26 @@ def arguments():
     return p.parse_args()
 
 
+def attention_name():
+    """Hugging Face's SDPA with is_causal and no mask. Its release 5, given no mask, looks for packed
+    documents in the positions: compiled, that is always a full mask, which rules out flash attention;
+    else a wait for the GPU. Under a name without a mask function it does not."""
+    try:
+        from transformers import AttentionInterface
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    except ImportError:
+        return "sdpa"  # release 4.46 uses is_causal by itself
+    AttentionInterface.register("sdpa_causal", sdpa_attention_forward)
+    return "sdpa_causal"
+
+
 def build(a):
     vocab, hidden, layers, heads, kv_heads, ffn = SHAPES[a.model]
     config = LlamaConfig(
         vocab_size=vocab, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads,
         num_key_value_heads=kv_heads, intermediate_size=ffn, max_position_embeddings=a.seq,
         rms_norm_eps=1e-5, tie_word_embeddings=False, use_cache=False)
-    config._attn_implementation = "sdpa"
+    config._attn_implementation = attention_name()
     torch.manual_seed(a.seed)
     torch.set_default_dtype(torch.bfloat16)
     with torch.device(a.device):
