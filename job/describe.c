@@ -94,7 +94,9 @@ static int describe_forecast(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = &run->result.record;
     struct sft_prediction prediction;
-    double planned = run->fit.total + run->memory_before;
+    double planned = (double)(model_bytes(run->model) + optim_bytes(run->optim)
+                              + shard_bytes(run->shard))
+                     + run->fit.reserve + run->memory_before;
     if (sft_record_set_real(record, "mem_plan_gib", ldexp(planned, -30), err) < 0)
         return -1;
     if (!forecast_make(&prediction, run->backend->device, &run->plan, &run->shape, run->data,
@@ -126,6 +128,7 @@ int describe_run(struct run *run, struct sft_error *err)
         { "method", "full" },
         { "precision", run->backend->precision },
         { "states", gpu ? fit_states_name(run->fit.states) : "" },
+        { "zero", sft_zero_name(run->zero) },
         { "recompute", fit_recompute_name(run->fit.recompute) },
         { "backend", run->backend->name },
         { "device", gpu ? run->backend->device : run->host.model },

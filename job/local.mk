@@ -23,7 +23,7 @@ job_libsftrun_la_SOURCES = \
 	job/options.c job/options.h \
 	job/progress.c job/progress.h \
 	job/result.c job/result.h \
-	job/run.h job/scaling.c job/setup.c job/train.c
+	job/run.h job/scaling.c job/setup.c job/shard.c job/shard.h job/train.c
 job_libsftrun_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MPI_CFLAGS) $(PMIX_CFLAGS)
 job_libsftrun_la_LIBADD = job/libsftmodel.la job/libsftcuda.la job/libsftdata.la \
 	job/libsftsensors.la lib/libsft.la $(JANSSON_LIBS)
@@ -46,6 +46,9 @@ check_PROGRAMS += tests/unit/test_fit
 tests_unit_test_fit_SOURCES = tests/unit/test_fit.c job/fit.c job/fit.h
 tests_unit_test_fit_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_fit_LDADD = job/libsftmodel.la $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_shard
+tests_unit_test_shard_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_shard_LDADD = tests/unit/libmodelsupport.la job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
 endif
 
 include job/golden.mk

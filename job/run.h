@@ -14,6 +14,7 @@
 #include "job/observe.h"
 #include "job/optim.h"
 #include "job/result.h"
+#include "job/shard.h"
 #include "job/tokenizer.h"
 #include "lib/plan.h"
 #include "lib/predict.h"
@@ -35,6 +36,8 @@ struct run {
     struct observe *observe; /* NULL: no sensors */
     double memory_before;    /* bytes of the device's memory in use before the model */
     struct model *model;
+    struct shard *shard;
+    enum sft_zero zero;
     struct optim *optim;
     struct measure measure;
     struct result result; /* on rank 0 */

@@ -151,12 +151,19 @@ static int setup_model(struct run *run, struct sft_error *err)
     if (setup_backend(run, err) < 0)
         return -1;
     options.states = fit_states(&run->fit);
-    run->model = model_create(run->backend, &run->shape, plan->micro_batch * plan->seq,
-                              fit_recompute(&run->fit), err);
+    size_t count;
+    run->zero = run->request.zero > SFT_SHARE_AUTO ? (enum sft_zero)(run->request.zero - SFT_SHARE_0)
+                                                   : SFT_ZERO_0;
+    run->model = model_create_stored(run->backend, &run->shape, plan->micro_batch * plan->seq,
+                                     fit_recompute(&run->fit), shard_storage(run->zero), err);
     if (run->model == NULL)
         return -1;
-    model_initialize(run->model, plan->seed);
-    run->optim = optim_create(run->model, run->backend, &options, err);
+    run->shard = shard_create(run->model, run->backend, run->comm, run->zero, plan->seed, err);
+    if (run->shard == NULL)
+        return -1;
+    const struct optim_part *parts = shard_parts(run->shard, &count);
+    run->optim = optim_create_parts(run->model, run->backend, &options, parts, count,
+                                    run->zero == SFT_ZERO_0 ? NULL : run->comm, err);
     if (run->optim == NULL)
         return -1;
     return measure_create(&run->measure, (size_t)plan->steps, err);
@@ -190,6 +197,7 @@ void setup_release(struct run *run)
     measure_destroy(&run->measure);
     observe_close(run->observe);
     optim_destroy(run->optim);
+    shard_destroy(run->shard);
     model_destroy(run->model);
     if (run->backend != NULL)
         run->backend->destroy(run->backend);

@@ -78,6 +78,8 @@ static int step_sum_gradients(struct loop *loop, struct step *step, struct sft_e
     struct backend *b = run->backend;
     size_t count = model_parameters(run->model);
     char *gradients = model_gradients(run->model);
+    if (run->zero != SFT_ZERO_0)
+        return shard_reduce(run->shard, err);
     if (run->comm->size == 1)
         return 0;
     if (strcmp(b->name, "cpu") == 0)
@@ -104,16 +106,17 @@ static int step_run(struct loop *loop, int number, struct step *step, struct sft
     if (step_agree_work(loop, step, err) < 0)
         return -1;
     float scale = step->work.trained > 0 ? (float)(1 / step->work.trained) : 0;
-    model_zero_gradients(run->model);
+    shard_begin(run->shard);
     for (int i = 0; i < run->plan.accumulation; i++)
         if (model_step(run->model, &loop->batches[i], scale, NULL, err) < 0)
             return -1;
     if (step_sum_gradients(loop, step, err) < 0 || optim_step(run->optim, number, NULL, err) < 0
-        || model_take_loss(run->model, &loss, err) < 0
+        || shard_spread(run->shard, err) < 0 || model_take_loss(run->model, &loss, err) < 0
         || loop_sum(loop, step, &loss, 1, NULL, 0, err) < 0)
         return -1;
     step->loss = step->work.trained > 0 ? loss / step->work.trained : 0;
     step->total = measure_now() - begin;
+    step->waited += shard_waited(run->shard);
     if (!isfinite(step->loss))
         return sft_error_set(err,
                              "the loss of step %d is %g: training diverged; use a smaller lr= or "

@@ -17,6 +17,7 @@ static const struct sft_record_key keys[] = {
     { "method", SFT_SAID, true, "", "full: all parameters are trained" },
     { "precision", SFT_SAID, true, "", "type of weights and activations" },
     { "states", SFT_SAID, false, "", "type of the optimizer's states: fp32, or bf16 with stochastic rounding" },
+    { "zero", SFT_SAID, false, "", "what ranks shared: 0 nothing, 1 states, 2 gradients too, 3 weights too, or hybrid" },
     { "recompute", SFT_SAID, false, "", "what the backward pass computed again: none, norms or block" },
     { "backend", SFT_SAID, false, "", "what computed: cpu or cuda" },
     { "device", SFT_MEASURED, false, "", "rank 0's device as the machine names it" },

@@ -41,6 +41,9 @@ static const struct sft_key keys[] = {
       "optimizer states on a GPU: fp32 16 bytes a parameter, bf16 8; auto: fp32 if they fit [auto]" },
     { "recompute", SFT_KEY_WORD, FIELD(recompute), 0, 0, "auto|none|norms|block",
       "what the backward pass computes again; auto: as little as fits [auto]" },
+    { "zero", SFT_KEY_WORD, FIELD(zero), 0, 0, "auto|0|1|2|3|hybrid",
+      "what ranks share: 1 optimizer states, 2 gradients too, 3 weights too, hybrid weights and "
+      "gradients inside the node [auto: 0]" },
     { "data", SFT_KEY_TEXT, FIELD(data), 0, 0, "FILE",
       "Alpaca-format JSON, `synthetic`, or `synthetic:N` for documents of N tokens "
       "[the site's, or the examples that are installed]" },

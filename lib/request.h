@@ -32,6 +32,7 @@ struct sft_request {
     int device;       /* enum sft_device */
     int states;       /* enum sft_states */
     int recompute;    /* enum sft_recompute */
+    int zero;         /* enum sft_share */
     char data[SFT_REQUEST_PATH];      /* Alpaca-format JSON file, "synthetic" or "synthetic:N" */
     char tokenizer[SFT_REQUEST_PATH]; /* SentencePiece model, or "bytes" */
     char out[SFT_REQUEST_PATH];       /* folder for result.json; made when missing */
@@ -45,6 +46,15 @@ enum sft_recompute {
     SFT_RECOMPUTE_NONE,
     SFT_RECOMPUTE_NORMS,
     SFT_RECOMPUTE_BLOCK
+};
+
+enum sft_share {
+    SFT_SHARE_AUTO,
+    SFT_SHARE_0,
+    SFT_SHARE_1,
+    SFT_SHARE_2,
+    SFT_SHARE_3,
+    SFT_SHARE_HYBRID
 };
 
 enum sft_key_type { SFT_KEY_INT, SFT_KEY_REAL, SFT_KEY_TEXT, SFT_KEY_WORD };

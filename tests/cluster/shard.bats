@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# Shared weights, gradients and states on real ranks: up to 8 on 4 private nodes.
+load helpers
+
+setup_file() {
+    need_slurm
+    FOLDER=$(mktemp -d /tmp/sftc.XXXXXX)
+    export FOLDER
+    echo "job = $JOB" >"$FOLDER/sft-bench.conf"
+    "$CLUSTER" start "$FOLDER/c" --nodes 4 --cpus 2 --gpus 2 --plugin "$PLUGIN" \
+        --plugin-args "config=$FOLDER/sft-bench.conf" >"$FOLDER/start.log" 2>&1 || {
+        cat "$FOLDER/start.log" >&2
+        return 1
+    }
+}
+
+teardown_file() {
+    cluster_down
+}
+
+setup() {
+    cluster_enter
+    cd "$FOLDER" || return 1
+}
+
+train() { # train NAME SHAPE ZERO
+    srun --sft-bench="$2,zero=$3,seed=3,steps=18,warmup=2,seq=128,micro_batch=1,global_batch=16,out=$FOLDER/$1" \
+        >"$FOLDER/$1.log" 2>&1
+}
+
+@test "every way of sharing on 1, 2, 4 and 8 ranks over 1, 2 and 4 nodes trains as one rank does" {
+    train one tiny:1,gpus=0 0
+    for zero in 0 1 2 3 hybrid; do
+        for shape in 1,gpus=2 2,gpus=1 2,gpus=2 4,gpus=2; do
+            train "$zero-$shape" "tiny:$shape" $zero
+        done
+    done
+    python3 - "$FOLDER" <<'PY'
+import json, sys
+def run(name):
+    return json.load(open(f"{sys.argv[1]}/{name}/result.json"))
+first = run("one")["losses"]
+assert len(first) == 20 and first[-1] < first[0] - 0.5, first
+for zero in ("0", "1", "2", "3", "hybrid"):
+    memory = {}
+    for shape, nodes, ranks in (("1,gpus=2", 1, 2), ("2,gpus=1", 2, 2), ("2,gpus=2", 2, 4), ("4,gpus=2", 4, 8)):
+        r = run(f"{zero}-{shape}")
+        assert (r["nodes"], r["ranks"], str(r["zero"])) == (nodes, ranks, zero), r
+        for a, b in zip(first, r["losses"], strict=True):
+            assert abs(a - b) < 1e-5 * a, (zero, shape, a, b)
+        memory[ranks, nodes] = r["mem_plan_gib"]
+    print(zero, memory)
+    if zero != "0":  # states at least are a fraction of what one rank would keep
+        assert memory[8, 4] < memory[4, 2] < memory[2, 1], (zero, memory)
+PY
+}
+
+@test "ways of sharing that do not exist are refused" {
+    run srun --sft-bench=tiny:2,zero=4
+    [ "$status" -ne 0 ]
+    [[ $output == *"zero=4: must be one of auto|0|1|2|3|hybrid"* ]]
+}
