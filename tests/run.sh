@@ -124,7 +124,7 @@ if part cluster; then
     export SFT_ROOT=$build/root SFT_BUILDDIR=$build/plain
     # The kill tests mostly wait; they have a cluster of their own and run beside the others.
     bats_run tests/cluster/kill.bats &
-    for file in tests/cluster/{cluster,job,plugin}.bats; do
+    for file in tests/cluster/{cluster,job,plugin,shard}.bats; do
         bats_run "$file"
         bats_count "$file"
     done

@@ -24,15 +24,18 @@ setup() {
 }
 
 train() { # train NAME SHAPE ZERO
-    srun --sft-bench="$2,zero=$3,seed=3,steps=18,warmup=2,seq=128,micro_batch=1,global_batch=16,out=$FOLDER/$1" \
-        >"$FOLDER/$1.log" 2>&1
+    srun --sft-bench="$2,zero=$3,data=synthetic,seed=3,steps=18,warmup=2,seq=128,micro_batch=1,global_batch=16,out=$FOLDER/$1" \
+        >"$FOLDER/$1.log" 2>&1 || {
+        cat "$FOLDER/$1.log"
+        return 1
+    }
 }
 
 @test "every way of sharing on 1, 2, 4 and 8 ranks over 1, 2 and 4 nodes trains as one rank does" {
     train one tiny:1,gpus=0 0
     for zero in 0 1 2 3 hybrid; do
-        for shape in 1,gpus=2 2,gpus=1 2,gpus=2 4,gpus=2; do
-            train "$zero-$shape" "tiny:$shape" $zero
+        for nodes in 1 2 4; do
+            train "$zero-$nodes" "tiny:$nodes,gpus=2" $zero
         done
     done
     python3 - "$FOLDER" <<'PY'
@@ -40,14 +43,16 @@ import json, sys
 def run(name):
     return json.load(open(f"{sys.argv[1]}/{name}/result.json"))
 first = run("one")["losses"]
-assert len(first) == 20 and first[-1] < first[0] - 0.5, first
+assert len(first) == len(set(first)) == 20, first
 for zero in ("0", "1", "2", "3", "hybrid"):
     memory = {}
-    for shape, nodes, ranks in (("1,gpus=2", 1, 2), ("2,gpus=1", 2, 2), ("2,gpus=2", 2, 4), ("4,gpus=2", 4, 8)):
-        r = run(f"{zero}-{shape}")
-        assert (r["nodes"], r["ranks"], str(r["zero"])) == (nodes, ranks, zero), r
+    for nodes in (1, 2, 4):
+        ranks = 2 * nodes
+        r = run(f"{zero}-{nodes}")
+        assert (r["nodes"], r["ranks"]) == (nodes, ranks), r
+        assert r["zero"] == (zero if zero == "hybrid" else float(zero)), r["zero"]
         for a, b in zip(first, r["losses"], strict=True):
-            assert abs(a - b) < 1e-5 * a, (zero, shape, a, b)
+            assert abs(a - b) < 1e-5 * a, (zero, nodes, a, b)
         memory[ranks, nodes] = r["mem_plan_gib"]
     print(zero, memory)
     if zero != "0":  # states at least are a fraction of what one rank would keep
