@@ -129,6 +129,9 @@ struct backend {
 /* fp32 on the CPU through CBLAS: the readable reference. NULL and err on failure. */
 struct backend *backend_create_cpu(struct sft_error *err);
 
+/* act_size and logits of the CUDA backend, for plans without a GPU. */
+enum { BACKEND_CUDA_ACT = 2, BACKEND_CUDA_LOGITS = 256 << 20 };
+
 /* bf16 with fp32 sums on the GPU that stands first in CUDA_VISIBLE_DEVICES + `device`; matrix products
  * by cuBLASLt, attention by cuDNN. NULL and err on failure, and where this build has no CUDA. */
 struct backend *backend_create_cuda(int device, struct sft_error *err);

@@ -323,8 +323,8 @@ static void cuda_adamw(struct backend *b, act *weight, const act *grad, float *m
 static const struct backend cuda_table = {
     .name = "cuda",
     .precision = "bf16",
-    .act_size = sizeof(uint16_t),
-    .logits = 256 << 20,
+    .act_size = BACKEND_CUDA_ACT,
+    .logits = BACKEND_CUDA_LOGITS,
     .destroy = cuda_destroy,
     .allocate = cuda_allocate,
     .release = cuda_release,

@@ -210,17 +210,15 @@ void describe_summary(const struct run *run)
     fflush(stdout);
 }
 
-/* For a device that is not there: H200, the one with measured ceilings. */
 static void plan_print_device(const struct sft_plan *plan, const struct sft_preset *shape,
                               struct data *data, const struct sft_request *request)
 {
-    enum { ACT = 2, LOGITS = 256 << 20 }; /* as the CUDA backend has them */
-    static const char device[] = "NVIDIA H200";
-    const double memory = 139 * ldexp(1, 30);
+    static const char device[] = PLAN_DEVICE;
     struct fit fit;
     struct sft_error err = { "" };
     struct sft_prediction p;
-    if (fit_make(&fit, request, plan, shape, memory, ACT, LOGITS, &err) < 0) {
+    if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), BACKEND_CUDA_ACT,
+                 BACKEND_CUDA_LOGITS, &err) < 0) {
         printf("%s %s\n", device, err.text);
         return;
     }

@@ -62,6 +62,11 @@ double run_peak_tflops(const struct run *run);
 /* Rank 0: plan, data and versions into the record; the summary of a finished run on stdout. */
 int describe_run(struct run *run, struct sft_error *err);
 void describe_summary(const struct run *run);
+/* The device that --plan tells of when there is none: the one with measured ceilings, and its memory
+ * that a job finds free, GiB. */
+#define PLAN_DEVICE "NVIDIA H200"
+#define PLAN_GIB 139
+
 /* For --plan. */
 void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
                 const struct sft_request *request);

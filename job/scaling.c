@@ -7,9 +7,7 @@
 
 #include "lib/timeline.h"
 
-enum { ACT = 2, LOGITS = 256 << 20, GPUS = 8 }; /* as the CUDA backend has them; an HGX node's GPUs */
-
-static const double memory_gib = 139; /* free on an H200 */
+enum { GPUS = 8 }; /* of an HGX node */
 
 struct choice {
     struct sft_layout layout;
@@ -22,8 +20,9 @@ struct choice {
 static double activation_bytes(const struct sft_preset *shape, int rows, enum sft_recompute level)
 {
     struct fit fit = { .recompute = level };
-    double arena = (double)model_plan(shape, rows, fit_recompute(&fit), ACT, LOGITS);
-    return arena - 2.0 * ACT * (double)sft_preset_parameters(shape) + fit_reserve(shape, rows);
+    double arena = (double)model_plan(shape, rows, fit_recompute(&fit), BACKEND_CUDA_ACT,
+                                      BACKEND_CUDA_LOGITS);
+    return arena - 2.0 * BACKEND_CUDA_ACT * (double)sft_preset_parameters(shape) + fit_reserve(shape, rows);
 }
 
 static void choice_try(struct choice *best, const struct choice *tried,
@@ -33,9 +32,9 @@ static void choice_try(struct choice *best, const struct choice *tried,
     struct sft_fabric fabric = sft_fabric_default();
     c.bytes = sft_shards_make(shape, &c.layout, c.work.states).total
               + activation_bytes(shape, rows, c.work.recompute);
-    if (ldexp(c.bytes, -30) > memory_gib)
+    if (ldexp(c.bytes, -30) > PLAN_GIB)
         return;
-    c.timeline = sft_timeline_make(shape, &c.work, sft_ceiling_find("NVIDIA H200"), &fabric,
+    c.timeline = sft_timeline_make(shape, &c.work, sft_ceiling_find(PLAN_DEVICE), &fabric,
                                    &c.layout);
     if (isinf(best->bytes) || c.timeline.step < best->timeline.step)
         *best = c;

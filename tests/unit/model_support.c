@@ -167,3 +167,21 @@ double support_distance(const float *a, const float *b, size_t count)
     }
     return norm > 0 ? sqrt(difference / norm) : sqrt(difference);
 }
+
+double support_loss(struct model *m, const struct batch *batch)
+{
+    struct sft_error err = {""};
+    double sum = NAN;
+    if (model_loss(m, batch, &sum, &err) < 0)
+        fail_msg("%s", err.text);
+    return sum;
+}
+
+double support_step(struct model *m, const struct batch *batch, float scale)
+{
+    struct sft_error err = {""};
+    double sum = NAN;
+    if (model_step(m, batch, scale, &sum, &err) < 0)
+        fail_msg("%s", err.text);
+    return sum;
+}

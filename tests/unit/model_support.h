@@ -32,6 +32,10 @@ struct backend *support_backend(void);
  * every part to matter. */
 struct model *support_model(const struct sft_preset *shape, int rows);
 
+/* Sum of the token losses; a failure fails the test. */
+double support_loss(struct model *m, const struct batch *batch);
+double support_step(struct model *m, const struct batch *batch, float scale);
+
 /* ||a - b|| / ||b|| */
 double support_distance(const float *a, const float *b, size_t count);
 

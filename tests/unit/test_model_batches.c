@@ -7,24 +7,6 @@
 static const int lengths[] = { 1, 13, 70, 2, 29 }; /* one longer than a block of attention */
 enum { DOCUMENTS = sizeof lengths / sizeof lengths[0] };
 
-static double loss_of(struct model *m, const struct batch *batch)
-{
-    struct sft_error err = {""};
-    double sum = NAN;
-    if (model_loss(m, batch, &sum, &err) < 0)
-        fail_msg("%s", err.text);
-    return sum;
-}
-
-static double step_of(struct model *m, const struct batch *batch, float scale)
-{
-    struct sft_error err = {""};
-    double sum = NAN;
-    if (model_step(m, batch, scale, &sum, &err) < 0)
-        fail_msg("%s", err.text);
-    return sum;
-}
-
 /* A later token of a document must not change the losses before it. */
 static void test_causal(void **state)
 {
@@ -36,12 +18,12 @@ static void test_causal(void **state)
     struct model *m = support_model(&shape, batch.rows);
     for (int row = 66; row < batch.rows; row++)
         batch.targets[row] = -1;
-    double before = loss_of(m, &batch);
+    double before = support_loss(m, &batch);
     for (int row = 66; row < 90; row++)
         batch.tokens[row] = (batch.tokens[row] + 5) % shape.vocab;
-    assert_true(loss_of(m, &batch) == before);
+    assert_true(support_loss(m, &batch) == before);
     batch.tokens[65] = (batch.tokens[65] + 5) % shape.vocab;
-    assert_true(loss_of(m, &batch) != before);
+    assert_true(support_loss(m, &batch) != before);
     model_destroy(m);
     batch_destroy(&batch);
 }
@@ -57,12 +39,12 @@ static void test_accumulation(void **state)
     size_t count = model_parameters(m);
     float *g = model_gradients(m), *first = malloc(count * sizeof *first);
     assert_non_null(first);
-    step_of(m, &batch, 0.5f);
+    support_step(m, &batch, 0.5f);
     memcpy(first, g, count * sizeof *first);
     model_zero_gradients(m);
-    step_of(m, &batch, 0.5f);
+    support_step(m, &batch, 0.5f);
     assert_memory_equal(first, g, count * sizeof *first);
-    step_of(m, &batch, 1.5f);
+    support_step(m, &batch, 1.5f);
     for (size_t i = 0; i < count; i++)
         first[i] *= 4;
     assert_true(support_distance(g, first, count) < 1e-5);
@@ -86,12 +68,12 @@ static void test_several_chunks(void **state)
     size_t count = model_parameters(m);
     float *sum = calloc(count, sizeof *sum);
     assert_non_null(sum);
-    double together = step_of(m, &batch, 0.5f);
+    double together = support_step(m, &batch, 0.5f);
     for (int d = 0; d < 3; d++) {
         support_batch_one(&one, &batch, d);
         struct model *alone = support_model(&shape, one.rows);
         memcpy(model_weights(alone), model_weights(m), count * sizeof *sum);
-        apart += step_of(alone, &one, 0.5f);
+        apart += support_step(alone, &one, 0.5f);
         for (size_t i = 0; i < count; i++)
             sum[i] += ((float *)model_gradients(alone))[i];
         model_destroy(alone);
@@ -138,7 +120,7 @@ static void test_bad_batches(void **state)
     batch.rows--;
     refused(m, &batch, "for a model of");
     batch.rows++;
-    assert_true(loss_of(m, &batch) > 0);
+    assert_true(support_loss(m, &batch) > 0);
     batch_destroy(&batch);
     model_destroy(m);
 }

@@ -7,30 +7,12 @@
 static const int lengths[] = {1, 13, 70, 2, 29}; /* one longer than a block of attention */
 enum { DOCUMENTS = sizeof lengths / sizeof lengths[0], DIRECTIONS = 3 };
 
-static double loss_of(struct model *m, const struct batch *batch)
-{
-    struct sft_error err = {""};
-    double sum = NAN;
-    if (model_loss(m, batch, &sum, &err) < 0)
-        fail_msg("%s", err.text);
-    return sum;
-}
-
-static double step_of(struct model *m, const struct batch *batch, float scale)
-{
-    struct sft_error err = {""};
-    double sum = NAN;
-    if (model_step(m, batch, scale, &sum, &err) < 0)
-        fail_msg("%s", err.text);
-    return sum;
-}
-
 static double loss_moved(struct model *m, const struct batch *batch, float *w, const float *saved,
                          const float *direction, size_t count, double by)
 {
     for (size_t i = 0; i < count; i++)
         w[i] = (float)((double)saved[i] + by * (double)direction[i]);
-    double loss = loss_of(m, batch);
+    double loss = support_loss(m, batch);
     memcpy(w, saved, count * sizeof *w);
     return loss;
 }
@@ -102,9 +84,9 @@ static void check_differences(bool tied)
     size_t count;
     support_batch_make(&batch, lengths, DOCUMENTS, shape.vocab);
     struct model *m = support_model(&shape, batch.rows);
-    double loss = loss_of(m, &batch);
+    double loss = support_loss(m, &batch);
     assert_true(isfinite(loss) && loss > 0);
-    assert_true(step_of(m, &batch, 1) == loss);
+    assert_true(support_step(m, &batch, 1) == loss);
     const struct model_tensor *tensors = model_tensors(m, &count);
     assert_int_equal(count, 2 + 6 * shape.layers + !tied);
     for (size_t t = 0; t < count; t++)
