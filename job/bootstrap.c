@@ -37,6 +37,13 @@ int bootstrap_start_pmix(struct bootstrap *bootstrap, struct sft_error *err)
                               "configure and build again");
 }
 
+int bootstrap_exchange_pmix(struct bootstrap *bootstrap, const void *mine, size_t bytes, void *all,
+                            struct sft_error *err)
+{
+    (void)mine, (void)bytes, (void)all;
+    return sft_error_set(err, "%d ranks, but built without PMIx", bootstrap->size);
+}
+
 void bootstrap_stop_pmix(void)
 {
 }
@@ -59,6 +66,15 @@ int bootstrap_start(struct bootstrap *bootstrap, struct sft_error *err)
 static int bootstrap_is_pmix(const struct bootstrap *bootstrap)
 {
     return bootstrap->name != NULL && strcmp(bootstrap->name, "pmix") == 0;
+}
+
+int bootstrap_exchange(struct bootstrap *bootstrap, const void *mine, size_t bytes, void *all,
+                       struct sft_error *err)
+{
+    if (bootstrap_is_pmix(bootstrap))
+        return bootstrap_exchange_pmix(bootstrap, mine, bytes, all, err);
+    memcpy(all, mine, bytes);
+    return 0;
 }
 
 void bootstrap_stop(struct bootstrap *bootstrap)
