@@ -5,13 +5,13 @@
 
 #include <limits.h>
 #include <mpi.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* MPI counts are int; larger arrays go in pieces. */
 #define PIECE ((size_t)1 << 28)
-#define HOST_SIZE 256
 
 struct mpi {
     MPI_Comm groups[COMM_GROUPS];
@@ -27,27 +27,22 @@ static int mpi_check(const struct comm *c, int status, const char *what, struct 
     return sft_error_set(err, "%s on rank %d of %d: %.*s", what, c->rank, c->size, length, text);
 }
 
-static int mpi_sum(struct comm *c, void *values, size_t count, MPI_Datatype type, size_t size,
-                   struct sft_error *err)
+static int mpi_sum(struct comm *c, MPI_Comm group, void *values, size_t count, MPI_Datatype type,
+                   size_t size, struct sft_error *err)
 {
     for (size_t done = 0; done < count; done += PIECE) {
         size_t piece = count - done < PIECE ? count - done : PIECE;
         int status = MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * size, (int)piece, type,
-                                   MPI_SUM, MPI_COMM_WORLD);
+                                   MPI_SUM, group);
         if (mpi_check(c, status, "all-reduce", err) < 0)
             return -1;
     }
     return 0;
 }
 
-static int mpi_sum_float(struct comm *c, float *values, size_t count, struct sft_error *err)
-{
-    return mpi_sum(c, values, count, MPI_FLOAT, sizeof *values, err);
-}
-
 static int mpi_sum_double(struct comm *c, double *values, size_t count, struct sft_error *err)
 {
-    return mpi_sum(c, values, count, MPI_DOUBLE, sizeof *values, err);
+    return mpi_sum(c, MPI_COMM_WORLD, values, count, MPI_DOUBLE, sizeof *values, err);
 }
 
 static MPI_Comm mpi_group(const struct comm *c, enum comm_group group)
@@ -62,28 +57,64 @@ static int mpi_count(size_t count, const char *what, struct sft_error *err)
     return sft_error_set(err, "%s of %zu elements a rank: MPI counts to %d", what, count, INT_MAX);
 }
 
-/* MPI leaves the sum in the first part; it belongs into the member's own. */
-static int mpi_reduce_scatter(struct comm *c, enum comm_group group, float *values, size_t count,
-                              struct sft_error *err)
+static int mpi_attach(struct comm *c, struct backend *backend, struct sft_error *err)
 {
-    if (mpi_count(count, "reduce-scatter", err) < 0)
+    (void)c;
+    if (backend->act_size == sizeof(float) && backend->queue(backend, LANE_COMPUTE) == NULL)
+        return 0;
+    return sft_error_set(err, "MPI sums floats in host memory, not %s of the %s backend",
+                         backend->precision, backend->name);
+}
+
+static void mpi_enroll(struct comm *c, act *memory, size_t bytes)
+{
+    (void)c, (void)memory, (void)bytes;
+}
+
+static void mpi_dismiss(struct comm *c, act *memory)
+{
+    (void)c, (void)memory;
+}
+
+static int mpi_all_reduce(struct comm *c, enum comm_group group, act *values, size_t count,
+                          const char *what, struct sft_error *err)
+{
+    (void)what;
+    return mpi_sum(c, mpi_group(c, group), values, count, MPI_FLOAT, sizeof(float), err);
+}
+
+static int mpi_sum_norm(struct comm *c, double *value, struct sft_error *err)
+{
+    return mpi_sum_double(c, value, 1, err);
+}
+
+/* In place MPI leaves the sum in the first part; it belongs into the member's own. */
+static int mpi_reduce_scatter(struct comm *c, enum comm_group group, act *values, size_t count,
+                              act *to, const char *what, struct sft_error *err)
+{
+    float *all = values, *own = all + (size_t)c->group_rank[group] * count;
+    bool inside = to == own;
+    if (mpi_count(count, what, err) < 0)
         return -1;
-    int status = MPI_Reduce_scatter_block(MPI_IN_PLACE, values, (int)count, MPI_FLOAT, MPI_SUM,
-                                          mpi_group(c, group));
-    if (mpi_check(c, status, "reduce-scatter", err) < 0)
+    int status = MPI_Reduce_scatter_block(inside ? MPI_IN_PLACE : values, inside ? values : to,
+                                          (int)count, MPI_FLOAT, MPI_SUM, mpi_group(c, group));
+    if (mpi_check(c, status, what, err) < 0)
         return -1;
-    memmove(values + (size_t)c->group_rank[group] * count, values, count * sizeof *values);
+    if (inside && own != all)
+        memmove(own, all, count * sizeof *all);
     return 0;
 }
 
-static int mpi_all_gather(struct comm *c, enum comm_group group, void *values, size_t bytes,
-                          struct sft_error *err)
+static int mpi_all_gather(struct comm *c, enum comm_group group, const act *from, size_t count,
+                          act *to, const char *what, struct sft_error *err)
 {
-    if (mpi_count(bytes, "all-gather", err) < 0)
+    float *all = to;
+    bool inside = from == all + (size_t)c->group_rank[group] * count;
+    if (mpi_count(count, what, err) < 0)
         return -1;
-    int status = MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, (int)bytes, MPI_BYTE,
-                               mpi_group(c, group));
-    return mpi_check(c, status, "all-gather", err);
+    int status = MPI_Allgather(inside ? MPI_IN_PLACE : from, (int)count, MPI_FLOAT, to, (int)count,
+                               MPI_FLOAT, mpi_group(c, group));
+    return mpi_check(c, status, what, err);
 }
 
 static int mpi_gather_double(struct comm *c, const double *values, size_t count, double *all,
@@ -118,49 +149,29 @@ static void mpi_destroy(struct comm *c)
     MPI_Finalize();
 }
 
-/* The first rank with our host's name: one number for each node. */
-static int mpi_node(const char *hosts, int size, const char *host)
-{
-    int rank = 0;
-    while (rank < size - 1 && strcmp(hosts + (size_t)rank * HOST_SIZE, host) != 0)
-        rank++;
-    return rank;
-}
-
 /* Node and across by the bootstrap's host names, which on private clusters differ on one machine. */
 static int mpi_make_groups(struct comm *c, const struct bootstrap *bootstrap, struct sft_error *err)
 {
     struct mpi *mpi = c->state;
-    char mine[HOST_SIZE] = "";
-    char *hosts = calloc((size_t)c->size, HOST_SIZE);
+    char mine[COMM_HOST] = "";
+    char *hosts = calloc((size_t)c->size, COMM_HOST);
     if (hosts == NULL)
         return sft_error_set(err, "no memory for the names of %d hosts", c->size);
     snprintf(mine, sizeof mine, "%s", bootstrap->host);
-    int status = MPI_Allgather(mine, HOST_SIZE, MPI_CHAR, hosts, HOST_SIZE, MPI_CHAR,
+    int status = MPI_Allgather(mine, COMM_HOST, MPI_CHAR, hosts, COMM_HOST, MPI_CHAR,
                                MPI_COMM_WORLD);
-    int node = mpi_node(hosts, c->size, mine), uneven = 0, place = 0;
+    comm_find_groups(c, hosts);
     free(hosts);
-    if (status == MPI_SUCCESS)
-        status = MPI_Comm_split(MPI_COMM_WORLD, node, c->rank, &mpi->groups[COMM_NODE]);
-    if (status == MPI_SUCCESS) {
-        int most = 0, least = 0, size = 0;
-        MPI_Comm_size(mpi->groups[COMM_NODE], &size);
-        MPI_Comm_rank(mpi->groups[COMM_NODE], &place);
-        MPI_Allreduce(&size, &most, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
-        MPI_Allreduce(&size, &least, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
-        uneven = most != least;
-    }
-    if (status == MPI_SUCCESS && uneven) {
-        MPI_Comm_free(&mpi->groups[COMM_NODE]);
-        status = MPI_Comm_split(MPI_COMM_WORLD, c->rank, 0, &mpi->groups[COMM_NODE]);
-        place = c->rank;
-    }
-    if (status == MPI_SUCCESS)
-        status = MPI_Comm_split(MPI_COMM_WORLD, place, c->rank, &mpi->groups[COMM_ACROSS]);
-    for (int group = COMM_WORLD; group < COMM_GROUPS && status == MPI_SUCCESS; group++) {
-        MPI_Comm_set_errhandler(mpi->groups[group], MPI_ERRORS_RETURN);
-        MPI_Comm_rank(mpi->groups[group], &c->group_rank[group]);
-        MPI_Comm_size(mpi->groups[group], &c->group_size[group]);
+    /* the members of one group are named by its first: a node's by one number across, and reverse */
+    for (int group = COMM_NODE; group < COMM_GROUPS && status == MPI_SUCCESS; group++) {
+        int other = group == COMM_NODE ? COMM_ACROSS : COMM_NODE;
+        bool single = c->group_size[group] == 1;
+        status = MPI_Comm_split(MPI_COMM_WORLD, single ? MPI_UNDEFINED : c->group_rank[other],
+                                c->group_rank[group], &mpi->groups[group]);
+        if (status == MPI_SUCCESS && single)
+            status = MPI_Comm_dup(MPI_COMM_SELF, &mpi->groups[group]);
+        if (status == MPI_SUCCESS)
+            MPI_Comm_set_errhandler(mpi->groups[group], MPI_ERRORS_RETURN);
     }
     return mpi_check(c, status, "groups of ranks", err);
 }
@@ -180,7 +191,11 @@ static struct comm *mpi_new(struct sft_error *err)
         .name = "mpi",
         .state = mpi,
         .destroy = mpi_destroy,
-        .sum_float = mpi_sum_float,
+        .attach = mpi_attach,
+        .enroll = mpi_enroll,
+        .dismiss = mpi_dismiss,
+        .all_reduce = mpi_all_reduce,
+        .sum_norm = mpi_sum_norm,
         .sum_double = mpi_sum_double,
         .reduce_scatter = mpi_reduce_scatter,
         .all_gather = mpi_all_gather,
@@ -189,6 +204,16 @@ static struct comm *mpi_new(struct sft_error *err)
         .barrier = mpi_barrier,
     };
     return c;
+}
+
+/* "Open MPI v4.1.4" */
+static void mpi_describe(struct comm *c)
+{
+    char all[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length = 0, most = (int)sizeof c->version - 1;
+    MPI_Get_library_version(all, &length);
+    int end = (int)strcspn(all, ",\n");
+    snprintf(c->version, sizeof c->version, "%.*s", end < most ? end : most, all);
 }
 
 struct comm *comm_create_mpi(const struct bootstrap *bootstrap, struct sft_error *err)
@@ -217,13 +242,6 @@ struct comm *comm_create_mpi(const struct bootstrap *bootstrap, struct sft_error
         mpi_destroy(c);
         return NULL;
     }
+    mpi_describe(c);
     return c;
-}
-
-void comm_mpi_version(char *text, size_t size)
-{
-    char all[MPI_MAX_LIBRARY_VERSION_STRING];
-    int length = 0;
-    MPI_Get_library_version(all, &length);
-    snprintf(text, size, "%.*s", (int)strcspn(all, ",\n"), all);
 }

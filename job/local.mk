@@ -23,13 +23,21 @@ job_libsftrun_la_SOURCES = \
 	job/options.c job/options.h \
 	job/progress.c job/progress.h \
 	job/result.c job/result.h \
-	job/run.h job/scaling.c job/setup.c job/shard.c job/shard.h job/train.c
+	job/run.h job/scaling.c job/setup.c job/shard.c job/shard.h job/shard_plan.c \
+	job/trace.c job/trace.h job/train.c
 job_libsftrun_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MPI_CFLAGS) $(PMIX_CFLAGS)
 job_libsftrun_la_LIBADD = job/libsftmodel.la job/libsftcuda.la job/libsftdata.la \
 	job/libsftsensors.la lib/libsft.la $(JANSSON_LIBS)
 if HAVE_PMIX
 job_libsftrun_la_SOURCES += job/bootstrap_pmix.c
 job_libsftrun_la_LIBADD += $(PMIX_LIBS)
+endif
+if HAVE_NCCL
+job_libsftrun_la_SOURCES += job/comm_nccl.c
+job_libsftrun_la_CPPFLAGS = $(AM_CPPFLAGS) $(NCCL_CPPFLAGS)
+job_libsftrun_la_LIBADD += $(NCCL_LIBS)
+else
+EXTRA_DIST += job/comm_nccl.c
 endif
 if HAVE_MPI
 job_libsftrun_la_SOURCES += job/comm_mpi.c
@@ -43,9 +51,8 @@ sft_bench_job_LDADD = job/libsftrun.la $(STDCXX_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_fit
-tests_unit_test_fit_SOURCES = tests/unit/test_fit.c job/fit.c job/fit.h
 tests_unit_test_fit_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_fit_LDADD = job/libsftmodel.la $(UNIT_LIBS)
+tests_unit_test_fit_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
 check_PROGRAMS += tests/unit/test_shard
 tests_unit_test_shard_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_shard_LDADD = tests/unit/libmodelsupport.la job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)

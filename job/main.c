@@ -44,7 +44,8 @@ static int main_join(struct run *run, struct sft_error *err)
 {
     if (bootstrap_start(&run->bootstrap, err) < 0)
         return -1;
-    run->comm = comm_create(&run->bootstrap, err);
+    run->device = run_choose_device(&run->request, run->bootstrap.local_rank);
+    run->comm = comm_create(&run->bootstrap, run->device, 180, err);
     return run->comm == NULL ? -1 : 0;
 }
 

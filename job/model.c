@@ -7,27 +7,10 @@
 
 #include "job/model_internal.h"
 
-static act *at(const struct model *model, act *array, size_t offset)
-{
-    return (char *)array + offset * model->backend->act_size;
-}
-
-/* Units inside of the flat arrays that the model keeps. */
-static void model_place_own(struct model *model)
-{
-    for (int unit = 0; unit < model_units(model); unit++) {
-        size_t offset = model_unit(model, unit).offset;
-        if (model->weights != NULL)
-            model->unit_weights[unit] = at(model, model->weights, offset);
-        if (model->gradients != NULL)
-            model->unit_gradients[unit] = at(model, model->gradients, offset);
-    }
-}
-
 struct model *model_create(struct backend *backend, const struct sft_preset *shape, int rows,
                            enum model_recompute recompute, struct sft_error *err)
 {
-    struct model_storage all = { true, true };
+    struct model_storage all = { true, true, 1 };
     return model_create_stored(backend, shape, rows, recompute, all, err);
 }
 
@@ -59,6 +42,7 @@ struct model *model_create_stored(struct backend *backend, const struct sft_pres
         goto failed;
     model_lay_arena(model, model->arena);
     model_place_own(model);
+    model_zero_gaps(model);
     backend->zero(backend, model->loss_sums, LOSS_SUMS * sizeof *model->loss_sums);
     model_zero_gradients(model);
     return model;
@@ -112,58 +96,6 @@ size_t model_bytes(const struct model *model)
     return model->bytes;
 }
 
-
-int model_units(const struct model *model)
-{
-    return model->shape.layers + 2;
-}
-
-struct model_unit model_unit(const struct model *model, int unit)
-{
-    size_t first = model->offsets[0].attention_norm;
-    size_t each = (model->norm - first) / (size_t)model->shape.layers;
-    if (unit == 0)
-        return (struct model_unit) { 0, first };
-    if (unit <= model->shape.layers)
-        return (struct model_unit) { first + (size_t)(unit - 1) * each, each };
-    return (struct model_unit) { model->norm, model->parameters - model->norm };
-}
-
-static int unit_of(const struct model *model, size_t offset)
-{
-    size_t first = model->offsets[0].attention_norm;
-    if (offset < first)
-        return 0;
-    if (offset >= model->norm)
-        return model->shape.layers + 1;
-    return 1 + (int)((offset - first) / model_unit(model, 1).count);
-}
-
-void model_hook(struct model *model, const struct model_hooks *hooks)
-{
-    model->hooks = *hooks;
-}
-
-void model_place(struct model *model, int unit, act *weights, act *gradient)
-{
-    if (weights != NULL)
-        model->unit_weights[unit] = weights;
-    if (gradient != NULL)
-        model->unit_gradients[unit] = gradient;
-}
-
-static act *weight(const struct model *model, size_t offset)
-{
-    int unit = unit_of(model, offset);
-    return at(model, model->unit_weights[unit], offset - model_unit(model, unit).offset);
-}
-
-static act *gradient(const struct model *model, size_t offset)
-{
-    int unit = unit_of(model, offset);
-    return at(model, model->unit_gradients[unit], offset - model_unit(model, unit).offset);
-}
-
 static int unit_enter(struct model *model, int unit, enum model_pass pass, struct sft_error *err)
 {
     const struct model_hooks *h = &model->hooks;
@@ -174,19 +106,6 @@ static int unit_leave(struct model *model, int unit, enum model_pass pass, struc
 {
     const struct model_hooks *h = &model->hooks;
     return h->leave == NULL ? 0 : h->leave(h->user, unit, pass, err);
-}
-
-/* What matrix products do not overwrite: norms, and an embedding table that is no head. */
-void model_zero_gradients(struct model *model)
-{
-    struct backend *b = model->backend;
-    model->fresh = true;
-    for (size_t i = 0; i < model->tensor_count && model->gradients != NULL; i++) {
-        const struct model_tensor *t = &model->tensors[i];
-        if (!t->decays || (t->offset == model->embed && model->head != model->embed))
-            b->zero(b, gradient(model, t->offset),
-                    (size_t)t->rows * (size_t)t->columns * b->act_size);
-    }
 }
 
 static struct attention_shape attention_of(const struct model *model)
@@ -200,7 +119,7 @@ static void linear_forward(struct model *model, act *out, const act *in, size_t 
                            int from)
 {
     struct backend *b = model->backend;
-    b->matmul(b, out, in, false, weight(model, offset), true, model->rows, to, from, false);
+    b->matmul(b, out, in, false, model_weight(model, offset), true, model->rows, to, from, false);
 }
 
 /* din[n,from] = dout W, dW += dout^T in */
@@ -208,16 +127,16 @@ static void linear_backward(struct model *model, act *din, const act *dout, cons
                             size_t offset, int to, int from)
 {
     struct backend *b = model->backend;
-    b->matmul(b, gradient(model, offset), dout, true, in, false, to, from, model->rows,
+    b->matmul(b, model_gradient(model, offset), dout, true, in, false, to, from, model->rows,
               !model->fresh);
-    b->matmul(b, din, dout, false, weight(model, offset), false, model->rows, from, to, false);
+    b->matmul(b, din, dout, false, model_weight(model, offset), false, model->rows, from, to, false);
 }
 
 static void norm_forward(struct model *model, act *out, float *rstd, act *sum, const act *x,
                          const act *delta, size_t offset)
 {
     struct backend *b = model->backend;
-    b->norm_forward(b, out, rstd, sum, x, delta, weight(model, offset), model->rows,
+    b->norm_forward(b, out, rstd, sum, x, delta, model_weight(model, offset), model->rows,
                     model->shape.hidden, (float)model->shape.norm_eps);
 }
 
@@ -225,7 +144,7 @@ static void norm_backward(struct model *model, const act *dout, const act *x, co
                           size_t offset)
 {
     struct backend *b = model->backend;
-    b->norm_backward(b, model->stream, gradient(model, offset), dout, x, weight(model, offset),
+    b->norm_backward(b, model->stream, model_gradient(model, offset), dout, x, model_weight(model, offset),
                      rstd, model->rows, model->shape.hidden);
 }
 
@@ -312,17 +231,17 @@ static void head_run(struct model *model, float scale, bool backward)
     int h = model->shape.hidden, vocab = model->shape.vocab;
     for (int first = 0; first < model->rows; first += model->chunk) {
         int rows = model->rows - first < model->chunk ? model->rows - first : model->chunk;
-        act *in = at(model, model->final_norm, (size_t)first * (size_t)h);
-        act *din = at(model, model->delta, (size_t)first * (size_t)h);
-        b->matmul(b, model->logits, in, false, weight(model, model->head), true, rows, vocab, h,
+        act *in = model_at(model, model->final_norm, (size_t)first * (size_t)h);
+        act *din = model_at(model, model->delta, (size_t)first * (size_t)h);
+        b->matmul(b, model->logits, in, false, model_weight(model, model->head), true, rows, vocab, h,
                   false);
         b->cross_entropy(b, model->logits, model->loss + first, model->targets + first, rows, vocab,
                          scale);
         if (!backward)
             continue;
-        b->matmul(b, gradient(model, model->head), model->logits, true, in, false, vocab, h, rows,
+        b->matmul(b, model_gradient(model, model->head), model->logits, true, in, false, vocab, h, rows,
                   first > 0 || !model->fresh);
-        b->matmul(b, din, model->logits, false, weight(model, model->head), false, rows, h, vocab,
+        b->matmul(b, din, model->logits, false, model_weight(model, model->head), false, rows, h, vocab,
                   false);
     }
 }
@@ -347,7 +266,7 @@ static int model_forward(struct model *model, const struct batch *batch,
     b->write(b, model->positions, batch->positions, bytes);
     if (unit_enter(model, 0, MODEL_FORWARD, err) < 0)
         return -1;
-    b->embed_forward(b, model->layers[0].residual, weight(model, model->embed), model->tokens,
+    b->embed_forward(b, model->layers[0].residual, model_weight(model, model->embed), model->tokens,
                      model->rows, model->shape.hidden);
     if (unit_leave(model, 0, MODEL_FORWARD, err) < 0)
         return -1;
@@ -394,7 +313,7 @@ static int model_backward(struct model *model, const struct documents *docs, str
     }
     if (unit_enter(model, 0, MODEL_BACKWARD, err) < 0)
         return -1;
-    b->embed_backward(b, gradient(model, model->embed), model->stream, model->tokens, model->rows,
+    b->embed_backward(b, model_gradient(model, model->embed), model->stream, model->tokens, model->rows,
                       model->shape.hidden);
     return unit_leave(model, 0, MODEL_BACKWARD, err);
 }
@@ -437,7 +356,8 @@ static int model_run(struct model *model, const struct batch *batch, float scale
     if (model_forward(model, batch, &docs, err) < 0 || model_head(model, scale, backward, err) < 0
         || (backward && model_backward(model, &docs, err) < 0))
         return -1;
-    model->fresh = model->fresh && !backward;
+    if (backward && model->storage.gradients)
+        model->fresh = false;
     b->sum_floats(b, model->loss_sums + sum, model->loss, (size_t)model->rows);
     return 0;
 }

@@ -136,17 +136,10 @@ double optim_rate(const struct optim_options *o, int step)
 static int optim_norm(struct optim *optim, struct sft_error *err)
 {
     struct backend *b = optim->backend;
-    double sum;
     b->zero(b, optim->norm2, sizeof *optim->norm2);
     for (size_t i = 0; i < optim->count; i++)
         b->sum_squares(b, optim->norm2, optim->parts[i].gradients, optim->parts[i].count);
-    if (optim->comm == NULL || optim->comm->size == 1)
-        return 0;
-    b->read(b, &sum, optim->norm2, sizeof sum);
-    if (b->sync(b, err) < 0 || optim->comm->sum_double(optim->comm, &sum, 1, err) < 0)
-        return -1;
-    b->write(b, optim->norm2, &sum, sizeof sum);
-    return 0;
+    return optim->comm == NULL ? 0 : optim->comm->sum_norm(optim->comm, optim->norm2, err);
 }
 
 /* Each tensor that has elements in the part, since some decay and some do not. `at`: the part's first
@@ -166,7 +159,7 @@ static void part_step(struct optim *optim, const struct optim_part *part, size_t
             continue;
         size_t inside = from - part->offset, state = at + inside;
         args.weight_decay = t->decays ? (float)optim->options.weight_decay : 0;
-        args.first = from;
+        args.first = t->number + (from - t->offset);
         b->adamw(b, (char *)part->weights + inside * b->act_size,
                  (const char *)part->gradients + inside * b->act_size,
                  optim->master == NULL ? NULL : optim->master + state, optim->m + state * size,

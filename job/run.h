@@ -16,6 +16,7 @@
 #include "job/result.h"
 #include "job/shard.h"
 #include "job/tokenizer.h"
+#include "job/trace.h"
 #include "lib/plan.h"
 #include "lib/predict.h"
 #include "lib/request.h"
@@ -23,6 +24,7 @@
 struct run {
     struct sft_request request;
     struct bootstrap bootstrap;
+    int device; /* which GPU of those that this process sees; -1: none */
     struct comm *comm;
     struct host host;
     char *hosts; /* [comm->size] names of RUN_HOST bytes, on rank 0 */
@@ -36,8 +38,8 @@ struct run {
     struct observe *observe; /* NULL: no sensors */
     double memory_before;    /* bytes of the device's memory in use before the model */
     struct model *model;
+    struct trace *trace;
     struct shard *shard;
-    enum sft_zero zero;
     struct optim *optim;
     struct measure measure;
     struct result result; /* on rank 0 */
@@ -51,6 +53,9 @@ const char *run_data_path(const struct sft_request *request);
 int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
                   struct tokenizer **tokenizer, struct data **data, struct sft_preset *shape,
                   struct sft_error *err);
+
+/* The GPU for a rank, by the request and what this process sees; -1: none. */
+int run_choose_device(const struct sft_request *request, int local_rank);
 
 /* Collective: everything up to the first step. */
 int setup_run(struct run *run, struct sft_error *err);

@@ -84,8 +84,6 @@ void scaling_print(const struct sft_plan *plan, const struct sft_preset *shape, 
            gpus, plan->micro_batch, plan->seq, plan->accumulation);
     printf("           fabric %s: %g GB/s a GPU, %g GB/s a node\n", fabric.source, fabric.nvlink_gbs,
            fabric.nic_gbs);
-    printf("           this release shares nothing (zero=0, gradients through the host): the table "
-           "is what sharing will allow\n");
     printf("nodes      tok/s  tok/s/GPU  wait, ms  scaling, %%     GiB  bound    zero   states recompute\n");
     for (int n = 1; n <= (nodes > 8 ? nodes : 8); n *= 2) {
         struct choice c = choice_make(plan, shape, request, &work, n, gpus);

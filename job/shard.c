@@ -1,82 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A unit of the model is cut into equal slices, one for each member of the group that shares it: all
  * ranks, or, hybrid, those of the node. Hybrid cuts a node's slice once more, one piece for each node: that
- * piece's states are this rank's. The last slices of a unit may be short or empty; buffers have room
- * for whole ones, so that collectives are of equal parts. */
+ * piece's states are this rank's. Units end with room for whole slices (struct model_storage), so that
+ * collectives are of equal parts and in place. */
 #include "job/shard.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "job/measure.h"
+enum { STEP = 128, LAYER_BUFFERS = 2, NAME = 32 }; /* STEP: elements that pieces are multiples of */
 
-enum { STEP = 16 }; /* elements that slices are multiples of */
+/* Slots of the backend's marks: what is behind us on LANE_COMPUTE, then some for each unit. */
+enum { SLOT_COMPUTE, SLOT_UNITS };
+enum unit_slot { SLOT_WEIGHTS, SLOT_GRADIENT, SLOT_ACROSS, UNIT_SLOTS };
 
-/* Where a unit's elements are. Buffers of weights and gradients hold the whole unit while it is used. */
+/* Where a unit's elements are. Whole ones stand in buffers, or in the model's flat arrays. */
 struct unit {
     struct model_unit place;
-    size_t slice, piece;    /* elements of a member's, and of what it has states for */
-    float *weights, *sums;  /* own slices: weights with 3 and hybrid; gradients with 2, 3 and hybrid */
-    float *whole, *gradient; /* buffers, those of layers one for all */
-    bool present, open;     /* whole weights are there; a micro-batch's gradient is growing */
+    size_t slice, piece;     /* elements of a member's, and of what it has states for */
+    char *weights, *sums;    /* own slices: weights with 3 and hybrid; gradients with 2, 3 and hybrid */
+    char *whole, *gradient;  /* [slice * members] */
+    char about_weights[NAME], about_gradient[NAME], name[NAME];
+    bool present;            /* its own buffer, no layer's, has the weights */
 };
 
 struct shard {
     struct model *model;
     struct backend *backend;
     struct comm *comm;
+    struct trace *trace;
     enum sft_zero zero;
-    enum comm_group group; /* that shares a unit's slices */
-    int units, layer_present;
-    struct unit *unit;     /* [units] */
+    enum comm_group group;   /* that shares a unit's slices */
+    size_t members, pieces;
+    int units;
+    struct unit *unit;       /* [units] */
+    int layer[LAYER_BUFFERS]; /* whose weights are in the layers' buffers, or 0 */
+    int micro_batches, micro_batch; /* of the step; the one that runs */
+    int leaving;             /* unit whose gradient is on its way, -1: none */
+    bool spreading;          /* whole weights may still be on their way */
+    int span;                /* of the trace, the unit that computes */
     struct optim_part *parts;
     size_t part_count, bytes;
-    float *memory, *room;  /* all of the above; one whole unit for copies */
-    double waited;
+    char *memory;            /* slices and buffers */
 };
 
-struct model_storage shard_storage(enum sft_zero zero)
+static bool shares_weights(enum sft_zero zero)
 {
-    return (struct model_storage) { zero <= SFT_ZERO_2, zero <= SFT_ZERO_1 };
+    return zero == SFT_ZERO_3 || zero == SFT_ZERO_HYBRID;
 }
 
-static bool shares_weights(const struct shard *s)
+static bool shares_gradients(enum sft_zero zero)
 {
-    return s->zero == SFT_ZERO_3 || s->zero == SFT_ZERO_HYBRID;
+    return zero >= SFT_ZERO_2;
 }
 
-static bool shares_gradients(const struct shard *s)
+struct model_storage shard_storage(enum sft_zero zero, int ranks)
 {
-    return s->zero >= SFT_ZERO_2;
-}
-
-static size_t members(const struct shard *s)
-{
-    return (size_t)s->comm->group_size[s->group];
-}
-
-static size_t pieces(const struct shard *s)
-{
-    return s->zero == SFT_ZERO_HYBRID ? (size_t)s->comm->group_size[COMM_ACROSS] : 1;
-}
-
-static void unit_cut(const struct shard *s, struct unit *u)
-{
-    size_t step = STEP * pieces(s);
-    u->slice = ((u->place.count + members(s) - 1) / members(s) + step - 1) / step * step;
-    u->piece = u->slice / pieces(s);
-}
-
-struct room {
-    float *base; /* NULL: only count */
-    size_t used;
-};
-
-static float *take(struct room *room, size_t count)
-{
-    float *memory = room->base == NULL ? NULL : room->base + room->used;
-    room->used += count;
-    return memory;
+    size_t multiple = zero == SFT_ZERO_0 ? 1 : (size_t)ranks * STEP;
+    return (struct model_storage) { zero <= SFT_ZERO_2, zero <= SFT_ZERO_1, multiple };
 }
 
 static bool is_layer(const struct shard *s, int unit)
@@ -84,40 +66,58 @@ static bool is_layer(const struct shard *s, int unit)
     return unit > 0 && unit < s->units - 1;
 }
 
-/* Cut the buffers from `base`, with NULL only count; returns the bytes. */
-static size_t shard_lay(struct shard *s, float *base)
+static bool last_micro_batch(const struct shard *s)
 {
-    struct room room = { base, 0 };
-    float *whole = NULL, *gradient = NULL;
-    size_t most = 0;
-    bool first = true; /* of the layers: its buffers are all layers' */
-    for (int i = 0; i < s->units; i++) {
-        struct unit *u = &s->unit[i];
-        size_t all = u->slice * members(s);
-        most = all > most ? all : most;
-        if (shares_weights(s))
-            u->weights = take(&room, u->slice);
-        if (shares_gradients(s))
-            u->sums = take(&room, u->slice);
-        bool own = !is_layer(s, i) || first;
-        if (shares_weights(s))
-            u->whole = own ? take(&room, all) : whole;
-        if (shares_gradients(s))
-            u->gradient = own ? take(&room, all) : gradient;
-        if (is_layer(s, i)) {
-            whole = u->whole;
-            gradient = u->gradient;
-            first = false;
-        }
-    }
-    if (s->zero == SFT_ZERO_1 || s->zero == SFT_ZERO_2)
-        s->room = take(&room, most);
-    return room.used * sizeof *base;
+    return s->micro_batch == s->micro_batches - 1;
 }
 
-static float *flat(float *array, const struct unit *u)
+static int slot_of(int unit, enum unit_slot slot)
 {
-    return array + u->place.offset;
+    return SLOT_UNITS + unit * UNIT_SLOTS + (int)slot;
+}
+
+struct room {
+    char *base; /* NULL: only count */
+    size_t used;
+};
+
+static char *take(struct room *room, size_t bytes)
+{
+    char *memory = room->base == NULL ? NULL : room->base + room->used;
+    room->used += bytes;
+    return memory;
+}
+
+/* Cut the buffers from `base`, with NULL only count; returns the bytes. */
+static size_t shard_lay(struct shard *s, char *base)
+{
+    struct room room = { base, 0 };
+    size_t act_size = s->backend->act_size;
+    char *whole[LAYER_BUFFERS] = { NULL }, *gradient[LAYER_BUFFERS] = { NULL };
+    for (int i = 0; i < s->units; i++) {
+        struct unit *u = &s->unit[i];
+        size_t slice = u->slice * act_size, all = slice * s->members;
+        int buffer = i % LAYER_BUFFERS;
+        bool own = !is_layer(s, i) || i <= LAYER_BUFFERS; /* the first layers' are all layers' */
+        if (shares_weights(s->zero)) {
+            u->weights = take(&room, slice);
+            u->whole = own ? take(&room, all) : whole[buffer];
+        }
+        if (shares_gradients(s->zero)) {
+            u->sums = take(&room, slice);
+            u->gradient = own ? take(&room, all) : gradient[buffer];
+        }
+        if (is_layer(s, i)) {
+            whole[buffer] = u->whole;
+            gradient[buffer] = u->gradient;
+        }
+    }
+    return room.used;
+}
+
+static size_t bytes_of(const struct shard *s, size_t elements)
+{
+    return elements * s->backend->act_size;
 }
 
 /* First element of this rank's slice, and of its piece, in the unit. */
@@ -128,147 +128,256 @@ static size_t slice_begin(const struct shard *s, const struct unit *u)
 
 static size_t piece_begin(const struct shard *s, const struct unit *u)
 {
-    size_t inside = pieces(s) > 1 ? (size_t)s->comm->group_rank[COMM_ACROSS] * u->piece : 0;
+    size_t inside = s->pieces > 1 ? (size_t)s->comm->group_rank[COMM_ACROSS] * u->piece : 0;
     return slice_begin(s, u) + inside;
-}
-
-static size_t below(const struct unit *u, size_t begin, size_t count)
-{
-    return begin >= u->place.count        ? 0
-           : begin + count > u->place.count ? u->place.count - begin
-                                            : count;
 }
 
 static void part_add(struct shard *s, const struct unit *u)
 {
-    size_t begin = piece_begin(s, u), count = below(u, begin, u->piece);
-    size_t inside = begin - slice_begin(s, u);
-    float *weights = model_weights(s->model), *gradients = model_gradients(s->model);
+    size_t begin = piece_begin(s, u), inside = begin - slice_begin(s, u), count = u->piece;
     if (s->zero == SFT_ZERO_0) {
         begin = 0;
         count = u->place.count;
     }
-    if (count == 0)
-        return;
     s->parts[s->part_count++] = (struct optim_part) {
         .offset = u->place.offset + begin,
         .count = count,
-        .weights = shares_weights(s) ? u->weights + inside : flat(weights, u) + begin,
-        .gradients = shares_gradients(s) ? u->sums + inside : flat(gradients, u) + begin,
+        .weights = shares_weights(s->zero) ? u->weights + bytes_of(s, inside)
+                                           : u->whole + bytes_of(s, begin),
+        .gradients = shares_gradients(s->zero) ? u->sums + bytes_of(s, inside)
+                                               : u->gradient + bytes_of(s, begin),
     };
 }
 
-static int gather(struct shard *s, enum comm_group group, float *values, size_t count,
-                  struct sft_error *err)
+/* What a lane is given from now on waits for all that was computed. */
+static void follow_compute(struct shard *s, enum comm_group group)
 {
-    double begin = measure_now();
-    int failed = s->comm->all_gather(s->comm, group, values, count * sizeof *values, err);
-    s->waited += measure_now() - begin;
+    s->backend->mark(s->backend, LANE_COMPUTE, SLOT_COMPUTE);
+    s->backend->await(s->backend, COMM_LANE(group), SLOT_COMPUTE);
+}
+
+/* Computing waits for a collective. */
+static void compute_await(struct shard *s, int slot, const char *what)
+{
+    int span = trace_begin(s->trace, TRACE_WAIT, LANE_COMPUTE, what);
+    s->backend->await(s->backend, LANE_COMPUTE, slot);
+    trace_end(s->trace, span);
+}
+
+static int gather(struct shard *s, enum comm_group group, const char *from, size_t count, char *to,
+                  const char *what, struct sft_error *err)
+{
+    int span = trace_begin(s->trace, TRACE_COLLECTIVE, COMM_LANE(group), what);
+    int failed = s->comm->all_gather(s->comm, group, from, count, to, what, err);
+    trace_end(s->trace, span);
     return failed;
 }
 
-static int scatter(struct shard *s, enum comm_group group, float *values, size_t count,
-                   struct sft_error *err)
+static int scatter(struct shard *s, enum comm_group group, char *values, size_t count, char *to,
+                   const char *what, struct sft_error *err)
 {
-    double begin = measure_now();
-    int failed = s->comm->reduce_scatter(s->comm, group, values, count, err);
-    s->waited += measure_now() - begin;
+    int span = trace_begin(s->trace, TRACE_COLLECTIVE, COMM_LANE(group), what);
+    int failed = s->comm->reduce_scatter(s->comm, group, values, count, to, what, err);
+    trace_end(s->trace, span);
     return failed;
 }
 
-static int weights_enter(struct shard *s, int unit, struct sft_error *err)
+/* Ask for a unit's whole weights, unless they are there or on their way. Its buffer is free when all is
+ * done that was computed so far: the unit before the present one used it. */
+static int weights_fetch(struct shard *s, int unit, struct sft_error *err)
 {
     struct unit *u = &s->unit[unit];
-    if (is_layer(s, unit) ? s->layer_present == unit : u->present)
+    int *in_buffer = &s->layer[unit % LAYER_BUFFERS];
+    if (is_layer(s, unit) ? *in_buffer == unit : u->present)
         return 0;
-    memcpy(u->whole + slice_begin(s, u), u->weights, u->slice * sizeof *u->whole);
-    if (gather(s, s->group, u->whole, u->slice, err) < 0)
+    follow_compute(s, s->group);
+    s->backend->await(s->backend, COMM_LANE(s->group), slot_of(unit, SLOT_ACROSS));
+    if (gather(s, s->group, u->weights, u->slice, u->whole, u->about_weights, err) < 0)
         return -1;
+    s->backend->mark(s->backend, COMM_LANE(s->group), slot_of(unit, SLOT_WEIGHTS));
     u->present = true;
     if (is_layer(s, unit))
-        s->layer_present = unit;
+        *in_buffer = unit;
     return 0;
+}
+
+static int weights_enter(struct shard *s, int unit, enum model_pass pass, struct sft_error *err)
+{
+    int next = pass == MODEL_FORWARD ? unit + 1 : unit - 1;
+    if (weights_fetch(s, unit, err) < 0)
+        return -1;
+    compute_await(s, slot_of(unit, SLOT_WEIGHTS), s->unit[unit].about_weights);
+    /* a table that is no head has no part in the backward pass, and is there if it is one */
+    return next < s->units && next > 0 ? weights_fetch(s, next, err) : 0;
 }
 
 static int shard_enter(void *user, int unit, enum model_pass pass, struct sft_error *err)
 {
     struct shard *s = user;
     struct unit *u = &s->unit[unit];
-    if (shares_weights(s) && weights_enter(s, unit, err) < 0)
+    if (shares_weights(s->zero) && weights_enter(s, unit, pass, err) < 0)
         return -1;
-    if (pass == MODEL_BACKWARD && shares_gradients(s) && !u->open) {
-        memset(u->gradient, 0, u->slice * members(s) * sizeof *u->gradient);
-        u->open = true;
-    }
+    if (s->spreading && !shares_weights(s->zero) && pass == MODEL_FORWARD)
+        compute_await(s, slot_of(unit, SLOT_WEIGHTS), u->about_weights);
+    if (pass == MODEL_BACKWARD && shares_gradients(s->zero))
+        model_zero_unit(s->model, unit);
+    s->span = trace_begin(s->trace, TRACE_COMPUTE, LANE_COMPUTE, u->name);
     return 0;
 }
 
+/* The sum of a unit's gradient has arrived: with more micro-batches before, add it to theirs; with the
+ * last one, send it across the nodes. */
+static int gradient_arrive(struct shard *s, struct sft_error *err)
+{
+    int unit = s->leaving;
+    struct unit *u = &s->unit[unit];
+    s->leaving = -1;
+    compute_await(s, slot_of(unit, SLOT_GRADIENT), u->about_gradient);
+    if (s->micro_batch > 0)
+        s->backend->add(s->backend, u->sums, u->gradient + bytes_of(s, slice_begin(s, u)), u->slice);
+    if (s->zero != SFT_ZERO_HYBRID || !last_micro_batch(s))
+        return 0;
+    follow_compute(s, COMM_ACROSS);
+    size_t mine = piece_begin(s, u) - slice_begin(s, u);
+    if (scatter(s, COMM_ACROSS, u->sums, u->piece, u->sums + bytes_of(s, mine), u->about_gradient, err)
+        < 0)
+        return -1;
+    s->backend->mark(s->backend, COMM_LANE(COMM_ACROSS), slot_of(unit, SLOT_ACROSS));
+    return 0;
+}
+
+/* Once a step, in place: the whole sum, or, sharing states, the own slice's. */
+static int gradient_leave_whole(struct shard *s, int unit, struct sft_error *err)
+{
+    struct unit *u = &s->unit[unit];
+    int failed;
+    follow_compute(s, s->group);
+    if (s->zero == SFT_ZERO_1)
+        failed = scatter(s, s->group, u->gradient, u->slice,
+                         u->gradient + bytes_of(s, slice_begin(s, u)), u->about_gradient, err);
+    else {
+        int span = trace_begin(s->trace, TRACE_COLLECTIVE, COMM_LANE(s->group), u->about_gradient);
+        failed = s->comm->all_reduce(s->comm, s->group, u->gradient, u->place.count,
+                                     u->about_gradient, err);
+        trace_end(s->trace, span);
+    }
+    s->backend->mark(s->backend, COMM_LANE(s->group), slot_of(unit, SLOT_GRADIENT));
+    return failed;
+}
+
+/* With each micro-batch: the own slice's sum over the group, the first one's to where sums stand. */
+static int gradient_leave_slice(struct shard *s, int unit, struct sft_error *err)
+{
+    struct unit *u = &s->unit[unit];
+    char *mine = u->gradient + bytes_of(s, slice_begin(s, u));
+    if (s->leaving >= 0 && gradient_arrive(s, err) < 0)
+        return -1;
+    follow_compute(s, s->group);
+    if (scatter(s, s->group, u->gradient, u->slice, s->micro_batch == 0 ? u->sums : mine,
+                u->about_gradient, err)
+        < 0)
+        return -1;
+    s->backend->mark(s->backend, COMM_LANE(s->group), slot_of(unit, SLOT_GRADIENT));
+    s->leaving = unit;
+    return 0;
+}
+
+/* The last unit's forward and backward pass are one, and so is unit 0's end that of the micro-batch. */
 static int shard_leave(void *user, int unit, enum model_pass pass, struct sft_error *err)
 {
     struct shard *s = user;
-    struct unit *u = &s->unit[unit];
-    if (pass == MODEL_FORWARD || !shares_gradients(s))
+    trace_end(s->trace, s->span);
+    s->span = -1;
+    if (pass == MODEL_FORWARD)
         return 0;
-    u->open = false;
-    if (scatter(s, s->group, u->gradient, u->slice, err) < 0)
+    if (shares_gradients(s->zero)) {
+        if (gradient_leave_slice(s, unit, err) < 0 || (unit == 0 && gradient_arrive(s, err) < 0))
+            return -1;
+    } else if (last_micro_batch(s) && s->comm->size > 1 && gradient_leave_whole(s, unit, err) < 0) {
         return -1;
-    const float *mine = u->gradient + slice_begin(s, u);
-    for (size_t i = 0; i < u->slice; i++)
-        u->sums[i] += mine[i];
+    }
+    s->micro_batch += unit == 0;
     return 0;
+}
+
+static void unit_cut(struct shard *s, int unit)
+{
+    struct unit *u = &s->unit[unit];
+    u->place = model_unit(s->model, unit);
+    u->slice = s->zero == SFT_ZERO_0 ? u->place.count : u->place.count / s->members;
+    u->piece = u->slice / s->pieces;
+    if (unit == 0 || unit == s->units - 1)
+        snprintf(u->name, sizeof u->name, "%s", unit == 0 ? "embedding" : "head");
+    else
+        snprintf(u->name, sizeof u->name, "layer %d", unit - 1);
+    snprintf(u->about_weights, sizeof u->about_weights, "weights of %.16s", u->name);
+    snprintf(u->about_gradient, sizeof u->about_gradient, "gradients of %.16s", u->name);
 }
 
 static void shard_place(struct shard *s, uint64_t seed)
 {
     const struct model_hooks hooks = { s, shard_enter, shard_leave };
-    if (!shares_weights(s))
+    char *weights = model_weights(s->model), *gradients = model_gradients(s->model);
+    if (!shares_weights(s->zero))
         model_initialize(s->model, seed);
     for (int i = 0; i < s->units; i++) {
         struct unit *u = &s->unit[i];
         model_place(s->model, i, u->whole, u->gradient);
-        size_t begin = slice_begin(s, u), count = below(u, begin, u->slice);
-        if (shares_weights(s) && count > 0)
-            model_initialize_part(s->model, seed, u->weights, u->place.offset + begin, count);
+        if (shares_weights(s->zero))
+            model_initialize_part(s->model, seed, u->weights, u->place.offset + slice_begin(s, u),
+                                  u->slice);
+        else
+            u->whole = weights + bytes_of(s, u->place.offset);
+        if (!shares_gradients(s->zero))
+            u->gradient = gradients + bytes_of(s, u->place.offset);
         part_add(s, u);
     }
-    if (shares_gradients(s))
-        model_hook(s->model, &hooks);
+    model_hook(s->model, &hooks);
+}
+
+static int shard_allocate(struct shard *s, struct sft_error *err)
+{
+    struct backend *b = s->backend;
+    s->unit = calloc((size_t)s->units, sizeof *s->unit);
+    s->parts = calloc((size_t)s->units, sizeof *s->parts);
+    if (s->unit == NULL || s->parts == NULL)
+        return sft_error_set(err, "no memory for slices");
+    for (int i = 0; i < s->units; i++)
+        unit_cut(s, i);
+    s->bytes = shard_lay(s, NULL);
+    if (s->bytes == 0)
+        return 0;
+    s->memory = b->allocate(b, s->bytes, err);
+    if (s->memory == NULL)
+        return -1;
+    b->zero(b, s->memory, s->bytes); /* what lies behind a unit's end takes part in sums */
+    shard_lay(s, s->memory);
+    return 0;
 }
 
 struct shard *shard_create(struct model *model, struct backend *backend, struct comm *comm,
-                           enum sft_zero zero, uint64_t seed, struct sft_error *err)
+                           enum sft_zero zero, uint64_t seed, struct trace *trace,
+                           struct sft_error *err)
 {
     struct shard *s = calloc(1, sizeof *s);
     if (s == NULL) {
         sft_error_set(err, "no memory for slices");
         return NULL;
     }
-    *s = (struct shard) { .model = model, .backend = backend, .comm = comm, .zero = zero,
-                          .group = zero == SFT_ZERO_HYBRID ? COMM_NODE : COMM_WORLD,
-                          .units = model_units(model) };
-    if (zero != SFT_ZERO_0 && strcmp(backend->name, "cpu") != 0) {
-        sft_error_set(err, "zero=%s: ranks share on the CPU only in this release; use zero=0",
-                      sft_zero_name(zero));
+    bool hybrid = zero == SFT_ZERO_HYBRID;
+    *s = (struct shard) { .model = model, .backend = backend, .comm = comm, .trace = trace, .zero = zero,
+                          .group = hybrid ? COMM_NODE : COMM_WORLD, .units = model_units(model),
+                          .pieces = hybrid ? (size_t)comm->group_size[COMM_ACROSS] : 1,
+                          .leaving = -1, .span = -1 };
+    s->members = (size_t)comm->group_size[s->group];
+    if (hybrid && s->members * s->pieces != (size_t)comm->size) {
+        sft_error_set(err, "zero=hybrid: the nodes have different numbers of ranks; use zero=1, 2 or 3");
         goto failed;
     }
-    s->unit = calloc((size_t)s->units, sizeof *s->unit);
-    s->parts = calloc((size_t)s->units, sizeof *s->parts);
-    if (s->unit == NULL || s->parts == NULL) {
-        sft_error_set(err, "no memory for slices");
+    if (shard_allocate(s, err) < 0)
         goto failed;
-    }
-    for (int i = 0; i < s->units; i++) {
-        s->unit[i].place = model_unit(model, i);
-        unit_cut(s, &s->unit[i]);
-    }
-    s->bytes = shard_lay(s, NULL);
-    s->memory = backend->allocate(backend, s->bytes + sizeof *s->memory, err);
-    if (s->memory == NULL)
-        goto failed;
-    if (s->bytes > 0)
-        memset(s->memory, 0, s->bytes); /* what lies behind a unit's end takes part in sums */
-    shard_lay(s, s->memory);
     shard_place(s, seed);
+    comm->enroll(comm, s->memory, s->bytes);
     return s;
 failed:
     shard_destroy(s);
@@ -279,8 +388,10 @@ void shard_destroy(struct shard *s)
 {
     if (s == NULL)
         return;
-    if (s->memory != NULL)
+    if (s->memory != NULL) {
+        s->comm->dismiss(s->comm, s->memory);
         s->backend->release(s->backend, s->memory);
+    }
     free(s->unit);
     free(s->parts);
     free(s);
@@ -292,71 +403,54 @@ const struct optim_part *shard_parts(const struct shard *s, size_t *count)
     return s->parts;
 }
 
-void shard_begin(struct shard *s)
+void shard_begin(struct shard *s, int micro_batches)
 {
+    s->micro_batches = micro_batches;
+    s->micro_batch = 0;
     model_zero_gradients(s->model);
-    for (int i = 0; i < s->units && shares_gradients(s); i++)
-        memset(s->unit[i].sums, 0, s->unit[i].slice * sizeof *s->unit[i].sums);
-}
-
-/* With 1 the gradients are whole on each rank: a unit's go through the room, and the own slice back. */
-static int reduce_whole(struct shard *s, const struct unit *u, struct sft_error *err)
-{
-    float *gradients = flat(model_gradients(s->model), u);
-    size_t all = u->slice * members(s), begin = slice_begin(s, u);
-    memcpy(s->room, gradients, u->place.count * sizeof *gradients);
-    memset(s->room + u->place.count, 0, (all - u->place.count) * sizeof *gradients);
-    if (scatter(s, s->group, s->room, u->slice, err) < 0)
-        return -1;
-    size_t mine = below(u, begin, u->slice);
-    if (mine > 0)
-        memcpy(gradients + begin, s->room + begin, mine * sizeof *gradients);
-    return 0;
 }
 
 int shard_reduce(struct shard *s, struct sft_error *err)
 {
-    for (int i = 0; i < s->units; i++) {
-        struct unit *u = &s->unit[i];
-        if (s->zero == SFT_ZERO_1 && reduce_whole(s, u, err) < 0)
-            return -1;
-        if (s->zero == SFT_ZERO_HYBRID && scatter(s, COMM_ACROSS, u->sums, u->piece, err) < 0)
-            return -1;
-    }
+    int last = 0; /* the lanes work in order, and unit 0 comes last */
+    (void)err;
+    if (s->zero == SFT_ZERO_HYBRID)
+        compute_await(s, slot_of(last, SLOT_ACROSS), "gradients");
+    else if (!shares_gradients(s->zero) && s->comm->size > 1)
+        compute_await(s, slot_of(last, SLOT_GRADIENT), "gradients");
     return 0;
 }
 
-static int spread_whole(struct shard *s, const struct unit *u, struct sft_error *err)
-{
-    float *weights = flat(model_weights(s->model), u);
-    size_t begin = slice_begin(s, u), mine = below(u, begin, u->slice);
-    if (mine > 0)
-        memcpy(s->room + begin, weights + begin, mine * sizeof *weights);
-    if (gather(s, s->group, s->room, u->slice, err) < 0)
-        return -1;
-    memcpy(weights, s->room, u->place.count * sizeof *weights);
-    return 0;
-}
-
+/* The updated slices of whole weights, or pieces of slices, in the order of the next forward pass. */
 int shard_spread(struct shard *s, struct sft_error *err)
 {
-    s->layer_present = 0;
+    bool hybrid = s->zero == SFT_ZERO_HYBRID, whole = s->zero == SFT_ZERO_1 || s->zero == SFT_ZERO_2;
+    memset(s->layer, 0, sizeof s->layer);
+    for (int i = 0; i < s->units; i++)
+        s->unit[i].present = false;
+    if (!hybrid && !whole)
+        return 0;
+    enum comm_group group = hybrid ? COMM_ACROSS : s->group;
+    follow_compute(s, group);
     for (int i = 0; i < s->units; i++) {
         struct unit *u = &s->unit[i];
-        u->present = false;
-        if ((s->zero == SFT_ZERO_1 || s->zero == SFT_ZERO_2) && spread_whole(s, u, err) < 0)
+        char *to = hybrid ? u->weights : u->whole;
+        size_t count = hybrid ? u->piece : u->slice;
+        size_t begin = hybrid ? piece_begin(s, u) - slice_begin(s, u) : slice_begin(s, u);
+        if (gather(s, group, to + bytes_of(s, begin), count, to, u->about_weights, err) < 0)
             return -1;
-        if (s->zero == SFT_ZERO_HYBRID && gather(s, COMM_ACROSS, u->weights, u->piece, err) < 0)
-            return -1;
+        s->backend->mark(s->backend, COMM_LANE(group), slot_of(i, hybrid ? SLOT_ACROSS : SLOT_WEIGHTS));
     }
+    s->spreading = true;
     return 0;
 }
 
-double shard_waited(struct shard *s)
+void shard_settle(struct shard *s)
 {
-    double waited = s->waited;
-    s->waited = 0;
-    return waited;
+    bool hybrid = s->zero == SFT_ZERO_HYBRID;
+    if (s->spreading)
+        s->backend->await(s->backend, LANE_COMPUTE,
+                          slot_of(s->units - 1, hybrid ? SLOT_ACROSS : SLOT_WEIGHTS));
 }
 
 size_t shard_bytes(const struct shard *s)

@@ -43,12 +43,14 @@ static const struct sft_key keys[] = {
       "what the backward pass computes again; auto: as little as fits [auto]" },
     { "zero", SFT_KEY_WORD, FIELD(zero), 0, 0, "auto|0|1|2|3|hybrid",
       "what ranks share: 1 optimizer states, 2 gradients too, 3 weights too, hybrid weights and "
-      "gradients inside the node [auto: 0]" },
+      "gradients inside the node; auto: the fastest that fits [auto]" },
     { "data", SFT_KEY_TEXT, FIELD(data), 0, 0, "FILE",
       "Alpaca-format JSON, `synthetic`, or `synthetic:N` for documents of N tokens "
       "[the site's, or the examples that are installed]" },
     { "tokenizer", SFT_KEY_TEXT, FIELD(tokenizer), 0, 0, "FILE",
       "SentencePiece model, or `bytes` [the site's, or bytes]" },
+    { "trace", SFT_KEY_TEXT, FIELD(trace), 0, 0, "FILE",
+      "timeline of one step, for Perfetto [none]" },
     { "out", SFT_KEY_TEXT, FIELD(out), 0, 0, "DIR", "folder that result.json is written to [none]" },
     { NULL, SFT_KEY_INT, 0, 0, 0, NULL, NULL },
 };

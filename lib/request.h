@@ -35,6 +35,7 @@ struct sft_request {
     int zero;         /* enum sft_share */
     char data[SFT_REQUEST_PATH];      /* Alpaca-format JSON file, "synthetic" or "synthetic:N" */
     char tokenizer[SFT_REQUEST_PATH]; /* SentencePiece model, or "bytes" */
+    char trace[SFT_REQUEST_PATH];     /* file for one step's timeline, "": none */
     char out[SFT_REQUEST_PATH];       /* folder for result.json; made when missing */
 };
 
