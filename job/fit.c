@@ -7,12 +7,14 @@
 
 static const double gib = 1024.0 * 1024 * 1024;
 
+static const double nccl_reserve = 0.42; /* GiB: buffers of four communicators (measured over sockets) */
+
 /* Attention's backward pass sums dq in fp32, in packed documents as wide as qkv; besides, cuBLASLt's
  * workspace and what the libraries load when they are first used (measured). */
-double fit_reserve(const struct sft_preset *s, double rows)
+double fit_reserve(const struct sft_preset *s, double rows, int ranks)
 {
     double width = (double)(s->heads + 2 * s->kv_heads) * s->head_dim;
-    return rows * (width + s->heads) * sizeof(float) + 0.4 * gib;
+    return rows * (width + s->heads) * sizeof(float) + (0.4 + (ranks > 1 ? nccl_reserve : 0)) * gib;
 }
 
 static void fit_count(struct fit *fit, const struct sft_plan *plan, const struct sft_preset *shape,
@@ -24,33 +26,38 @@ static void fit_count(struct fit *fit, const struct sft_plan *plan, const struct
                                            shard_storage(fit->zero, plan->ranks), act_size, logits);
     fit->shard = (double)shard.bytes;
     fit->optim = (double)optim_plan(shard.elements, act_size, fit_states(fit));
-    fit->reserve = act_size < sizeof(float) ? fit_reserve(shape, rows) : 0;
+    fit->reserve = act_size < sizeof(float) ? fit_reserve(shape, rows, plan->ranks) : 0;
     fit->total = fit->model + fit->shard + fit->optim + fit->reserve;
 }
 
-/* Ways of sharing, the fastest first by lib/timeline (tests hold the two together): weights and gradients
- * only inside of nodes where there are several GPUs in each of several nodes. */
-static const enum sft_zero single[] = { SFT_ZERO_0, SFT_ZERO_COUNT };
-static const enum sft_zero one_level[] = { SFT_ZERO_1, SFT_ZERO_2, SFT_ZERO_3, SFT_ZERO_COUNT };
-static const enum sft_zero two_levels[] = { SFT_ZERO_HYBRID, SFT_ZERO_1, SFT_ZERO_2, SFT_ZERO_3,
-                                            SFT_ZERO_COUNT };
-
-const enum sft_zero *fit_ways(int nodes, int ranks)
+/* Ways of sharing, the fastest first by lib/timeline (a test holds the two together). Where several nodes
+ * have several GPUs, weights and gradients are shared inside of nodes. Sharing them across nodes costs more
+ * than computing blocks again or rounding states to bf16: only what fits no other way. */
+const enum sft_zero *fit_ways(int nodes, int ranks, bool far)
 {
+    static const enum sft_zero none[] = { SFT_ZERO_COUNT }, single[] = { SFT_ZERO_0, SFT_ZERO_COUNT };
+    static const enum sft_zero one_node[] = { SFT_ZERO_1, SFT_ZERO_2, SFT_ZERO_3, SFT_ZERO_COUNT };
+    static const enum sft_zero one_each[] = { SFT_ZERO_1, SFT_ZERO_COUNT };
+    static const enum sft_zero levels[] = { SFT_ZERO_HYBRID, SFT_ZERO_1, SFT_ZERO_COUNT };
+    static const enum sft_zero across[] = { SFT_ZERO_2, SFT_ZERO_3, SFT_ZERO_COUNT };
+    if (far)
+        return nodes > 1 ? across : none;
     if (ranks == 1)
         return single;
-    return nodes > 1 && ranks > nodes && ranks % nodes == 0 ? two_levels : one_level;
+    if (nodes == 1)
+        return one_node;
+    return ranks > nodes && ranks % nodes == 0 ? levels : one_each;
 }
 
 /* The fastest way that fits and that the request allows; else the one that needs least, and false. */
 static bool fit_share(struct fit *fit, const struct sft_request *request, const struct sft_plan *plan,
-                      const struct sft_preset *shape, int rows, double available, size_t act_size,
-                      size_t logits)
+                      const struct sft_preset *shape, int rows, bool far, double available,
+                      size_t act_size, size_t logits)
 {
     struct fit least = { .total = INFINITY };
     const enum sft_zero said[] = { (enum sft_zero)(request->zero - SFT_SHARE_0), SFT_ZERO_COUNT };
     const enum sft_zero *ways = request->zero > SFT_SHARE_AUTO ? said
-                                                               : fit_ways(plan->nodes, plan->ranks);
+                                                               : fit_ways(plan->nodes, plan->ranks, far);
     for (; *ways != SFT_ZERO_COUNT; ways++) {
         fit->zero = *ways;
         fit_count(fit, plan, shape, rows, act_size, logits);
@@ -112,18 +119,32 @@ static bool allowed(const struct sft_request *request, const struct candidate *c
            && (request->recompute <= SFT_RECOMPUTE_AUTO || request->recompute == (int)c->recompute);
 }
 
+/* The first that fits and is allowed, in the order of preference; else what needs least, and false. */
+static bool fit_search(struct fit *fit, const struct sft_request *request, const struct sft_plan *plan,
+                       const struct sft_preset *shape, int rows, double available, size_t act_size,
+                       size_t logits)
+{
+    struct fit least = { .total = INFINITY };
+    for (int i = 0; i < 2 * CANDIDATES; i++) {
+        const struct candidate *c = &candidates[i % CANDIDATES];
+        if (!allowed(request, c))
+            continue;
+        *fit = (struct fit) { .states = c->states, .recompute = c->recompute };
+        if (fit_share(fit, request, plan, shape, rows, i >= CANDIDATES, available, act_size, logits))
+            return true;
+        if (fit->total < least.total)
+            least = *fit;
+    }
+    *fit = least;
+    return false;
+}
+
 /* Does anything with these rows fit, whatever the request said? */
 static bool fit_any(struct fit *fit, const struct sft_plan *plan, const struct sft_preset *shape,
                     int rows, double available, size_t act_size, size_t logits)
 {
     static const struct sft_request open;
-    for (int i = 0; i < CANDIDATES; i++) {
-        *fit = (struct fit) { .states = candidates[i].states,
-                              .recompute = candidates[i].recompute };
-        if (fit_share(fit, &open, plan, shape, rows, available, act_size, logits))
-            return true;
-    }
-    return false;
+    return fit_search(fit, &open, plan, shape, rows, available, act_size, logits);
 }
 
 /* ",zero=3" where there is a choice */
@@ -168,24 +189,14 @@ int fit_make(struct fit *fit, const struct sft_request *request, const struct sf
              const struct sft_preset *shape, double available, size_t act_size, size_t logits,
              struct sft_error *err)
 {
-    struct fit least = { .total = INFINITY };
     char advice[200], zero[16];
-    int rows = plan->micro_batch * plan->seq;
-    for (int i = 0; i < CANDIDATES; i++) {
-        if (!allowed(request, &candidates[i]))
-            continue;
-        *fit = (struct fit) { .states = candidates[i].states,
-                              .recompute = candidates[i].recompute };
-        if (fit_share(fit, request, plan, shape, rows, available, act_size, logits))
-            return 0;
-        if (fit->total < least.total)
-            least = *fit;
-    }
+    if (fit_search(fit, request, plan, shape, plan->micro_batch * plan->seq, available, act_size, logits))
+        return 0;
     advise(advice, sizeof advice, plan, shape, available, act_size, logits);
     return sft_error_set(err,
                          "%s with micro_batch=%d,seq=%d needs %.1f GiB (states=%s,recompute=%s%s) and "
                          "%.1f are free: %.1f GiB too much; %s",
-                         shape->name, plan->micro_batch, plan->seq, least.total / gib,
-                         fit_states_name(least.states), fit_recompute_name(least.recompute),
-                         fit_zero_words(&least, plan, zero), available / gib, (least.total - available) / gib, advice);
+                         shape->name, plan->micro_batch, plan->seq, fit->total / gib,
+                         fit_states_name(fit->states), fit_recompute_name(fit->recompute),
+                         fit_zero_words(fit, plan, zero), available / gib, (fit->total - available) / gib, advice);
 }

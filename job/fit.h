@@ -23,17 +23,18 @@ struct fit {
  * as possible, and of states, unless said, fp32 where they fit without computing blocks again, else
  * bf16; where blocks must be computed again either way, fp32 again if they fit; in each case the fastest
  * way of sharing that fits. `available` 0: not
- * known, everything fits. Fails with how many GiB are missing and what would fit. act_size and logits
+ * known, everything fits. Fails with how many GiB are missing and what would fit; *fit is then what needs least. act_size and logits
  * as in struct backend. */
 int fit_make(struct fit *fit, const struct sft_request *request, const struct sft_plan *plan,
              const struct sft_preset *shape, double available, size_t act_size, size_t logits,
              struct sft_error *err);
 
-/* Ways of sharing to choose from, the fastest first, ended by SFT_ZERO_COUNT. */
-const enum sft_zero *fit_ways(int nodes, int ranks);
+/* Ways of sharing to choose from, the fastest first, ended by SFT_ZERO_COUNT; far: those for what does
+ * not fit otherwise. */
+const enum sft_zero *fit_ways(int nodes, int ranks, bool far);
 
 /* Bytes of a GPU that the libraries and attention take besides the arena, at so many rows. */
-double fit_reserve(const struct sft_preset *shape, double rows);
+double fit_reserve(const struct sft_preset *shape, double rows, int ranks);
 
 enum model_recompute fit_recompute(const struct fit *fit);
 enum optim_states fit_states(const struct fit *fit);

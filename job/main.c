@@ -26,7 +26,9 @@ static int main_check(const struct options *options, bool print)
     struct data *data = NULL;
     struct sft_preset shape;
     int nodes = options->request.nodes > 0 ? options->request.nodes : 1;
-    int gpus = options->request.gpus > 0 ? options->request.gpus : 1;
+    int gpus = options->request.gpus > 0 ? options->request.gpus
+               : print && options->request.nodes > 0 ? PLAN_GPUS
+                                                      : 1;
     int status = DONE;
     if (sft_plan_make_running(&plan, &options->request, nodes, nodes * gpus, &err) < 0
         || run_open_data(&options->request, plan.seq, plan.seed, &tokenizer, &data, &shape, &err)

@@ -71,6 +71,7 @@ void describe_summary(const struct run *run);
  * that a job finds free, GiB. */
 #define PLAN_DEVICE "NVIDIA H200"
 #define PLAN_GIB 139
+#define PLAN_GPUS 8 /* of a node whose GPUs the request does not say: HGX */
 
 /* For --plan. */
 void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
