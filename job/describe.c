@@ -223,10 +223,10 @@ static void plan_print_device(const struct sft_plan *plan, const struct sft_pres
         return;
     }
     printf("%s %.4g GiB a rank: arena %.4g, slices %.4g, optimizer %.4g, the libraries' %.4g; states %s, "
-           "recompute %s, zero %s\n",
+           "recompute %s\n           zero %s: %s\n",
            device, ldexp(fit.total, -30), ldexp(fit.model, -30), ldexp(fit.shard, -30),
            ldexp(fit.optim, -30), ldexp(fit.reserve, -30), fit_states_name(fit.states),
-           fit_recompute_name(fit.recompute), sft_zero_name(fit.zero));
+           fit_recompute_name(fit.recompute), sft_zero_name(fit.zero), fit_why(&fit, request, plan));
     if (!forecast_make(&p, device, plan, shape, data, &fit))
         return;
     printf("           predicted %.5g tokens/s a GPU without communication, %.4g s a step: products "

@@ -70,6 +70,21 @@ static bool fit_share(struct fit *fit, const struct sft_request *request, const 
     return false;
 }
 
+const char *fit_why(const struct fit *fit, const struct sft_request *request,
+                    const struct sft_plan *plan)
+{
+    if (plan->ranks == 1)
+        return "one rank keeps all";
+    if (request->zero > SFT_SHARE_AUTO)
+        return "as the request says";
+    if (fit->zero == SFT_ZERO_HYBRID)
+        return "fastest on several nodes: weights and gradients inside of each, states over all";
+    if (fit->zero == SFT_ZERO_1)
+        return "fastest where weights and gradients fit whole";
+    return plan->nodes == 1 ? "what a rank must keep whole with less sharing does not fit"
+                            : "nothing with less sharing across nodes fits";
+}
+
 enum model_recompute fit_recompute(const struct fit *fit)
 {
     switch (fit->recompute) {

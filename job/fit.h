@@ -36,6 +36,10 @@ const enum sft_zero *fit_ways(int nodes, int ranks, bool far);
 /* Bytes of a GPU that the libraries and attention take besides the arena, at so many rows. */
 double fit_reserve(const struct sft_preset *shape, double rows, int ranks);
 
+/* Why that way of sharing, in a few words. */
+const char *fit_why(const struct fit *fit, const struct sft_request *request,
+                    const struct sft_plan *plan);
+
 enum model_recompute fit_recompute(const struct fit *fit);
 enum optim_states fit_states(const struct fit *fit);
 const char *fit_states_name(enum sft_states states);
