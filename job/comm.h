@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "job/bootstrap.h"
+#include "job/watchdog.h"
 #include "lib/error.h"
 
 /* All ranks; those of one node; those that have one place in their nodes, one of each node. Groups
@@ -17,6 +18,7 @@ struct comm {
     int rank, size;
     int group_rank[COMM_GROUPS], group_size[COMM_GROUPS];
     void *state;
+    struct watchdog *watchdog; /* told of blocking collectives; NULL: none */
 
     void (*destroy)(struct comm *c);
     /* Sum over ranks, in place, the same bits on every rank. Buffers are host memory. */

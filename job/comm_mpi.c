@@ -32,8 +32,10 @@ static int mpi_sum(struct comm *c, void *values, size_t count, MPI_Datatype type
 {
     for (size_t done = 0; done < count; done += PIECE) {
         size_t piece = count - done < PIECE ? count - done : PIECE;
+        watchdog_enter(c->watchdog, type == MPI_FLOAT ? "all-reduce of floats" : "all-reduce of doubles");
         int status = MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * size, (int)piece, type,
                                    MPI_SUM, MPI_COMM_WORLD);
+        watchdog_leave(c->watchdog);
         if (mpi_check(c, status, "all-reduce", err) < 0)
             return -1;
     }
@@ -68,8 +70,10 @@ static int mpi_reduce_scatter(struct comm *c, enum comm_group group, float *valu
 {
     if (mpi_count(count, "reduce-scatter", err) < 0)
         return -1;
+    watchdog_enter(c->watchdog, "reduce-scatter");
     int status = MPI_Reduce_scatter_block(MPI_IN_PLACE, values, (int)count, MPI_FLOAT, MPI_SUM,
                                           mpi_group(c, group));
+    watchdog_leave(c->watchdog);
     if (mpi_check(c, status, "reduce-scatter", err) < 0)
         return -1;
     memmove(values + (size_t)c->group_rank[group] * count, values, count * sizeof *values);
@@ -81,41 +85,53 @@ static int mpi_all_gather(struct comm *c, enum comm_group group, void *values, s
 {
     if (mpi_count(bytes, "all-gather", err) < 0)
         return -1;
+    watchdog_enter(c->watchdog, "all-gather");
     int status = MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, (int)bytes, MPI_BYTE,
                                mpi_group(c, group));
+    watchdog_leave(c->watchdog);
     return mpi_check(c, status, "all-gather", err);
 }
 
 static int mpi_gather_double(struct comm *c, const double *values, size_t count, double *all,
                              struct sft_error *err)
 {
+    watchdog_enter(c->watchdog, "gather of doubles");
     int status = MPI_Gather(values, (int)count, MPI_DOUBLE, all, (int)count, MPI_DOUBLE, 0,
                             MPI_COMM_WORLD);
+    watchdog_leave(c->watchdog);
     return mpi_check(c, status, "gather", err);
 }
 
 static int mpi_gather_text(struct comm *c, const char *text, size_t size, char *all,
                            struct sft_error *err)
 {
+    watchdog_enter(c->watchdog, "gather of texts");
     int status = MPI_Gather(text, (int)size, MPI_CHAR, all, (int)size, MPI_CHAR, 0,
                             MPI_COMM_WORLD);
+    watchdog_leave(c->watchdog);
     return mpi_check(c, status, "gather", err);
 }
 
 static int mpi_barrier(struct comm *c, struct sft_error *err)
 {
-    return mpi_check(c, MPI_Barrier(MPI_COMM_WORLD), "barrier", err);
+    watchdog_enter(c->watchdog, "barrier");
+    int status = MPI_Barrier(MPI_COMM_WORLD);
+    watchdog_leave(c->watchdog);
+    return mpi_check(c, status, "barrier", err);
 }
 
 static void mpi_destroy(struct comm *c)
 {
     struct mpi *mpi = c->state;
+    struct watchdog *watchdog = c->watchdog;
+    watchdog_enter(watchdog, "end of MPI");
     for (int group = COMM_NODE; group < COMM_GROUPS; group++)
         if (mpi->groups[group] != MPI_COMM_NULL)
             MPI_Comm_free(&mpi->groups[group]);
     free(mpi);
     free(c);
     MPI_Finalize();
+    watchdog_leave(watchdog);
 }
 
 /* The first rank with our host's name: one number for each node. */

@@ -10,6 +10,9 @@ include job/model.mk
 include job/cuda.mk
 include job/sensors.mk
 
+WATCHDOG_SOURCES = job/watchdog.c job/watchdog.h job/watchdog_far.c job/watchdog_internal.h \
+	job/watchdog_judge.c job/watchdog_judge.h job/watchdog_net.c job/watchdog_net.h job/watchdog_root.c
+
 noinst_LTLIBRARIES += job/libsftrun.la
 job_libsftrun_la_SOURCES = \
 	job/bootstrap.c job/bootstrap.h \
@@ -23,10 +26,11 @@ job_libsftrun_la_SOURCES = \
 	job/options.c job/options.h \
 	job/progress.c job/progress.h \
 	job/result.c job/result.h \
-	job/run.h job/scaling.c job/setup.c job/shard.c job/shard.h job/train.c
-job_libsftrun_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MPI_CFLAGS) $(PMIX_CFLAGS)
+	job/run.h job/scaling.c job/setup.c job/shard.c job/shard.h job/train.c \
+	$(WATCHDOG_SOURCES)
+job_libsftrun_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MPI_CFLAGS) $(PMIX_CFLAGS) -pthread
 job_libsftrun_la_LIBADD = job/libsftmodel.la job/libsftcuda.la job/libsftdata.la \
-	job/libsftsensors.la lib/libsft.la $(JANSSON_LIBS)
+	job/libsftsensors.la lib/libsft.la $(JANSSON_LIBS) -lpthread
 if HAVE_PMIX
 job_libsftrun_la_SOURCES += job/bootstrap_pmix.c
 job_libsftrun_la_LIBADD += $(PMIX_LIBS)

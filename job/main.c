@@ -11,6 +11,8 @@
 
 enum { DONE = 0, FAILED = 1, BAD_COMMAND = 2 };
 
+#define STALLED_SECONDS 5 /* to say why a run is ended before it ends */
+
 static int complain(const struct sft_error *err)
 {
     if (err->text[0] != '\0')
@@ -39,13 +41,35 @@ static int main_check(const struct options *options, bool print)
     return status;
 }
 
+/* From the watchdog's thread, while this rank or another hangs somewhere: nothing here may hang too. */
+static void main_stalled(void *user, const char *why)
+{
+    struct run *run = user;
+    bootstrap_abort_within(FAILED, STALLED_SECONDS);
+    fprintf(stderr, "sft-bench-job: %s\n", why);
+    result_fail_aside(&run->result, why);
+    bootstrap_abort(&run->bootstrap, FAILED);
+}
+
+static int main_watch(struct run *run, struct sft_error *err)
+{
+    struct watchdog_options options = {
+        .limit = run->request.timeout > 0 ? run->request.timeout : WATCHDOG_SECONDS,
+        .fail = main_stalled,
+        .user = run,
+    };
+    run->watchdog = watchdog_start(&options, &run->bootstrap, err);
+    run->comm->watchdog = run->watchdog;
+    return run->watchdog == NULL ? -1 : 0;
+}
+
 /* Bootstrap and collectives: until they stand a rank can only speak for itself. */
 static int main_join(struct run *run, struct sft_error *err)
 {
     if (bootstrap_start(&run->bootstrap, err) < 0)
         return -1;
     run->comm = comm_create(&run->bootstrap, err);
-    return run->comm == NULL ? -1 : 0;
+    return run->comm == NULL ? -1 : main_watch(run, err);
 }
 
 /* After the first step begins the others may wait for us: whoever fails ends them all. */

@@ -16,6 +16,7 @@
 #include "job/result.h"
 #include "job/shard.h"
 #include "job/tokenizer.h"
+#include "job/watchdog.h"
 #include "lib/plan.h"
 #include "lib/predict.h"
 #include "lib/request.h"
@@ -24,6 +25,7 @@ struct run {
     struct sft_request request;
     struct bootstrap bootstrap;
     struct comm *comm;
+    struct watchdog *watchdog;
     struct host host;
     char *hosts; /* [comm->size] names of RUN_HOST bytes, on rank 0 */
     int nodes;   /* different names among them; on rank 0 */

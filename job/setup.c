@@ -206,5 +206,6 @@ void setup_release(struct run *run)
     free(run->hosts);
     if (run->comm != NULL)
         run->comm->destroy(run->comm);
+    watchdog_stop(run->watchdog);
     bootstrap_stop(&run->bootstrap);
 }
