@@ -50,6 +50,14 @@ check_PROGRAMS += tests/unit/test_fit
 tests_unit_test_fit_SOURCES = tests/unit/test_fit.c job/fit.c job/fit.h
 tests_unit_test_fit_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_fit_LDADD = job/libsftmodel.la $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_watchdog tests/unit/test_watchdog_judge
+tests_unit_test_watchdog_SOURCES = tests/unit/test_watchdog.c $(WATCHDOG_SOURCES)
+tests_unit_test_watchdog_CFLAGS = $(UNIT_CFLAGS) -pthread
+tests_unit_test_watchdog_LDADD = lib/libsft.la $(UNIT_LIBS) -lpthread
+tests_unit_test_watchdog_judge_SOURCES = tests/unit/test_watchdog_judge.c job/watchdog_judge.c \
+	job/watchdog_judge.h
+tests_unit_test_watchdog_judge_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_watchdog_judge_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_shard
 tests_unit_test_shard_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_shard_LDADD = tests/unit/libmodelsupport.la job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
