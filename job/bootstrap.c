@@ -3,10 +3,14 @@
 
 #include "job/bootstrap.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define ABORT_SECONDS 2 /* for the PMIx server to end the step before we end alone */
 
 /* Slurm's name of the node where there is one: several slurmd may share a host. */
 static void bootstrap_host(struct bootstrap *bootstrap)
@@ -84,8 +88,29 @@ void bootstrap_stop(struct bootstrap *bootstrap)
     bootstrap->name = NULL;
 }
 
+static volatile sig_atomic_t abort_status;
+
+static void abort_now(int number)
+{
+    (void)number;
+    _exit(abort_status);
+}
+
+void bootstrap_abort_within(int status, unsigned int seconds)
+{
+    struct sigaction action = { .sa_handler = abort_now };
+    sigset_t alarm_only;
+    abort_status = status;
+    sigaction(SIGALRM, &action, NULL);
+    sigemptyset(&alarm_only);
+    sigaddset(&alarm_only, SIGALRM);
+    pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL);
+    alarm(seconds);
+}
+
 void bootstrap_abort(struct bootstrap *bootstrap, int status)
 {
+    bootstrap_abort_within(status, ABORT_SECONDS);
     fflush(NULL);
     if (bootstrap_is_pmix(bootstrap))
         bootstrap_abort_pmix(status);

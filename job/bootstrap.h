@@ -27,7 +27,10 @@ void bootstrap_stop(struct bootstrap *bootstrap);
 int bootstrap_exchange(struct bootstrap *bootstrap, const void *mine, size_t bytes, void *all,
                        struct sft_error *err);
 
-/* End the whole step with that exit status: the launcher kills the other ranks. */
+/* From now on the process ends with that status after so many seconds, whatever hangs: a pipe that nobody
+ * reads, a file server, the PMIx server. */
+void bootstrap_abort_within(int status, unsigned int seconds);
+/* End the whole step with that exit status: the launcher kills the other ranks. From any thread. */
 void bootstrap_abort(struct bootstrap *bootstrap, int status) __attribute__((noreturn));
 
 /* The two ways; for bootstrap_start alone. */

@@ -7,6 +7,7 @@
 
 #include "job/backend.h"
 #include "job/bootstrap.h"
+#include "job/watchdog.h"
 #include "lib/error.h"
 
 /* All ranks; those of one node; those that have one place in their nodes, one of each node. Groups
@@ -18,15 +19,19 @@ enum comm_group { COMM_WORLD, COMM_NODE, COMM_ACROSS, COMM_GROUPS };
 /* Collectives of numbers and texts in host memory return when they are done, on every rank. Those of
  * `act` elements in the backend's memory are enqueued on the lane of their group (LANE_WORLD + group), and
  * wait for nothing: callers order them with the backend's mark and await. `what` names one in messages
- * ("gradients of layer 3") and is kept by its address. A group of one rank does nothing but copy. */
+ * ("gradients of layer 3") and is kept by its address until the next. A group of one rank does nothing but copy. */
 struct comm {
     const char *name;    /* "self", "mpi", "nccl" */
     char version[64];    /* of its library */
     int rank, size;
     int group_rank[COMM_GROUPS], group_size[COMM_GROUPS];
     void *state;
+    struct watchdog *watchdog; /* told of blocking collectives; NULL: none */
 
     void (*destroy)(struct comm *c);
+    /* How far the collectives are that run on a device, and what failed there; from another thread than
+     * all the other calls. NULL where they run on the host, which tells `watchdog` itself. */
+    int (*poll)(struct comm *c, struct watchdog_progress *progress, struct sft_error *err);
     /* Once, before collectives of backend memory: `backend` outlives the communicator's last use of it. */
     int (*attach)(struct comm *c, struct backend *backend, struct sft_error *err);
     /* Backend memory that many collectives will use, until dismissed: the library may prepare it. */

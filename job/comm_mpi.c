@@ -32,8 +32,10 @@ static int mpi_sum(struct comm *c, MPI_Comm group, void *values, size_t count, M
 {
     for (size_t done = 0; done < count; done += PIECE) {
         size_t piece = count - done < PIECE ? count - done : PIECE;
+        watchdog_enter(c->watchdog, type == MPI_FLOAT ? "all-reduce of floats" : "all-reduce of doubles");
         int status = MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * size, (int)piece, type,
                                    MPI_SUM, group);
+        watchdog_leave(c->watchdog);
         if (mpi_check(c, status, "all-reduce", err) < 0)
             return -1;
     }
@@ -96,8 +98,10 @@ static int mpi_reduce_scatter(struct comm *c, enum comm_group group, act *values
     bool inside = to == own;
     if (mpi_count(count, what, err) < 0)
         return -1;
+    watchdog_enter(c->watchdog, what);
     int status = MPI_Reduce_scatter_block(inside ? MPI_IN_PLACE : values, inside ? values : to,
                                           (int)count, MPI_FLOAT, MPI_SUM, mpi_group(c, group));
+    watchdog_leave(c->watchdog);
     if (mpi_check(c, status, what, err) < 0)
         return -1;
     if (inside && own != all)
@@ -112,41 +116,53 @@ static int mpi_all_gather(struct comm *c, enum comm_group group, const act *from
     bool inside = from == all + (size_t)c->group_rank[group] * count;
     if (mpi_count(count, what, err) < 0)
         return -1;
+    watchdog_enter(c->watchdog, what);
     int status = MPI_Allgather(inside ? MPI_IN_PLACE : from, (int)count, MPI_FLOAT, to, (int)count,
                                MPI_FLOAT, mpi_group(c, group));
+    watchdog_leave(c->watchdog);
     return mpi_check(c, status, what, err);
 }
 
 static int mpi_gather_double(struct comm *c, const double *values, size_t count, double *all,
                              struct sft_error *err)
 {
+    watchdog_enter(c->watchdog, "gather of doubles");
     int status = MPI_Gather(values, (int)count, MPI_DOUBLE, all, (int)count, MPI_DOUBLE, 0,
                             MPI_COMM_WORLD);
+    watchdog_leave(c->watchdog);
     return mpi_check(c, status, "gather", err);
 }
 
 static int mpi_gather_text(struct comm *c, const char *text, size_t size, char *all,
                            struct sft_error *err)
 {
+    watchdog_enter(c->watchdog, "gather of texts");
     int status = MPI_Gather(text, (int)size, MPI_CHAR, all, (int)size, MPI_CHAR, 0,
                             MPI_COMM_WORLD);
+    watchdog_leave(c->watchdog);
     return mpi_check(c, status, "gather", err);
 }
 
 static int mpi_barrier(struct comm *c, struct sft_error *err)
 {
-    return mpi_check(c, MPI_Barrier(MPI_COMM_WORLD), "barrier", err);
+    watchdog_enter(c->watchdog, "barrier");
+    int status = MPI_Barrier(MPI_COMM_WORLD);
+    watchdog_leave(c->watchdog);
+    return mpi_check(c, status, "barrier", err);
 }
 
 static void mpi_destroy(struct comm *c)
 {
     struct mpi *mpi = c->state;
+    struct watchdog *watchdog = c->watchdog;
+    watchdog_enter(watchdog, "end of MPI");
     for (int group = COMM_NODE; group < COMM_GROUPS; group++)
         if (mpi->groups[group] != MPI_COMM_NULL)
             MPI_Comm_free(&mpi->groups[group]);
     free(mpi);
     free(c);
     MPI_Finalize();
+    watchdog_leave(watchdog);
 }
 
 /* Node and across by the bootstrap's host names, which on private clusters differ on one machine. */

@@ -15,9 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "job/comm_nccl_progress.h"
 #include "job/measure.h"
 
 enum { CONTROL = COMM_GROUPS, COMMS, ENROLLED = 8, SPINS = 2000 };
+enum { PATIENCE = 20 }; /* seconds more than the watchdog has, which can name the rank at fault */
 
 struct enrolled {
     const void *memory;
@@ -33,6 +35,7 @@ struct nccl {
     int limit;              /* seconds */
     struct backend *backend;
     struct enrolled enrolled[ENROLLED];
+    struct nccl_progress *progress; /* queues as comm[] */
     bool failed;            /* a communicator is to be aborted, not finalized */
 };
 
@@ -71,7 +74,7 @@ static int nccl_settle(const struct comm *c, ncclComm_t comm, ncclResult_t statu
             break;
         if (turn > SPINS)
             usleep(100);
-        if (turn % SPINS == 0 && measure_now() - begin > nccl->limit) {
+        if (turn % SPINS == 0 && measure_now() - begin > nccl->limit + PATIENCE) {
             nccl->failed = true;
             return sft_error_set(err, "%s on rank %d of %d: other ranks did not come within %d s", what,
                                  c->rank, c->size, nccl->limit);
@@ -96,17 +99,35 @@ static int nccl_attach(struct comm *c, struct backend *backend, struct sft_error
     return 0;
 }
 
+/* What runs on a stream between these two is a collective for the watchdog. */
+static int nccl_begin(struct comm *c, int which, cudaStream_t stream, const char *what,
+                      struct sft_error *err)
+{
+    struct nccl *nccl = c->state;
+    return cuda_check(c, nccl_progress_begin(nccl->progress, which, stream, what), what, err);
+}
+
+static int nccl_end(struct comm *c, int which, cudaStream_t stream, ncclResult_t status,
+                    const char *what, struct sft_error *err)
+{
+    struct nccl *nccl = c->state;
+    if (nccl_settle(c, nccl->comm[which], status, what, err) < 0)
+        return -1;
+    return cuda_check(c, nccl_progress_end(nccl->progress, which, stream), what, err);
+}
+
 static int nccl_all_reduce(struct comm *c, enum comm_group group, act *values, size_t count,
                            const char *what, struct sft_error *err)
 {
-    struct nccl *nccl = c->state;
-    ncclComm_t comm = nccl->comm[group];
+    ncclComm_t comm = ((struct nccl *)c->state)->comm[group];
+    cudaStream_t stream = lane_of(c, COMM_LANE(group));
     if (comm == NULL)
         return 0;
-    return nccl_settle(c, comm,
-                       ncclAllReduce(values, values, count, ncclBfloat16, ncclSum, comm,
-                                     lane_of(c, COMM_LANE(group))),
-                       what, err);
+    if (nccl_begin(c, (int)group, stream, what, err) < 0)
+        return -1;
+    return nccl_end(c, (int)group, stream,
+                    ncclAllReduce(values, values, count, ncclBfloat16, ncclSum, comm, stream), what,
+                    err);
 }
 
 static int nccl_reduce_scatter(struct comm *c, enum comm_group group, act *values, size_t count,
@@ -114,14 +135,16 @@ static int nccl_reduce_scatter(struct comm *c, enum comm_group group, act *value
 {
     struct nccl *nccl = c->state;
     ncclComm_t comm = nccl->comm[group];
+    cudaStream_t stream = lane_of(c, COMM_LANE(group));
     if (comm == NULL) {
         nccl->backend->copy(nccl->backend, COMM_LANE(group), to, values, count);
         return 0;
     }
-    return nccl_settle(c, comm,
-                       ncclReduceScatter(values, to, count, ncclBfloat16, ncclSum, comm,
-                                         lane_of(c, COMM_LANE(group))),
-                       what, err);
+    if (nccl_begin(c, (int)group, stream, what, err) < 0)
+        return -1;
+    return nccl_end(c, (int)group, stream,
+                    ncclReduceScatter(values, to, count, ncclBfloat16, ncclSum, comm, stream), what,
+                    err);
 }
 
 static int nccl_all_gather(struct comm *c, enum comm_group group, const act *from, size_t count,
@@ -129,25 +152,45 @@ static int nccl_all_gather(struct comm *c, enum comm_group group, const act *fro
 {
     struct nccl *nccl = c->state;
     ncclComm_t comm = nccl->comm[group];
+    cudaStream_t stream = lane_of(c, COMM_LANE(group));
     if (comm == NULL) {
         nccl->backend->copy(nccl->backend, COMM_LANE(group), to, from, count);
         return 0;
     }
-    return nccl_settle(c, comm,
-                       ncclAllGather(from, to, count, ncclBfloat16, comm,
-                                     lane_of(c, COMM_LANE(group))),
-                       what, err);
+    if (nccl_begin(c, (int)group, stream, what, err) < 0)
+        return -1;
+    return nccl_end(c, (int)group, stream,
+                    ncclAllGather(from, to, count, ncclBfloat16, comm, stream), what, err);
 }
 
 /* On the lane that computes: the communicator for host memory is idle then. */
 static int nccl_sum_norm(struct comm *c, double *value, struct sft_error *err)
 {
+    static const char what[] = "sum of the gradients' norm";
+    ncclComm_t comm = ((struct nccl *)c->state)->comm[CONTROL];
+    cudaStream_t stream = lane_of(c, LANE_COMPUTE);
+    if (nccl_begin(c, CONTROL, stream, what, err) < 0)
+        return -1;
+    return nccl_end(c, CONTROL, stream,
+                    ncclAllReduce(value, value, 1, ncclDouble, ncclSum, comm, stream), what, err);
+}
+
+/* The watchdog's: how far the streams are, and what a communicator says of itself. */
+static int nccl_poll(struct comm *c, struct watchdog_progress *progress, struct sft_error *err)
+{
     struct nccl *nccl = c->state;
-    ncclComm_t comm = nccl->comm[CONTROL];
-    return nccl_settle(c, comm,
-                       ncclAllReduce(value, value, 1, ncclDouble, ncclSum, comm,
-                                     lane_of(c, LANE_COMPUTE)),
-                       "sum of the gradients' norm", err);
+    cudaError_t status = nccl_progress_read(nccl->progress, progress);
+    if (status != cudaSuccess)
+        return sft_error_set(err, "rank %d of %d: %s", c->rank, c->size, cudaGetErrorString(status));
+    for (int i = 0; i < COMMS; i++) {
+        ncclResult_t state = ncclSuccess;
+        if (nccl->comm[i] != NULL && ncclCommGetAsyncError(nccl->comm[i], &state) == ncclSuccess
+            && state != ncclSuccess && state != ncclInProgress)
+            return sft_error_set(err, "%s on rank %d of %d: NCCL says %s",
+                                 progress->name[0] != '\0' ? progress->name : "between collectives",
+                                 c->rank, c->size, ncclGetErrorString(state));
+    }
+    return 0;
 }
 
 static void room_free(struct nccl *nccl)
@@ -194,10 +237,11 @@ static int nccl_sum_double(struct comm *c, double *values, size_t count, struct 
         return -1;
     memcpy(nccl->host, values, bytes);
     if (room_copy(c, false, bytes, what, err) < 0
-        || nccl_settle(c, nccl->comm[CONTROL],
-                       ncclAllReduce(nccl->device, nccl->device, count, ncclDouble, ncclSum,
-                                     nccl->comm[CONTROL], nccl->stream),
-                       what, err) < 0
+        || nccl_begin(c, CONTROL, nccl->stream, what, err) < 0
+        || nccl_end(c, CONTROL, nccl->stream,
+                    ncclAllReduce(nccl->device, nccl->device, count, ncclDouble, ncclSum,
+                                  nccl->comm[CONTROL], nccl->stream),
+                    what, err) < 0
         || room_copy(c, true, bytes, what, err) < 0)
         return -1;
     memcpy(values, nccl->host, bytes);
@@ -216,10 +260,11 @@ static int nccl_gather(struct comm *c, const void *mine, size_t bytes, void *all
     char *own = (char *)nccl->device + (size_t)c->rank * bytes;
     memcpy((char *)nccl->host + (size_t)c->rank * bytes, mine, bytes);
     if (room_copy(c, false, total, what, err) < 0
-        || nccl_settle(c, nccl->comm[CONTROL],
-                       ncclAllGather(own, nccl->device, bytes, ncclChar, nccl->comm[CONTROL],
-                                     nccl->stream),
-                       what, err) < 0
+        || nccl_begin(c, CONTROL, nccl->stream, what, err) < 0
+        || nccl_end(c, CONTROL, nccl->stream,
+                    ncclAllGather(own, nccl->device, bytes, ncclChar, nccl->comm[CONTROL],
+                                  nccl->stream),
+                    what, err) < 0
         || room_copy(c, true, total, what, err) < 0)
         return -1;
     if (c->rank == 0)
@@ -306,6 +351,7 @@ static void nccl_destroy(struct comm *c)
         else
             ncclCommAbort(comm);
     }
+    nccl_progress_destroy(nccl->progress);
     room_free(nccl);
     if (nccl->stream != NULL)
         cudaStreamDestroy(nccl->stream);
@@ -385,6 +431,7 @@ static struct comm *nccl_new(const struct bootstrap *bootstrap, int limit, struc
         .size = bootstrap->size,
         .state = nccl,
         .destroy = nccl_destroy,
+        .poll = nccl_poll,
         .attach = nccl_attach,
         .enroll = nccl_enroll,
         .dismiss = nccl_dismiss,
@@ -409,6 +456,12 @@ struct comm *comm_create_nccl(struct bootstrap *bootstrap, const char *hosts, in
         return NULL;
     struct nccl *nccl = c->state;
     comm_find_groups(c, hosts);
+    nccl->progress = nccl_progress_create(device, COMMS);
+    if (nccl->progress == NULL) {
+        sft_error_set(err, "no memory for a communicator");
+        nccl_destroy(c);
+        return NULL;
+    }
     ncclGetVersion(&version);
     snprintf(c->version, sizeof c->version, "NCCL %d.%d.%d", version / 10000, version % 10000 / 100,
              version % 100);

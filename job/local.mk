@@ -10,6 +10,9 @@ include job/model.mk
 include job/cuda.mk
 include job/sensors.mk
 
+WATCHDOG_SOURCES = job/watchdog.c job/watchdog.h job/watchdog_far.c job/watchdog_internal.h \
+	job/watchdog_judge.c job/watchdog_judge.h job/watchdog_net.c job/watchdog_net.h job/watchdog_root.c
+
 noinst_LTLIBRARIES += job/libsftrun.la
 job_libsftrun_la_SOURCES = \
 	job/bootstrap.c job/bootstrap.h \
@@ -24,20 +27,20 @@ job_libsftrun_la_SOURCES = \
 	job/progress.c job/progress.h \
 	job/result.c job/result.h \
 	job/run.h job/scaling.c job/setup.c job/shard.c job/shard.h job/shard_plan.c \
-	job/trace.c job/trace.h job/train.c
-job_libsftrun_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MPI_CFLAGS) $(PMIX_CFLAGS)
+	job/trace.c job/trace.h job/train.c $(WATCHDOG_SOURCES)
+job_libsftrun_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MPI_CFLAGS) $(PMIX_CFLAGS) -pthread
 job_libsftrun_la_LIBADD = job/libsftmodel.la job/libsftcuda.la job/libsftdata.la \
-	job/libsftsensors.la lib/libsft.la $(JANSSON_LIBS)
+	job/libsftsensors.la lib/libsft.la $(JANSSON_LIBS) -lpthread
 if HAVE_PMIX
 job_libsftrun_la_SOURCES += job/bootstrap_pmix.c
 job_libsftrun_la_LIBADD += $(PMIX_LIBS)
 endif
 if HAVE_NCCL
-job_libsftrun_la_SOURCES += job/comm_nccl.c
+job_libsftrun_la_SOURCES += job/comm_nccl.c job/comm_nccl_progress.c job/comm_nccl_progress.h
 job_libsftrun_la_CPPFLAGS = $(AM_CPPFLAGS) $(NCCL_CPPFLAGS)
 job_libsftrun_la_LIBADD += $(NCCL_LIBS)
 else
-EXTRA_DIST += job/comm_nccl.c
+EXTRA_DIST += job/comm_nccl.c job/comm_nccl_progress.c job/comm_nccl_progress.h
 endif
 if HAVE_MPI
 job_libsftrun_la_SOURCES += job/comm_mpi.c
@@ -53,6 +56,14 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_fit
 tests_unit_test_fit_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_fit_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
+check_PROGRAMS += tests/unit/test_watchdog tests/unit/test_watchdog_judge
+tests_unit_test_watchdog_SOURCES = tests/unit/test_watchdog.c $(WATCHDOG_SOURCES)
+tests_unit_test_watchdog_CFLAGS = $(UNIT_CFLAGS) -pthread
+tests_unit_test_watchdog_LDADD = lib/libsft.la $(UNIT_LIBS) -lpthread
+tests_unit_test_watchdog_judge_SOURCES = tests/unit/test_watchdog_judge.c job/watchdog_judge.c \
+	job/watchdog_judge.h
+tests_unit_test_watchdog_judge_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_watchdog_judge_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_shard
 tests_unit_test_shard_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_shard_LDADD = tests/unit/libmodelsupport.la job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)

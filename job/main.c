@@ -11,6 +11,8 @@
 
 enum { DONE = 0, FAILED = 1, BAD_COMMAND = 2 };
 
+#define STALLED_SECONDS 5 /* to say why a run is ended before it ends */
+
 static int complain(const struct sft_error *err)
 {
     if (err->text[0] != '\0')
@@ -41,14 +43,49 @@ static int main_check(const struct options *options, bool print)
     return status;
 }
 
+/* From the watchdog's thread, while this rank or another hangs somewhere: nothing here may hang too. */
+static void main_stalled(void *user, const char *why)
+{
+    struct run *run = user;
+    bootstrap_abort_within(FAILED, STALLED_SECONDS);
+    fprintf(stderr, "sft-bench-job: %s\n", why);
+    result_fail_aside(&run->result, why);
+    bootstrap_abort(&run->bootstrap, FAILED);
+}
+
+/* Collectives on a GPU: where its streams are, which the host does not know by itself. */
+static int main_poll(void *user, struct watchdog_progress *progress, struct sft_error *err)
+{
+    struct comm *comm = ((struct run *)user)->comm;
+    return comm->poll == NULL ? 0 : comm->poll(comm, progress, err);
+}
+
+static int main_timeout(const struct run *run)
+{
+    return run->request.timeout > 0 ? run->request.timeout : WATCHDOG_SECONDS;
+}
+
+static int main_watch(struct run *run, struct sft_error *err)
+{
+    struct watchdog_options options = {
+        .limit = main_timeout(run),
+        .fail = main_stalled,
+        .poll = main_poll,
+        .user = run,
+    };
+    run->watchdog = watchdog_start(&options, &run->bootstrap, err);
+    run->comm->watchdog = run->watchdog;
+    return run->watchdog == NULL ? -1 : 0;
+}
+
 /* Bootstrap and collectives: until they stand a rank can only speak for itself. */
 static int main_join(struct run *run, struct sft_error *err)
 {
     if (bootstrap_start(&run->bootstrap, err) < 0)
         return -1;
     run->device = run_choose_device(&run->request, run->bootstrap.local_rank);
-    run->comm = comm_create(&run->bootstrap, run->device, 180, err);
-    return run->comm == NULL ? -1 : 0;
+    run->comm = comm_create(&run->bootstrap, run->device, main_timeout(run), err);
+    return run->comm == NULL ? -1 : main_watch(run, err);
 }
 
 /* After the first step begins the others may wait for us: whoever fails ends them all. */

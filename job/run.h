@@ -17,6 +17,7 @@
 #include "job/shard.h"
 #include "job/tokenizer.h"
 #include "job/trace.h"
+#include "job/watchdog.h"
 #include "lib/plan.h"
 #include "lib/predict.h"
 #include "lib/request.h"
@@ -26,6 +27,7 @@ struct run {
     struct bootstrap bootstrap;
     int device; /* which GPU of those that this process sees; -1: none */
     struct comm *comm;
+    struct watchdog *watchdog;
     struct host host;
     char *hosts; /* [comm->size] names of RUN_HOST bytes, on rank 0 */
     int nodes;   /* different names among them; on rank 0 */

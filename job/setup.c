@@ -217,7 +217,12 @@ void setup_release(struct run *run)
     data_close(run->data);
     tokenizer_close(run->tokenizer);
     free(run->hosts);
+    bool polled = run->comm != NULL && run->comm->poll != NULL;
+    if (polled) /* a communicator that waits for its end by itself */
+        watchdog_stop(run->watchdog);
     if (run->comm != NULL)
         run->comm->destroy(run->comm);
+    if (!polled)
+        watchdog_stop(run->watchdog);
     bootstrap_stop(&run->bootstrap);
 }

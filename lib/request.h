@@ -33,6 +33,7 @@ struct sft_request {
     int states;       /* enum sft_states */
     int recompute;    /* enum sft_recompute */
     int zero;         /* enum sft_share */
+    int timeout;      /* seconds that a rank may wait in one collective */
     char data[SFT_REQUEST_PATH];      /* Alpaca-format JSON file, "synthetic" or "synthetic:N" */
     char tokenizer[SFT_REQUEST_PATH]; /* SentencePiece model, or "bytes" */
     char trace[SFT_REQUEST_PATH];     /* file for one step's timeline, "": none */

@@ -3,12 +3,13 @@
 # Several ranks that share one GPU, which NCCL takes for separate hosts (each has its own NCCL_HOSTID) and
 # connects by sockets: shows that sharing trains as one rank does, and what each rank keeps. Its speed says
 # nothing. Each way of sharing on 2, 4 and 8 ranks, the losses of 50 steps against one rank's, within 1%;
-# then a larger model's memory against the plan, within 3%. Ends with `N passed, N failed`.
+# then a larger model's memory against the plan, within 3%; then ranks that are killed or stopped in the
+# middle: the run ends, names the rank, and leaves a partial record. Ends with `N passed, N failed`.
 #   ranks.sh [-j SFT-BENCH-JOB] [-l LAUNCHER] [-o FOLDER]
 #   -l  what starts N processes with PMIx, as [mpirun --allow-run-as-root --oversubscribe -n], or
 #       "srun --overlap --mpi=pmix -n" inside of an allocation
 #   -o  results and logs [build/gpu/ranks]
-#   SFT_RANKS="2 4 8", SFT_ZERO="0 1 2 3 hybrid", SFT_ONLY="losses memory": only these
+#   SFT_RANKS="2 4 8", SFT_ZERO="0 1 2 3 hybrid", SFT_ONLY="losses memory stall": only these
 # Ranks take turns on the GPU: about 10 minutes for all.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -18,12 +19,12 @@ while getopts j:l:o: option; do
     j) job=$OPTARG ;;
     l) launcher=$OPTARG ;;
     o) out=$OPTARG ;;
-    *) sed -n '3,13s/^# //p' "$0" >&2 && exit 2 ;;
+    *) sed -n '3,14s/^# //p' "$0" >&2 && exit 2 ;;
     esac
 done
 job=$(command -v "$job") || { echo "ranks.sh: no sft-bench-job: build it, or name it with -j" >&2 && exit 2; }
 passed=0 failed=0
-only=${SFT_ONLY:-losses memory}
+only=${SFT_ONLY:-losses memory stall}
 mkdir -p "$out"
 
 # run NAME RANKS REQUEST : two "nodes" from 4 ranks on, as hybrid wants them
@@ -109,6 +110,66 @@ if [[ $only == *memory* ]]; then
             result "memory of $ranks ranks, zero=$zero" $?
         done
     done
+fi
+task_of() { # task_of RANK : the pid of sft-bench-job itself
+    local file
+    for file in /proc/[0-9]*/environ; do
+        [[ $(readlink "${file%environ}exe") == *sft-bench-job ]] &&
+            tr '\0' '\n' 2>/dev/null <"$file" | grep -qx "NCCL_HOSTID=host$1" &&
+            basename "${file%/environ}" && return
+    done
+}
+
+wait_for() { # wait_for SECONDS COMMAND... : poll until it succeeds
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.3
+    done
+}
+
+steps_done() { # steps_done NAME : of its record
+    python3 -c 'import json, sys; print(int(json.load(open(sys.argv[1]))["steps_done"]))' \
+        "$out/$1/result.json" 2>/dev/null || echo 0
+}
+
+more_steps() { [ "$(steps_done "$1")" -gt "$2" ]; } # more_steps NAME STEPS
+gone() { ! kill -0 "$1" 2>/dev/null; }
+stall=${losses/steps=45/steps=1000000},timeout=10
+
+# stall NAME SIGNAL RANK PATTERN : 4 ranks; the log must say PATTERN
+stall() {
+    local began run=1
+    SFT_SECONDS=150 run "$1" 4 "$stall" >/dev/null &
+    run=$!
+    wait_for 60 more_steps "$1" 2 || { tail -n 5 "$out/$1.log" && return 1; }
+    began=$SECONDS
+    kill "-$2" "$(task_of "$3")"
+    if [ "$2" = STOP ] && [ -z "$4" ]; then # slow, not stuck: goes on
+        sleep 4
+        kill -CONT "$(task_of "$3")"
+        wait_for 30 more_steps "$1" $(($(steps_done "$1") + 5)) || return 1
+        kill "$(task_of 0)"
+        wait_for 30 gone $run
+        ! grep 'rank [0-9]* on' "$out/$1.log"
+        return
+    fi
+    wait_for 60 gone $run || { kill $run; echo "    still there after 60 s"; return 1; }
+    echo "    ended after $((SECONDS - began)) s: $(grep -h 'sft-bench-job:' "$out/$1.log" | head -n 2)"
+    [ -z "$(task_of 0)$(task_of 1)" ] && grep -Eq "$4" "$out/$1.log" &&
+        grep -Eq '"state": *"(partial|running|failed)"' "$out/$1/result.json"
+}
+
+if [[ $only == *stall* ]]; then
+    stall stopped-1 STOP 1 'rank 1 on node0'
+    result "rank 1 stopped: it is named, the run ends" $?
+    stall stopped-0 STOP 0 'rank 0 on node0'
+    result "rank 0 stopped: it is named, the run ends" $?
+    stall killed-3 KILL 3 'rank 3 on node1|[Tt]ask 3|rank 3 '
+    result "rank 3 killed: it is named, the run ends" $?
+    stall slow-2 STOP 2 ''
+    result "rank 2 slow, within the limit: the run goes on" $?
 fi
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
