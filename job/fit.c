@@ -14,7 +14,7 @@ static const double nccl_reserve = 0.42; /* GiB: buffers of four communicators (
 double fit_reserve(const struct sft_preset *s, double rows, int ranks)
 {
     double width = (double)(s->heads + 2 * s->kv_heads) * s->head_dim;
-    return rows * (width + s->heads) * sizeof(float) + (0.4 + (ranks > 1 ? nccl_reserve : 0)) * gib;
+    return rows * (width + s->heads) * sizeof(float) + (0.1 + (ranks > 1 ? nccl_reserve : 0)) * gib;
 }
 
 static void fit_count(struct fit *fit, const struct sft_plan *plan, const struct sft_preset *shape,

@@ -149,11 +149,12 @@ stall() {
     if [ "$2" = STOP ] && [ -z "$4" ]; then # slow, not stuck: goes on
         sleep 4
         kill -CONT "$(task_of "$3")"
-        wait_for 30 more_steps "$1" $(($(steps_done "$1") + 5)) || return 1
+        wait_for 30 more_steps "$1" $(($(steps_done "$1") + 5)) &&
+            ! grep 'sft-bench-job:.*rank' "$out/$1.log"
+        local went_on=$?
         kill "$(task_of 0)"
         wait_for 30 gone $run
-        ! grep 'rank [0-9]* on' "$out/$1.log"
-        return
+        return $went_on
     fi
     wait_for 60 gone $run || { kill $run; echo "    still there after 60 s"; return 1; }
     echo "    ended after $((SECONDS - began)) s: $(grep -h 'sft-bench-job:' "$out/$1.log" | head -n 2)"
