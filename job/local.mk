@@ -64,6 +64,9 @@ tests_unit_test_watchdog_judge_SOURCES = tests/unit/test_watchdog_judge.c job/wa
 	job/watchdog_judge.h
 tests_unit_test_watchdog_judge_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_watchdog_judge_LDADD = $(UNIT_LIBS)
+# Not a test by itself: tests/cli/test_ranks.sh starts it in several ranks.
+noinst_PROGRAMS += tests/unit/shard_ranks
+tests_unit_shard_ranks_LDADD = job/libsftrun.la $(STDCXX_LIBS)
 check_PROGRAMS += tests/unit/test_shard
 tests_unit_test_shard_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_shard_LDADD = tests/unit/libmodelsupport.la job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
