@@ -26,6 +26,8 @@ struct shared {
     pthread_barrier_t barrier;
     struct watchdog_card cards[RANKS];
     bool bad_address; /* rank 0's first address leads nowhere */
+    bool held;        /* the exchange ends when `released` says so */
+    atomic_int published, released;
     atomic_int arrived[ROUNDS];
     atomic_int verdicts, judge, polls, ready;
     atomic_bool quit; /* the run is over, well */
@@ -55,6 +57,10 @@ int bootstrap_exchange(struct bootstrap *bootstrap, const void *mine, size_t byt
         card->address[0] = nowhere;
         card->addresses += card->addresses < WATCHDOG_ADDRESSES;
     }
+    if (bootstrap->rank == 0)
+        atomic_store(&shared->published, 1);
+    while (shared->held && !atomic_load(&shared->released))
+        sleep_ms(2);
     if (bootstrap->size > 1)
         pthread_barrier_wait(&shared->barrier);
     memcpy(all, shared->cards, bytes * (size_t)bootstrap->size);
@@ -91,7 +97,7 @@ static void rounds(struct watchdog *w, int first, int last)
 
 struct scene {
     double limit;
-    bool bad_address;
+    bool bad_address, held;
     int (*poll)(void *user, struct watchdog_progress *progress, struct sft_error *err);
     void (*play)(struct watchdog *w, int rank); /* what each rank does; then it stops its watchdog */
 };
@@ -121,6 +127,7 @@ static void scene_begin(const struct scene *scene)
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);
     shared->bad_address = scene->bad_address;
+    shared->held = scene->held;
     pthread_barrierattr_init(&attributes);
     pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
     pthread_barrier_init(&shared->barrier, &attributes, RANKS);
@@ -365,24 +372,38 @@ static void test_slow(void **state)
     expect_peace();
 }
 
+/* Rank 3 is late for each, so that the others wait. */
+static void play_late(struct watchdog *w, int rank)
+{
+    for (int number = 0; number < 4; number++) {
+        if (rank == 3)
+            sleep_ms(1500);
+        rounds(w, number, number + 1);
+    }
+}
+
+/* All stop in a collective for longer than the limit, as a suspended job does: when they go on, rank 0
+ * first, nobody has waited. */
+static void test_suspended(void **state)
+{
+    (void)state;
+    scene_begin(&(struct scene) { .limit = 4, .play = play_late });
+    wait_until(&shared->arrived[1], RANKS - 1);
+    sleep_ms(1000);
+    for (int rank = 0; rank < RANKS; rank++)
+        kill(pids[rank], SIGSTOP);
+    sleep_ms(6000);
+    for (int rank = 0; rank < RANKS; rank++) {
+        kill(pids[rank], SIGCONT);
+        sleep_ms(200);
+    }
+    expect_peace();
+}
+
 static void play_rounds(struct watchdog *w, int rank)
 {
     (void)rank;
     rounds(w, 0, 300);
-}
-
-/* All stop for longer than the limit, as a suspended job does: when they go on, nobody has waited. */
-static void test_suspended(void **state)
-{
-    (void)state;
-    scene_begin(&(struct scene) { .limit = LIMIT, .play = play_rounds });
-    wait_until(&shared->arrived[20], 1);
-    for (int rank = 0; rank < RANKS; rank++)
-        kill(pids[rank], SIGSTOP);
-    sleep_ms((int)(LIMIT * 1000) + 1500);
-    for (int rank = 0; rank < RANKS; rank++)
-        kill(pids[rank], SIGCONT);
-    expect_peace();
 }
 
 static int stranger_connect(void)
@@ -402,35 +423,49 @@ static void stranger_send(const void *bytes, size_t size)
     close(fd);
 }
 
-/* Garbage, part of a message, messages that only want the token or have a rank that is none, and more
- * connections than there is room for: the ranks do not notice, and one that stops is found. */
-static void test_strangers(void **state)
+enum { SILENT = 200 };
+
+static void strangers_send(struct watchdog_message message)
 {
     static char garbage[100000];
-    int silent[200];
-    (void)state;
-    scene_begin(&(struct scene) { .limit = LIMIT, .play = play_rounds });
-    wait_until(&shared->ready, RANKS);
-    struct watchdog_message message = { .version = WATCHDOG_VERSION, .kind = WATCHDOG_BYE, .rank = 2,
-                                        .size = RANKS, .token = shared->cards[0].token + 1 };
     for (size_t i = 0; i < sizeof garbage; i++)
         garbage[i] = (char)(i * 2654435761u >> 7);
     stranger_send(garbage, sizeof garbage);
     stranger_send(garbage, 5);
-    stranger_send(&message, sizeof message);
     stranger_send(&message, sizeof message / 2);
-    message.token--;
     message.rank = RANKS;
     stranger_send(&message, sizeof message);
     message.rank = -1;
     stranger_send(&message, sizeof message);
-    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+    message.rank = 2;
+    message.version++;
+    stranger_send(&message, sizeof message);
+    message.version--;
+    message.token++;
+    stranger_send(&message, sizeof message);
+}
+
+/* More connections than there is room for, before any rank's; then garbage, part of a message, and
+ * goodbyes for rank 2 that lack something. The ranks do not notice, and rank 2, stopped, is found. */
+static void test_strangers(void **state)
+{
+    int silent[SILENT];
+    (void)state;
+    scene_begin(&(struct scene) { .limit = LIMIT, .held = true, .play = play_rounds });
+    wait_until(&shared->published, 1);
+    for (int i = 0; i < SILENT; i++)
         silent[i] = stranger_connect();
-    wait_until(&shared->arrived[60], 1);
+    atomic_store(&shared->released, 1);
+    struct watchdog_message bye = { .version = WATCHDOG_VERSION, .kind = WATCHDOG_BYE, .rank = 2,
+                                    .size = RANKS, .token = shared->cards[0].token };
+    strangers_send(bye);
+    wait_until(&shared->arrived[100], 1);
     assert_string_equal(shared->why, "");
     kill(pids[2], SIGSTOP);
+    sleep_ms(500); /* for what it has said already */
+    strangers_send(bye);
     expect_verdict(0, "rank 2 on node-2 has not answered for ");
-    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+    for (int i = 0; i < SILENT; i++)
         close(silent[i]);
 }
 
