@@ -56,8 +56,12 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_fit
 tests_unit_test_fit_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_fit_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
+check_PROGRAMS += tests/unit/test_result
+tests_unit_test_result_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_result_LDADD = job/libsftrun.la $(UNIT_LIBS) $(JANSSON_LIBS) $(STDCXX_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_watchdog tests/unit/test_watchdog_judge
-tests_unit_test_watchdog_SOURCES = tests/unit/test_watchdog.c $(WATCHDOG_SOURCES)
+tests_unit_test_watchdog_SOURCES = tests/unit/test_watchdog.c tests/unit/watchdog_scene.c \
+	tests/unit/watchdog_scene.h $(WATCHDOG_SOURCES)
 tests_unit_test_watchdog_CFLAGS = $(UNIT_CFLAGS) -pthread
 tests_unit_test_watchdog_LDADD = lib/libsft.la $(UNIT_LIBS) -lpthread
 tests_unit_test_watchdog_judge_SOURCES = tests/unit/test_watchdog_judge.c job/watchdog_judge.c \

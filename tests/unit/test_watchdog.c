@@ -1,179 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Watchdogs of several processes on this host: one is stopped, killed, late, gone home or a stranger.
  * Nothing is asserted of times but that they are no longer than PATIENCE. */
-#include "tests/unit/unit.h"
+#include "tests/unit/watchdog_scene.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#include "job/watchdog.h"
-#include "job/watchdog_judge.h"
-#include "job/watchdog_net.h"
-
-enum { RANKS = 4, ROUNDS = 1000, PATIENCE = 60 };
-
-/* What the processes share: a bootstrap, collectives and the verdict. */
-struct shared {
-    pthread_barrier_t barrier;
-    struct watchdog_card cards[RANKS];
-    bool bad_address; /* rank 0's first address leads nowhere */
-    atomic_int arrived[ROUNDS];
-    atomic_int verdicts, judge, polls, ready;
-    atomic_bool quit; /* the run is over, well */
-    char why[WATCHDOG_WHY];
-};
-
-static struct shared *shared;
-static pid_t pids[RANKS];
-
-static void sleep_ms(int ms)
-{
-    struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
-    nanosleep(&time, NULL);
-}
-
-/* The bootstrap's exchange, by shared memory. */
-int bootstrap_exchange(struct bootstrap *bootstrap, const void *mine, size_t bytes, void *all,
-                       struct sft_error *err)
-{
-    static const struct watchdog_address nowhere = { 4, { 192, 0, 2, 1 } }; /* RFC 5737 */
-    struct watchdog_card *card = &shared->cards[bootstrap->rank];
-    if (bytes != sizeof *card)
-        return sft_error_set(err, "%zu bytes", bytes);
-    memcpy(card, mine, bytes);
-    if (bootstrap->rank == 0 && shared->bad_address) {
-        memmove(card->address + 1, card->address, (WATCHDOG_ADDRESSES - 1) * sizeof *card->address);
-        card->address[0] = nowhere;
-        card->addresses += card->addresses < WATCHDOG_ADDRESSES;
-    }
-    if (bootstrap->size > 1)
-        pthread_barrier_wait(&shared->barrier);
-    memcpy(all, shared->cards, bytes * (size_t)bootstrap->size);
-    return 0;
-}
-
-static void rank_fails(void *user, const char *why)
-{
-    if (atomic_fetch_add(&shared->verdicts, 1) == 0) {
-        snprintf(shared->why, sizeof shared->why, "%s", why);
-        atomic_store(&shared->judge, ((struct bootstrap *)user)->rank + 1);
-    }
-}
-
-/* A collective that ends when all ranks have come; false when the run is over. */
-static bool collective(struct watchdog *w, int number, int ranks)
-{
-    watchdog_enter(w, "sum");
-    atomic_fetch_add(&shared->arrived[number], 1);
-    while (atomic_load(&shared->arrived[number]) < ranks && !atomic_load(&shared->quit))
-        sleep_ms(2);
-    watchdog_leave(w);
-    return !atomic_load(&shared->quit);
-}
-
-static void rounds(struct watchdog *w, int first, int last)
-{
-    for (int number = first; number < last; number++) {
-        if (!collective(w, number, RANKS))
-            return;
-        sleep_ms(5);
-    }
-}
-
-struct scene {
-    double limit;
-    bool bad_address;
-    int (*poll)(void *user, struct watchdog_progress *progress, struct sft_error *err);
-    void (*play)(struct watchdog *w, int rank); /* what each rank does; then it stops its watchdog */
-};
-
-static void rank_run(const struct scene *scene, int rank)
-{
-    struct bootstrap bootstrap = { .rank = rank, .size = RANKS };
-    struct watchdog_options options = {
-        .limit = scene->limit, .fail = rank_fails, .poll = scene->poll, .user = &bootstrap,
-    };
-    struct sft_error err = { "" };
-    snprintf(bootstrap.host, sizeof bootstrap.host, "node-%d", rank);
-    struct watchdog *w = watchdog_start(&options, &bootstrap, &err);
-    if (w == NULL) {
-        fprintf(stderr, "rank %d: %s\n", rank, err.text);
-        _exit(1);
-    }
-    atomic_fetch_add(&shared->ready, 1);
-    scene->play(w, rank);
-    watchdog_stop(w);
-    _exit(0);
-}
-
-static void scene_begin(const struct scene *scene)
-{
-    pthread_barrierattr_t attributes;
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(shared != MAP_FAILED);
-    shared->bad_address = scene->bad_address;
-    pthread_barrierattr_init(&attributes);
-    pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-    pthread_barrier_init(&shared->barrier, &attributes, RANKS);
-    fflush(NULL);
-    for (int rank = 0; rank < RANKS; rank++) {
-        pids[rank] = fork();
-        assert_true(pids[rank] >= 0);
-        if (pids[rank] == 0)
-            rank_run(scene, rank);
-    }
-}
-
-static void wait_until(atomic_int *value, int least)
-{
-    for (int ms = 0; atomic_load(value) < least; ms += 10) {
-        if (ms > PATIENCE * 1000)
-            fail_msg("waited %d s in vain", PATIENCE);
-        sleep_ms(10);
-    }
-}
-
-/* Some rank's verdict, before anybody's patience ends; then the run is killed, the stopped too. */
-static void expect_verdict(int judge, const char *text)
-{
-    wait_until(&shared->judge, 1);
-    for (int rank = 0; rank < RANKS; rank++) {
-        kill(pids[rank], SIGKILL);
-        waitpid(pids[rank], NULL, 0);
-    }
-    assert_contains(shared->why, text);
-    if (judge >= 0)
-        assert_int_equal(shared->judge - 1, judge);
-    munmap(shared, sizeof *shared);
-}
-
-/* Every rank comes to its end, and none was blamed. */
-static void expect_peace(void)
-{
-    for (int rank = 0; rank < RANKS; rank++) {
-        int status = -1;
-        pid_t done = 0;
-        for (int ms = 0; ms < PATIENCE * 1000 && done == 0; ms += 10) {
-            done = waitpid(pids[rank], &status, WNOHANG);
-            if (done == 0)
-                sleep_ms(10);
-        }
-        if (done == 0 || status != 0)
-            fail_msg("rank %d: status %d after %d s; verdict '%s'", rank, status, PATIENCE,
-                     shared->why);
-    }
-    assert_string_equal(shared->why, "");
-    munmap(shared, sizeof *shared);
-}
 
 #define LIMIT 2.4
 
@@ -365,24 +199,38 @@ static void test_slow(void **state)
     expect_peace();
 }
 
+/* Rank 3 is late for each, so that the others wait. */
+static void play_late(struct watchdog *w, int rank)
+{
+    for (int number = 0; number < 4; number++) {
+        if (rank == 3)
+            sleep_ms(1500);
+        rounds(w, number, number + 1);
+    }
+}
+
+/* All stop in a collective for longer than the limit, as a suspended job does: when they go on, rank 0
+ * first, nobody has waited. */
+static void test_suspended(void **state)
+{
+    (void)state;
+    scene_begin(&(struct scene) { .limit = 4, .play = play_late });
+    wait_until(&shared->arrived[1], RANKS - 1);
+    sleep_ms(1000);
+    for (int rank = 0; rank < RANKS; rank++)
+        kill(pids[rank], SIGSTOP);
+    sleep_ms(6000);
+    for (int rank = 0; rank < RANKS; rank++) {
+        kill(pids[rank], SIGCONT);
+        sleep_ms(200);
+    }
+    expect_peace();
+}
+
 static void play_rounds(struct watchdog *w, int rank)
 {
     (void)rank;
     rounds(w, 0, 300);
-}
-
-/* All stop for longer than the limit, as a suspended job does: when they go on, nobody has waited. */
-static void test_suspended(void **state)
-{
-    (void)state;
-    scene_begin(&(struct scene) { .limit = LIMIT, .play = play_rounds });
-    wait_until(&shared->arrived[20], 1);
-    for (int rank = 0; rank < RANKS; rank++)
-        kill(pids[rank], SIGSTOP);
-    sleep_ms((int)(LIMIT * 1000) + 1500);
-    for (int rank = 0; rank < RANKS; rank++)
-        kill(pids[rank], SIGCONT);
-    expect_peace();
 }
 
 static int stranger_connect(void)
@@ -402,35 +250,49 @@ static void stranger_send(const void *bytes, size_t size)
     close(fd);
 }
 
-/* Garbage, part of a message, messages that only want the token or have a rank that is none, and more
- * connections than there is room for: the ranks do not notice, and one that stops is found. */
-static void test_strangers(void **state)
+enum { SILENT = 200 };
+
+static void strangers_send(struct watchdog_message message)
 {
     static char garbage[100000];
-    int silent[200];
-    (void)state;
-    scene_begin(&(struct scene) { .limit = LIMIT, .play = play_rounds });
-    wait_until(&shared->ready, RANKS);
-    struct watchdog_message message = { .version = WATCHDOG_VERSION, .kind = WATCHDOG_BYE, .rank = 2,
-                                        .size = RANKS, .token = shared->cards[0].token + 1 };
     for (size_t i = 0; i < sizeof garbage; i++)
         garbage[i] = (char)(i * 2654435761u >> 7);
     stranger_send(garbage, sizeof garbage);
     stranger_send(garbage, 5);
-    stranger_send(&message, sizeof message);
     stranger_send(&message, sizeof message / 2);
-    message.token--;
     message.rank = RANKS;
     stranger_send(&message, sizeof message);
     message.rank = -1;
     stranger_send(&message, sizeof message);
-    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+    message.rank = 2;
+    message.version++;
+    stranger_send(&message, sizeof message);
+    message.version--;
+    message.token++;
+    stranger_send(&message, sizeof message);
+}
+
+/* More connections than there is room for, before any rank's; then garbage, part of a message, and
+ * goodbyes for rank 2 that lack something. The ranks do not notice, and rank 2, stopped, is found. */
+static void test_strangers(void **state)
+{
+    int silent[SILENT];
+    (void)state;
+    scene_begin(&(struct scene) { .limit = LIMIT, .held = true, .play = play_rounds });
+    wait_until(&shared->published, 1);
+    for (int i = 0; i < SILENT; i++)
         silent[i] = stranger_connect();
-    wait_until(&shared->arrived[60], 1);
+    atomic_store(&shared->released, 1);
+    struct watchdog_message bye = { .version = WATCHDOG_VERSION, .kind = WATCHDOG_BYE, .rank = 2,
+                                    .size = RANKS, .token = shared->cards[0].token };
+    strangers_send(bye);
+    wait_until(&shared->arrived[100], 1);
     assert_string_equal(shared->why, "");
     kill(pids[2], SIGSTOP);
+    sleep_ms(500); /* for what it has said already */
+    strangers_send(bye);
     expect_verdict(0, "rank 2 on node-2 has not answered for ");
-    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+    for (int i = 0; i < SILENT; i++)
         close(silent[i]);
 }
 
@@ -509,20 +371,7 @@ static void test_alone(void **state)
     watchdog_stop(NULL);
 }
 
-/* What a failed test leaves must not outlive it. */
-static int clean(void **state)
-{
-    (void)state;
-    for (int rank = 0; rank < RANKS; rank++)
-        if (pids[rank] > 0 && waitpid(pids[rank], NULL, WNOHANG) == 0) {
-            kill(pids[rank], SIGKILL);
-            waitpid(pids[rank], NULL, 0);
-        }
-    memset(pids, 0, sizeof pids);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_teardown(name, clean)
+#define TEST(name) cmocka_unit_test_teardown(name, scene_clean)
 
 int main(void)
 {
