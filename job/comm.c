@@ -22,7 +22,7 @@ struct comm *comm_create_nccl(struct bootstrap *bootstrap, const char *hosts, in
 #endif
 
 #ifndef HAVE_MPI
-struct comm *comm_create_mpi(const struct bootstrap *bootstrap, struct sft_error *err)
+struct comm *comm_create_mpi(struct bootstrap *bootstrap, struct sft_error *err)
 {
     sft_error_set(err,
                   "%d ranks, but built without MPI: install libopenmpi-dev, configure and build "

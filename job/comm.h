@@ -34,7 +34,8 @@ struct comm {
     int (*poll)(struct comm *c, struct watchdog_progress *progress, struct sft_error *err);
     /* Once, before collectives of backend memory: `backend` outlives the communicator's last use of it. */
     int (*attach)(struct comm *c, struct backend *backend, struct sft_error *err);
-    /* Backend memory that many collectives will use, until dismissed: the library may prepare it. */
+    /* Backend memory that many collectives will use, until dismissed: the library may prepare it. NULL is
+     * none. */
     void (*enroll)(struct comm *c, act *memory, size_t bytes);
     void (*dismiss)(struct comm *c, act *memory);
     /* values[count] of each member becomes the sum over the members, the same bits on all. */
@@ -66,7 +67,7 @@ struct comm {
 struct comm *comm_create_self(struct sft_error *err);
 /* Host memory. MPI's world must be the bootstrap's. NULL and err when built without MPI, or when it is
  * not. */
-struct comm *comm_create_mpi(const struct bootstrap *bootstrap, struct sft_error *err);
+struct comm *comm_create_mpi(struct bootstrap *bootstrap, struct sft_error *err);
 /* GPU memory, `device` as for backend_create_cuda. `hosts`: [size] names of COMM_HOST bytes. Waits
  * `limit` seconds for the other ranks at most, each time. NULL and err when built without NCCL. */
 struct comm *comm_create_nccl(struct bootstrap *bootstrap, const char *hosts, int device, int limit,

@@ -165,19 +165,25 @@ static void mpi_destroy(struct comm *c)
     watchdog_leave(watchdog);
 }
 
-/* Node and across by the bootstrap's host names, which on private clusters differ on one machine. */
-static int mpi_make_groups(struct comm *c, const struct bootstrap *bootstrap, struct sft_error *err)
+/* Node and across by the bootstrap's host names, which on private clusters differ on one machine. They go
+ * through the bootstrap because nobody may send by MPI yet: under Slurm 22.05 Open MPI leaves MPI_Init on one
+ * rank while another is still inside, where an early message finds no handler (a call to NULL in about one
+ * run of fifty). Names of all ranks, each sent after its MPI_Init, say that all have left it. */
+static int mpi_make_groups(struct comm *c, struct bootstrap *bootstrap, struct sft_error *err)
 {
     struct mpi *mpi = c->state;
     char mine[COMM_HOST] = "";
+    int status = MPI_SUCCESS;
     char *hosts = calloc((size_t)c->size, COMM_HOST);
     if (hosts == NULL)
         return sft_error_set(err, "no memory for the names of %d hosts", c->size);
     snprintf(mine, sizeof mine, "%s", bootstrap->host);
-    int status = MPI_Allgather(mine, COMM_HOST, MPI_CHAR, hosts, COMM_HOST, MPI_CHAR,
-                               MPI_COMM_WORLD);
-    comm_find_groups(c, hosts);
+    int failed = bootstrap_exchange(bootstrap, mine, sizeof mine, hosts, err);
+    if (failed == 0)
+        comm_find_groups(c, hosts);
     free(hosts);
+    if (failed != 0)
+        return -1;
     /* the members of one group are named by its first: a node's by one number across, and reverse */
     for (int group = COMM_NODE; group < COMM_GROUPS && status == MPI_SUCCESS; group++) {
         int other = group == COMM_NODE ? COMM_ACROSS : COMM_NODE;
@@ -232,7 +238,7 @@ static void mpi_describe(struct comm *c)
     snprintf(c->version, sizeof c->version, "%.*s", end < most ? end : most, all);
 }
 
-struct comm *comm_create_mpi(const struct bootstrap *bootstrap, struct sft_error *err)
+struct comm *comm_create_mpi(struct bootstrap *bootstrap, struct sft_error *err)
 {
     struct comm *c = mpi_new(err);
     if (c == NULL)

@@ -38,6 +38,7 @@ struct shard {
     int layer[LAYER_BUFFERS]; /* whose weights are in the layers' buffers, or 0 */
     int micro_batches, micro_batch; /* of the step; the one that runs */
     int leaving;             /* unit whose gradient is on its way, -1: none */
+    bool enrolled;           /* the communicator knows the memory */
     bool spreading;          /* whole weights may still be on their way */
     int span;                /* of the trace, the unit that computes */
     struct optim_part *parts;
@@ -355,6 +356,27 @@ static int shard_allocate(struct shard *s, struct sft_error *err)
     return 0;
 }
 
+/* All that collectives will touch. */
+static void shard_enroll(struct shard *s)
+{
+    size_t whole = bytes_of(s, model_parameters(s->model));
+    s->comm->enroll(s->comm, s->memory, s->bytes);
+    if (model_weights(s->model) != NULL)
+        s->comm->enroll(s->comm, model_weights(s->model), whole);
+    if (model_gradients(s->model) != NULL)
+        s->comm->enroll(s->comm, model_gradients(s->model), whole);
+    s->enrolled = true;
+}
+
+static void shard_dismiss(struct shard *s)
+{
+    if (!s->enrolled)
+        return;
+    s->comm->dismiss(s->comm, s->memory);
+    s->comm->dismiss(s->comm, model_weights(s->model));
+    s->comm->dismiss(s->comm, model_gradients(s->model));
+}
+
 struct shard *shard_create(struct model *model, struct backend *backend, struct comm *comm,
                            enum sft_zero zero, uint64_t seed, struct trace *trace,
                            struct sft_error *err)
@@ -377,7 +399,7 @@ struct shard *shard_create(struct model *model, struct backend *backend, struct 
     if (shard_allocate(s, err) < 0)
         goto failed;
     shard_place(s, seed);
-    comm->enroll(comm, s->memory, s->bytes);
+    shard_enroll(s);
     return s;
 failed:
     shard_destroy(s);
@@ -388,10 +410,9 @@ void shard_destroy(struct shard *s)
 {
     if (s == NULL)
         return;
-    if (s->memory != NULL) {
-        s->comm->dismiss(s->comm, s->memory);
+    shard_dismiss(s);
+    if (s->memory != NULL)
         s->backend->release(s->backend, s->memory);
-    }
     free(s->unit);
     free(s->parts);
     free(s);

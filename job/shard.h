@@ -29,6 +29,7 @@ struct shard_sizes shard_plan(const struct sft_preset *shape, const struct sft_l
 struct shard *shard_create(struct model *model, struct backend *backend, struct comm *comm,
                            enum sft_zero zero, uint64_t seed, struct trace *trace,
                            struct sft_error *err);
+/* Before the model's. */
 void shard_destroy(struct shard *shard);
 
 /* This rank's parts, for optim_create_parts. */
