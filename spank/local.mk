@@ -10,6 +10,23 @@ spank_libsftspank_la_SOURCES = \
 	spank/line.c spank/line.h \
 	spank/words.c spank/words.h
 
+# Which cores and memory belong to a task; apart, because it alone needs hwloc.
+if HAVE_HWLOC
+noinst_LTLIBRARIES += spank/libsftaffinity.la
+spank_libsftaffinity_la_SOURCES = \
+	spank/affinity.h spank/affinity_internal.h \
+	spank/affinity_apply.c \
+	spank/affinity_gpus.c \
+	spank/affinity_machine.c \
+	spank/affinity_nvidia.c \
+	spank/affinity_pci.c \
+	spank/affinity_plan.c \
+	spank/affinity_print.c \
+	spank/affinity_text.c
+spank_libsftaffinity_la_CPPFLAGS = $(AM_CPPFLAGS) $(HWLOC_CFLAGS)
+spank_libsftaffinity_la_LIBADD = lib/libsft.la $(HWLOC_LIBS)
+endif
+
 if HAVE_SLURM
 pkglib_LTLIBRARIES = spank/sft_bench.la
 spank_sft_bench_la_SOURCES = \
@@ -36,10 +53,43 @@ tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_cmdline_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_cmdline_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+if HAVE_HWLOC
+AFFINITY_TESTS = tests/unit/test_affinity tests/unit/test_affinity_apply \
+	tests/unit/test_affinity_gpus tests/unit/test_affinity_machines
+check_PROGRAMS += $(AFFINITY_TESTS)
+tests_unit_test_affinity_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
+tests_unit_test_affinity_LDADD = spank/libsftaffinity.la $(UNIT_LIBS)
+tests_unit_test_affinity_apply_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
+tests_unit_test_affinity_apply_LDADD = spank/libsftaffinity.la $(UNIT_LIBS)
+tests_unit_test_affinity_gpus_SOURCES = tests/unit/test_affinity_gpus.c $(AFFINITY_FIXTURE)
+tests_unit_test_affinity_gpus_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
+tests_unit_test_affinity_gpus_LDADD = spank/libsftaffinity.la $(UNIT_LIBS)
+tests_unit_test_affinity_machines_SOURCES = tests/unit/test_affinity_machines.c \
+	tests/unit/affinity_nccl.c tests/unit/affinity_nccl.h $(AFFINITY_FIXTURE)
+tests_unit_test_affinity_machines_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
+tests_unit_test_affinity_machines_LDADD = spank/libsftaffinity.la $(UNIT_LIBS)
 endif
+endif
+
+# make tests/bench/affinity: milliseconds of a plan, here and on a described machine.
+AFFINITY_FIXTURE = tests/unit/affinity_fixture.c tests/unit/affinity_fixture.h
+if HAVE_HWLOC
+EXTRA_PROGRAMS += tests/bench/affinity
+tests_bench_affinity_SOURCES = tests/bench/affinity.c $(AFFINITY_FIXTURE)
+tests_bench_affinity_CPPFLAGS = $(AM_CPPFLAGS) $(HWLOC_CFLAGS)
+tests_bench_affinity_LDADD = spank/libsftaffinity.la
+CLEANFILES += tests/bench/affinity
+endif
+EXTRA_DIST += tests/fixtures/topology tests/fixtures/expected
 
 if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_LDADD = spank/libsftspank.la lib/libsft.la
 tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LDFLAGS)
+if HAVE_HWLOC
+noinst_PROGRAMS += tests/fuzz/fuzz_affinity
+tests_fuzz_fuzz_affinity_CPPFLAGS = $(AM_CPPFLAGS) $(HWLOC_CFLAGS)
+tests_fuzz_fuzz_affinity_LDADD = spank/libsftaffinity.la
+tests_fuzz_fuzz_affinity_LDFLAGS = $(FUZZ_LDFLAGS)
+endif
 endif

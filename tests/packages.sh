@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2034
 
 PACKAGES_BUILD="autoconf automake libtool pkg-config make gcc g++ libc6-dev gettext
- libjansson-dev libopenblas-dev libpmix-dev libopenmpi-dev openmpi-bin libsentencepiece-dev
+ libhwloc-dev libjansson-dev libopenblas-dev libpmix-dev libopenmpi-dev openmpi-bin libsentencepiece-dev
  libslurm-dev"
 PACKAGES_CLUSTER="munge mariadb-server-core mariadb-client-core slurmctld slurmd slurmdbd
  slurm-client slurm-wlm-basic-plugins slurm-wlm-mysql-plugin python3-minimal procps util-linux"
