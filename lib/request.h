@@ -28,7 +28,7 @@ struct sft_request {
     double weight_decay;
     double clip;      /* global gradient norm; 0: no clipping */
     long long seed;
-    double nvlink_gbs, nic_gbs; /* busbw that --plan assumes; 0: the default fabric's */
+    double nvlink_gbs, nic_gbs; /* busbw that --plan assumes; -1: the default fabric's */
     double peak;      /* TFLOP/s a rank, for MFU, when the hardware's is not known */
     int device;       /* enum sft_device */
     int states;       /* enum sft_states */

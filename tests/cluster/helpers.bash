@@ -17,20 +17,39 @@ need_slurm() {
     done
 }
 
-# cluster_up [OPTION]... : one cluster for a file, its environment in this shell
-cluster_up() {
+# cluster_folder : where a file's cluster and its runs are
+cluster_folder() {
     FOLDER=$(mktemp -d /tmp/sftc.XXXXXX)
     export FOLDER
+}
+
+# cluster_of JOB [OPTION]... : one cluster for a file, with the plugin and a site whose job JOB is
+cluster_of() {
+    need_slurm
+    cluster_folder
+    echo "job = $1" >"$FOLDER/sft-bench.conf"
+    shift
+    cluster_start --plugin "$PLUGIN" --plugin-args "config=$FOLDER/sft-bench.conf" "$@"
+}
+
+# cluster_up [OPTION]... : one cluster for a file, its environment in this shell
+cluster_up() {
+    cluster_folder
+    cluster_start "$@"
+    cluster_enter
+}
+
+cluster_start() {
     "$CLUSTER" start "$FOLDER/c" "$@" >"$FOLDER/start.log" 2>&1 || {
         cat "$FOLDER/start.log" >&2
         return 1
     }
-    cluster_enter
 }
 
 cluster_enter() {
     # shellcheck disable=SC1091
     . "$FOLDER/c/env"
+    cd "$FOLDER" || return 1
 }
 
 cluster_down() {

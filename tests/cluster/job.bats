@@ -3,15 +3,7 @@
 load helpers
 
 setup_file() {
-    need_slurm
-    FOLDER=$(mktemp -d /tmp/sftc.XXXXXX)
-    export FOLDER
-    echo "job = $JOB" >"$FOLDER/sft-bench.conf"
-    "$CLUSTER" start "$FOLDER/c" --nodes 2 --cpus 2 --gpus 2 --plugin "$PLUGIN" \
-        --plugin-args "config=$FOLDER/sft-bench.conf" >"$FOLDER/start.log" 2>&1 || {
-        cat "$FOLDER/start.log" >&2
-        return 1
-    }
+    cluster_of "$JOB" --nodes 2 --cpus 2 --gpus 2
 }
 
 teardown_file() {
@@ -20,7 +12,6 @@ teardown_file() {
 
 setup() {
     cluster_enter
-    cd "$FOLDER" || return 1
 }
 
 last_job() {

@@ -6,17 +6,9 @@ load helpers
 REQUEST=tiny:2,gpus=1,steps=1000000,warmup=0,data=synthetic
 
 setup_file() {
-    need_slurm
-    FOLDER=$(mktemp -d /tmp/sftc.XXXXXX)
-    export FOLDER
     local job=$JOB
     [ -x "$job" ] || job=$BATS_TEST_DIRNAME/dummy-job
-    echo "job = $job" >"$FOLDER/sft-bench.conf"
-    "$CLUSTER" start "$FOLDER/c" --nodes 2 --cpus 4 --gpus 2 --plugin "$PLUGIN" \
-        --plugin-args "config=$FOLDER/sft-bench.conf" >"$FOLDER/start.log" 2>&1 || {
-        cat "$FOLDER/start.log" >&2
-        return 1
-    }
+    cluster_of "$job" --nodes 2 --cpus 4 --gpus 2
 }
 
 teardown_file() {
@@ -25,7 +17,6 @@ teardown_file() {
 
 setup() {
     cluster_enter
-    cd "$FOLDER" || return 1
     export DUMMY_SECONDS=300 SFT_TEST_MARK=$FOLDER
     job= srun_pid=
 }

@@ -5,15 +5,7 @@ load helpers
 DUMMY=$BATS_TEST_DIRNAME/dummy-job
 
 setup_file() {
-    need_slurm
-    FOLDER=$(mktemp -d /tmp/sftc.XXXXXX)
-    export FOLDER
-    echo "job = $DUMMY" >"$FOLDER/sft-bench.conf"
-    "$CLUSTER" start "$FOLDER/c" --nodes 3 --cpus 4 --gpus 2 --plugin "$PLUGIN" \
-        --plugin-args "config=$FOLDER/sft-bench.conf" >"$FOLDER/start.log" 2>&1 || {
-        cat "$FOLDER/start.log" >&2
-        return 1
-    }
+    cluster_of "$DUMMY" --nodes 3 --cpus 4 --gpus 2
 }
 
 teardown_file() {
@@ -22,7 +14,6 @@ teardown_file() {
 
 setup() {
     cluster_enter
-    cd "$FOLDER" || return 1
     echo "job = $DUMMY" >"$FOLDER/sft-bench.conf"
 }
 

@@ -7,16 +7,8 @@ LIMIT=10
 REQUEST=tiny:2,gpus=1,zero=0,warmup=0,data=synthetic,seq=128,micro_batch=1,global_batch=2,timeout=$LIMIT
 
 setup_file() {
-    need_slurm
     [ -x "$JOB" ] || skip "the job is not installed: $JOB"
-    FOLDER=$(mktemp -d /tmp/sftc.XXXXXX)
-    export FOLDER
-    echo "job = $JOB" >"$FOLDER/sft-bench.conf"
-    "$CLUSTER" start "$FOLDER/c" --nodes 2 --cpus 2 --gpus 1 --plugin "$PLUGIN" \
-        --plugin-args "config=$FOLDER/sft-bench.conf" >"$FOLDER/start.log" 2>&1 || {
-        cat "$FOLDER/start.log" >&2
-        return 1
-    }
+    cluster_of "$JOB" --nodes 2 --cpus 2 --gpus 1
 }
 
 teardown_file() {
@@ -25,7 +17,6 @@ teardown_file() {
 
 setup() {
     cluster_enter
-    cd "$FOLDER" || return 1
     export SFT_TEST_MARK=$FOLDER
     job= srun_pid=
 }
