@@ -24,6 +24,7 @@ job_libsftrun_la_SOURCES = \
 	job/measure.c job/measure.h \
 	job/observe.c job/observe.h \
 	job/options.c job/options.h \
+	job/placement.c job/placement.h \
 	job/progress.c job/progress.h \
 	job/result.c job/result.h \
 	job/run.h job/scaling.c job/setup.c job/shard.c job/shard.h job/shard_plan.c \

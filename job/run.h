@@ -13,6 +13,7 @@
 #include "job/model.h"
 #include "job/observe.h"
 #include "job/optim.h"
+#include "job/placement.h"
 #include "job/result.h"
 #include "job/shard.h"
 #include "job/tokenizer.h"

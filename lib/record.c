@@ -78,6 +78,8 @@ static const struct sft_record_key keys[] = {
     { "version", SFT_MEASURED, true, "", "of sft-bench" },
     { "cuda", SFT_MEASURED, false, "", "runtime, driver and libraries of the GPU" },
     { "blas", SFT_MEASURED, false, "", "library of matrix products, and the CPU whose kernels it took" },
+    { "pinned", SFT_MEASURED, true, "ranks", "bound to cores near their GPU by the plugin" },
+    { "cpus", SFT_MEASURED, false, "", "cores that rank 0 is bound to" },
     { "mpi", SFT_MEASURED, false, "", "library of collectives between CPUs" },
     { "nccl", SFT_MEASURED, false, "", "library of collectives between GPUs" },
     { "pmix", SFT_MEASURED, false, "", "library of the bootstrap" },

@@ -48,6 +48,8 @@ static const struct sft_key keys[] = {
     { "zero", SFT_KEY_WORD, FIELD(zero), 0, 0, "auto|0|1|2|3|hybrid",
       "what ranks share: 1 optimizer states, 2 gradients too, 3 weights too, hybrid weights and "
       "gradients inside the node; auto: the fastest that fits [auto]" },
+    { "bind", SFT_KEY_WORD, FIELD(bind), 0, 0, "auto|none",
+      "under srun, pin tasks to cores and memory near their GPU; auto: unless --cpu-bind is given [auto]" },
     { "timeout", SFT_KEY_INT, FIELD(timeout), 10, 86400, "SECONDS",
       "longest wait in one collective before the run is ended, naming the rank at fault [180]" },
     { "data", SFT_KEY_TEXT, FIELD(data), 0, 0, "FILE",

@@ -34,6 +34,7 @@ struct sft_request {
     int states;       /* enum sft_states */
     int recompute;    /* enum sft_recompute */
     int zero;         /* enum sft_share */
+    int bind;         /* enum sft_bind */
     int timeout;      /* seconds that a rank may wait in one collective */
     char data[SFT_REQUEST_PATH];      /* Alpaca-format JSON file, "synthetic" or "synthetic:N" */
     char tokenizer[SFT_REQUEST_PATH]; /* SentencePiece model, or "bytes" */
@@ -50,6 +51,8 @@ enum sft_recompute {
     SFT_RECOMPUTE_NORMS,
     SFT_RECOMPUTE_BLOCK
 };
+
+enum sft_bind { SFT_BIND_AUTO, SFT_BIND_NONE };
 
 enum sft_share {
     SFT_SHARE_AUTO,
