@@ -29,6 +29,7 @@ job_libsftrun_la_SOURCES = \
 	job/result.c job/result.h \
 	job/run.h job/scaling.c job/setup.c job/shard.c job/shard.h job/shard_plan.c \
 	job/trace.c job/trace.h job/train.c $(WATCHDOG_SOURCES)
+job_libsftrun_la_CPPFLAGS = $(AM_CPPFLAGS) $(NCCL_CPPFLAGS)
 job_libsftrun_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MPI_CFLAGS) $(PMIX_CFLAGS) -pthread
 job_libsftrun_la_LIBADD = job/libsftmodel.la job/libsftcuda.la job/libsftdata.la \
 	job/libsftsensors.la lib/libsft.la $(JANSSON_LIBS) -lpthread
@@ -38,7 +39,6 @@ job_libsftrun_la_LIBADD += $(PMIX_LIBS)
 endif
 if HAVE_NCCL
 job_libsftrun_la_SOURCES += job/comm_nccl.c job/comm_nccl_progress.c job/comm_nccl_progress.h
-job_libsftrun_la_CPPFLAGS = $(AM_CPPFLAGS) $(NCCL_CPPFLAGS)
 job_libsftrun_la_LIBADD += $(NCCL_LIBS)
 else
 EXTRA_DIST += job/comm_nccl.c job/comm_nccl_progress.c job/comm_nccl_progress.h
