@@ -193,6 +193,8 @@ static int record_ranks(struct run *run, struct sft_error *err)
                  || sft_record_set_real(&result->record, "mem_gib", mine, err) < 0;
         result->rank_ms = medians;
         result->ranks = size;
+        result->hosts = run->hosts;
+        result->host_size = RUN_HOST;
         medians = NULL;
     }
     free(medians);

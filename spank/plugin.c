@@ -102,6 +102,7 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
 {
     char number[16];
     struct sft_error err = { "" };
+    struct keeper_step step;
     struct conf conf;
     if (!spank_remote(spank) || !options_given(spank))
         return 0;
@@ -109,9 +110,11 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         raise(SIGKILL);
-    if (conf_load(&conf, ac, av, &err) < 0)
-        conf_init(&conf);
-    place_task(spank, &conf);
+    if (plugin_step(spank, &step)) {
+        if (conf_load(&conf, ac, av, &err) < 0)
+            conf_init(&conf);
+        place_task(spank, &conf);
+    }
     if (watch_fd() < 0)
         return 0;
     snprintf(number, sizeof number, "%d", watch_fd());
