@@ -67,11 +67,11 @@ static int place_facts(spank_t spank, struct node_task *task, struct sft_error *
 
 static int place_run(spank_t spank, const struct conf *conf, char text[NODE_TEXT], struct sft_error *err)
 {
-    static char cuda[VALUE], gpus[VALUE], masks[VALUE], type[VALUE];
+    static char visible[VALUE], gpus[VALUE], masks[VALUE], type[VALUE];
     struct node_task task = { .root = conf->root[0] != '\0' ? conf->root : NULL };
     if (!place_wanted(spank, err) || place_facts(spank, &task, err) < 0)
         return -1;
-    task.cuda = place_getenv(spank, "CUDA_VISIBLE_DEVICES", cuda);
+    task.cuda = place_getenv(spank, "CUDA_VISIBLE_DEVICES", visible);
     task.gpus = place_getenv(spank, "SLURM_STEP_GPUS", gpus);
     if (task.gpus == NULL)
         task.gpus = place_getenv(spank, "SLURM_JOB_GPUS", gpus);
