@@ -21,6 +21,12 @@
 enum { CONTROL = COMM_GROUPS, COMMS, ENROLLED = 8, SPINS = 2000 };
 enum { PATIENCE = 20 }; /* seconds more than the watchdog has, which can name the rank at fault */
 
+/* ncclBfloat16, which nccl.h before 2.24 shows to C++ alone. */
+static const ncclDataType_t nccl_bf16 = (ncclDataType_t)9;
+#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 24, 0)
+_Static_assert(ncclBfloat16 == 9, "NCCL's number of bf16");
+#endif
+
 struct enrolled {
     const void *memory;
     void *handle[COMM_GROUPS];
@@ -126,7 +132,7 @@ static int nccl_all_reduce(struct comm *c, enum comm_group group, act *values, s
     if (nccl_begin(c, (int)group, stream, what, err) < 0)
         return -1;
     return nccl_end(c, (int)group, stream,
-                    ncclAllReduce(values, values, count, ncclBfloat16, ncclSum, comm, stream), what,
+                    ncclAllReduce(values, values, count, nccl_bf16, ncclSum, comm, stream), what,
                     err);
 }
 
@@ -143,7 +149,7 @@ static int nccl_reduce_scatter(struct comm *c, enum comm_group group, act *value
     if (nccl_begin(c, (int)group, stream, what, err) < 0)
         return -1;
     return nccl_end(c, (int)group, stream,
-                    ncclReduceScatter(values, to, count, ncclBfloat16, ncclSum, comm, stream), what,
+                    ncclReduceScatter(values, to, count, nccl_bf16, ncclSum, comm, stream), what,
                     err);
 }
 
@@ -160,7 +166,7 @@ static int nccl_all_gather(struct comm *c, enum comm_group group, const act *fro
     if (nccl_begin(c, (int)group, stream, what, err) < 0)
         return -1;
     return nccl_end(c, (int)group, stream,
-                    ncclAllGather(from, to, count, ncclBfloat16, comm, stream), what, err);
+                    ncclAllGather(from, to, count, nccl_bf16, comm, stream), what, err);
 }
 
 /* On the lane that computes: the communicator for host memory is idle then. */
