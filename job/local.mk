@@ -72,7 +72,9 @@ tests_unit_test_watchdog_judge_LDADD = $(UNIT_LIBS)
 # Not a test by itself: tests/cli/test_ranks.sh starts it in several ranks.
 noinst_PROGRAMS += tests/unit/shard_ranks
 tests_unit_shard_ranks_LDADD = job/libsftrun.la $(STDCXX_LIBS)
-check_PROGRAMS += tests/unit/test_shard
+check_PROGRAMS += tests/unit/test_shard tests/unit/test_shard_lanes
+tests_unit_test_shard_lanes_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_shard_lanes_LDADD = $(tests_unit_test_shard_LDADD)
 tests_unit_test_shard_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_shard_LDADD = tests/unit/libmodelsupport.la job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
 endif
