@@ -18,6 +18,7 @@ job_libsftrun_la_SOURCES = \
 	job/bootstrap.c job/bootstrap.h \
 	job/comm.c job/comm.h job/comm_self.c \
 	job/describe.c \
+	job/explain.c job/explain.h \
 	job/fit.c job/fit.h \
 	job/forecast.c \
 	job/host.c job/host.h \
@@ -57,6 +58,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_fit
 tests_unit_test_fit_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_fit_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
+check_PROGRAMS += tests/unit/test_explain
+tests_unit_test_explain_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_explain_LDADD = job/libsftrun.la $(UNIT_LIBS) $(JANSSON_LIBS) $(STDCXX_LIBS)
 check_PROGRAMS += tests/unit/test_result
 tests_unit_test_result_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_result_LDADD = job/libsftrun.la $(UNIT_LIBS) $(JANSSON_LIBS) $(STDCXX_LIBS) -lpthread

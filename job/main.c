@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "job/explain.h"
 #include "job/options.h"
 
 enum { DONE = 0, FAILED = 1, BAD_COMMAND = 2 };
@@ -32,6 +33,8 @@ static int main_check(const struct options *options, bool print)
                : print && options->request.nodes > 0 ? PLAN_GPUS
                                                       : 1;
     int status = DONE;
+    if (options->request.explain) /* nothing to train, nothing to check */
+        return DONE;
     if (sft_plan_make_running(&plan, &options->request, nodes, nodes * gpus, &err) < 0
         || run_open_data(&options->request, plan.seq, plan.seed, &tokenizer, &data, &shape, &err)
                < 0)
@@ -124,6 +127,17 @@ static int main_run(const struct options *options)
     return status;
 }
 
+static int main_explain(const struct options *options)
+{
+    struct bootstrap bootstrap;
+    struct sft_error err = { "" };
+    int status = DONE;
+    if (bootstrap_start(&bootstrap, &err) < 0 || explain_run(&bootstrap, options->json, &err) < 0)
+        status = complain(&err);
+    bootstrap_stop(&bootstrap);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -144,7 +158,8 @@ int main(int argc, char **argv)
     case OPTIONS_PLAN:
         return main_check(&options, true);
     case OPTIONS_RUN:
+    case OPTIONS_JSON:
         break;
     }
-    return main_run(&options);
+    return options.request.explain ? main_explain(&options) : main_run(&options);
 }

@@ -6,11 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT = 480 };
+#include "job/explain.h"
+
+enum { TEXT = 1024 };
 
 static bool is_pinned(const char *text)
 {
-    return strncmp(text, "cpus=", 5) == 0;
+    char cpus[TEXT];
+    explain_field(text, "cpus", cpus, sizeof cpus);
+    return cpus[0] != '\0';
 }
 
 static int placement_tell(const char *all, int ranks, const char *hosts, struct sft_record *record,
@@ -23,16 +27,16 @@ static int placement_tell(const char *all, int ranks, const char *hosts, struct 
         if (without < 0 && !is_pinned(text))
             without = rank;
     }
+    char words[TEXT] = "no word of the plugin";
+    if (without >= 0 && all[(size_t)without * TEXT] != '\0')
+        explain_field(all + (size_t)without * TEXT, "why", words, sizeof words);
     if (without >= 0)
-        fprintf(stderr, "sft-bench-job: note: %d of %d ranks are pinned; rank %d on %s is %s\n", pinned,
-                ranks, without, hosts + (size_t)without * COMM_HOST,
-                all[(size_t)without * TEXT] != '\0' ? all + (size_t)without * TEXT
-                                                    : "not: no word of the plugin");
+        fprintf(stderr, "sft-bench-job: note: %d of %d ranks are pinned; rank %d on %s is not: %s\n", pinned,
+                ranks, without, hosts + (size_t)without * COMM_HOST, words);
     if (sft_record_set_integer(record, "pinned", pinned, err) < 0)
         return -1;
-    char cpus[TEXT] = "";
-    if (is_pinned(all))
-        snprintf(cpus, sizeof cpus, "%.*s", (int)strcspn(all + 5, " "), all + 5);
+    char cpus[TEXT];
+    explain_field(all, "cpus", cpus, sizeof cpus);
     return sft_record_set(record, "cpus", cpus, err);
 }
 

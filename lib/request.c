@@ -250,7 +250,8 @@ static int model_parse(struct sft_request *request, char *part, struct sft_error
     if (part[0] == '\0')
         return sft_error_set(err, "no model; write model:nodes, as llama-7b:2; the models are: %s",
                              sft_preset_names(names, sizeof names));
-    request->preset = sft_preset_find(part);
+    request->explain = strcmp(part, "explain") == 0;
+    request->preset = sft_preset_find(request->explain ? "tiny" : part);
     if (request->preset == NULL)
         return sft_error_set(err, "unknown model '%.64s'; the models are: %s", part,
                              sft_preset_names(names, sizeof names));
@@ -344,7 +345,7 @@ int sft_request_format(const struct sft_request *request, char *text, size_t siz
 {
     struct writer w = { text, size, 0 };
     char nodes[16];
-    writer_text(&w, request->preset->name, false);
+    writer_text(&w, request->explain ? "explain" : request->preset->name, false);
     if (request->nodes > 0) {
         snprintf(nodes, sizeof nodes, ":%d", request->nodes);
         writer_text(&w, nodes, false);

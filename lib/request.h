@@ -3,6 +3,7 @@
 #ifndef SFT_REQUEST_H
 #define SFT_REQUEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@
 /* Numbers are -1 and texts "" where the user said nothing; sft_plan_make fills defaults in. */
 struct sft_request {
     const struct sft_preset *preset;
+    bool explain;     /* "explain" in the model's place: nothing is trained; the preset is tiny's */
     int nodes;
     int gpus;         /* GPUs, and so tasks, on each node; 0: no GPU, one task a node on the CPU */
     int steps;        /* measured steps */
@@ -81,7 +83,7 @@ const struct sft_key *sft_request_keys(void);
 /* A request that says nothing yet. */
 void sft_request_init(struct sft_request *request);
 
-/* Read `model[:nodes][,key=value...]`. In a value, `\,` is a comma and `\\` a backslash.
+/* Read `model[:nodes][,key=value...]`, or `explain[:nodes]...`. In a value, `\,` is a comma and `\\` a backslash.
  * Fails on an unknown model (naming the known ones), an unknown or repeated key, a number that is
  * none or out of its range, an overlong text. On failure *request is unspecified. */
 int sft_request_parse(struct sft_request *request, const char *text, struct sft_error *err);

@@ -10,12 +10,8 @@ node_place_f sft_bench_node_place;
 
 static void place_describe(const struct affinity_task *task, char text[NODE_TEXT])
 {
-    if (!task->pinned)
-        snprintf(text, NODE_TEXT, "not pinned: %s", task->reason);
-    else
-        snprintf(text, NODE_TEXT, "cpus=%.120s numa=%s nics=%.80s%s%s%s: %.150s", task->cpus, task->numa,
-                 task->nics[0] != '\0' ? task->nics : "none", task->distance[0] != '\0' ? " (" : "",
-                 task->distance, task->distance[0] != '\0' ? ")" : "", task->reason);
+    snprintf(text, NODE_TEXT, "gpu=%.100s cpus=%.250s numa=%.60s nics=%.200s distance=%s why=%.300s",
+             task->gpus, task->cpus, task->numa, task->nics, task->distance, task->reason);
 }
 
 static struct affinity_plan *place_plan(const struct node_task *task,

@@ -10,7 +10,7 @@
 
 #define NODE_MODULE "sft_bench_node.so" /* beside the plugin */
 #define NODE_PLACE "sft_bench_node_place"
-#define NODE_TEXT 480
+#define NODE_TEXT 1024
 
 struct node_task {
     const char *root;      /* folder with the sys/ and proc/ to read; NULL: the node's own */
@@ -21,7 +21,8 @@ struct node_task {
 };
 
 /* Bind the calling process to cores and memory near its GPU; `text` says to what, or why to nothing:
- * "cpus=0-11,96-107 numa=0 nics=mlx5_0 (PIX): ...". -1 and err when it failed; then nothing is bound. */
+ * "gpu=0000:18:00.0 cpus=0-11,96-107 numa=0 nics=mlx5_0 distance=PIX why=...", values empty where there is
+ * nothing; cpus, where nothing is bound. -1 and err when it failed; then nothing is bound. */
 typedef int node_place_f(const struct node_task *task, char text[NODE_TEXT], struct sft_error *err);
 
 #endif

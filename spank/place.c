@@ -86,6 +86,6 @@ void place_task(spank_t spank, const struct conf *conf)
     char text[NODE_TEXT] = "";
     struct sft_error err = { "" };
     if (place_run(spank, conf, text, &err) < 0)
-        snprintf(text, sizeof text, "not pinned: %.400s", err.text);
+        snprintf(text, sizeof text, "why=%.400s", err.text);
     spank_setenv(spank, PLACE_ENV, text, 1);
 }

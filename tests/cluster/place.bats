@@ -93,8 +93,8 @@ each_its_own() {
     [ -n "$(has 0)" ]
     [ -n "$(has 1)" ]
     [ "$(has 0)" != "$(has 1)" ]
-    [[ $(told 0) == "cpus=$(has 0) numa=0 nics=mlx5_0 "* ]]
-    [[ $(told 1) == "cpus=$(has 1) numa=0 nics=mlx5_0 "* ]]
+    [[ $(told 0) == "gpu=0000:01:00.0 cpus=$(has 0) numa=0 nics=mlx5_0 distance=PHB why="* ]]
+    [[ $(told 1) == "gpu=0000:02:00.0 cpus=$(has 1) numa=0 nics=mlx5_0 distance=PHB why="* ]]
 }
 
 everything=0-$(($(nproc) - 1))
@@ -122,10 +122,10 @@ everything=0-$(($(nproc) - 1))
     run srun --cpu-bind=none --sft-bench=tiny:1,gpus=2
     [ "$status" -eq 0 ]
     [ "$(has 0)" = "$everything" ]
-    [[ $(told 0) == "not pinned: bind=none, or a --cpu-bind of the user's" ]]
+    [[ $(told 0) == "why=bind=none, or a --cpu-bind of the user's" ]]
     SLURM_CPU_BIND=none run srun --sft-bench=tiny:1,gpus=2
     [ "$(has 1)" = "$everything" ]
-    [[ $(told 1) == "not pinned: bind=none"* ]]
+    [[ $(told 1) == "why=bind=none"* ]]
 }
 
 @test "bind=none leaves tasks where Slurm put them" {
@@ -139,8 +139,8 @@ everything=0-$(($(nproc) - 1))
     run srun --ntasks=$((4 * $(nproc))) --sft-bench=tiny:1,gpus=2
     [ "$status" -eq 0 ]
     [ "$(has 0)" = "$everything" ]
-    [[ $(told 0) == "not pinned: "* ]]
-    [[ $(told 3) == "not pinned: "* ]]
+    [[ $(told 0) == *" cpus= "*"why="?* ]]
+    [[ $(told 3) == *" cpus= "*"why="?* ]]
 }
 
 @test "the record says how many ranks are pinned, and the job's output which are not" {
@@ -156,6 +156,27 @@ assert r['pinned'] == 2 and 'cpus' in r, r
 assert r['rank_hosts'] == ['fukushimadc-02-hgx-0001'] * 2, r"
     run srun --sft-bench=tiny:1,gpus=2,steps=2,warmup=1,data=synthetic,bind=none,out="$FOLDER/out2"
     [ "$status" -eq 0 ]
-    [[ $output == *"0 of 2 ranks are pinned; rank 0 on fukushimadc-02-hgx-0001 is not pinned: bind=none"* ]]
+    [[ $output == *"0 of 2 ranks are pinned; rank 0 on fukushimadc-02-hgx-0001 is not: bind=none"* ]]
     python3 -c "import json; assert json.load(open('$FOLDER/out2/result.json'))['pinned'] == 0"
+}
+
+@test "explain tells of each task what it really has, and why, and trains nothing" {
+    [ -x "$JOB" ] || skip "the job is not installed: $JOB"
+    site "$JOB"
+    run srun --sft-bench=explain:1,gpus=2
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output == "node fukushimadc-02-hgx-0001"* ]]
+    [[ $output == *"0000:01:00.0"*"mlx5_0 (PHB)"*"0000:02:00.0"*"no warnings" ]]
+    [[ $output != *loss* ]]
+    NCCL_DEBUG=WARN run srun --sft-bench=explain:1,gpus=2 -- --json
+    [ "$status" -eq 0 ]
+    python3 - <<PY
+import json
+tasks = json.loads("""$output""")["tasks"]
+assert [t["rank"] for t in tasks] == [0, 1], tasks
+assert all(t["cpus"] == t["has"] != "" and t["why"] for t in tasks), tasks
+assert tasks[0]["cpus"] != tasks[1]["cpus"], tasks
+assert all(t["variables"]["NCCL_DEBUG"] == "WARN" for t in tasks), tasks
+PY
 }
