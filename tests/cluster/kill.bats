@@ -91,7 +91,7 @@ ended() {
 
 @test "the time limit" {
     begin --time=60
-    scontrol update jobid="$job" endtime=now
+    scontrol update jobid="$job" endtime=now+3 # a second that passes meanwhile would make now the past
     ended TIMEOUT
 }
 
