@@ -15,7 +15,7 @@ _sft_bench_request()
     compopt -o nospace 2>/dev/null
     if [[ $request != *,* ]]; then
         if [[ $request != *:* ]]; then
-            COMPREPLY=($(compgen -W "$_sft_bench_models" -- "$request"))
+            COMPREPLY=($(compgen -W "$_sft_bench_models explain" -- "$request"))
         fi
         return
     fi

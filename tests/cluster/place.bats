@@ -169,6 +169,7 @@ assert r['rank_hosts'] == ['fukushimadc-02-hgx-0001'] * 2, r"
     [[ $output == "node fukushimadc-02-hgx-0001"* ]]
     [[ $output == *"0000:01:00.0"*"mlx5_0 (PHB)"*"0000:02:00.0"*"no warnings" ]]
     [[ $output != *loss* ]]
+    scontrol -o show job | grep -q 'JobName=sft-bench:explain '
     NCCL_DEBUG=WARN run srun --sft-bench=explain:1,gpus=2 -- --json
     [ "$status" -eq 0 ]
     python3 - <<PY
