@@ -81,6 +81,15 @@ static void describe_hosts(const struct run *run, char *text, size_t size)
     }
 }
 
+/* What would start this run again; "" where it would take a large part of the record. */
+static void describe_request(const struct run *run, char *text, size_t size)
+{
+    struct sft_request request = run->request;
+    request.nodes = run->nodes;
+    if (sft_request_format(&request, text, size, NULL) < 0)
+        text[0] = '\0';
+}
+
 double run_peak_tflops(const struct run *run)
 {
     const struct sft_roofline *roofline = sft_roofline_find(run->backend->device);
@@ -110,13 +119,14 @@ int describe_run(struct run *run, struct sft_error *err)
     const struct sft_plan *plan = &run->plan;
     struct sft_record *record = &run->result.record;
     struct data_facts facts = data_facts(run->data);
-    char step[48], hosts[1200], blas[128], sum[32] = "";
+    char step[48], hosts[900], request[301], blas[128], sum[32] = "";
     bool mpi = strcmp(run->comm->name, "mpi") == 0, nccl = strcmp(run->comm->name, "nccl") == 0;
     if (!run->result.active)
         return 0;
     bool gpu = strcmp(run->backend->name, "cuda") == 0;
     describe_step(step, sizeof step);
     describe_hosts(run, hosts, sizeof hosts);
+    describe_request(run, request, sizeof request);
     describe_blas(blas, sizeof blas);
     if (facts.checksum != 0)
         snprintf(sum, sizeof sum, "%016llx", (unsigned long long)facts.checksum);
@@ -135,6 +145,7 @@ int describe_run(struct run *run, struct sft_error *err)
         { "data_sum", sum },
         { "tokenizer", tokenizer_name(run->tokenizer) },
         { "hosts", hosts },
+        { "request", request },
         { "version", PACKAGE_VERSION },
         { "cuda", run->backend->version },
         { "blas", gpu ? "" : blas },

@@ -4,11 +4,14 @@
 #include "job/run.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "job/progress.h"
 #include "lib/roofline.h"
+
+#define RANKS_TEXT 641 /* bytes of all ranks' times in the record */
 
 struct step {
     double loss;   /* mean over the trained tokens of all ranks */
@@ -167,6 +170,16 @@ static double rank_memory(struct run *run)
     return all > 0 ? ldexp((double)used, -30) : measure_peak_gib();
 }
 
+/* "1234.5,1233.1,...", by rank; nothing where the record would not hold it. */
+static int record_each(struct sft_record *record, const double *ms, size_t size, struct sft_error *err)
+{
+    char text[RANKS_TEXT];
+    size_t used = 0;
+    for (size_t i = 0; i < size && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.5g", i > 0 ? "," : "", ms[i]);
+    return used < sizeof text ? sft_record_set(record, "ranks_ms", text, err) : 0;
+}
+
 static int record_ranks(struct run *run, struct sft_error *err)
 {
     struct ranks ranks = { 0 };
@@ -190,6 +203,7 @@ static int record_ranks(struct run *run, struct sft_error *err)
                  || sft_record_set(&result->record, "slow_host",
                                    run->hosts + ranks.slow_rank * RUN_HOST, err) < 0
                  || sft_record_set_real(&result->record, "slow_ms", ranks.slowest * 1e3, err) < 0
+                 || record_each(&result->record, medians, size, err) < 0
                  || sft_record_set_real(&result->record, "mem_gib", mine, err) < 0;
         result->rank_ms = medians;
         result->ranks = size;
