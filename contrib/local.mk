@@ -4,5 +4,6 @@ dist_bashcomp_DATA = contrib/completion/sft-report contrib/completion/sft-bench-
 dist_pkgdata_DATA += contrib/completion/sft-bench.bash
 EXTRA_DIST += contrib/slurm/sft-bench.conf contrib/slurm/plugstack.conf.d/sft-bench.conf
 
-dist_check_SCRIPTS = tests/cli/test_help.sh tests/cli/test_completion.sh tests/cli/test_synthetic.sh
+dist_check_SCRIPTS = tests/cli/test_help.sh tests/cli/test_completion.sh tests/cli/test_synthetic.sh \
+	tests/cli/test_ranks.sh
 TESTS += $(dist_check_SCRIPTS)

@@ -41,6 +41,11 @@ struct adamw_args {
     uint64_t first; /* number of the first element among all */
 };
 
+/* Queues of work. The operations go to LANE_COMPUTE; collectives of backend memory (job/comm.h) go each
+ * to their group's. A lane does its work in order, lanes beside each other. On the CPU everything is done
+ * when the call returns. */
+enum backend_lane { LANE_COMPUTE, LANE_WORLD, LANE_NODE, LANE_ACROSS, LANES };
+
 struct backend {
     const char *name;      /* "cpu" */
     const char *precision; /* "fp32" */
@@ -63,13 +68,29 @@ struct backend {
     void (*read_act)(struct backend *b, float *host, const act *from, size_t count);
     /* The same numbers in float, both in backend memory. */
     void (*widen)(struct backend *b, float *to, const act *from, size_t count);
-    int (*sync)(struct backend *b, struct sft_error *err);
+    int (*sync)(struct backend *b, struct sft_error *err); /* of LANE_COMPUTE */
+    /* Slot (0, 1, ...) remembers all that the lane was given so far. What `lane` is given from now on
+     * waits for what the slot remembers, nothing where it was never marked. */
+    void (*mark)(struct backend *b, enum backend_lane lane, int slot);
+    void (*await)(struct backend *b, enum backend_lane lane, int slot);
+    /* Remember the moment when the lane gets here: its number, from 0; -1 after a failure. Its time in
+     * seconds since stamp 0, once the lane's work is done. stamps_clear begins again with 0. */
+    int (*stamp)(struct backend *b, enum backend_lane lane);
+    double (*stamp_time)(struct backend *b, int number);
+    void (*stamps_clear)(struct backend *b);
+    /* The lane as its own libraries know it, a cudaStream_t; NULL where work is done at once. */
+    void *(*queue)(struct backend *b, enum backend_lane lane);
     /* Bytes of the device's memory: in use by anyone, and all; 0 where it has none of its own. */
     void (*memory)(struct backend *b, size_t *used, size_t *all);
     /* Element i becomes deviation * random_normal_at(seed, first + i), to the rounding of act. */
     void (*fill_normal)(struct backend *b, act *to, size_t count, uint64_t seed, uint64_t first,
                         float deviation);
     void (*fill)(struct backend *b, act *to, size_t count, float value);
+
+    /* to = from, on a lane; they do not overlap, or are the same */
+    void (*copy)(struct backend *b, enum backend_lane lane, act *to, const act *from, size_t count);
+    /* to[i] += from[i] */
+    void (*add)(struct backend *b, act *to, const act *from, size_t count);
 
     /* C[m,n] = op(A)[m,k] op(B)[k,n], or += when accumulate; op transposes when its flag is set, so
      * A is stored [k,m] then, and B [n,k]. */

@@ -33,6 +33,7 @@ static void cpu_destroy(struct backend *b)
 {
     struct backend_cpu *cpu = b->state;
     free(cpu->scratch);
+    free(cpu->stamps);
     free(cpu);
 }
 
@@ -116,6 +117,24 @@ static void cpu_fill(struct backend *b, act *to, size_t count, float value)
     (void)b;
     for (size_t i = 0; i < count; i++)
         ((float *)to)[i] = value;
+}
+
+static void cpu_copy(struct backend *b, enum backend_lane lane, act *to, const act *from,
+                     size_t count)
+{
+    (void)b, (void)lane;
+    if (to != from)
+        memcpy(to, from, count * sizeof(float));
+}
+
+static void cpu_add(struct backend *b, act *to, const act *from, size_t count)
+{
+    float *sum = to;
+    const float *more = from;
+    (void)b;
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        sum[i] += more[i];
 }
 
 static void cpu_matmul(struct backend *b, act *c, const act *a, bool transpose_a, const act *bm,
@@ -431,9 +450,17 @@ static const struct backend cpu_table = {
     .read_act = cpu_read_act,
     .widen = cpu_widen,
     .sync = cpu_sync,
+    .mark = backend_cpu_mark,
+    .await = backend_cpu_mark,
+    .stamp = backend_cpu_stamp,
+    .stamp_time = backend_cpu_stamp_time,
+    .stamps_clear = backend_cpu_stamps_clear,
+    .queue = backend_cpu_queue,
     .memory = cpu_memory,
     .fill_normal = cpu_fill_normal,
     .fill = cpu_fill,
+    .copy = cpu_copy,
+    .add = cpu_add,
     .matmul = cpu_matmul,
     .embed_forward = cpu_embed_forward,
     .embed_backward = cpu_embed_backward,

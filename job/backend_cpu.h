@@ -13,12 +13,21 @@ struct backend_cpu {
     struct backend table;
     float *scratch; /* grows to what the largest operation so far needed */
     size_t scratch_count;
+    double *stamps; /* seconds of a clock */
+    int stamp_count, stamp_room;
     struct sft_error failed; /* of an operation since the last sync; "" when none */
 };
 
 /* At least count floats, valid until the next call; NULL, with the error kept for sync, when there
  * is no memory. */
 float *backend_cpu_scratch(struct backend *b, size_t count);
+
+/* backend_cpu_lanes.c: the table's slots of these names */
+void backend_cpu_mark(struct backend *b, enum backend_lane lane, int slot);
+int backend_cpu_stamp(struct backend *b, enum backend_lane lane);
+double backend_cpu_stamp_time(struct backend *b, int number);
+void backend_cpu_stamps_clear(struct backend *b);
+void *backend_cpu_queue(struct backend *b, enum backend_lane lane);
 
 /* The highest of x[count], count >= 1. */
 float backend_cpu_highest(const float *x, int count);

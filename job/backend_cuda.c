@@ -52,6 +52,7 @@ static void cuda_destroy(struct backend *b)
     struct backend_cuda *cuda = b->state;
     attention_destroy(cuda->attention);
     matmul_destroy(cuda->matmul);
+    lanes_destroy(cuda);
     cudaFree(cuda->workspace);
     cudaFree(cuda->scratch);
     if (cuda->staging != NULL)
@@ -195,6 +196,13 @@ static void cuda_fill(struct backend *b, act *to, size_t count, float value)
     cuda_launched(cuda, "a fill");
 }
 
+static void cuda_add(struct backend *b, act *to, const act *from, size_t count)
+{
+    struct backend_cuda *cuda = b->state;
+    kernel_add(cuda->stream, to, from, count);
+    cuda_launched(cuda, "a sum");
+}
+
 static void cuda_embed_forward(struct backend *b, act *out, const act *table, const int32_t *ids,
                                int rows, int hidden)
 {
@@ -335,9 +343,17 @@ static const struct backend cuda_table = {
     .read_act = cuda_read_act,
     .widen = cuda_widen,
     .sync = cuda_sync,
+    .mark = lanes_mark,
+    .await = lanes_await,
+    .stamp = lanes_stamp,
+    .stamp_time = lanes_stamp_time,
+    .stamps_clear = lanes_stamps_clear,
+    .queue = lanes_queue,
     .memory = cuda_memory,
     .fill_normal = cuda_fill_normal,
     .fill = cuda_fill,
+    .copy = lanes_copy,
+    .add = cuda_add,
     .matmul = matmul_run,
     .embed_forward = cuda_embed_forward,
     .embed_backward = cuda_embed_backward,
@@ -401,6 +417,8 @@ static int device_open(struct backend_cuda *cuda, int device, struct sft_error *
         cuda->processors = device_facts.multiProcessorCount;
         status = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking);
     }
+    if (status == cudaSuccess)
+        status = lanes_create(cuda);
     if (status == cudaSuccess)
         status = cudaEventCreateWithFlags(&cuda->staging_read, cudaEventDisableTiming);
     if (status == cudaSuccess)

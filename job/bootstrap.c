@@ -3,10 +3,14 @@
 
 #include "job/bootstrap.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define ABORT_SECONDS 2 /* for the PMIx server to end the step before we end alone */
 
 /* Slurm's name of the node where there is one: several slurmd may share a host. */
 static void bootstrap_host(struct bootstrap *bootstrap)
@@ -37,6 +41,13 @@ int bootstrap_start_pmix(struct bootstrap *bootstrap, struct sft_error *err)
                               "configure and build again");
 }
 
+int bootstrap_exchange_pmix(struct bootstrap *bootstrap, const void *mine, size_t bytes, void *all,
+                            struct sft_error *err)
+{
+    (void)mine, (void)bytes, (void)all;
+    return sft_error_set(err, "%d ranks, but built without PMIx", bootstrap->size);
+}
+
 void bootstrap_stop_pmix(void)
 {
 }
@@ -61,6 +72,15 @@ static int bootstrap_is_pmix(const struct bootstrap *bootstrap)
     return bootstrap->name != NULL && strcmp(bootstrap->name, "pmix") == 0;
 }
 
+int bootstrap_exchange(struct bootstrap *bootstrap, const void *mine, size_t bytes, void *all,
+                       struct sft_error *err)
+{
+    if (bootstrap_is_pmix(bootstrap))
+        return bootstrap_exchange_pmix(bootstrap, mine, bytes, all, err);
+    memcpy(all, mine, bytes);
+    return 0;
+}
+
 void bootstrap_stop(struct bootstrap *bootstrap)
 {
     if (bootstrap_is_pmix(bootstrap))
@@ -68,8 +88,29 @@ void bootstrap_stop(struct bootstrap *bootstrap)
     bootstrap->name = NULL;
 }
 
+static volatile sig_atomic_t abort_status;
+
+static void abort_now(int number)
+{
+    (void)number;
+    _exit(abort_status);
+}
+
+void bootstrap_abort_within(int status, unsigned int seconds)
+{
+    struct sigaction action = { .sa_handler = abort_now };
+    sigset_t alarm_only;
+    abort_status = status;
+    sigaction(SIGALRM, &action, NULL);
+    sigemptyset(&alarm_only);
+    sigaddset(&alarm_only, SIGALRM);
+    pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL);
+    alarm(seconds);
+}
+
 void bootstrap_abort(struct bootstrap *bootstrap, int status)
 {
+    bootstrap_abort_within(status, ABORT_SECONDS);
     fflush(NULL);
     if (bootstrap_is_pmix(bootstrap))
         bootstrap_abort_pmix(status);

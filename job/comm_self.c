@@ -10,15 +10,57 @@ static void self_destroy(struct comm *c)
     free(c);
 }
 
-static int self_sum_float(struct comm *c, float *values, size_t count, struct sft_error *err)
+static int self_sum_double(struct comm *c, double *values, size_t count, struct sft_error *err)
 {
     (void)c, (void)values, (void)count, (void)err;
     return 0;
 }
 
-static int self_sum_double(struct comm *c, double *values, size_t count, struct sft_error *err)
+static int self_attach(struct comm *c, struct backend *backend, struct sft_error *err)
 {
-    (void)c, (void)values, (void)count, (void)err;
+    (void)err;
+    c->state = backend;
+    return 0;
+}
+
+static void self_enroll(struct comm *c, act *memory, size_t bytes)
+{
+    (void)c, (void)memory, (void)bytes;
+}
+
+static void self_dismiss(struct comm *c, act *memory)
+{
+    (void)c, (void)memory;
+}
+
+static int self_all_reduce(struct comm *c, enum comm_group group, act *values, size_t count,
+                           const char *what, struct sft_error *err)
+{
+    (void)c, (void)group, (void)values, (void)count, (void)what, (void)err;
+    return 0;
+}
+
+static int self_reduce_scatter(struct comm *c, enum comm_group group, act *values, size_t count,
+                               act *to, const char *what, struct sft_error *err)
+{
+    struct backend *b = c->state;
+    (void)what, (void)err;
+    b->copy(b, COMM_LANE(group), to, values, count);
+    return 0;
+}
+
+static int self_all_gather(struct comm *c, enum comm_group group, const act *from, size_t count,
+                           act *to, const char *what, struct sft_error *err)
+{
+    struct backend *b = c->state;
+    (void)what, (void)err;
+    b->copy(b, COMM_LANE(group), to, from, count);
+    return 0;
+}
+
+static int self_sum_norm(struct comm *c, double *value, struct sft_error *err)
+{
+    (void)c, (void)value, (void)err;
     return 0;
 }
 
@@ -54,9 +96,16 @@ struct comm *comm_create_self(struct sft_error *err)
     *c = (struct comm) {
         .name = "self",
         .size = 1,
+        .group_size = { 1, 1, 1 },
         .destroy = self_destroy,
-        .sum_float = self_sum_float,
+        .attach = self_attach,
+        .enroll = self_enroll,
+        .dismiss = self_dismiss,
+        .all_reduce = self_all_reduce,
+        .sum_norm = self_sum_norm,
         .sum_double = self_sum_double,
+        .reduce_scatter = self_reduce_scatter,
+        .all_gather = self_all_gather,
         .gather_double = self_gather_double,
         .gather_text = self_gather_text,
         .barrier = self_barrier,

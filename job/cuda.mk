@@ -7,14 +7,14 @@ cuda_private = job/cuda/cuda_internal.h job/cuda/cudnn_graph.h job/cuda/kernels.
 	job/cuda/matmul_cache.h job/cuda/sdpa_graph.h
 if HAVE_CUDA
 job_libsftcuda_la_SOURCES = $(cuda_kernels) $(cuda_private) job/backend_cuda.c \
-	job/cuda/attention_cudnn.c job/cuda/cudnn_graph.c job/cuda/matmul_cache.c \
+	job/cuda/attention_cudnn.c job/cuda/cudnn_graph.c job/cuda/lanes_cuda.c job/cuda/matmul_cache.c \
 	job/cuda/matmul_cublaslt.c job/cuda/sdpa_graph.c
 job_libsftcuda_la_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 job_libsftcuda_la_LIBADD = lib/libsft.la $(CUDA_LIBS)
 EXTRA_DIST += job/backend_none.c
 else
 job_libsftcuda_la_SOURCES = job/backend_none.c
-EXTRA_DIST += $(cuda_kernels) $(cuda_private) job/backend_cuda.c job/cuda/attention_cudnn.c \
+EXTRA_DIST += $(cuda_kernels) $(cuda_private) job/backend_cuda.c job/cuda/attention_cudnn.c job/cuda/lanes_cuda.c \
 	job/cuda/cudnn_graph.c job/cuda/matmul_cache.c job/cuda/matmul_cublaslt.c \
 	job/cuda/sdpa_graph.c
 endif

@@ -81,6 +81,15 @@ static void describe_hosts(const struct run *run, char *text, size_t size)
     }
 }
 
+/* What would start this run again; "" where it would take a large part of the record. */
+static void describe_request(const struct run *run, char *text, size_t size)
+{
+    struct sft_request request = run->request;
+    request.nodes = run->nodes;
+    if (sft_request_format(&request, text, size, NULL) < 0)
+        text[0] = '\0';
+}
+
 double run_peak_tflops(const struct run *run)
 {
     const struct sft_roofline *roofline = sft_roofline_find(run->backend->device);
@@ -94,7 +103,9 @@ static int describe_forecast(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = &run->result.record;
     struct sft_prediction prediction;
-    double planned = run->fit.total + run->memory_before;
+    double planned = (double)(model_bytes(run->model) + optim_bytes(run->optim)
+                              + shard_bytes(run->shard))
+                     + run->fit.reserve + run->memory_before;
     if (sft_record_set_real(record, "mem_plan_gib", ldexp(planned, -30), err) < 0)
         return -1;
     if (!forecast_make(&prediction, run->backend->device, &run->plan, &run->shape, run->data,
@@ -108,15 +119,15 @@ int describe_run(struct run *run, struct sft_error *err)
     const struct sft_plan *plan = &run->plan;
     struct sft_record *record = &run->result.record;
     struct data_facts facts = data_facts(run->data);
-    char step[48], hosts[1200], blas[128], mpi[64] = "", sum[32] = "";
+    char step[48], hosts[900], request[301], blas[128], sum[32] = "";
+    bool mpi = strcmp(run->comm->name, "mpi") == 0, nccl = strcmp(run->comm->name, "nccl") == 0;
     if (!run->result.active)
         return 0;
     bool gpu = strcmp(run->backend->name, "cuda") == 0;
     describe_step(step, sizeof step);
     describe_hosts(run, hosts, sizeof hosts);
+    describe_request(run, request, sizeof request);
     describe_blas(blas, sizeof blas);
-    if (strcmp(run->comm->name, "mpi") == 0)
-        comm_mpi_version(mpi, sizeof mpi);
     if (facts.checksum != 0)
         snprintf(sum, sizeof sum, "%016llx", (unsigned long long)facts.checksum);
     const struct text texts[] = {
@@ -126,6 +137,7 @@ int describe_run(struct run *run, struct sft_error *err)
         { "method", "full" },
         { "precision", run->backend->precision },
         { "states", gpu ? fit_states_name(run->fit.states) : "" },
+        { "zero", sft_zero_name(run->fit.zero) },
         { "recompute", fit_recompute_name(run->fit.recompute) },
         { "backend", run->backend->name },
         { "device", gpu ? run->backend->device : run->host.model },
@@ -133,10 +145,12 @@ int describe_run(struct run *run, struct sft_error *err)
         { "data_sum", sum },
         { "tokenizer", tokenizer_name(run->tokenizer) },
         { "hosts", hosts },
+        { "request", request },
         { "version", PACKAGE_VERSION },
         { "cuda", run->backend->version },
         { "blas", gpu ? "" : blas },
-        { "mpi", mpi },
+        { "mpi", mpi ? run->comm->version : "" },
+        { "nccl", nccl ? run->comm->version : "" },
         { "pmix", run->bootstrap.version },
     };
     const struct whole wholes[] = {
@@ -219,10 +233,11 @@ static void plan_print_device(const struct sft_plan *plan, const struct sft_pres
         printf("%s %s\n", device, err.text);
         return;
     }
-    printf("%s %.4g GiB a rank: arena %.4g, optimizer %.4g, the libraries' %.4g; states %s, "
-           "recompute %s\n",
-           device, ldexp(fit.total, -30), ldexp(fit.model, -30), ldexp(fit.optim, -30),
-           ldexp(fit.reserve, -30), fit_states_name(fit.states), fit_recompute_name(fit.recompute));
+    printf("%s %.4g GiB a rank: arena %.4g, slices %.4g, optimizer %.4g, the libraries' %.4g; states %s, "
+           "recompute %s\n           zero %s: %s\n",
+           device, ldexp(fit.total, -30), ldexp(fit.model, -30), ldexp(fit.shard, -30),
+           ldexp(fit.optim, -30), ldexp(fit.reserve, -30), fit_states_name(fit.states),
+           fit_recompute_name(fit.recompute), sft_zero_name(fit.zero), fit_why(&fit, request, plan));
     if (!forecast_make(&p, device, plan, shape, data, &fit))
         return;
     printf("           predicted %.5g tokens/s a GPU without communication, %.4g s a step: products "

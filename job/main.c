@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "job/explain.h"
 #include "job/options.h"
 
 enum { DONE = 0, FAILED = 1, BAD_COMMAND = 2 };
+
+#define STALLED_SECONDS 5 /* to say why a run is ended before it ends */
 
 static int complain(const struct sft_error *err)
 {
@@ -26,8 +29,12 @@ static int main_check(const struct options *options, bool print)
     struct data *data = NULL;
     struct sft_preset shape;
     int nodes = options->request.nodes > 0 ? options->request.nodes : 1;
-    int gpus = options->request.gpus > 0 ? options->request.gpus : 1;
+    int gpus = options->request.gpus > 0 ? options->request.gpus
+               : print && options->request.nodes > 0 ? PLAN_GPUS
+                                                      : 1;
     int status = DONE;
+    if (options->request.explain) /* nothing to train, nothing to check */
+        return DONE;
     if (sft_plan_make_running(&plan, &options->request, nodes, nodes * gpus, &err) < 0
         || run_open_data(&options->request, plan.seq, plan.seed, &tokenizer, &data, &shape, &err)
                < 0)
@@ -39,19 +46,57 @@ static int main_check(const struct options *options, bool print)
     return status;
 }
 
+/* From the watchdog's thread, while this rank or another hangs somewhere: nothing here may hang too. */
+static void main_stalled(void *user, const char *why)
+{
+    struct run *run = user;
+    bootstrap_abort_within(FAILED, STALLED_SECONDS);
+    fprintf(stderr, "sft-bench-job: %s\n", why);
+    result_fail_aside(&run->result, why);
+    bootstrap_abort(&run->bootstrap, FAILED);
+}
+
+/* Collectives on a GPU: where its streams are, which the host does not know by itself. */
+static int main_poll(void *user, struct watchdog_progress *progress, struct sft_error *err)
+{
+    struct comm *comm = ((struct run *)user)->comm;
+    return comm->poll == NULL ? 0 : comm->poll(comm, progress, err);
+}
+
+static int main_timeout(const struct run *run)
+{
+    return run->request.timeout > 0 ? run->request.timeout : WATCHDOG_SECONDS;
+}
+
+static int main_watch(struct run *run, struct sft_error *err)
+{
+    struct watchdog_options options = {
+        .limit = main_timeout(run),
+        .fail = main_stalled,
+        .poll = main_poll,
+        .user = run,
+    };
+    run->watchdog = watchdog_start(&options, &run->bootstrap, err);
+    run->comm->watchdog = run->watchdog;
+    return run->watchdog == NULL ? -1 : 0;
+}
+
 /* Bootstrap and collectives: until they stand a rank can only speak for itself. */
 static int main_join(struct run *run, struct sft_error *err)
 {
     if (bootstrap_start(&run->bootstrap, err) < 0)
         return -1;
-    run->comm = comm_create(&run->bootstrap, err);
-    return run->comm == NULL ? -1 : 0;
+    run->device = run_choose_device(&run->request, run->bootstrap.local_rank);
+    run->comm = comm_create(&run->bootstrap, run->device, main_timeout(run), err);
+    return run->comm == NULL ? -1 : main_watch(run, err);
 }
 
 /* After the first step begins the others may wait for us: whoever fails ends them all. */
 static int main_train(struct run *run, struct sft_error *err)
 {
-    if (describe_run(run, err) < 0 || train_run(run, err) < 0
+    if (describe_run(run, err) < 0
+        || placement_record(run->comm, run->hosts, run->result.active ? &run->result.record : NULL, err) < 0
+        || train_run(run, err) < 0
         || (run->result.active && sft_record_set(&run->result.record, "state", "complete", err) < 0)
         || result_write(&run->result, true, err) < 0)
         return -1;
@@ -82,6 +127,17 @@ static int main_run(const struct options *options)
     return status;
 }
 
+static int main_explain(const struct options *options)
+{
+    struct bootstrap bootstrap;
+    struct sft_error err = { "" };
+    int status = DONE;
+    if (bootstrap_start(&bootstrap, &err) < 0 || explain_run(&bootstrap, options->json, &err) < 0)
+        status = complain(&err);
+    bootstrap_stop(&bootstrap);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -102,7 +158,8 @@ int main(int argc, char **argv)
     case OPTIONS_PLAN:
         return main_check(&options, true);
     case OPTIONS_RUN:
+    case OPTIONS_JSON:
         break;
     }
-    return main_run(&options);
+    return options.request.explain ? main_explain(&options) : main_run(&options);
 }

@@ -27,12 +27,14 @@ void measure_destroy(struct measure *measure)
     memset(measure, 0, sizeof *measure);
 }
 
-void measure_add(struct measure *measure, double step, double compute, const struct work *work)
+void measure_add(struct measure *measure, double step, double compute, double exposed,
+                 const struct work *work)
 {
     if (measure->count == measure->capacity)
         return;
     measure->step[measure->count] = step;
     measure->compute[measure->count++] = compute;
+    measure->exposed += exposed;
     measure->sum.samples += work->samples;
     measure->sum.processed += work->processed;
     measure->sum.real += work->real;
@@ -53,6 +55,7 @@ struct figures measure_figures(const struct measure *measure, int ranks)
     f.processed = measure->sum.processed / seconds;
     f.real = measure->sum.real / seconds;
     f.trained = measure->sum.trained / seconds;
+    f.exposed = measure->exposed / (double)measure->count;
     f.tflops = measure->sum.flops / ranks / seconds / 1e12;
     return f;
 }

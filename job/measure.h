@@ -22,6 +22,7 @@ struct measure {
     size_t count, capacity;
     double *step;    /* [count] seconds from the step's begin to its end on this rank */
     double *compute; /* [count] the same without waiting for other ranks */
+    double exposed;  /* seconds, sum: of waiting for weights and gradients */
     struct work sum; /* over the measured steps */
 };
 
@@ -30,6 +31,7 @@ struct figures {
     double step, mad, p95; /* seconds */
     double samples, processed, real, trained; /* a second, all ranks */
     double tflops;         /* of one rank */
+    double exposed;        /* seconds of a step, mean of this rank's */
 };
 
 /* Who computes slowest: medians of `compute` over the ranks. On rank 0 only. */
@@ -41,7 +43,8 @@ struct ranks {
 
 int measure_create(struct measure *measure, size_t steps, struct sft_error *err);
 void measure_destroy(struct measure *measure);
-void measure_add(struct measure *measure, double step, double compute, const struct work *work);
+void measure_add(struct measure *measure, double step, double compute, double exposed,
+                 const struct work *work);
 /* count must be at least 1. A figure is the mean work of a step over the median step. */
 struct figures measure_figures(const struct measure *measure, int ranks);
 /* Collective. `medians` holds one value a rank, on rank 0. */

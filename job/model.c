@@ -10,6 +10,14 @@
 struct model *model_create(struct backend *backend, const struct sft_preset *shape, int rows,
                            enum model_recompute recompute, struct sft_error *err)
 {
+    struct model_storage all = { true, true, 1 };
+    return model_create_stored(backend, shape, rows, recompute, all, err);
+}
+
+struct model *model_create_stored(struct backend *backend, const struct sft_preset *shape, int rows,
+                                  enum model_recompute recompute, struct model_storage storage,
+                                  struct sft_error *err)
+{
     struct model *model = calloc(1, sizeof *model);
     if (model == NULL) {
         sft_error_set(err, "no memory for a model");
@@ -19,6 +27,7 @@ struct model *model_create(struct backend *backend, const struct sft_preset *sha
     model->shape = *shape;
     model->rows = rows;
     model->recompute = recompute;
+    model->storage = storage;
     model->act_size = backend->act_size;
     model->logits_most = backend->logits;
     if (rows < 1) {
@@ -32,6 +41,8 @@ struct model *model_create(struct backend *backend, const struct sft_preset *sha
     if (model->arena == NULL)
         goto failed;
     model_lay_arena(model, model->arena);
+    model_place_own(model);
+    model_zero_gaps(model);
     backend->zero(backend, model->loss_sums, LOSS_SUMS * sizeof *model->loss_sums);
     model_zero_gradients(model);
     return model;
@@ -46,6 +57,8 @@ void model_destroy(struct model *model)
         return;
     if (model->arena != NULL)
         model->backend->release(model->backend, model->arena);
+    free(model->unit_weights);
+    free(model->unit_gradients);
     free(model->layers);
     free(model->offsets);
     free(model->tensors);
@@ -83,32 +96,16 @@ size_t model_bytes(const struct model *model)
     return model->bytes;
 }
 
-static act *at(const struct model *model, act *array, size_t offset)
+static int unit_enter(struct model *model, int unit, enum model_pass pass, struct sft_error *err)
 {
-    return (char *)array + offset * model->backend->act_size;
+    const struct model_hooks *h = &model->hooks;
+    return h->enter == NULL ? 0 : h->enter(h->user, unit, pass, err);
 }
 
-static act *weight(const struct model *model, size_t offset)
+static int unit_leave(struct model *model, int unit, enum model_pass pass, struct sft_error *err)
 {
-    return at(model, model->weights, offset);
-}
-
-static act *gradient(const struct model *model, size_t offset)
-{
-    return at(model, model->gradients, offset);
-}
-
-/* What matrix products do not overwrite: norms, and an embedding table that is no head. */
-void model_zero_gradients(struct model *model)
-{
-    struct backend *b = model->backend;
-    for (size_t i = 0; i < model->tensor_count; i++) {
-        const struct model_tensor *t = &model->tensors[i];
-        if (!t->decays || (t->offset == model->embed && model->head != model->embed))
-            b->zero(b, gradient(model, t->offset),
-                    (size_t)t->rows * (size_t)t->columns * b->act_size);
-    }
-    model->fresh = true;
+    const struct model_hooks *h = &model->hooks;
+    return h->leave == NULL ? 0 : h->leave(h->user, unit, pass, err);
 }
 
 static struct attention_shape attention_of(const struct model *model)
@@ -122,7 +119,7 @@ static void linear_forward(struct model *model, act *out, const act *in, size_t 
                            int from)
 {
     struct backend *b = model->backend;
-    b->matmul(b, out, in, false, weight(model, offset), true, model->rows, to, from, false);
+    b->matmul(b, out, in, false, model_weight(model, offset), true, model->rows, to, from, false);
 }
 
 /* din[n,from] = dout W, dW += dout^T in */
@@ -130,16 +127,16 @@ static void linear_backward(struct model *model, act *din, const act *dout, cons
                             size_t offset, int to, int from)
 {
     struct backend *b = model->backend;
-    b->matmul(b, gradient(model, offset), dout, true, in, false, to, from, model->rows,
+    b->matmul(b, model_gradient(model, offset), dout, true, in, false, to, from, model->rows,
               !model->fresh);
-    b->matmul(b, din, dout, false, weight(model, offset), false, model->rows, from, to, false);
+    b->matmul(b, din, dout, false, model_weight(model, offset), false, model->rows, from, to, false);
 }
 
 static void norm_forward(struct model *model, act *out, float *rstd, act *sum, const act *x,
                          const act *delta, size_t offset)
 {
     struct backend *b = model->backend;
-    b->norm_forward(b, out, rstd, sum, x, delta, weight(model, offset), model->rows,
+    b->norm_forward(b, out, rstd, sum, x, delta, model_weight(model, offset), model->rows,
                     model->shape.hidden, (float)model->shape.norm_eps);
 }
 
@@ -147,7 +144,7 @@ static void norm_backward(struct model *model, const act *dout, const act *x, co
                           size_t offset)
 {
     struct backend *b = model->backend;
-    b->norm_backward(b, model->stream, gradient(model, offset), dout, x, weight(model, offset),
+    b->norm_backward(b, model->stream, model_gradient(model, offset), dout, x, model_weight(model, offset),
                      rstd, model->rows, model->shape.hidden);
 }
 
@@ -234,17 +231,17 @@ static void head_run(struct model *model, float scale, bool backward)
     int h = model->shape.hidden, vocab = model->shape.vocab;
     for (int first = 0; first < model->rows; first += model->chunk) {
         int rows = model->rows - first < model->chunk ? model->rows - first : model->chunk;
-        act *in = at(model, model->final_norm, (size_t)first * (size_t)h);
-        act *din = at(model, model->delta, (size_t)first * (size_t)h);
-        b->matmul(b, model->logits, in, false, weight(model, model->head), true, rows, vocab, h,
+        act *in = model_at(model, model->final_norm, (size_t)first * (size_t)h);
+        act *din = model_at(model, model->delta, (size_t)first * (size_t)h);
+        b->matmul(b, model->logits, in, false, model_weight(model, model->head), true, rows, vocab, h,
                   false);
         b->cross_entropy(b, model->logits, model->loss + first, model->targets + first, rows, vocab,
                          scale);
         if (!backward)
             continue;
-        b->matmul(b, gradient(model, model->head), model->logits, true, in, false, vocab, h, rows,
+        b->matmul(b, model_gradient(model, model->head), model->logits, true, in, false, vocab, h, rows,
                   first > 0 || !model->fresh);
-        b->matmul(b, din, model->logits, false, weight(model, model->head), false, rows, h, vocab,
+        b->matmul(b, din, model->logits, false, model_weight(model, model->head), false, rows, h, vocab,
                   false);
     }
 }
@@ -258,32 +255,67 @@ static struct documents documents_of(const struct batch *batch)
     return docs;
 }
 
-static void model_forward(struct model *model, const struct batch *batch,
-                          const struct documents *docs)
+static int model_forward(struct model *model, const struct batch *batch,
+                         const struct documents *docs, struct sft_error *err)
 {
     struct backend *b = model->backend;
     size_t bytes = (size_t)model->rows * sizeof(int32_t);
+    int last = model_units(model) - 1;
     b->write(b, model->tokens, batch->tokens, bytes);
     b->write(b, model->targets, batch->targets, bytes);
     b->write(b, model->positions, batch->positions, bytes);
-    b->embed_forward(b, model->layers[0].residual, weight(model, model->embed), model->tokens,
+    if (unit_enter(model, 0, MODEL_FORWARD, err) < 0)
+        return -1;
+    b->embed_forward(b, model->layers[0].residual, model_weight(model, model->embed), model->tokens,
                      model->rows, model->shape.hidden);
-    for (int i = 0; i < model->shape.layers; i++)
+    if (unit_leave(model, 0, MODEL_FORWARD, err) < 0)
+        return -1;
+    for (int i = 0; i < model->shape.layers; i++) {
+        if (unit_enter(model, i + 1, MODEL_FORWARD, err) < 0)
+            return -1;
         layer_forward(model, i, docs);
+        if (unit_leave(model, i + 1, MODEL_FORWARD, err) < 0)
+            return -1;
+    }
+    if (unit_enter(model, last, MODEL_FORWARD, err) < 0)
+        return -1;
     norm_forward(model, model->final_norm, model->final_rstd, model->final,
                  model->layers[model->shape.layers - 1].middle, model->delta, model->norm);
+    return unit_leave(model, last, MODEL_FORWARD, err);
 }
 
-static void model_backward(struct model *model, const struct documents *docs)
+/* The head, and with `backward` its gradients too: the last unit's, or the table's when it is tied. */
+static int model_head(struct model *model, float scale, bool backward, struct sft_error *err)
+{
+    enum model_pass pass = backward ? MODEL_BACKWARD : MODEL_FORWARD;
+    bool tied = model->head == model->embed;
+    int last = model_units(model) - 1;
+    if (unit_enter(model, last, pass, err) < 0 || (tied && unit_enter(model, 0, pass, err) < 0))
+        return -1;
+    head_run(model, scale, backward);
+    return backward ? 0 : unit_leave(model, last, pass, err);
+}
+
+static int model_backward(struct model *model, const struct documents *docs, struct sft_error *err)
 {
     struct backend *b = model->backend;
     size_t elements = (size_t)model->rows * (size_t)model->shape.hidden;
     b->zero(b, model->stream, elements * b->act_size);
     norm_backward(model, model->delta, model->final, model->final_rstd, model->norm);
-    for (int i = model->shape.layers - 1; i >= 0; i--)
+    if (unit_leave(model, model_units(model) - 1, MODEL_BACKWARD, err) < 0)
+        return -1;
+    for (int i = model->shape.layers - 1; i >= 0; i--) {
+        if (unit_enter(model, i + 1, MODEL_BACKWARD, err) < 0)
+            return -1;
         layer_backward(model, i, docs);
-    b->embed_backward(b, gradient(model, model->embed), model->stream, model->tokens, model->rows,
+        if (unit_leave(model, i + 1, MODEL_BACKWARD, err) < 0)
+            return -1;
+    }
+    if (unit_enter(model, 0, MODEL_BACKWARD, err) < 0)
+        return -1;
+    b->embed_backward(b, model_gradient(model, model->embed), model->stream, model->tokens, model->rows,
                       model->shape.hidden);
+    return unit_leave(model, 0, MODEL_BACKWARD, err);
 }
 
 /* Documents stand in row order and do not overlap: attention relies on it. */
@@ -321,12 +353,11 @@ static int model_run(struct model *model, const struct batch *batch, float scale
     struct documents docs = documents_of(batch);
     if (check_batch(model, batch, err) < 0)
         return -1;
-    model_forward(model, batch, &docs);
-    head_run(model, scale, backward);
-    if (backward) {
-        model_backward(model, &docs);
+    if (model_forward(model, batch, &docs, err) < 0 || model_head(model, scale, backward, err) < 0
+        || (backward && model_backward(model, &docs, err) < 0))
+        return -1;
+    if (backward && model->storage.gradients)
         model->fresh = false;
-    }
     b->sum_floats(b, model->loss_sums + sum, model->loss, (size_t)model->rows);
     return 0;
 }

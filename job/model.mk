@@ -2,8 +2,9 @@
 noinst_LTLIBRARIES += job/libsftmodel.la
 job_libsftmodel_la_SOURCES = \
 	job/rounding.h job/backend.h job/backend_cpu.c job/backend_cpu.h job/backend_cpu_attention.c \
+	job/backend_cpu_lanes.c \
 	job/batch.h \
-	job/model.c job/model.h job/model_initialize.c job/model_internal.h job/model_layout.c \
+	job/model.c job/model.h job/model_initialize.c job/model_internal.h job/model_layout.c job/model_units.c \
 	job/optim.c job/optim.h
 # -fopenmp-simd: vectors where a loop asks for them; no OpenMP runtime. Sanitizers keep clang from
 # making some, and it says so. Vectors of sqrt and of selections need the compiler to know that nobody

@@ -6,16 +6,25 @@
 
 static const float spread = 0.02f; /* Llama's and Hugging Face's initializer_range */
 
-void model_initialize(struct model *model, uint64_t seed)
+void model_initialize_part(struct model *model, uint64_t seed, act *to, size_t offset, size_t count)
 {
     struct backend *b = model->backend;
     for (size_t t = 0; t < model->tensor_count; t++) {
         const struct model_tensor *tensor = &model->tensors[t];
-        size_t count = (size_t)tensor->rows * (size_t)tensor->columns;
-        char *to = (char *)model->weights + tensor->offset * b->act_size;
+        size_t end = tensor->offset + (size_t)tensor->rows * (size_t)tensor->columns;
+        size_t from = tensor->offset > offset ? tensor->offset : offset;
+        size_t until = end < offset + count ? end : offset + count;
+        if (from >= until)
+            continue;
+        char *part = (char *)to + (from - offset) * b->act_size;
         if (tensor->decays)
-            b->fill_normal(b, to, count, random_mix(seed, t), 0, spread);
+            b->fill_normal(b, part, until - from, random_mix(seed, t), from - tensor->offset, spread);
         else
-            b->fill(b, to, count, 1);
+            b->fill(b, part, until - from, 1);
     }
+}
+
+void model_initialize(struct model *model, uint64_t seed)
+{
+    model_initialize_part(model, seed, model->weights, 0, model->parameters);
 }

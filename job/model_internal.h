@@ -42,7 +42,10 @@ struct model {
 
     void *arena;
     size_t bytes;
-    act *weights, *gradients; /* [parameters] */
+    struct model_storage storage;
+    act *weights, *gradients; /* [parameters] or NULL */
+    struct model_hooks hooks;
+    char **unit_weights, **unit_gradients; /* [layers + 2] */
     struct model_layer *layers;
     act *final, *final_norm; /* [n,h] */
     float *final_rstd, *loss; /* [n] */
@@ -59,5 +62,14 @@ struct model {
 int model_lay_tensors(struct model *model, struct sft_error *err);
 /* Cut all arrays from `base`; with NULL only count. Returns the bytes. */
 size_t model_lay_arena(struct model *model, char *base);
+
+/* Where the element `offset` of an array in backend memory stands. */
+act *model_at(const struct model *model, act *array, size_t offset);
+/* Where the weight, and the gradient, of a tensor stands that begins at `offset` of the flat arrays. */
+act *model_weight(const struct model *model, size_t offset);
+act *model_gradient(const struct model *model, size_t offset);
+/* Units stand in the flat arrays that the model keeps; what lies between units there becomes zero. */
+void model_place_own(struct model *model);
+void model_zero_gaps(struct model *model);
 
 #endif

@@ -16,11 +16,20 @@ static size_t tensor_add(struct model *model, const char *name, int layer, int r
     else
         snprintf(tensor->name, sizeof tensor->name, "layers.%d.%s", layer, name);
     tensor->offset = model->parameters;
+    tensor->number = model->tensor_count == 1 ? 0 : tensor[-1].number + (size_t)tensor[-1].rows
+                                                        * (size_t)tensor[-1].columns;
     tensor->rows = rows;
     tensor->columns = columns;
     tensor->decays = decays;
     model->parameters += (size_t)rows * (size_t)columns;
     return tensor->offset;
+}
+
+/* A unit ends here. */
+static void unit_end(struct model *model)
+{
+    size_t multiple = model->storage.multiple > 0 ? model->storage.multiple : 1;
+    model->parameters = (model->parameters + multiple - 1) / multiple * multiple;
 }
 
 int model_lay_tensors(struct model *model, struct sft_error *err)
@@ -33,9 +42,13 @@ int model_lay_tensors(struct model *model, struct sft_error *err)
     model->tensors = calloc((size_t)s->layers * 6 + 3, sizeof *model->tensors);
     model->offsets = calloc((size_t)s->layers, sizeof *model->offsets);
     model->layers = calloc((size_t)s->layers, sizeof *model->layers);
-    if (model->tensors == NULL || model->offsets == NULL || model->layers == NULL)
+    model->unit_weights = calloc((size_t)s->layers + 2, sizeof *model->unit_weights);
+    model->unit_gradients = calloc((size_t)s->layers + 2, sizeof *model->unit_gradients);
+    if (model->tensors == NULL || model->offsets == NULL || model->layers == NULL
+        || model->unit_weights == NULL || model->unit_gradients == NULL)
         return sft_error_set(err, "no memory for the list of tensors");
     model->embed = tensor_add(model, "embed", -1, s->vocab, h, true);
+    unit_end(model);
     for (int i = 0; i < s->layers; i++) {
         struct model_offsets *at = &model->offsets[i];
         at->attention_norm = tensor_add(model, "attention_norm", i, 1, h, false);
@@ -44,9 +57,11 @@ int model_lay_tensors(struct model *model, struct sft_error *err)
         at->ffn_norm = tensor_add(model, "ffn_norm", i, 1, h, false);
         at->gate_up = tensor_add(model, "gate_up", i, 2 * s->ffn, h, true);
         at->down = tensor_add(model, "down", i, h, s->ffn, true);
+        unit_end(model);
     }
     model->norm = tensor_add(model, "norm", -1, 1, h, false);
     model->head = s->tied_head ? model->embed : tensor_add(model, "head", -1, s->vocab, h, true);
+    unit_end(model);
     return 0;
 }
 
@@ -127,8 +142,8 @@ size_t model_lay_arena(struct model *model, char *base)
     size_t qkv = q + 2 * (size_t)s->kv_heads * d;
     struct arena arena = { base, 0 };
     model->chunk = chunk_rows(model);
-    model->weights = arena_take(&arena, model->parameters, a);
-    model->gradients = arena_take(&arena, model->parameters, a);
+    model->weights = model->storage.weights ? arena_take(&arena, model->parameters, a) : NULL;
+    model->gradients = model->storage.gradients ? arena_take(&arena, model->parameters, a) : NULL;
     layers_lay(model, &arena);
     model->final = arena_take(&arena, n * h, a);
     model->final_norm = arena_take(&arena, n * h, a);
@@ -149,6 +164,13 @@ size_t model_lay_arena(struct model *model, char *base)
 size_t model_plan(const struct sft_preset *shape, int rows, enum model_recompute recompute,
                   size_t act_size, size_t logits)
 {
+    const struct model_storage all = { true, true, 1 };
+    return model_plan_stored(shape, rows, recompute, all, act_size, logits);
+}
+
+size_t model_plan_stored(const struct sft_preset *shape, int rows, enum model_recompute recompute,
+                         struct model_storage storage, size_t act_size, size_t logits)
+{
     struct sft_error err = { "" };
     struct model model = {
         .shape = *shape,
@@ -156,8 +178,11 @@ size_t model_plan(const struct sft_preset *shape, int rows, enum model_recompute
         .recompute = recompute,
         .act_size = act_size,
         .logits_most = logits,
+        .storage = storage,
     };
     size_t bytes = model_lay_tensors(&model, &err) < 0 ? 0 : model_lay_arena(&model, NULL);
+    free(model.unit_weights);
+    free(model.unit_gradients);
     free(model.layers);
     free(model.offsets);
     free(model.tensors);

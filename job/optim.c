@@ -3,15 +3,19 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "job/random.h"
 
-enum { ALIGNMENT = 256 }; /* of each moment, as of an allocation: vectors need it */
+enum { ALIGNMENT = 256, STEP = 64 }; /* of each moment, as of an allocation: vectors need it */
 
 struct optim {
     struct model *model;
     struct backend *backend;
     struct optim_options options;
+    struct optim_part *parts; /* [count] */
+    size_t count;
+    struct comm *comm; /* NULL: the parts are all */
     void *arena;
     size_t bytes;
     float *master; /* [parameters] or NULL */
@@ -41,10 +45,52 @@ size_t optim_plan(size_t parameters, size_t act_size, enum optim_states states)
            + master_bytes(parameters, act_size, states) + sizeof(double);
 }
 
+/* Elements with room behind each part, so that all begin where vectors want them. */
+static size_t parts_elements(const struct optim_part *parts, size_t count)
+{
+    size_t elements = 0;
+    for (size_t i = 0; i < count; i++)
+        elements += (parts[i].count + STEP - 1) / STEP * STEP;
+    return elements;
+}
+
 struct optim *optim_create(struct model *model, struct backend *backend,
                            const struct optim_options *options, struct sft_error *err)
 {
-    size_t count = model_parameters(model);
+    struct optim_part all = { 0, model_parameters(model), model_weights(model),
+                              model_gradients(model) };
+    return optim_create_parts(model, backend, options, &all, 1, NULL, err);
+}
+
+static int optim_allocate(struct optim *optim, const struct optim_part *parts, size_t count,
+                          struct sft_error *err)
+{
+    struct backend *b = optim->backend;
+    size_t elements = count == 1 ? parts[0].count : parts_elements(parts, count);
+    size_t moment = aligned(elements * moment_size(optim->options.states));
+    size_t master = master_bytes(elements, b->act_size, optim->options.states);
+    optim->parts = calloc(count > 0 ? count : 1, sizeof *optim->parts);
+    if (optim->parts == NULL)
+        return sft_error_set(err, "no memory for the list of an optimizer's parts");
+    memcpy(optim->parts, parts, count * sizeof *parts);
+    optim->count = count;
+    optim->bytes = optim_plan(elements, b->act_size, optim->options.states);
+    optim->arena = b->allocate(b, optim->bytes, err);
+    if (optim->arena == NULL)
+        return -1;
+    optim->m = optim->arena;
+    optim->v = optim->m + moment;
+    optim->master = master > 0 ? (float *)(optim->v + moment) : NULL;
+    optim->norm2 = (double *)(optim->v + moment + master);
+    b->zero(b, optim->arena, optim->bytes);
+    return 0;
+}
+
+struct optim *optim_create_parts(struct model *model, struct backend *backend,
+                                 const struct optim_options *options,
+                                 const struct optim_part *parts, size_t count, struct comm *comm,
+                                 struct sft_error *err)
+{
     struct optim *optim = calloc(1, sizeof *optim);
     if (optim == NULL) {
         sft_error_set(err, "no memory for an optimizer");
@@ -53,21 +99,16 @@ struct optim *optim_create(struct model *model, struct backend *backend,
     optim->model = model;
     optim->backend = backend;
     optim->options = *options;
-    size_t moment = aligned(count * moment_size(options->states));
-    size_t master = master_bytes(count, backend->act_size, options->states);
-    optim->bytes = optim_plan(count, backend->act_size, options->states);
-    optim->arena = backend->allocate(backend, optim->bytes, err);
-    if (optim->arena == NULL) {
-        free(optim);
+    optim->comm = comm;
+    if (optim_allocate(optim, parts, count, err) < 0) {
+        optim_destroy(optim);
         return NULL;
     }
-    optim->m = optim->arena;
-    optim->v = optim->m + moment;
-    optim->master = master > 0 ? (float *)(optim->v + moment) : NULL;
-    optim->norm2 = (double *)(optim->v + moment + master);
-    backend->zero(backend, optim->arena, optim->bytes);
-    if (optim->master != NULL)
-        backend->widen(backend, optim->master, model_weights(model), count);
+    size_t at = 0;
+    for (size_t i = 0; i < count && optim->master != NULL; i++) {
+        backend->widen(backend, optim->master + at, parts[i].weights, parts[i].count);
+        at += (parts[i].count + STEP - 1) / STEP * STEP;
+    }
     return optim;
 }
 
@@ -75,7 +116,9 @@ void optim_destroy(struct optim *optim)
 {
     if (optim == NULL)
         return;
-    optim->backend->release(optim->backend, optim->arena);
+    if (optim->arena != NULL)
+        optim->backend->release(optim->backend, optim->arena);
+    free(optim->parts);
     free(optim);
 }
 
@@ -87,6 +130,42 @@ double optim_rate(const struct optim_options *o, int step)
     int span = o->total_steps - o->lr_warmup;
     double progress = step < o->total_steps ? (double)(step - o->lr_warmup) / span : 1;
     return o->lr * (1 + cos(pi * progress)) / 2;
+}
+
+/* The squares of all gradients, over all ranks that have some. */
+static int optim_norm(struct optim *optim, struct sft_error *err)
+{
+    struct backend *b = optim->backend;
+    b->zero(b, optim->norm2, sizeof *optim->norm2);
+    for (size_t i = 0; i < optim->count; i++)
+        b->sum_squares(b, optim->norm2, optim->parts[i].gradients, optim->parts[i].count);
+    return optim->comm == NULL ? 0 : optim->comm->sum_norm(optim->comm, optim->norm2, err);
+}
+
+/* Each tensor that has elements in the part, since some decay and some do not. `at`: the part's first
+ * element among the states. */
+static void part_step(struct optim *optim, const struct optim_part *part, size_t at,
+                      struct adamw_args args)
+{
+    struct backend *b = optim->backend;
+    size_t count, size = moment_size(optim->options.states);
+    const struct model_tensor *tensors = model_tensors(optim->model, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct model_tensor *t = &tensors[i];
+        size_t end = t->offset + (size_t)t->rows * (size_t)t->columns;
+        size_t from = t->offset > part->offset ? t->offset : part->offset;
+        size_t until = end < part->offset + part->count ? end : part->offset + part->count;
+        if (from >= until)
+            continue;
+        size_t inside = from - part->offset, state = at + inside;
+        args.weight_decay = t->decays ? (float)optim->options.weight_decay : 0;
+        args.first = t->number + (from - t->offset);
+        b->adamw(b, (char *)part->weights + inside * b->act_size,
+                 (const char *)part->gradients + inside * b->act_size,
+                 optim->master == NULL ? NULL : optim->master + state, optim->m + state * size,
+                 optim->v + state * size, until - from, optim->norm2, (float)optim->options.clip,
+                 args);
+    }
 }
 
 int optim_step(struct optim *optim, int step, double *norm, struct sft_error *err)
@@ -103,20 +182,12 @@ int optim_step(struct optim *optim, int step, double *norm, struct sft_error *er
         .bf16_states = o->states == OPTIM_BF16,
         .seed = random_mix(o->seed, (uint64_t)step),
     };
-    size_t count;
-    const struct model_tensor *tensors = model_tensors(optim->model, &count);
-    char *weights = model_weights(optim->model), *gradients = model_gradients(optim->model);
-    b->zero(b, optim->norm2, sizeof *optim->norm2);
-    b->sum_squares(b, optim->norm2, gradients, model_parameters(optim->model));
-    for (size_t i = 0; i < count; i++) {
-        const struct model_tensor *t = &tensors[i];
-        size_t at = t->offset * b->act_size, moment = t->offset * moment_size(o->states);
-        args.weight_decay = t->decays ? (float)o->weight_decay : 0;
-        args.first = t->offset;
-        b->adamw(b, weights + at, gradients + at,
-                 optim->master == NULL ? NULL : optim->master + t->offset, optim->m + moment,
-                 optim->v + moment, (size_t)t->rows * (size_t)t->columns, optim->norm2,
-                 (float)o->clip, args);
+    if (optim_norm(optim, err) < 0)
+        return -1;
+    size_t at = 0;
+    for (size_t i = 0; i < optim->count; i++) {
+        part_step(optim, &optim->parts[i], at, args);
+        at += (optim->parts[i].count + STEP - 1) / STEP * STEP;
     }
     if (norm == NULL)
         return 0;

@@ -3,6 +3,7 @@
 #ifndef SFT_JOB_OPTIM_H
 #define SFT_JOB_OPTIM_H
 
+#include "job/comm.h"
 #include "job/model.h"
 
 /* Bytes a parameter, weights and gradients of a 16-bit backend counted in: fp32 16 (master weights and
@@ -24,6 +25,19 @@ struct optim;
  * backend. Master weights begin as the model's weights, which must be there. */
 struct optim *optim_create(struct model *model, struct backend *backend,
                            const struct optim_options *options, struct sft_error *err);
+/* A rank's own part of a tensor's, or several tensors', elements: where they stand in the flat array,
+ * and where this rank has them. */
+struct optim_part {
+    size_t offset, count;
+    act *weights, *gradients;
+};
+
+/* The same for some parts of the parameters; the parts of all ranks of `comm` make the whole, once, and
+ * the gradients' norm is theirs together. `parts` is copied. */
+struct optim *optim_create_parts(struct model *model, struct backend *backend,
+                                 const struct optim_options *options,
+                                 const struct optim_part *parts, size_t count, struct comm *comm,
+                                 struct sft_error *err);
 void optim_destroy(struct optim *optim);
 
 /* Learning rate of step `step`, from 0: lr * (step + 1) / lr_warmup while step < lr_warmup, then

@@ -12,6 +12,7 @@ static const struct {
 } modes[] = {
     { "--check", OPTIONS_CHECK, "check request, data and tokenizer; no training" },
     { "--plan", OPTIONS_PLAN, "print what one rank alone would run; no training" },
+    { "--json", OPTIONS_JSON, "of explain[:NODES]: print JSON" },
     { "--help", OPTIONS_HELP, "print this help" },
     { "--version", OPTIONS_VERSION, "print the version" },
 };
@@ -42,7 +43,10 @@ static int mode_take(struct options *options, const char *word)
 {
     for (size_t i = 0; i < MODES; i++) {
         if (strcmp(word, modes[i].word) == 0) {
-            options->mode = modes[i].mode;
+            if (modes[i].mode == OPTIONS_JSON)
+                options->json = true;
+            else
+                options->mode = modes[i].mode;
             return 1;
         }
     }

@@ -3,6 +3,7 @@
 #ifndef SFT_JOB_OPTIONS_H
 #define SFT_JOB_OPTIONS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "lib/error.h"
@@ -12,12 +13,14 @@ enum options_mode {
     OPTIONS_RUN,
     OPTIONS_CHECK, /* --check: request, data and tokenizer only */
     OPTIONS_PLAN,  /* --plan: print what would run */
+    OPTIONS_JSON,  /* no mode: --json, which goes with any */
     OPTIONS_HELP,
     OPTIONS_VERSION,
 };
 
 struct options {
     enum options_mode mode;
+    bool json; /* --json: explain prints JSON */
     struct sft_request request; /* keys of the command line over those of REQUEST */
 };
 

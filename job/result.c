@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,12 @@
 #include "job/measure.h"
 
 #define WRITE_SECONDS 1.0
+#define FAIL_SIZE 400 /* bytes of a reason in the record */
+
+/* The main thread writes; the watchdog's may end it at any time. The first is held for moments alone, and
+ * guards the page, its file and `active` and `cut`; the second result.json, whose file server may hang. */
+static pthread_mutex_t page_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t json_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* A memory file has no name: no link leads to it, and it is no pipe, terminal or folder. */
 static int memory_file(void)
@@ -47,11 +54,13 @@ static int out_make(struct result *result, const char *out, struct sft_error *er
 
 int result_open(struct result *result, bool active, const char *out, struct sft_error *err)
 {
+    pthread_mutex_lock(&page_lock);
     memset(result, 0, sizeof *result);
     sft_record_init(&result->record);
     result->file = memory_file();
     result->active = active;
     result->begin = measure_now();
+    pthread_mutex_unlock(&page_lock);
     if (!active)
         return 0;
     char start[32];
@@ -64,23 +73,33 @@ int result_open(struct result *result, bool active, const char *out, struct sft_
 
 void result_close(struct result *result)
 {
+    pthread_mutex_lock(&page_lock);
+    result->active = false;
+    pthread_mutex_unlock(&page_lock);
     sft_record_clear(&result->record);
     free(result->loss);
     free(result->rank_ms);
     result->loss = result->rank_ms = NULL;
 }
 
-static int page_write(const struct result *result, struct sft_error *err)
+static int page_put(struct result *result, const struct sft_record *record, struct sft_error *err)
 {
-    char page[SFT_RECORD_PAGE];
     if (result->file < 0)
         return 0;
-    if (sft_record_page(&result->record, page, err) < 0)
+    if (sft_record_page(record, result->page, err) < 0)
         return -1;
-    if (pwrite(result->file, page, sizeof page, 0) != (ssize_t)sizeof page)
+    if (pwrite(result->file, result->page, SFT_RECORD_PAGE, 0) != SFT_RECORD_PAGE)
         return sft_error_set(err, "cannot write the record for the step daemon: %s",
                              strerror(errno));
     return 0;
+}
+
+static int page_write(struct result *result, struct sft_error *err)
+{
+    pthread_mutex_lock(&page_lock);
+    int failed = result->cut ? 0 : page_put(result, &result->record, err);
+    pthread_mutex_unlock(&page_lock);
+    return failed;
 }
 
 static json_t *json_reals(const double *values, size_t count)
@@ -115,18 +134,48 @@ static json_t *result_json(const struct result *result)
 }
 
 /* Written beside and renamed: a reader, or a kill, never finds half a file. */
-static int json_write(const struct result *result, struct sft_error *err)
+static int json_put(const struct result *result, const json_t *root, struct sft_error *err)
 {
     char beside[sizeof result->out + 8];
-    if (result->out[0] == '\0')
-        return 0;
     snprintf(beside, sizeof beside, "%s.new", result->out);
-    json_t *root = result_json(result);
     int failed = json_dump_file(root, beside, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-    json_decref(root);
     if (failed || rename(beside, result->out) < 0)
         return sft_error_set(err, "cannot write %s: %s", result->out, strerror(errno));
     return 0;
+}
+
+static bool result_is_cut(const struct result *result)
+{
+    pthread_mutex_lock(&page_lock);
+    bool cut = result->cut;
+    pthread_mutex_unlock(&page_lock);
+    return cut;
+}
+
+static int json_write(const struct result *result, struct sft_error *err)
+{
+    int failed = 0;
+    if (result->out[0] == '\0')
+        return 0;
+    json_t *root = result_json(result);
+    pthread_mutex_lock(&json_lock);
+    if (!result_is_cut(result))
+        failed = json_put(result, root, err);
+    pthread_mutex_unlock(&json_lock);
+    json_decref(root);
+    return failed;
+}
+
+/* What stands there already, as failed: the main thread may be changing what it would be made of. */
+static void json_cut(const struct result *result, const char *why)
+{
+    pthread_mutex_lock(&json_lock);
+    json_t *root = result->out[0] == '\0' ? NULL : json_load_file(result->out, 0, NULL);
+    if (root != NULL && json_object_set_new(root, "state", json_string("failed")) == 0
+        && json_object_set_new(root, "fail", json_string(why)) == 0)
+        json_put(result, root, NULL);
+    json_decref(root);
+    pthread_mutex_unlock(&json_lock);
 }
 
 int result_write(struct result *result, bool force, struct sft_error *err)
@@ -156,11 +205,36 @@ int result_add_loss(struct result *result, double loss, struct sft_error *err)
 void result_fail(struct result *result, const char *why)
 {
     struct sft_error ignored;
-    char cut[400];
+    char cut[FAIL_SIZE];
     if (!result->active)
         return;
     snprintf(cut, sizeof cut, "%s", why);
     if (sft_record_set(&result->record, "state", "failed", &ignored) == 0
         && sft_record_set(&result->record, "fail", cut, &ignored) == 0)
         result_write(result, true, &ignored);
+}
+
+static void page_cut(struct result *result, const char *why)
+{
+    struct sft_record record;
+    sft_record_init(&record);
+    if (result->page[0] == '\0' || sft_record_parse(&record, result->page, NULL, NULL) == 0)
+        if (sft_record_set(&record, "state", "failed", NULL) == 0
+            && sft_record_set(&record, "fail", why, NULL) == 0)
+            page_put(result, &record, NULL);
+    sft_record_clear(&record);
+}
+
+void result_fail_aside(struct result *result, const char *why)
+{
+    char cut[FAIL_SIZE];
+    snprintf(cut, sizeof cut, "%s", why);
+    pthread_mutex_lock(&page_lock);
+    bool active = result->active && !result->cut;
+    result->cut = true;
+    if (active)
+        page_cut(result, cut);
+    pthread_mutex_unlock(&page_lock);
+    if (active)
+        json_cut(result, cut);
 }

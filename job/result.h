@@ -15,6 +15,8 @@ struct result {
     int file;           /* memory file, -1: none */
     char out[1088];     /* result.json's path, "": none */
     struct sft_record record;
+    char page[SFT_RECORD_PAGE + 1]; /* as last written, for another thread; "": not yet */
+    bool cut;           /* by that thread, nothing is written any more */
     double begin, written; /* seconds of measure_now */
     size_t losses;
     double *loss;       /* [losses] mean loss of each step, warm-up too */
@@ -37,5 +39,9 @@ int result_add_loss(struct result *result, double loss, struct sft_error *err);
 
 /* state=failed with its reason, written at once; keeps what was measured out of the record. */
 void result_fail(struct result *result, const char *why);
+
+/* The same from another thread, while the main one may be anywhere: upon the record as it was last written.
+ * Nothing is written after it. The files may block, as files do. */
+void result_fail_aside(struct result *result, const char *why);
 
 #endif

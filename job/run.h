@@ -13,8 +13,12 @@
 #include "job/model.h"
 #include "job/observe.h"
 #include "job/optim.h"
+#include "job/placement.h"
 #include "job/result.h"
+#include "job/shard.h"
 #include "job/tokenizer.h"
+#include "job/trace.h"
+#include "job/watchdog.h"
 #include "lib/plan.h"
 #include "lib/predict.h"
 #include "lib/request.h"
@@ -22,7 +26,9 @@
 struct run {
     struct sft_request request;
     struct bootstrap bootstrap;
+    int device; /* which GPU of those that this process sees; -1: none */
     struct comm *comm;
+    struct watchdog *watchdog;
     struct host host;
     char *hosts; /* [comm->size] names of RUN_HOST bytes, on rank 0 */
     int nodes;   /* different names among them; on rank 0 */
@@ -35,6 +41,8 @@ struct run {
     struct observe *observe; /* NULL: no sensors */
     double memory_before;    /* bytes of the device's memory in use before the model */
     struct model *model;
+    struct trace *trace;
+    struct shard *shard;
     struct optim *optim;
     struct measure measure;
     struct result result; /* on rank 0 */
@@ -48,6 +56,9 @@ const char *run_data_path(const struct sft_request *request);
 int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
                   struct tokenizer **tokenizer, struct data **data, struct sft_preset *shape,
                   struct sft_error *err);
+
+/* The GPU for a rank, by the request and what this process sees; -1: none. */
+int run_choose_device(const struct sft_request *request, int local_rank);
 
 /* Collective: everything up to the first step. */
 int setup_run(struct run *run, struct sft_error *err);
@@ -63,6 +74,7 @@ void describe_summary(const struct run *run);
  * that a job finds free, GiB. */
 #define PLAN_DEVICE "NVIDIA H200"
 #define PLAN_GIB 139
+#define PLAN_GPUS 8 /* of a node whose GPUs the request does not say: HGX */
 
 /* For --plan. */
 void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,

@@ -95,14 +95,19 @@ static int setup_hosts(struct run *run, struct sft_error *err)
 }
 
 /* A GPU, where the request does not say, when this process sees one; ranks of a node take turns. */
+int run_choose_device(const struct sft_request *request, int local_rank)
+{
+    if (request->device == SFT_DEVICE_CPU || request->gpus == 0)
+        return -1;
+    int devices = backend_cuda_devices();
+    return devices > 0 ? local_rank % devices : -1;
+}
+
 static struct backend *setup_device(struct run *run, struct sft_error *err)
 {
-    const struct sft_request *request = &run->request;
-    int devices = request->device == SFT_DEVICE_CPU || request->gpus == 0 ? 0
-                                                                         : backend_cuda_devices();
-    if (devices > 0)
-        return backend_create_cuda(run->bootstrap.local_rank % devices, err);
-    if (request->device == SFT_DEVICE_CUDA) {
+    if (run->device >= 0)
+        return backend_create_cuda(run->device, err);
+    if (run->request.device == SFT_DEVICE_CUDA) {
         struct backend *backend = backend_create_cuda(0, err);
         return backend; /* says what is missing */
     }
@@ -121,10 +126,14 @@ static int setup_backend(struct run *run, struct sft_error *err)
     run->backend = setup_device(run, err);
     if (run->backend == NULL)
         return -1;
+    if (run->comm->attach(run->comm, run->backend, err) < 0)
+        return -1;
     run->backend->memory(run->backend, &used, &all);
     run->memory_before = (double)used;
     if (strcmp(run->backend->name, "cpu") == 0 && request.states <= SFT_STATES_AUTO)
         request.states = SFT_STATES_FP32;
+    if (strcmp(run->backend->name, "cpu") == 0 && request.zero <= SFT_SHARE_AUTO)
+        request.zero = SFT_SHARE_0;
     if (fit_make(&run->fit, &request, &run->plan, &run->shape, (double)(all - used),
                  run->backend->act_size, run->backend->logits, err) < 0)
         return -1;
@@ -151,12 +160,22 @@ static int setup_model(struct run *run, struct sft_error *err)
     if (setup_backend(run, err) < 0)
         return -1;
     options.states = fit_states(&run->fit);
-    run->model = model_create(run->backend, &run->shape, plan->micro_batch * plan->seq,
-                              fit_recompute(&run->fit), err);
+    size_t count;
+    enum sft_zero zero = run->fit.zero;
+    run->model = model_create_stored(run->backend, &run->shape, plan->micro_batch * plan->seq,
+                                     fit_recompute(&run->fit), shard_storage(zero, run->comm->size),
+                                     err);
     if (run->model == NULL)
         return -1;
-    model_initialize(run->model, plan->seed);
-    run->optim = optim_create(run->model, run->backend, &options, err);
+    run->trace = trace_create(run->backend, err);
+    if (run->trace == NULL)
+        return -1;
+    run->shard = shard_create(run->model, run->backend, run->comm, zero, plan->seed, run->trace, err);
+    if (run->shard == NULL)
+        return -1;
+    const struct optim_part *parts = shard_parts(run->shard, &count);
+    run->optim = optim_create_parts(run->model, run->backend, &options, parts, count,
+                                    zero == SFT_ZERO_0 ? NULL : run->comm, err);
     if (run->optim == NULL)
         return -1;
     return measure_create(&run->measure, (size_t)plan->steps, err);
@@ -190,13 +209,20 @@ void setup_release(struct run *run)
     measure_destroy(&run->measure);
     observe_close(run->observe);
     optim_destroy(run->optim);
+    shard_destroy(run->shard);
+    trace_destroy(run->trace);
     model_destroy(run->model);
     if (run->backend != NULL)
         run->backend->destroy(run->backend);
     data_close(run->data);
     tokenizer_close(run->tokenizer);
     free(run->hosts);
+    bool polled = run->comm != NULL && run->comm->poll != NULL;
+    if (polled) /* a communicator that waits for its end by itself */
+        watchdog_stop(run->watchdog);
     if (run->comm != NULL)
         run->comm->destroy(run->comm);
+    if (!polled)
+        watchdog_stop(run->watchdog);
     bootstrap_stop(&run->bootstrap);
 }

@@ -4,16 +4,20 @@
 #include "job/run.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "job/progress.h"
 #include "lib/roofline.h"
 
+#define RANKS_TEXT 641 /* bytes of all ranks' times in the record */
+
 struct step {
     double loss;   /* mean over the trained tokens of all ranks */
     double total;  /* seconds */
-    double waited; /* seconds of these in collectives */
+    double waited; /* seconds of these for other ranks */
+    double exposed; /* of these, for weights and gradients */
     struct work work;
 };
 
@@ -24,16 +28,15 @@ struct loop {
     double peak_tflops; /* no rank can be faster; 0: not known */
 };
 
-/* Wait for the device, then run a collective, counting its time as waiting. */
-static int loop_sum(struct loop *loop, struct step *step, double *doubles, size_t count,
-                    float *floats, size_t float_count, struct sft_error *err)
+/* Wait for the device, then for the other ranks; the latter's time counts as waiting. */
+static int loop_sum(struct loop *loop, struct step *step, double *values, size_t count,
+                    struct sft_error *err)
 {
     struct comm *comm = loop->run->comm;
     if (loop->run->backend->sync(loop->run->backend, err) < 0)
         return -1;
     double before = measure_now();
-    int result = doubles != NULL ? comm->sum_double(comm, doubles, count, err)
-                                 : comm->sum_float(comm, floats, float_count, err);
+    int result = comm->sum_double(comm, values, count, err);
     step->waited += measure_now() - before;
     return result;
 }
@@ -63,36 +66,34 @@ static int step_agree_work(struct loop *loop, struct step *step, struct sft_erro
     struct work *work = &step->work;
     double sums[] = { work->samples, work->processed, work->real, work->trained,
                       work->squared_lengths };
-    if (loop_sum(loop, step, sums, 5, NULL, 0, err) < 0)
+    if (loop_sum(loop, step, sums, 5, err) < 0)
         return -1;
     *work = (struct work) { sums[0], sums[1], sums[2], sums[3], sums[4], 0 };
     work->flops = sft_preset_flops(&loop->run->shape, work->real, work->squared_lengths);
     return 0;
 }
 
-/* Gradients over the ranks; those in 16 bits go through the host in float, a piece at a time. */
-static int step_sum_gradients(struct loop *loop, struct step *step, struct sft_error *err)
+/* The one step that is traced: the last of warm-up, so that no measured one is disturbed. */
+static bool step_traced(const struct run *run, int number)
 {
-    enum { PIECE = 1 << 24 };
+    int last = run->plan.warmup > 0 ? run->plan.warmup - 1 : 0;
+    return run->request.trace[0] != '\0' && number == last;
+}
+
+static int step_train(struct loop *loop, int number, struct step *step, struct sft_error *err)
+{
     struct run *run = loop->run;
-    struct backend *b = run->backend;
-    size_t count = model_parameters(run->model);
-    char *gradients = model_gradients(run->model);
-    if (run->comm->size == 1)
-        return 0;
-    if (strcmp(b->name, "cpu") == 0)
-        return loop_sum(loop, step, NULL, 0, model_gradients(run->model), count, err);
-    float *piece = malloc(PIECE * sizeof *piece);
-    int failed = piece == NULL ? sft_error_set(err, "no memory for gradients on the host") : 0;
-    for (size_t first = 0; first < count && !failed; first += PIECE) {
-        size_t part = count - first < PIECE ? count - first : PIECE;
-        b->read_act(b, piece, gradients + first * b->act_size, part);
-        failed = loop_sum(loop, step, NULL, 0, piece, part, err);
-        if (!failed)
-            b->write_act(b, gradients + first * b->act_size, piece, part);
-    }
-    free(piece);
-    return failed;
+    float scale = step->work.trained > 0 ? (float)(1 / step->work.trained) : 0;
+    shard_begin(run->shard, run->plan.accumulation);
+    for (int i = 0; i < run->plan.accumulation; i++)
+        if (model_step(run->model, &loop->batches[i], scale, NULL, err) < 0)
+            return -1;
+    if (shard_reduce(run->shard, err) < 0)
+        return -1;
+    int span = trace_begin(run->trace, TRACE_COMPUTE, LANE_COMPUTE, "AdamW");
+    int failed = optim_step(run->optim, number, NULL, err);
+    trace_end(run->trace, span);
+    return failed < 0 ? -1 : shard_spread(run->shard, err);
 }
 
 static int step_run(struct loop *loop, int number, struct step *step, struct sft_error *err)
@@ -101,25 +102,20 @@ static int step_run(struct loop *loop, int number, struct step *step, struct sft
     double begin = measure_now(), loss = 0;
     memset(step, 0, sizeof *step);
     step_fill(loop, number, &step->work);
-    if (step_agree_work(loop, step, err) < 0)
-        return -1;
-    float scale = step->work.trained > 0 ? (float)(1 / step->work.trained) : 0;
-    model_zero_gradients(run->model);
-    for (int i = 0; i < run->plan.accumulation; i++)
-        if (model_step(run->model, &loop->batches[i], scale, NULL, err) < 0)
-            return -1;
-    if (step_sum_gradients(loop, step, err) < 0 || optim_step(run->optim, number, NULL, err) < 0
-        || model_take_loss(run->model, &loss, err) < 0
-        || loop_sum(loop, step, &loss, 1, NULL, 0, err) < 0)
+    trace_start(run->trace, step_traced(run, number));
+    if (step_agree_work(loop, step, err) < 0 || step_train(loop, number, step, err) < 0
+        || model_take_loss(run->model, &loss, err) < 0 || loop_sum(loop, step, &loss, 1, err) < 0)
         return -1;
     step->loss = step->work.trained > 0 ? loss / step->work.trained : 0;
     step->total = measure_now() - begin;
+    step->exposed = trace_waited(run->trace);
+    step->waited += step->exposed;
     if (!isfinite(step->loss))
         return sft_error_set(err,
                              "the loss of step %d is %g: training diverged; use a smaller lr= or "
                              "longer lr_warmup=",
                              number + 1, step->loss);
-    return 0;
+    return step_traced(run, number) ? trace_write(run->trace, run->comm, run->request.trace, err) : 0;
 }
 
 static int record_figures(struct run *run, const struct figures *f, struct sft_error *err)
@@ -133,6 +129,7 @@ static int record_figures(struct run *run, const struct figures *f, struct sft_e
         { "step_p95_ms", f->p95 * 1e3 },   { "samples_s", f->samples },
         { "tok_s", f->processed },         { "tok_s_real", f->real },
         { "tok_s_trained", f->trained },   { "tflops", f->tflops },
+        { "exposed_ms", f->exposed * 1e3 },
     };
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
         if (sft_record_set_real(r, reals[i].key, reals[i].value, err) < 0)
@@ -173,6 +170,16 @@ static double rank_memory(struct run *run)
     return all > 0 ? ldexp((double)used, -30) : measure_peak_gib();
 }
 
+/* "1234.5,1233.1,...", by rank; nothing where the record would not hold it. */
+static int record_each(struct sft_record *record, const double *ms, size_t size, struct sft_error *err)
+{
+    char text[RANKS_TEXT];
+    size_t used = 0;
+    for (size_t i = 0; i < size && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.5g", i > 0 ? "," : "", ms[i]);
+    return used < sizeof text ? sft_record_set(record, "ranks_ms", text, err) : 0;
+}
+
 static int record_ranks(struct run *run, struct sft_error *err)
 {
     struct ranks ranks = { 0 };
@@ -196,9 +203,12 @@ static int record_ranks(struct run *run, struct sft_error *err)
                  || sft_record_set(&result->record, "slow_host",
                                    run->hosts + ranks.slow_rank * RUN_HOST, err) < 0
                  || sft_record_set_real(&result->record, "slow_ms", ranks.slowest * 1e3, err) < 0
+                 || record_each(&result->record, medians, size, err) < 0
                  || sft_record_set_real(&result->record, "mem_gib", mine, err) < 0;
         result->rank_ms = medians;
         result->ranks = size;
+        result->hosts = run->hosts;
+        result->host_size = RUN_HOST;
         medians = NULL;
     }
     free(medians);
@@ -217,7 +227,7 @@ static int loop_steps(struct loop *loop, struct sft_error *err)
         if (step_run(loop, number, &step, err) < 0)
             return -1;
         if (number >= plan->warmup)
-            measure_add(&run->measure, step.total, step.total - step.waited, &step.work);
+            measure_add(&run->measure, step.total, step.total - step.waited, step.exposed, &step.work);
         if (loop_account(loop, number, &step, err) < 0)
             return -1;
     }

@@ -127,6 +127,7 @@ int sft_plan_make(struct sft_plan *plan, const struct sft_request *request,
 {
     memset(plan, 0, sizeof *plan);
     plan->preset = request->preset;
+    plan->explain = request->explain;
     if (plan_nodes(plan, request, cluster, err) < 0 || plan_tasks(plan, request, cluster, err) < 0
         || plan_batch(plan, request, err) < 0)
         return -1;
@@ -138,6 +139,7 @@ int sft_plan_make_running(struct sft_plan *plan, const struct sft_request *reque
 {
     memset(plan, 0, sizeof *plan);
     plan->preset = request->preset;
+    plan->explain = request->explain;
     plan->nodes = nodes;
     plan->ranks = ranks;
     plan->tasks_per_node = (ranks + nodes - 1) / nodes;

@@ -20,6 +20,7 @@ struct sft_cluster {
 
 struct sft_plan {
     const struct sft_preset *preset;
+    bool explain;          /* the request's: nothing is trained */
     int nodes;
     int tasks_per_node;
     int gpus_per_node;     /* 0: CPU only */

@@ -16,8 +16,8 @@ struct sft_ceiling {
     double memory_gbs;     /* elementwise kernels, GB/s read and written */
     double launch_us;      /* a kernel, on the CPU */
     /* Causal attention by length of the documents, TFLOP/s of useful work, heads of 128 */
-    int lengths[6];        /* ascending, ended by 0 */
-    double forward[6], backward[6];
+    int lengths[8];        /* ascending, ended by 0 */
+    double forward[8], backward[8];
 };
 
 /* The entry of the device of exactly that name, or NULL: nothing was measured on such a device. */

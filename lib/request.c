@@ -35,17 +35,30 @@ static const struct sft_key keys[] = {
       "seed of weights, packing and order [42]" },
     { "peak", SFT_KEY_REAL, FIELD(peak), 1e-6, 1e6, "TFLOPS",
       "peak of one device in TFLOP/s, for MFU, where it is not known" },
+    { "nvlink_gbs", SFT_KEY_REAL, FIELD(nvlink_gbs), 0.001, 1e5, "GB/s",
+      "busbw of collectives inside a node, of a GPU, that --plan assumes [366]" },
+    { "nic_gbs", SFT_KEY_REAL, FIELD(nic_gbs), 0.001, 1e5, "GB/s",
+      "busbw of collectives across nodes, of a node, that --plan assumes [92]" },
     { "device", SFT_KEY_WORD, FIELD(device), 0, 0, "auto|cpu|cuda",
       "what trains; auto: a GPU if the job has one [auto]" },
     { "states", SFT_KEY_WORD, FIELD(states), 0, 0, "auto|fp32|bf16",
       "optimizer states on a GPU: fp32 16 bytes a parameter, bf16 8; auto: fp32 if they fit [auto]" },
     { "recompute", SFT_KEY_WORD, FIELD(recompute), 0, 0, "auto|none|norms|block",
       "what the backward pass computes again; auto: as little as fits [auto]" },
+    { "zero", SFT_KEY_WORD, FIELD(zero), 0, 0, "auto|0|1|2|3|hybrid",
+      "what ranks share: 1 optimizer states, 2 gradients too, 3 weights too, hybrid weights and "
+      "gradients inside the node; auto: the fastest that fits [auto]" },
+    { "bind", SFT_KEY_WORD, FIELD(bind), 0, 0, "auto|none",
+      "under srun, pin tasks to cores and memory near their GPU; auto: unless --cpu-bind is given [auto]" },
+    { "timeout", SFT_KEY_INT, FIELD(timeout), 10, 86400, "SECONDS",
+      "longest wait in one collective before the run is ended, naming the rank at fault [180]" },
     { "data", SFT_KEY_TEXT, FIELD(data), 0, 0, "FILE",
       "Alpaca-format JSON, `synthetic`, or `synthetic:N` for documents of N tokens "
       "[the site's, or the examples that are installed]" },
     { "tokenizer", SFT_KEY_TEXT, FIELD(tokenizer), 0, 0, "FILE",
       "SentencePiece model, or `bytes` [the site's, or bytes]" },
+    { "trace", SFT_KEY_TEXT, FIELD(trace), 0, 0, "FILE",
+      "timeline of one step, for Perfetto [none]" },
     { "out", SFT_KEY_TEXT, FIELD(out), 0, 0, "DIR", "folder that result.json is written to [none]" },
     { NULL, SFT_KEY_INT, 0, 0, 0, NULL, NULL },
 };
@@ -237,7 +250,8 @@ static int model_parse(struct sft_request *request, char *part, struct sft_error
     if (part[0] == '\0')
         return sft_error_set(err, "no model; write model:nodes, as llama-7b:2; the models are: %s",
                              sft_preset_names(names, sizeof names));
-    request->preset = sft_preset_find(part);
+    request->explain = strcmp(part, "explain") == 0;
+    request->preset = sft_preset_find(request->explain ? "tiny" : part);
     if (request->preset == NULL)
         return sft_error_set(err, "unknown model '%.64s'; the models are: %s", part,
                              sft_preset_names(names, sizeof names));
@@ -331,7 +345,7 @@ int sft_request_format(const struct sft_request *request, char *text, size_t siz
 {
     struct writer w = { text, size, 0 };
     char nodes[16];
-    writer_text(&w, request->preset->name, false);
+    writer_text(&w, request->explain ? "explain" : request->preset->name, false);
     if (request->nodes > 0) {
         snprintf(nodes, sizeof nodes, ":%d", request->nodes);
         writer_text(&w, nodes, false);

@@ -3,6 +3,7 @@
 #ifndef SFT_REQUEST_H
 #define SFT_REQUEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@
 /* Numbers are -1 and texts "" where the user said nothing; sft_plan_make fills defaults in. */
 struct sft_request {
     const struct sft_preset *preset;
+    bool explain;     /* "explain" in the model's place: nothing is trained; the preset is tiny's */
     int nodes;
     int gpus;         /* GPUs, and so tasks, on each node; 0: no GPU, one task a node on the CPU */
     int steps;        /* measured steps */
@@ -28,12 +30,17 @@ struct sft_request {
     double weight_decay;
     double clip;      /* global gradient norm; 0: no clipping */
     long long seed;
+    double nvlink_gbs, nic_gbs; /* busbw that --plan assumes; -1: the default fabric's */
     double peak;      /* TFLOP/s a rank, for MFU, when the hardware's is not known */
     int device;       /* enum sft_device */
     int states;       /* enum sft_states */
     int recompute;    /* enum sft_recompute */
+    int zero;         /* enum sft_share */
+    int bind;         /* enum sft_bind */
+    int timeout;      /* seconds that a rank may wait in one collective */
     char data[SFT_REQUEST_PATH];      /* Alpaca-format JSON file, "synthetic" or "synthetic:N" */
     char tokenizer[SFT_REQUEST_PATH]; /* SentencePiece model, or "bytes" */
+    char trace[SFT_REQUEST_PATH];     /* file for one step's timeline, "": none */
     char out[SFT_REQUEST_PATH];       /* folder for result.json; made when missing */
 };
 
@@ -45,6 +52,17 @@ enum sft_recompute {
     SFT_RECOMPUTE_NONE,
     SFT_RECOMPUTE_NORMS,
     SFT_RECOMPUTE_BLOCK
+};
+
+enum sft_bind { SFT_BIND_AUTO, SFT_BIND_NONE };
+
+enum sft_share {
+    SFT_SHARE_AUTO,
+    SFT_SHARE_0,
+    SFT_SHARE_1,
+    SFT_SHARE_2,
+    SFT_SHARE_3,
+    SFT_SHARE_HYBRID
 };
 
 enum sft_key_type { SFT_KEY_INT, SFT_KEY_REAL, SFT_KEY_TEXT, SFT_KEY_WORD };
@@ -65,7 +83,7 @@ const struct sft_key *sft_request_keys(void);
 /* A request that says nothing yet. */
 void sft_request_init(struct sft_request *request);
 
-/* Read `model[:nodes][,key=value...]`. In a value, `\,` is a comma and `\\` a backslash.
+/* Read `model[:nodes][,key=value...]`, or `explain[:nodes]...`. In a value, `\,` is a comma and `\\` a backslash.
  * Fails on an unknown model (naming the known ones), an unknown or repeated key, a number that is
  * none or out of its range, an overlong text. On failure *request is unspecified. */
 int sft_request_parse(struct sft_request *request, const char *text, struct sft_error *err);

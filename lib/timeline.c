@@ -35,34 +35,6 @@ static double unit_parameters(const struct sft_preset *s, int unit)
     return unit < s->layers ? layer_parameters(s) : outside;
 }
 
-struct sft_shards sft_shards_make(const struct sft_preset *s, const struct sft_layout *layout,
-                                  enum sft_states states)
-{
-    double parameters = (double)sft_preset_parameters(s), all = (double)layout->nodes * layout->gpus;
-    double node = layout->gpus, kept = states == SFT_STATES_BF16 ? 4 : 12;
-    double largest = unit_parameters(s, 0) > unit_parameters(s, s->layers)
-                         ? unit_parameters(s, 0)
-                         : unit_parameters(s, s->layers);
-    struct sft_shards m = { .weights = element * parameters, .gradients = element * parameters,
-                            .states = kept * parameters };
-    if (layout->zero >= SFT_ZERO_1)
-        m.states /= all;
-    if (layout->zero == SFT_ZERO_2 || layout->zero == SFT_ZERO_3)
-        m.gradients /= all;
-    if (layout->zero == SFT_ZERO_3)
-        m.weights /= all;
-    if (layout->zero == SFT_ZERO_HYBRID) {
-        m.weights /= node;
-        m.gradients /= node;
-    }
-    if (layout->zero == SFT_ZERO_2)
-        m.buffers = element * largest;
-    if (layout->zero == SFT_ZERO_3 || layout->zero == SFT_ZERO_HYBRID)
-        m.buffers = 3 * element * largest;
-    m.total = m.weights + m.gradients + m.states + m.buffers;
-    return m;
-}
-
 /* Three things that work side by side; each does one thing at a time. */
 struct clock {
     const struct sft_fabric *fabric;

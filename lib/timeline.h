@@ -37,15 +37,6 @@ struct sft_layout {
 /* "0", "1", "2", "3", "hybrid" */
 const char *sft_zero_name(enum sft_zero zero);
 
-/* Bytes on one rank. buffers: two layers' gathered weights, and a layer's gradients on the way. */
-struct sft_shards {
-    double weights, gradients, states, buffers;
-    double total;
-};
-
-struct sft_shards sft_shards_make(const struct sft_preset *shape, const struct sft_layout *layout,
-                                  enum sft_states states);
-
 /* One steady step; seconds. */
 struct sft_timeline {
     double step;

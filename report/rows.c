@@ -156,7 +156,7 @@ bool row_key_is_text(const char *key)
     static const char *const words[] = { "step",      "state",     "model",  "method", "precision",
                                          "backend",   "device",    "data",   "data_sum", "tokenizer",
                                          "slow_host", "start",     "hosts",  "version", "blas",
-                                         "mpi",       "pmix",      "fail",   "states", "recompute",
+                                         "mpi",       "nccl", "cpus",     "pmix",      "fail",   "states", "recompute", "zero",
                                          "cuda",      "clock_reasons" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(key, words[i]) == 0)

@@ -287,20 +287,23 @@ static const char *conf_argument(const char *word, const char *key)
 
 int conf_load(struct conf *conf, int ac, char **av, struct sft_error *err)
 {
-    const char *file = NULL, *job = NULL;
+    const char *file = NULL, *job = NULL, *root = NULL;
     conf_init(conf);
     for (int i = 0; i < ac; i++) {
         if (conf_argument(av[i], "config") != NULL)
             file = conf_argument(av[i], "config");
         else if (conf_argument(av[i], "job") != NULL)
             job = conf_argument(av[i], "job");
+        else if (conf_argument(av[i], "root") != NULL)
+            root = conf_argument(av[i], "root");
         else
             return sft_error_set(err, "plugstack.conf: unknown argument '%s'; known are "
-                                      "config=FILE and job=FILE", av[i]);
+                                      "config=FILE, job=FILE and root=DIR", av[i]);
     }
     if ((file != NULL ? conf_file(conf, file, true, err) : conf_default_file(conf, err)) < 0)
         return -1;
-    if (job != NULL && conf_set(conf, "job", job, err) < 0)
+    if ((job != NULL && conf_set(conf, "job", job, err) < 0)
+        || (root != NULL && conf_text(conf->root, sizeof conf->root, "root", root, err) < 0))
         return sft_error_prefix(err, "plugstack.conf");
     return 0;
 }

@@ -76,6 +76,8 @@ static int launch_request(struct launch *launch, struct sft_error *err)
         return sft_error_set(err, "'%s' names no model to train", value);
     launch_default(launch->request.data, launch->conf.data);
     launch_default(launch->request.tokenizer, launch->conf.tokenizer);
+    if (cmdline_has(&launch->user, "cpu-bind") || getenv("SLURM_CPU_BIND") != NULL)
+        launch->request.bind = SFT_BIND_NONE;
     int nodes = line_user_nodes(&launch->user);
     if (nodes != 0)
         launch->request.nodes = nodes; /* the user's -N wins; -1: as many as there will be */
@@ -208,6 +210,8 @@ static void launch_line(const struct launch *launch, struct words *line)
         words_add(line, "--partition=%s", launch->conf.partition);
     launch_live(launch, line);
     words_add_all(line, user->words + 1, user->options - 1);
+    if (launch->step) /* as it was understood, for the nodes: the last one counts */
+        words_add(line, "--" CMDLINE_OPTION "=%s", launch->text);
     launch_tail(launch, line);
 }
 

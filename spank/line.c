@@ -81,5 +81,5 @@ void line_options(struct words *line, const struct cmdline *user, const struct s
     if (step && !USER_HAS(user, "kill-on-bad-exit"))
         words_add(line, "--kill-on-bad-exit=1");
     if (!USER_HAS(user, "job-name"))
-        words_add(line, "--job-name=sft-bench:%s", plan->preset->name);
+        words_add(line, "--job-name=sft-bench:%s", plan->explain ? "explain" : plan->preset->name);
 }

@@ -45,6 +45,8 @@ spank_sft_bench_la_SOURCES = \
 	spank/keeper.c spank/keeper.h \
 	spank/launch.c spank/launch.h \
 	spank/options.c spank/options.h \
+	spank/node.h \
+	spank/place.c spank/place.h \
 	spank/plugin.c \
 	spank/slurm_compat.h \
 	spank/watch.c spank/watch.h
@@ -53,8 +55,17 @@ spank_sft_bench_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/spank/plugin.map -Wl,-z,nodelete -pthread
 spank_sft_bench_la_LIBADD = spank/libsftspank.la lib/libsft.la -ldl
 spank_sft_bench_la_DEPENDENCIES = spank/libsftspank.la lib/libsft.la spank/plugin.map
+if HAVE_HWLOC
+pkglib_LTLIBRARIES += spank/sft_bench_node.la
+spank_sft_bench_node_la_SOURCES = spank/node.c spank/node.h
+spank_sft_bench_node_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-Wl,--version-script=$(top_srcdir)/spank/node.map
+spank_sft_bench_node_la_LIBADD = spank/libsftaffinity.la
+else
+EXTRA_DIST += spank/node.c
 endif
-EXTRA_DIST += spank/plugin.map
+endif
+EXTRA_DIST += spank/plugin.map spank/node.map
 
 if HAVE_CMOCKA
 SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \

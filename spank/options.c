@@ -20,10 +20,15 @@ int options_register(spank_t spank, spank_opt_cb_f callback)
     return spank_option_register(spank, &option) == ESPANK_SUCCESS ? 0 : -1;
 }
 
-bool options_given(spank_t spank)
+const char *options_value(spank_t spank)
 {
     char *value = NULL;
-    return spank_option_getopt(spank, &option, &value) == ESPANK_SUCCESS;
+    return spank_option_getopt(spank, &option, &value) == ESPANK_SUCCESS ? value : NULL;
+}
+
+bool options_given(spank_t spank)
+{
+    return options_value(spank) != NULL;
 }
 
 void options_forget(void)

@@ -11,6 +11,8 @@ int options_register(spank_t spank, spank_opt_cb_f callback);
 
 /* Does this step carry the option? Not in init and post_opt: Slurm does not say there. */
 bool options_given(spank_t spank);
+/* Its value, the last one's if it stands twice; NULL when it is not there. Until Slurm is asked again. */
+const char *options_value(spank_t spank);
 
 /* Take away what sbatch or salloc left of the option in the environment, so that an ordinary srun
  * in their jobs stays ordinary. */

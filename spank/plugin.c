@@ -13,6 +13,7 @@
 #include "spank/keeper.h"
 #include "spank/launch.h"
 #include "spank/options.h"
+#include "spank/place.h"
 #include "spank/slurm_compat.h"
 #include "spank/watch.h"
 
@@ -100,14 +101,20 @@ int slurm_spank_user_init(spank_t spank, int ac, char **av)
 int slurm_spank_task_init(spank_t spank, int ac, char **av)
 {
     char number[16];
-    (void)ac;
-    (void)av;
+    struct sft_error err = { "" };
+    struct keeper_step step;
+    struct conf conf;
     if (!spank_remote(spank) || !options_given(spank))
         return 0;
     pid_t parent = getppid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         raise(SIGKILL);
+    if (plugin_step(spank, &step)) {
+        if (conf_load(&conf, ac, av, &err) < 0)
+            conf_init(&conf);
+        place_task(spank, &conf);
+    }
     if (watch_fd() < 0)
         return 0;
     snprintf(number, sizeof number, "%d", watch_fd());

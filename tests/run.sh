@@ -122,14 +122,15 @@ part dist && check "make distcheck, fewest libraries" make -C "$build/plain" dis
 if part cluster; then
     check "make install" make -C "$build/plain" install
     export SFT_ROOT=$build/root SFT_BUILDDIR=$build/plain
-    # The kill tests mostly wait; they have a cluster of their own and run beside the others.
-    bats_run tests/cluster/kill.bats &
-    for file in tests/cluster/{cluster,job,plugin}.bats; do
+    # The kill and stall tests mostly wait; they have clusters of their own and run beside the others.
+    { bats_run tests/cluster/kill.bats; bats_run tests/cluster/stall.bats; } &
+    for file in tests/cluster/{cluster,job,place,plugin,shard}.bats; do
         bats_run "$file"
         bats_count "$file"
     done
     wait $!
     bats_count tests/cluster/kill.bats
+    bats_count tests/cluster/stall.bats
 fi
 for failure in "${failures[@]}"; do
     echo "FAILED $failure"

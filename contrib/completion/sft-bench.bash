@@ -6,7 +6,7 @@
 
 _sft_bench_models="tiny llama-1b llama-7b llama-13b llama-70b llama3-8b llama3-70b"
 _sft_bench_keys="gpus steps warmup seq micro_batch global_batch lr lr_warmup weight_decay clip seed
-    peak device states recompute data tokenizer out"
+    peak nvlink_gbs nic_gbs device states recompute zero bind timeout data tokenizer trace out"
 
 # Complete the request $1. What readline replaces begins behind the last '=' or ':' of the word.
 _sft_bench_request()
@@ -15,14 +15,14 @@ _sft_bench_request()
     compopt -o nospace 2>/dev/null
     if [[ $request != *,* ]]; then
         if [[ $request != *:* ]]; then
-            COMPREPLY=($(compgen -W "$_sft_bench_models" -- "$request"))
+            COMPREPLY=($(compgen -W "$_sft_bench_models explain" -- "$request"))
         fi
         return
     fi
     before=${request%,*},
     word=${request##*,}
     case $word in
-    data=* | tokenizer=*)
+    data=* | tokenizer=* | trace=*)
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -f -- "${word#*=}"))
         ;;
@@ -33,6 +33,8 @@ _sft_bench_request()
     device=*) COMPREPLY=($(compgen -W "auto cpu cuda" -- "${word#*=}")) ;;
     states=*) COMPREPLY=($(compgen -W "auto fp32 bf16" -- "${word#*=}")) ;;
     recompute=*) COMPREPLY=($(compgen -W "auto none norms block" -- "${word#*=}")) ;;
+    bind=*) COMPREPLY=($(compgen -W "auto none" -- "${word#*=}")) ;;
+    zero=*) COMPREPLY=($(compgen -W "auto 0 1 2 3 hybrid" -- "${word#*=}")) ;;
     *=*) ;;
     *)
         before=${before##*[=:]}

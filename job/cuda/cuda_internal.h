@@ -12,12 +12,20 @@
 struct matmul;    /* matmul_cublaslt.c */
 struct attention; /* attention_cudnn.c */
 
+struct cuda_events {
+    cudaEvent_t *event; /* [count] */
+    int count;
+};
+
 struct backend_cuda {
     struct backend table;
     struct sft_error failed; /* the first failure since the last sync; "" none */
     int processors;          /* multiprocessors */
     char version[128];       /* of the driver and the libraries, for records */
-    cudaStream_t stream;
+    cudaStream_t stream; /* LANE_COMPUTE */
+    cudaStream_t lanes[LANES]; /* [LANE_COMPUTE] is stream */
+    struct cuda_events marks, stamps;
+    int stamp_count;
     void *workspace; /* of cuBLASLt */
     void *scratch;   /* grows with what an operation asks for; its content lasts for one operation */
     size_t scratch_bytes;
@@ -37,6 +45,18 @@ void cuda_launched(struct backend_cuda *cuda, const char *what);
 void cuda_fail(struct backend_cuda *cuda, const char *what, const char *why);
 /* Device memory for one operation; NULL after a failure. */
 void *cuda_scratch(struct backend_cuda *cuda, size_t bytes);
+
+/* lanes_cuda.c. Streams for the lanes besides LANE_COMPUTE, which must be there; and the slots of the
+ * backend's table of these names. */
+cudaError_t lanes_create(struct backend_cuda *cuda);
+void lanes_destroy(struct backend_cuda *cuda);
+void lanes_mark(struct backend *b, enum backend_lane lane, int slot);
+void lanes_await(struct backend *b, enum backend_lane lane, int slot);
+int lanes_stamp(struct backend *b, enum backend_lane lane);
+double lanes_stamp_time(struct backend *b, int number);
+void lanes_stamps_clear(struct backend *b);
+void lanes_copy(struct backend *b, enum backend_lane lane, act *to, const act *from, size_t count);
+void *lanes_queue(struct backend *b, enum backend_lane lane);
 
 /* cuBLASLt, algorithms timed once a shape. NULL and err on failure. */
 struct matmul *matmul_create(struct backend_cuda *cuda, struct sft_error *err);

@@ -48,6 +48,24 @@ static __global__ void sft_fill_normal(bf16 *to, size_t count, uint64_t seed, ui
     to[i] = __float2bfloat16_rn((float)(deviation * (sqrt(-2 * log(u)) * cospi(2 * v))));
 }
 
+/* 6 bytes an element; a thread has 8 of them, the last one what is left. */
+static __global__ void sft_add(bf16 *to, const bf16 *from, size_t count)
+{
+    size_t i = ((size_t)blockIdx.x * THREADS + threadIdx.x) * 8;
+    if (i + 8 <= count) {
+        float a[8], b[8];
+        load<8>(a, to, i);
+        load<8>(b, from, i);
+#pragma unroll
+        for (int j = 0; j < 8; j++)
+            a[j] += b[j];
+        store<8>(to, i, a);
+        return;
+    }
+    for (; i < count; i++)
+        to[i] = __float2bfloat16_rn(__bfloat162float(to[i]) + __bfloat162float(from[i]));
+}
+
 static __global__ void sft_zero_rows(bf16 *out, int width, const int32_t *start, const int32_t *length)
 {
     int range = blockIdx.x;
@@ -80,6 +98,13 @@ void kernel_fill_normal(cudaStream_t stream, void *to, size_t count, uint64_t se
     if (count > 0)
         sft_fill_normal<<<blocks_for(count, THREADS), THREADS, 0, stream>>>((bf16 *)to, count, seed,
                                                                          first, deviation);
+}
+
+void kernel_add(cudaStream_t stream, void *to, const void *from, size_t count)
+{
+    if (count > 0)
+        sft_add<<<blocks_for((count + 7) / 8, THREADS), THREADS, 0, stream>>>((bf16 *)to,
+                                                                          (const bf16 *)from, count);
 }
 
 void kernel_zero_rows(cudaStream_t stream, void *out, int width, const int32_t *start,

@@ -20,6 +20,8 @@ void kernel_to_float(cudaStream_t stream, float *to, const void *from, size_t co
 void kernel_fill_normal(cudaStream_t stream, void *to, size_t count, uint64_t seed, uint64_t first,
                         float deviation);
 void kernel_fill(cudaStream_t stream, void *to, size_t count, float value);
+/* to += from, each 16-byte aligned */
+void kernel_add(cudaStream_t stream, void *to, const void *from, size_t count);
 /* Zero the rows [start[i], start[i] + length[i]) of out[.,width], i below count; longest >= length */
 void kernel_zero_rows(cudaStream_t stream, void *out, int width, const int32_t *start,
                       const int32_t *length, int count, int longest);

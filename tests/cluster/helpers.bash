@@ -17,20 +17,39 @@ need_slurm() {
     done
 }
 
-# cluster_up [OPTION]... : one cluster for a file, its environment in this shell
-cluster_up() {
+# cluster_folder : where a file's cluster and its runs are
+cluster_folder() {
     FOLDER=$(mktemp -d /tmp/sftc.XXXXXX)
     export FOLDER
+}
+
+# cluster_of JOB [OPTION]... : one cluster for a file, with the plugin and a site whose job JOB is
+cluster_of() {
+    need_slurm
+    cluster_folder
+    echo "job = $1" >"$FOLDER/sft-bench.conf"
+    shift
+    cluster_start --plugin "$PLUGIN" --plugin-args "config=$FOLDER/sft-bench.conf" "$@"
+}
+
+# cluster_up [OPTION]... : one cluster for a file, its environment in this shell
+cluster_up() {
+    cluster_folder
+    cluster_start "$@"
+    cluster_enter
+}
+
+cluster_start() {
     "$CLUSTER" start "$FOLDER/c" "$@" >"$FOLDER/start.log" 2>&1 || {
         cat "$FOLDER/start.log" >&2
         return 1
     }
-    cluster_enter
 }
 
 cluster_enter() {
     # shellcheck disable=SC1091
     . "$FOLDER/c/env"
+    cd "$FOLDER" || return 1
 }
 
 cluster_down() {
@@ -65,4 +84,47 @@ job_field_has() { # job_field_has JOBID FIELD PATTERN
 # A record's value: field_of KEY <<<text
 field_of() {
     sed -n "s/.*[{ ]$1=\([^ }]*\).*/\1/p"
+}
+
+# Of a run begun in the background: its job in $job, its srun in $srun_pid. SFT_TEST_MARK is in its
+# environment.
+newest_job() {
+    scontrol -o show job | grep -o '^JobId=[0-9]*' | cut -d= -f2 | sort -n | tail -n 1
+}
+
+# Processes of the job's tasks: pid and rank, by their environment (this cluster's, this job's).
+tasks() {
+    local file env
+    for file in /proc/[0-9]*/environ; do
+        env=$(tr '\0' '\n' 2>/dev/null <"$file") || continue
+        grep -qx "SFT_TEST_MARK=$FOLDER" <<<"$env" && grep -qx "SLURM_JOB_ID=$job" <<<"$env" &&
+            grep -qx 'SLURM_STEP_ID=0' <<<"$env" || continue
+        file=${file#/proc/}
+        echo "${file%/environ} $(sed -n 's/^SLURM_PROCID=//p' <<<"$env")"
+    done
+}
+
+# The process that slurmstepd started for a rank: the oldest with that rank.
+task_of() {
+    tasks | awk -v rank="$1" '$2 == rank { print $1 }' | sort -n | head -n 1
+}
+
+no_tasks() {
+    [ -z "$(tasks)" ]
+}
+
+comment_has() { # comment_has PATTERN : the live job's
+    scontrol -o show job "$job" | grep -Eq "[^n]Comment=.*$1"
+}
+
+is_running() {
+    local newest
+    newest=$(newest_job)
+    [ -n "$newest" ] && [ "$newest" != "${last_job:-}" ] &&
+        scontrol -o show job "$newest" | grep -q 'JobState=RUNNING.*' &&
+        scontrol -o show job "$newest" | grep -q 'JobName=sft-bench:tiny' && job=$newest
+}
+
+no_srun() {
+    ! kill -0 "$srun_pid" 2>/dev/null
 }

@@ -6,17 +6,9 @@ load helpers
 REQUEST=tiny:2,gpus=1,steps=1000000,warmup=0,data=synthetic
 
 setup_file() {
-    need_slurm
-    FOLDER=$(mktemp -d /tmp/sftc.XXXXXX)
-    export FOLDER
     local job=$JOB
     [ -x "$job" ] || job=$BATS_TEST_DIRNAME/dummy-job
-    echo "job = $job" >"$FOLDER/sft-bench.conf"
-    "$CLUSTER" start "$FOLDER/c" --nodes 2 --cpus 4 --gpus 2 --plugin "$PLUGIN" \
-        --plugin-args "config=$FOLDER/sft-bench.conf" >"$FOLDER/start.log" 2>&1 || {
-        cat "$FOLDER/start.log" >&2
-        return 1
-    }
+    cluster_of "$job" --nodes 2 --cpus 4 --gpus 2
 }
 
 teardown_file() {
@@ -25,7 +17,6 @@ teardown_file() {
 
 setup() {
     cluster_enter
-    cd "$FOLDER" || return 1
     export DUMMY_SECONDS=300 SFT_TEST_MARK=$FOLDER
     job= srun_pid=
 }
@@ -35,37 +26,8 @@ teardown() {
     [ -z "$srun_pid" ] || wait "$srun_pid" || true
 }
 
-newest_job() {
-    scontrol -o show job | grep -o '^JobId=[0-9]*' | cut -d= -f2 | sort -n | tail -n 1
-}
-
-# Processes of the job's tasks: pid and rank, by their environment (this cluster's, this job's).
-tasks() {
-    local file env
-    for file in /proc/[0-9]*/environ; do
-        env=$(tr '\0' '\n' 2>/dev/null <"$file") || continue
-        grep -qx "SFT_TEST_MARK=$FOLDER" <<<"$env" && grep -qx "SLURM_JOB_ID=$job" <<<"$env" &&
-            grep -qx 'SLURM_STEP_ID=0' <<<"$env" || continue
-        file=${file#/proc/}
-        echo "${file%/environ} $(sed -n 's/^SLURM_PROCID=//p' <<<"$env")"
-    done
-}
-
-# The process that slurmstepd started for a rank: the oldest with that rank.
-task_of() {
-    tasks | awk -v rank="$1" '$2 == rank { print $1 }' | sort -n | head -n 1
-}
-
 stepd_of() {
     ps -o ppid= -p "$(task_of "$1")" | tr -d ' '
-}
-
-no_tasks() {
-    [ -z "$(tasks)" ]
-}
-
-comment_has() { # comment_has PATTERN : the live job's
-    scontrol -o show job "$job" | grep -Eq "[^n]Comment=.*$1"
 }
 
 begin() { # begin [SRUN OPTION]... : a long run, until its first record is published
@@ -78,14 +40,6 @@ begin() { # begin [SRUN OPTION]... : a long run, until its first record is publi
     [ -n "$(task_of 1)" ]
 }
 
-is_running() {
-    local newest
-    newest=$(newest_job)
-    [ -n "$newest" ] && [ "$newest" != "${last_job:-}" ] &&
-        scontrol -o show job "$newest" | grep -q 'JobState=RUNNING.*' &&
-        scontrol -o show job "$newest" | grep -q 'JobName=sft-bench:tiny' && job=$newest
-}
-
 # ended STATE : srun has returned, no task is left, the accounting holds state and partial record
 ended() {
     local since=$SECONDS
@@ -96,10 +50,6 @@ ended() {
     wait_for $((since + 60 - SECONDS)) job_field_has "$job" admincomment "sft1\{.*state=partial"
     echo "# ended after $((SECONDS - since)) s" >&3
     last_job=$job
-}
-
-no_srun() {
-    ! kill -0 "$srun_pid" 2>/dev/null
 }
 
 @test "SIGKILL to rank 0" {
@@ -141,7 +91,7 @@ no_srun() {
 
 @test "the time limit" {
     begin --time=60
-    scontrol update jobid="$job" endtime=now
+    scontrol update jobid="$job" endtime=now+3 # a second that passes meanwhile would make now the past
     ended TIMEOUT
 }
 

@@ -5,15 +5,7 @@ load helpers
 DUMMY=$BATS_TEST_DIRNAME/dummy-job
 
 setup_file() {
-    need_slurm
-    FOLDER=$(mktemp -d /tmp/sftc.XXXXXX)
-    export FOLDER
-    echo "job = $DUMMY" >"$FOLDER/sft-bench.conf"
-    "$CLUSTER" start "$FOLDER/c" --nodes 3 --cpus 4 --gpus 2 --plugin "$PLUGIN" \
-        --plugin-args "config=$FOLDER/sft-bench.conf" >"$FOLDER/start.log" 2>&1 || {
-        cat "$FOLDER/start.log" >&2
-        return 1
-    }
+    cluster_of "$DUMMY" --nodes 3 --cpus 4 --gpus 2
 }
 
 teardown_file() {
@@ -22,7 +14,6 @@ teardown_file() {
 
 setup() {
     cluster_enter
-    cd "$FOLDER" || return 1
     echo "job = $DUMMY" >"$FOLDER/sft-bench.conf"
 }
 
@@ -122,7 +113,7 @@ lacks() {
 [ "$1" = --check ] && exit 0
 env | grep -E 'SFT_BENCH_LAUNCHED|SPANK' && echo leaked
 [ "$SLURM_PROCID" -eq 0 ] || exit 0
-env -u SFT_BENCH_RECORD_FD srun --overlap -N1 -n1 sh -c 'env | grep -E "SFT_BENCH_|SPANK"; echo nested $SLURM_STEP_NUM_TASKS'
+env -u SFT_BENCH_RECORD_FD -u SFT_BENCH_PLACE srun --overlap -N1 -n1 sh -c 'env | grep -E "SFT_BENCH_|SPANK"; echo nested $SLURM_STEP_NUM_TASKS'
 SH
     chmod +x nested
     echo "job = $FOLDER/nested" >sft-bench.conf

@@ -19,6 +19,7 @@ usage: tests/gpu/slurm.sh [OPTION]... [REQUEST]...      REQUEST: as llama-7b:1,s
   --gpus N        GPUs of the node [all of the machine's; where it only pretends, 1]
   --no-dbd        no accounting, even if slurmdbd is installed
   --seconds N     longest time of one run [600]
+  --command CMD   also run this shell command with that Slurm's environment; it must succeed
   --logs DIR      folder of the logs [build/gpu-slurm/log]
 environment: SFT_SLROOT; SFT_CONFIGURE, more arguments of configure
 EOF
@@ -27,7 +28,7 @@ EOF
 passed=0 failed=0
 work='' port_base='' slroot='' prefix='' debs='' backend=cuda gpus='' dbd=auto seconds=600
 logs=$top/build/gpu-slurm/log
-requests=() gpu_files=() real=no
+command='' requests=() gpu_files=() real=no
 slurm_env=() slurm_paths='' slurm_libraries='' triplet='' plugins='' stepd=''
 
 # --- results -----------------------------------------------------------------------------------------
@@ -606,7 +607,7 @@ parse() {
         case $1 in
         -h | --help) usage && exit 0 ;;
         --no-dbd) dbd=no && shift ;;
-        --prefix | --debs | --backend | --gpus | --seconds | --logs)
+        --prefix | --debs | --backend | --gpus | --seconds | --command | --logs)
             [ -n "${2:-}" ] || bad_usage "$1 needs a value"
             case $1 in
             --prefix) prefix=$(realpath -m "$2") ;;
@@ -614,6 +615,7 @@ parse() {
             --backend) backend=$2 ;;
             --gpus) gpus=$2 ;;
             --seconds) seconds=$2 ;;
+            --command) command=$2 ;;
             --logs) logs=$(realpath -m "$2") ;;
             esac
             shift 2
@@ -626,7 +628,7 @@ parse() {
     [[ $seconds =~ ^[1-9][0-9]*$ ]] || bad_usage "--seconds $seconds: must be a number"
     [ -z "$debs" ] || [ -d "$debs" ] || bad_usage "--debs $debs: no such folder"
     [ -z "$prefix" ] || [ -d "$prefix" ] || bad_usage "--prefix $prefix: no such folder"
-    [ ${#requests[@]} -gt 0 ] || requests=(tiny:1)
+    [ ${#requests[@]} -gt 0 ] || [ -n "$command" ] || requests=(tiny:1)
 }
 
 main() {
@@ -652,6 +654,9 @@ main() {
         number=$((number + 1))
         run_request $number "$request"
     done
+    [ -n "$command" ] || return 0
+    say "$command"
+    if sl bash -c "$command" </dev/null; then pass "$command"; else fail "$command"; fi
 }
 
 main "$@"

@@ -431,6 +431,58 @@ static void test_sums(void **state)
     }
 }
 
+static void test_add(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        size_t count = (size_t)(i == 0 ? 7 : between(1, 2000000));
+        struct twin to = twin_random(count, 1), from = twin_random(count, 1);
+        cpu->add(cpu, to.c, from.c, count);
+        gpu->add(gpu, to.g, from.g, count);
+        assert_twin(&to, "a sum");
+        twin_free(&to);
+        twin_free(&from);
+    }
+}
+
+/* A chain over all lanes: each copies what the lane before has copied, and only then. Each link is a copy of
+ * some hundred megabytes, so that a lane that does not wait reads what was there before. */
+static void test_lanes_wait_for_each_other(void **state)
+{
+    (void)state;
+    const size_t count = 100 << 20;
+    struct sft_error err = { "" };
+    act *link[LANES + 1];
+    float last;
+    for (int i = 0; i <= LANES; i++) {
+        link[i] = gpu->allocate(gpu, count * gpu->act_size, &err);
+        assert_non_null(link[i]);
+        gpu->fill(gpu, link[i], count, 0);
+    }
+    assert_sync();
+    for (float value = 1; value <= 3; value++) {
+        gpu->stamps_clear(gpu);
+        int begin = gpu->stamp(gpu, LANE_COMPUTE);
+        gpu->fill(gpu, link[0], count, value);
+        for (int lane = LANE_COMPUTE; lane < LANES; lane++) {
+            if (lane > 0)
+                gpu->await(gpu, (enum backend_lane)lane, lane - 1);
+            gpu->copy(gpu, (enum backend_lane)lane, link[lane + 1], link[lane], count);
+            gpu->mark(gpu, (enum backend_lane)lane, lane);
+        }
+        int end = gpu->stamp(gpu, LANE_ACROSS);
+        gpu->await(gpu, LANE_COMPUTE, LANE_ACROSS);
+        gpu->read_act(gpu, &last, (char *)link[LANES] + (count - 1) * gpu->act_size, 1);
+        assert_sync();
+        assert_true(last == value);
+        assert_true(gpu->stamp_time(gpu, begin) == 0 && gpu->stamp_time(gpu, end) > 0);
+    }
+    gpu->await(gpu, LANE_COMPUTE, 1000); /* never marked: nothing to wait for */
+    assert_sync();
+    for (int i = 0; i <= LANES; i++)
+        gpu->release(gpu, link[i]);
+}
+
 static struct adamw_args adamw_some(void)
 {
     return (struct adamw_args) { .lr = 1e-2f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f,
@@ -588,6 +640,8 @@ int main(void)
         cmocka_unit_test(test_swiglu),
         cmocka_unit_test(test_cross_entropy),
         cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_add),
+        cmocka_unit_test(test_lanes_wait_for_each_other),
         cmocka_unit_test(test_adamw_fp32),
         cmocka_unit_test(test_adamw_bf16),
         cmocka_unit_test(test_results_repeat),

@@ -60,7 +60,7 @@ static void check_numbers(const struct fit *fit, const struct sft_preset *shape,
     assert_int_equal(fit_states(fit), states);
     assert_true(fit->model == (double)model_plan(shape, rows, level, act_size, logits));
     assert_true(fit->model + fit->optim == bytes_of(shape, rows, states, level, act_size));
-    assert_true(fit->total == fit->model + fit->optim + fit->reserve);
+    assert_true(fit->total == fit->model + fit->shard + fit->optim + fit->reserve);
     /* what libraries take on a device of 16 bits; the CPU has none of them */
     assert_true(act_size == 2 ? fit->reserve > 0.1 * gib : fit->reserve == 0);
 }
@@ -345,6 +345,111 @@ static void test_names(void **state)
     }
 }
 
+static struct sft_plan plan_shared(const struct sft_request *request, int nodes, int gpus)
+{
+    struct sft_plan plan;
+    struct sft_error err = { "" };
+    if (sft_plan_make_running(&plan, request, nodes, nodes * gpus, &err) < 0)
+        fail_msg("%s", err.text);
+    return plan;
+}
+
+static double between(double got, double low, double high)
+{
+    if (got < low || got > high)
+        fail_msg("%g is not between %g and %g", got, low, high);
+    return got;
+}
+
+/* 70B over 2 nodes of 8 by hand: 68,976,648,192 parameters, a layer 855,654,400, table and head
+ * 262,144,000 each. Hybrid: weights and gradients over 8, with buffers for two layers, table and head. */
+static void test_70b_by_hand(void **state)
+{
+    (void)state;
+    const double all = 68976648192.0, buffers = 2 * 855654400.0 + 2 * 262144000.0 + 8192;
+    struct sft_request request = request_of("llama-70b:2,states=fp32,recompute=block,zero=hybrid");
+    struct sft_plan plan = plan_shared(&request, 2, 8);
+    struct fit fit;
+    assert_int_equal(fit_make(&fit, &request, &plan, request.preset, 139 * gib, 2, logits, NULL), 0);
+    assert_int_equal(fit.zero, SFT_ZERO_HYBRID);
+    between(fit.shard, 2 * 2 * (all / 8 + buffers), 2 * 2 * (all / 8 + buffers) * 1.001);
+    between(fit.optim, 12 * all / 16, 12 * all / 16 * 1.001);
+    request = request_of("llama-70b:2,states=fp32,recompute=block,zero=3");
+    assert_int_equal(fit_make(&fit, &request, &plan, request.preset, 139 * gib, 2, logits, NULL), 0);
+    between(fit.shard, 2 * 2 * (all / 16 + buffers), 2 * 2 * (all / 16 + buffers) * 1.001);
+    request = request_of("llama-70b:2,zero=0");
+    assert_int_equal(fit_make(&fit, &request, &plan, request.preset, 139 * gib, 2, logits, NULL), -1);
+    assert_true(fit.total > 2 * 2 * all);
+}
+
+/* Each way of sharing keeps less than the one before on one node, and the first that fits is taken. */
+static void test_sharing_is_taken_as_memory_shrinks(void **state)
+{
+    (void)state;
+    struct sft_request request = request_of("llama-7b,states=fp32,recompute=none");
+    struct sft_plan plan = plan_shared(&request, 1, 8);
+    struct sft_error err = { "" };
+    struct fit fit;
+    double available = 1e18;
+    char seen[64] = "";
+    while (fit_make(&fit, &request, &plan, request.preset, available, 2, logits, &err) == 0) {
+        strcat(seen, sft_zero_name(fit.zero));
+        available = fit.total - 1;
+    }
+    assert_string_equal(seen, "123");
+    assert_non_null(strstr(err.text, "zero=3"));
+    plan = plan_shared(&request, 4, 8);
+    seen[0] = '\0';
+    for (available = 1e18;
+         fit_make(&fit, &request, &plan, request.preset, available, 2, logits, &err) == 0;
+         available = fit.total - 1)
+        strcat(seen, sft_zero_name(fit.zero));
+    assert_int_equal(strncmp(seen, "hybrid", 6), 0);
+    assert_string_equal(seen + strlen(seen) - 1, "3");
+}
+
+static double step_of(const struct sft_request *request, const struct sft_plan *plan,
+                      const struct fit *fit)
+{
+    struct sft_fabric fabric = sft_fabric_default();
+    struct sft_work work = { 4096, 4096.0 * 4096, 1, plan->accumulation, fit->states, fit->recompute };
+    struct sft_layout layout = { plan->nodes, plan->ranks / plan->nodes, fit->zero };
+    return sft_timeline_make(request->preset, &work, sft_ceiling_find("NVIDIA H200"), &fabric, &layout)
+        .step;
+}
+
+/* Of all that fits with these states, what is chosen is the fastest by the timeline, to a fiftieth. */
+static void check_fastest(const char *model, int nodes)
+{
+    struct sft_request request = request_of(model);
+    struct sft_plan plan = plan_shared(&request, nodes, 8);
+    struct fit chosen, fit;
+    assert_int_equal(fit_make(&chosen, &request, &plan, request.preset, 139 * gib, 2, logits, NULL), 0);
+    double first = step_of(&request, &plan, &chosen);
+    request.states = (int)chosen.states;
+    for (request.zero = SFT_SHARE_1; request.zero <= SFT_SHARE_HYBRID; request.zero++)
+        for (request.recompute = SFT_RECOMPUTE_NONE; request.recompute <= SFT_RECOMPUTE_BLOCK;
+             request.recompute++) {
+            if (fit_make(&fit, &request, &plan, request.preset, 139 * gib, 2, logits, NULL) < 0)
+                continue;
+            double step = step_of(&request, &plan, &fit);
+            if (first > step * 1.02)
+                fail_msg("%s on %d nodes: zero=%s takes %g s, zero=%s,recompute=%s %g", model, nodes,
+                         sft_zero_name(chosen.zero), first, sft_zero_name(fit.zero),
+                         fit_recompute_name(fit.recompute), step);
+        }
+}
+
+static void test_the_fastest_is_chosen(void **state)
+{
+    (void)state;
+    for (int nodes = 1; nodes <= 8; nodes *= 2) {
+        check_fastest("llama-7b", nodes);
+        check_fastest("llama-13b", nodes);
+        check_fastest("llama-70b", nodes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +460,9 @@ int main(void)
         cmocka_unit_test(test_unknown_memory_holds_everything),
         cmocka_unit_test(test_the_shape_counts),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_70b_by_hand),
+        cmocka_unit_test(test_sharing_is_taken_as_memory_shrinks),
+        cmocka_unit_test(test_the_fastest_is_chosen),
     };
     return cmocka_run_group_tests_name("fit", tests, NULL, NULL);
 }

@@ -143,29 +143,6 @@ static void test_the_hybrid_scales(void **state)
     assert_true(t.efficiency > 0.95 && t.efficiency < 1);
 }
 
-/* 70B by hand: 68,976,648,192 parameters over 2 nodes of 8. */
-static void test_memory(void **state)
-{
-    (void)state;
-    const struct sft_preset *s = sft_preset_find("llama-70b");
-    double parameters = 68976648192.0, unit = 855654400.0; /* a layer: 2 h^2 + 2 h 1024 + 3 h f + 2 h */
-    struct sft_layout layout = { 2, 8, SFT_ZERO_HYBRID };
-    struct sft_shards m = sft_shards_make(s, &layout, SFT_STATES_FP32);
-    assert_close(m.weights, 2 * parameters / 8);
-    assert_close(m.gradients, 2 * parameters / 8);
-    assert_close(m.states, 12 * parameters / 16);
-    assert_close(m.buffers, 3 * 2 * unit);
-    assert_close(m.total, m.weights + m.gradients + m.states + m.buffers);
-    layout.zero = SFT_ZERO_0;
-    assert_close(sft_shards_make(s, &layout, SFT_STATES_FP32).total, 16 * parameters);
-    assert_close(sft_shards_make(s, &layout, SFT_STATES_BF16).total, 8 * parameters);
-    layout.zero = SFT_ZERO_1;
-    assert_close(sft_shards_make(s, &layout, SFT_STATES_BF16).total, (4 + 4.0 / 16) * parameters);
-    layout.zero = SFT_ZERO_3;
-    assert_close(sft_shards_make(s, &layout, SFT_STATES_FP32).total,
-                 16 * parameters / 16 + 3 * 2 * unit);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,7 +152,6 @@ int main(void)
         cmocka_unit_test(test_compute_hides_all_but_the_ends),
         cmocka_unit_test(test_more_nodes_never_gain),
         cmocka_unit_test(test_the_hybrid_scales),
-        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests_name("timeline", tests, NULL, NULL);
 }

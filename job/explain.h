@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* srun --sft-bench=explain:N: what each task got of its node, and why; no training. */
+#ifndef SFT_JOB_EXPLAIN_H
+#define SFT_JOB_EXPLAIN_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "job/bootstrap.h"
+
+/* What one task says of itself, exchanged as it is. */
+struct explain_task {
+    char host[256];
+    int rank;
+    char has[256];        /* CPUs that the kernel lets it use, "0-11,96-107" */
+    char place[1024];     /* the plugin's word (SFT_BENCH_PLACE), "" without it */
+    char variables[4096]; /* NCCL_* of its environment, NAME=VALUE lines, sorted */
+};
+
+/* This process. */
+void explain_self(struct explain_task *task, const struct bootstrap *bootstrap);
+
+/* The value of key= in a place's text; the last key, why, goes to the text's end. "" when it is missing. */
+void explain_field(const char *place, const char *key, char *value, size_t size);
+
+/* All tasks, by host in the order of ranks; then warnings: tasks that have other CPUs than they were told,
+ * tasks whose variables differ from rank 0's. */
+void explain_print(FILE *out, const struct explain_task *tasks, int count);
+/* The same as one JSON object. -1 and err without memory. */
+int explain_print_json(FILE *out, const struct explain_task *tasks, int count, struct sft_error *err);
+
+/* Collective over the bootstrap; rank 0 prints to stdout. */
+int explain_run(struct bootstrap *bootstrap, bool json, struct sft_error *err);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs that may be compared, side by side: a series has the same model, method, precision, data and
+ * shape of a rank's work on the same kind of device; its cells are its numbers of nodes; a cell's runs
+ * are repeats of one thing. What may not be counted with the others stands beside them with a reason,
+ * and is never averaged in. All figures of the page, the table of groups and the comparison come from
+ * here, so that they agree. Pure: nothing is read or written. */
+#ifndef REPORT_GROUP_H
+#define REPORT_GROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/error.h"
+#include "report/rows.h"
+
+#define GROUP_REPEATS 3 /* fewer are marked */
+
+/* Why a run is not counted; a run may have several. */
+enum group_aside {
+    GROUP_NOT_COMPLETE = 1,  /* running, partial, failed or unknown */
+    GROUP_UNCONFIRMED = 2,   /* stands in the user's comment alone */
+    GROUP_IMPOSSIBLE = 4,    /* above the roofline of its device, mfu above 100%, or no finite positive
+                              * step_ms, tok_s and samples_s */
+    GROUP_INCONSISTENT = 8,  /* its own figures contradict each other (tok_s * step_ms against
+                              * global_batch * seq, tflops / peak_tflops against mfu) by over 1% */
+};
+
+/* What a reader must know of a cell or a series before using its figures. */
+enum group_mark {
+    GROUP_FEW = 1,       /* fewer than GROUP_REPEATS counted runs */
+    GROUP_MIXED = 2,     /* of different versions of sft-bench, driver or libraries */
+    GROUP_SYNTHETIC = 4, /* generated data */
+    GROUP_EDITED = 8,    /* a counted run's comment was edited; the figure is the admin comment's */
+    GROUP_ASIDE = 16,    /* runs stand aside */
+    GROUP_SPREAD = 32,   /* the counted runs' tok_s differ: (max - min) / median over 5% */
+};
+
+/* A figure over a cell's counted runs that have it. */
+struct group_figure {
+    size_t count; /* 0: nobody has it, the rest is NaN */
+    double median, min, max;
+    double mad; /* median absolute deviation, not scaled */
+};
+
+struct group_cell {
+    int nodes;
+    int ranks;
+    size_t count; /* counted runs, by job and step */
+    const struct row **run;
+    size_t aside;
+    const struct row **aside_run;
+    unsigned *aside_why;  /* [aside] of enum group_aside */
+    unsigned marks;       /* of enum group_mark */
+    /* samples_s a rank over that of the series' smallest number of nodes with counted runs, %; NaN
+     * where there are none. Derived; base_nodes says of what. */
+    double efficiency;
+};
+
+struct group_series {
+    const char *model, *method, *precision, *data, *device, *backend; /* "" unknown; of its rows */
+    int seq, micro_batch, accumulation; /* 0: not in the record */
+    int ranks_per_node;
+    int base_nodes; /* efficiency's; 0: no counted runs */
+    unsigned marks; /* of all its cells */
+    size_t count;   /* cells, by nodes */
+    struct group_cell *cell;
+};
+
+struct groups {
+    size_t count; /* by the models' size, then name, method, precision, the rest */
+    struct group_series *series;
+    size_t runs, counted; /* rows, and those of them that count */
+};
+
+/* The rows must outlive the groups and not change. Fails only without memory. */
+int groups_make(struct groups *groups, const struct rows *rows, struct sft_error *err);
+void groups_clear(struct groups *groups); /* NULL does nothing */
+
+/* A record's key over the cell's counted runs. */
+struct group_figure group_figure(const struct group_cell *cell, const char *key);
+
+/* Words for a single bit, untranslated: "partial or failed", "fewer than 3 repeats". */
+const char *group_aside_text(unsigned bit);
+const char *group_mark_text(unsigned bit);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* In a task, as the user, before its exec: the node's module and what it wants to know. */
+#ifndef SFT_SPANK_PLACE_H
+#define SFT_SPANK_PLACE_H
+
+#include "lib/error.h"
+#include "spank/conf.h"
+#include "spank/slurm_compat.h"
+
+/* The task's environment gets what was done, for sft-bench-job's log and record. */
+#define PLACE_ENV "SFT_BENCH_PLACE"
+
+/* Bind this task near its GPU, unless the request says bind=none. Whatever fails, the task starts: the
+ * reason is in PLACE_ENV. */
+void place_task(spank_t spank, const struct conf *conf);
+
+#endif

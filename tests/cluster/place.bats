@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tasks near their GPU: what a task really has (/proc/self/status) against what was said, without and with
+# Slurm's task/affinity. The GPUs are described (their sysfs and driver files are made up); cores, binding
+# and Slurm are real.
+load helpers
+
+setup_file() {
+    [ "$(nproc)" -ge 2 ] || skip "one CPU: nothing to divide"
+    need_slurm
+    cluster_folder
+    make_gpus "$FOLDER/machine"
+    make_show "$FOLDER/show"
+    site "$FOLDER/show"
+    # Only without Slurm's own binding may a node pretend to have more CPUs than there are.
+    local affinity= cpus=$((4 * $(nproc)))
+    for affinity in '' --affinity; do
+        # shellcheck disable=SC2086
+        "$CLUSTER" start "$FOLDER/c$affinity" --nodes 1 --cpus $cpus --gpus 2 $affinity \
+            --plugin "$PLUGIN" --plugin-args "config=$FOLDER/sft-bench.conf root=$FOLDER/machine" \
+            >"$FOLDER/start.log" 2>&1 || {
+            cat "$FOLDER/start.log" >&2
+            return 1
+        }
+        cpus=$(nproc)
+    done
+}
+
+teardown_file() {
+    "$CLUSTER" stop "$FOLDER/c--affinity"
+    cluster_down
+}
+
+setup() {
+    without_affinity
+}
+
+without_affinity() {
+    cluster_enter
+    site "$FOLDER/show"
+}
+
+with_affinity() {
+    # shellcheck disable=SC1091
+    . "$FOLDER/c--affinity/env"
+}
+
+site() { # site JOB
+    echo "job = $1" >"$FOLDER/sft-bench.conf"
+}
+
+# Two GPUs and an RDMA device on NUMA node 0, as a node's own sysfs and the driver would tell.
+make_gpus() {
+    local root=$1 gpu device
+    mkdir -p "$root/sys/bus/pci/devices"
+    for gpu in 0 1 2; do
+        device=sys/devices/pci0000:00/0000:00:0$gpu.0/0000:0$((gpu + 1)):00.0
+        mkdir -p "$root/$device"
+        ln -s "../../../../$device" "$root/sys/bus/pci/devices/0000:0$((gpu + 1)):00.0"
+        echo 0 >"$root/$device/numa_node"
+        echo 0x10de >"$root/$device/vendor"
+        echo 0x030200 >"$root/$device/class"
+    done
+    for gpu in 0 1; do
+        device=$root/proc/driver/nvidia/gpus/0000:0$((gpu + 1)):00.0
+        mkdir -p "$device"
+        printf 'Model: \t\t NVIDIA H200\nBus Location: \t 0000:0%d:00.0\nDevice Minor: \t %d\n' \
+            $((gpu + 1)) $gpu >"$device/information"
+    done
+    device=$root/sys/bus/pci/devices/0000:03:00.0
+    echo 0x15b3 >"$device/vendor"
+    echo 0x020000 >"$device/class"
+    mkdir -p "$device/infiniband/mlx5_0/ports/1"
+    echo '4: ACTIVE' >"$device/infiniband/mlx5_0/ports/1/state"
+}
+
+# In the job's place: rank, CPUs that the task has, what it was told.
+make_show() {
+    cat >"$1" <<'EOF'
+#!/bin/bash
+case $* in *--check*) exit 0 ;; esac
+echo "rank $SLURM_PROCID has $(sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status) told $SFT_BENCH_PLACE"
+EOF
+    chmod +x "$1"
+}
+
+# has RANK : its CPUs; told RANK : the word; both of $output
+has() { sed -n "s/^rank $1 has \([0-9,-]*\) .*/\1/p" <<<"$output"; }
+told() { sed -n "s/^rank $1 has .* told //p" <<<"$output"; }
+
+# Both tasks have CPUs of their own, none of the other's, as they were told.
+each_its_own() {
+    [ "$status" -eq 0 ]
+    [ -n "$(has 0)" ]
+    [ -n "$(has 1)" ]
+    [ "$(has 0)" != "$(has 1)" ]
+    [[ $(told 0) == "gpu=0000:01:00.0 cpus=$(has 0) numa=0 nics=mlx5_0 distance=PHB why="* ]]
+    [[ $(told 1) == "gpu=0000:02:00.0 cpus=$(has 1) numa=0 nics=mlx5_0 distance=PHB why="* ]]
+}
+
+everything=0-$(($(nproc) - 1))
+
+@test "two tasks divide the cores of their GPUs' NUMA node" {
+    run srun --sft-bench=tiny:1,gpus=2
+    each_its_own
+}
+
+@test "the same with task/affinity, inside what Slurm gave the step" {
+    with_affinity
+    run srun --sft-bench=tiny:1,gpus=2
+    each_its_own
+}
+
+@test "an empty environment changes nothing" {
+    run srun --export=NONE --sft-bench=tiny:1,gpus=2
+    each_its_own
+    run srun --export=FOO=1 --sft-bench=tiny:1,gpus=2
+    each_its_own
+}
+
+@test "a --cpu-bind of the user's wins, on the line or in the environment" {
+    with_affinity
+    run srun --cpu-bind=none --sft-bench=tiny:1,gpus=2
+    [ "$status" -eq 0 ]
+    [ "$(has 0)" = "$everything" ]
+    [[ $(told 0) == "why=bind=none, or a --cpu-bind of the user's" ]]
+    SLURM_CPU_BIND=none run srun --sft-bench=tiny:1,gpus=2
+    [ "$(has 1)" = "$everything" ]
+    [[ $(told 1) == "why=bind=none"* ]]
+}
+
+@test "bind=none leaves tasks where Slurm put them" {
+    run srun --sft-bench=tiny:1,gpus=2,bind=none
+    [ "$status" -eq 0 ]
+    [ "$(has 0)" = "$everything" ]
+    [ "$(has 1)" = "$everything" ]
+}
+
+@test "more tasks than hyper-threads: nobody is pinned, and why" {
+    run srun --ntasks=$((4 * $(nproc))) --sft-bench=tiny:1,gpus=2
+    [ "$status" -eq 0 ]
+    [ "$(has 0)" = "$everything" ]
+    [[ $(told 0) == *" cpus= "*"why="?* ]]
+    [[ $(told 3) == *" cpus= "*"why="?* ]]
+}
+
+@test "the record says how many ranks are pinned, and the job's output which are not" {
+    [ -x "$JOB" ] || skip "the job is not installed: $JOB"
+    site "$JOB"
+    run srun --sft-bench=tiny:1,gpus=2,steps=2,warmup=1,data=synthetic,out="$FOLDER/out"
+    [ "$status" -eq 0 ]
+    [[ $output != *"are pinned"* ]]
+    python3 -c "
+import json
+r = json.load(open('$FOLDER/out/result.json'))
+assert r['pinned'] == 2 and 'cpus' in r, r
+assert r['rank_hosts'] == ['fukushimadc-02-hgx-0001'] * 2, r"
+    run srun --sft-bench=tiny:1,gpus=2,steps=2,warmup=1,data=synthetic,bind=none,out="$FOLDER/out2"
+    [ "$status" -eq 0 ]
+    [[ $output == *"0 of 2 ranks are pinned; rank 0 on fukushimadc-02-hgx-0001 is not: bind=none"* ]]
+    python3 -c "import json; assert json.load(open('$FOLDER/out2/result.json'))['pinned'] == 0"
+}
+
+@test "explain tells of each task what it really has, and why, and trains nothing" {
+    [ -x "$JOB" ] || skip "the job is not installed: $JOB"
+    site "$JOB"
+    run srun --sft-bench=explain:1,gpus=2
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output == "node fukushimadc-02-hgx-0001"* ]]
+    [[ $output == *"0000:01:00.0"*"mlx5_0 (PHB)"*"0000:02:00.0"*"no warnings" ]]
+    [[ $output != *loss* ]]
+    scontrol -o show job | grep -q 'JobName=sft-bench:explain '
+    NCCL_DEBUG=WARN run srun --sft-bench=explain:1,gpus=2 -- --json
+    [ "$status" -eq 0 ]
+    python3 - <<PY
+import json
+tasks = json.loads("""$output""")["tasks"]
+assert [t["rank"] for t in tasks] == [0, 1], tasks
+assert all(t["cpus"] == t["has"] != "" and t["why"] for t in tasks), tasks
+assert tasks[0]["cpus"] != tasks[1]["cpus"], tasks
+assert all(t["variables"]["NCCL_DEBUG"] == "WARN" for t in tasks), tasks
+PY
+}
