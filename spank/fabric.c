@@ -108,21 +108,17 @@ void fabric_warn(struct fabric *fabric, const char *format, ...)
     va_end(arguments);
 }
 
-static const char *fabric_users(const struct fabric_input *input, const char *name)
-{
-    return input->get != NULL ? input->get(input->data, name) : NULL;
-}
-
 /* An empty value is the user's too: it may stand there to keep a value out. */
 static void fabric_keep(struct fabric *fabric, const struct fabric_input *input, const char *name)
 {
-    const char *value = fabric_users(input, name);
+    const char *where = "";
+    const char *value = input->get != NULL ? input->get(input->data, name, &where) : NULL;
     struct fabric_variable *variable = value != NULL ? fabric_variable(fabric, name) : NULL;
     if (variable == NULL)
         return;
     variable->decision = FABRIC_KEPT;
     snprintf(variable->value, sizeof variable->value, "%s", value);
-    snprintf(variable->reason, sizeof variable->reason, "the user has set it");
+    snprintf(variable->reason, sizeof variable->reason, "%s", where);
 }
 
 static void fabric_hca(struct fabric *fabric)

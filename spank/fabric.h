@@ -6,10 +6,10 @@
  * Each node decides for itself: device names and GID tables may differ between nodes.
  *
  *     nics = nic_list_create(NULL, &err)
- *     input = { nics, &conf.fabric, .nodes = ..., .get = spank_getenv behind a function }
+ *     input = { nics, &conf.fabric, .nodes = ..., .get = ... }
  *     fabric = fabric_create(&input, &err)
  *     for each variable with decision FABRIC_SET: spank_setenv(name, value, 1)
- *     log the warnings; fabric_print for --explain
+ *     fabric_print, or fabric_write for another process
  *
  * Nothing of this may fail a step: on NULL, log the text and leave the environment as it is. */
 #ifndef SFT_SPANK_FABRIC_H
@@ -45,6 +45,7 @@ struct fabric_port {
     const struct nic_port *nic;
     bool used;
     char reason[FABRIC_TEXT]; /* why not; "" when used */
+    int gid; /* index that NCCL takes as things are set; -1: none, or not known */
 };
 
 struct fabric {
@@ -67,7 +68,8 @@ struct fabric_input {
     int nodes;                      /* of the job */
     bool verify;                    /* rather fail than fall back to sockets */
     const char *root;               /* that of nics, for files that the site names; NULL: this machine */
-    const char *(*get)(void *data, const char *name); /* the user's value, NULL unset; NULL: none */
+    /* The value that the user has given, and in a few words where; NULL unset. NULL: none is given. */
+    const char *(*get)(void *data, const char *name, const char **where);
     void *data;
 };
 
@@ -83,5 +85,15 @@ const char *fabric_decision_name(enum fabric_decision decision);
 
 /* The ports, the variables and the warnings as tables for people. */
 void fabric_print(FILE *file, const struct fabric *fabric);
+
+/* The same for another process, a line each, fields with a tab between and "" for what is not known; the
+ * environment of a task can hold it. What does not fit is left out by whole lines. Control characters of
+ * values become '?'.
+ *
+ *     rate  800
+ *     port  mlx5_0:1  yes|no  interface  Gb/s  NUMA node  GID's index  GID  why not
+ *     var   NCCL_IB_HCA  set|user's|unset  value  why
+ *     warn  text */
+void fabric_write(const struct fabric *fabric, char *text, size_t size);
 
 #endif

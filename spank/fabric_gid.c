@@ -2,6 +2,7 @@
 /* One setting is for all ports: the first under which NCCL takes a good GID on each of them. */
 #include "spank/fabric_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const gid_names[] = { "NCCL_IB_GID_INDEX", "NCCL_IB_ADDR_FAMILY",
@@ -180,6 +181,20 @@ static void gid_index(struct fabric *fabric, const struct ranges *ranges)
     fabric_set(fabric, "NCCL_IB_GID_INDEX", value, "the lowest RoCE v2 GID; NCCL before 2.21");
 }
 
+/* What each port will have: by index where one is set, else by NCCL's rule. */
+static void gid_foresee(struct fabric *fabric, const struct gid_setting *setting)
+{
+    const struct fabric_variable *fixed = fabric_find(fabric, "NCCL_IB_GID_INDEX");
+    bool by_index = fixed->value[0] >= '0' && fixed->value[0] <= '9';
+    for (int i = 0; i < fabric->ports; i++) {
+        struct fabric_port *port = &fabric->port[i];
+        if (port->used && by_index)
+            port->gid = atoi(fixed->value);
+        else if (port->used && setting != NULL)
+            port->gid = gid_choose(&port->nic->gids, setting);
+    }
+}
+
 int fabric_gid_decide(struct fabric *fabric, const struct fabric_input *input,
                       struct sft_error *err)
 {
@@ -192,18 +207,21 @@ int fabric_gid_decide(struct fabric *fabric, const struct fabric_input *input,
         return sft_error_prefix(err, "fabric_addresses");
     for (size_t i = 0; i < GID_NAMES; i++)
         users |= fabric_is_kept(fabric, gid_names[i]);
-    if (fabric->infiniband)
+    if (fabric->infiniband) {
         gid_unset_all(fabric, "InfiniBand: no RoCE GID to choose");
-    else if (users)
-        gid_unset_all(fabric, "the user chooses the GID by another variable");
-    else if (input->nccl > 0 && input->nccl < FABRIC_NCCL_GID)
-        gid_index(fabric, &ranges);
-    else if (!gid_search(fabric, &ranges, &found, around))
-        gid_none(fabric, &ranges);
-    else {
-        gid_write(fabric, &found, &ranges);
-        if (ranges.count == 0)
-            gid_warn_several(fabric, &found);
+        return 0;
     }
+    bool old = input->nccl > 0 && input->nccl < FABRIC_NCCL_GID, any = false;
+    if (users)
+        gid_unset_all(fabric, "the user chooses the GID by another variable");
+    else if (old)
+        gid_index(fabric, &ranges);
+    else if ((any = gid_search(fabric, &ranges, &found, around)) == false)
+        gid_none(fabric, &ranges);
+    else
+        gid_write(fabric, &found, &ranges);
+    if (any && ranges.count == 0)
+        gid_warn_several(fabric, &found);
+    gid_foresee(fabric, any ? &found : NULL);
     return 0;
 }

@@ -163,7 +163,7 @@ void fabric_ports_choose(struct fabric *fabric, const struct fabric_input *input
 {
     fabric->ports = input->nics->count;
     for (int i = 0; i < fabric->ports; i++)
-        fabric->port[i] = (struct fabric_port) { .nic = &input->nics->port[i], .used = true };
+        fabric->port[i] = (struct fabric_port) { .nic = &input->nics->port[i], .used = true, .gid = -1 };
     if (input->nics->more)
         fabric_warn(fabric, "more than %d RDMA ports: the others were not looked at", NIC_PORTS);
     ports_usable(fabric, input->site);

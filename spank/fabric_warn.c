@@ -11,7 +11,7 @@ static const char *const warn_useless[] = { "NCCL_IB_CUDA_SUPPORT", "NCCL_IB_GDR
 static const char *warn_value(const struct fabric_input *input,
                               const char *name, const char **who)
 {
-    const char *value = input->get != NULL ? input->get(input->data, name) : NULL;
+    const char *value = input->get != NULL ? input->get(input->data, name, who) : NULL;
     size_t length = strlen(name);
     *who = "the user";
     if (value != NULL)

@@ -15,6 +15,7 @@ spank_libsftspank_la_SOURCES = \
 	spank/gid.c spank/gid.h \
 	spank/gres.c spank/gres.h \
 	spank/line.c spank/line.h \
+	spank/nccl_files.c spank/nccl_files.h \
 	spank/nic.c spank/nic.h \
 	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h

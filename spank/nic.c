@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "spank/sysfs.h"
 
 #define NIC_DEPTH 4 /* a VLAN on a bridge on a bond on a card */
 #define NIC_LINE 512
+#define NIC_GAP 64
+#define NIC_NO_GID "0000:0000:0000:0000:0000:0000:0000:0000"
 #define ROUTE_UP 0x1
 #define ROUTE_REJECT 0x200
 
@@ -158,24 +161,34 @@ bool nic_route_uses(const struct nic_route *route, const struct nic_port *port)
     return uses;
 }
 
-/* Types and interfaces are asked for GIDs alone that are not zero: of 256 entries these are few, and
- * each file costs microseconds. */
-static void nic_gids_read(struct gid_table *table, const char *folder)
+/* Each file costs microseconds, and ports have 256 entries. So types and interfaces are asked for GIDs alone
+ * that are not zero; and behind a usable one the reading ends after NIC_GAP zeros: the kernel gives an address
+ * the lowest free entry. */
+static void nic_gids_read(struct gid_table *table, const char *port)
 {
     char line[128];
-    for (int index = 0; index < GID_TABLE; index++, table->length++) {
-        struct gid gid = { .index = index, .type = GID_UNKNOWN };
-        if (sysfs_line(line, sizeof line, "%s/gids/%d", folder, index) < 0)
-            return;
-        if (gid_parse(line, gid.raw) < 0 || memcmp(gid.raw, (char[16]) { 0 }, 16) == 0)
+    int usable = -1;
+    int gids = sysfs_folder("%s/gids", port), types = sysfs_folder("%s/gid_attrs/types", port),
+        netdevs = sysfs_folder("%s/gid_attrs/ndevs", port);
+    for (; table->length < GID_TABLE && (usable < 0 || table->length < usable + NIC_GAP); table->length++) {
+        struct gid gid = { .index = table->length, .type = GID_UNKNOWN };
+        if (sysfs_line_of(gids, gid.index, line, sizeof line) < 0)
+            break;
+        if (strcmp(line, NIC_NO_GID) == 0 || gid_parse(line, gid.raw) < 0
+            || memcmp(gid.raw, (char[16]) { 0 }, 16) == 0)
             continue;
-        int got = sysfs_line(line, sizeof line, "%s/gid_attrs/types/%d", folder, index);
+        int got = sysfs_line_of(types, gid.index, line, sizeof line);
         gid.type = got < 0 ? GID_MISSING : gid_type_parse(line);
-        if (sysfs_line(line, sizeof line, "%s/gid_attrs/ndevs/%d", folder, index) > 0
-            && nic_is_netdev(line))
+        if (sysfs_line_of(netdevs, gid.index, line, sizeof line) > 0 && nic_is_netdev(line))
             nic_copy(gid.netdev, sizeof gid.netdev, line);
         table->gid[table->count++] = gid;
+        if (usable >= 0 || (gid.type == GID_V2 && gid_is_usable(gid.raw)))
+            usable = gid.index;
     }
+    int folders[] = { gids, types, netdevs };
+    for (int i = 0; i < 3; i++)
+        if (folders[i] >= 0)
+            close(folders[i]);
 }
 
 /* Of a device with one PCI function for two ports, each interface tells its own port, from 0. */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,31 +22,34 @@ static int sysfs_path(char *path, size_t size, const char *format, va_list argum
     return length >= 0 && (size_t)length < size ? 0 : -1;
 }
 
-/* Read up to size - 1 bytes; a FIFO or a device is not waited for. */
-static int sysfs_read(char *buffer, size_t size, const char *path)
+/* Read up to size - 1 bytes, or, of a short file, up to the first read that ends a line; a FIFO or a device
+ * is not waited for. */
+static int sysfs_read(int folder, char *buffer, size_t size, const char *path, bool line)
 {
     struct stat status;
     size_t length = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     buffer[0] = '\0';
     if (fd < 0)
         return -1;
-    while (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && length + 1 < size) {
+    bool more = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    while (more && length + 1 < size) {
         ssize_t got = read(fd, buffer + length, size - 1 - length);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             break;
         length += (size_t)got;
+        more = !line || memchr(buffer, '\n', length) == NULL;
     }
     close(fd);
     buffer[length] = '\0';
     return (int)length;
 }
 
-static int sysfs_first_line(char *buffer, size_t size, const char *path)
+static int sysfs_first_line(int folder, char *buffer, size_t size, const char *path)
 {
-    int length = sysfs_read(buffer, size, path);
+    int length = sysfs_read(folder, buffer, size, path, true);
     if (length <= 0)
         return length;
     buffer[strcspn(buffer, "\n")] = '\0';
@@ -60,7 +64,25 @@ int sysfs_line(char *buffer, size_t size, const char *format, ...)
     int rc = sysfs_path(path, sizeof path, format, arguments);
     va_end(arguments);
     buffer[0] = '\0';
-    return rc < 0 ? -1 : sysfs_first_line(buffer, size, path);
+    return rc < 0 ? -1 : sysfs_first_line(AT_FDCWD, buffer, size, path);
+}
+
+int sysfs_folder(const char *format, ...)
+{
+    char path[PATH_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int rc = sysfs_path(path, sizeof path, format, arguments);
+    va_end(arguments);
+    return rc < 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int sysfs_line_of(int folder, int number, char *buffer, size_t size)
+{
+    char name[16];
+    snprintf(name, sizeof name, "%d", number);
+    buffer[0] = '\0';
+    return folder < 0 ? -1 : sysfs_first_line(folder, buffer, size, name);
 }
 
 int sysfs_number(int otherwise, const char *format, ...)
@@ -70,7 +92,7 @@ int sysfs_number(int otherwise, const char *format, ...)
     va_start(arguments, format);
     int rc = sysfs_path(path, sizeof path, format, arguments);
     va_end(arguments);
-    if (rc < 0 || sysfs_first_line(line, sizeof line, path) <= 0)
+    if (rc < 0 || sysfs_first_line(AT_FDCWD, line, sizeof line, path) <= 0)
         return otherwise;
     errno = 0;
     long number = strtol(line, &end, strncmp(line, "0x", 2) == 0 ? 16 : 10);
@@ -112,7 +134,7 @@ char *sysfs_text(size_t *length, const char *format, ...)
     va_end(arguments);
     if (rc == 0)
         text = malloc(SYSFS_TEXT + 1);
-    int got = text != NULL ? sysfs_read(text, SYSFS_TEXT + 1, path) : -1;
+    int got = text != NULL ? sysfs_read(AT_FDCWD, text, SYSFS_TEXT + 1, path, false) : -1;
     if (got < 0) {
         free(text);
         return NULL;

@@ -15,6 +15,11 @@
 int sysfs_line(char *buffer, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* For many files of one folder: its descriptor, to be closed, or -1; and sysfs_line of its file of that
+ * number. */
+int sysfs_folder(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int sysfs_line_of(int folder, int number, char *buffer, size_t size);
+
 /* The number that the first line begins with, in base 10, or 16 after 0x; `otherwise` when there is
  * none or it does not fit an int. */
 int sysfs_number(int otherwise, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -31,6 +31,6 @@ int fabric_case_load(struct fabric_case *made, const char *file, FILE *out);
 void fabric_case_remove(struct fabric_case *made);
 
 /* For struct fabric_input; data is the case. */
-const char *fabric_case_get(void *data, const char *name);
+const char *fabric_case_get(void *data, const char *name, const char **where);
 
 #endif

@@ -170,7 +170,7 @@ static void tree_port(const struct tree *tree, const char *line, const char *fol
     tree_write(tree, up ? "4: ACTIVE\n" : "1: DOWN\n", "%s/state", folder);
     tree_write(tree, infiniband ? "InfiniBand\n" : "Ethernet\n", "%s/link_layer", folder);
     tree_value(line, "rate", value, sizeof value);
-    snprintf(text, sizeof text, "%s Gb/sec (4X NDR)\n", value[0] != '\0' ? value : "400");
+    snprintf(text, sizeof text, "%.16s Gb/sec (4X NDR)\n", value[0] != '\0' ? value : "400");
     tree_write(tree, text, "%s/rate", folder);
     tree_netdev(line, port - 1, netdev, sizeof netdev);
     if (tree_value(line, "bond", value, sizeof value)[0] != '\0')
