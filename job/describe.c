@@ -119,7 +119,7 @@ int describe_run(struct run *run, struct sft_error *err)
     const struct sft_plan *plan = &run->plan;
     struct sft_record *record = &run->result.record;
     struct data_facts facts = data_facts(run->data);
-    char step[48], hosts[900], request[301], blas[128], sum[32] = "";
+    char step[48], hosts[700], request[301], blas[128], sum[32] = "";
     bool mpi = strcmp(run->comm->name, "mpi") == 0, nccl = strcmp(run->comm->name, "nccl") == 0;
     if (!run->result.active)
         return 0;

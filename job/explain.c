@@ -50,6 +50,7 @@ void explain_self(struct explain_task *task, const struct bootstrap *bootstrap)
     task->rank = bootstrap->rank;
     cpus_read(task->has, sizeof task->has);
     variables_read(task->variables, sizeof task->variables);
+    network_self(task->network);
 }
 
 void explain_field(const char *place, const char *key, char *value, size_t size)
@@ -92,21 +93,42 @@ static bool host_is_new(const struct explain_task *tasks, int task)
     return true;
 }
 
+static int task_warn(FILE *out, const struct explain_task *t)
+{
+    char cpus[256];
+    int warnings = 0;
+    explain_field(t->place, "cpus", cpus, sizeof cpus);
+    if (cpus[0] != '\0' && strcmp(cpus, t->has) != 0)
+        warnings += fprintf(out, "warning: rank %d on %s has CPUs %s, not %s: something bound it after the "
+                                 "plugin\n",
+                            t->rank, t->host, t->has, cpus) > 0;
+    return warnings + network_check(out, t->rank, t->host, t->network, t->variables);
+}
+
 static int warnings_print(FILE *out, const struct explain_task *tasks, int count)
 {
     int warnings = 0;
+    for (int i = 0; i < count; i++)
+        if (host_is_new(tasks, i))
+            warnings += network_warn(out, tasks[i].host, tasks[i].network);
     for (int i = 0; i < count; i++) {
-        char cpus[256];
-        explain_field(tasks[i].place, "cpus", cpus, sizeof cpus);
-        if (cpus[0] != '\0' && strcmp(cpus, tasks[i].has) != 0)
-            warnings += fprintf(out, "warning: rank %d on %s has CPUs %s, not %s: something bound it after "
-                                     "the plugin\n",
-                                tasks[i].rank, tasks[i].host, tasks[i].has, cpus) > 0;
+        warnings += task_warn(out, &tasks[i]);
+        if (i > 0 && host_is_new(tasks, i))
+            warnings += network_compare(out, tasks[i].host, tasks[i].network, tasks[0].host, tasks[0].network);
         if (strcmp(tasks[i].variables, tasks[0].variables) != 0)
             warnings += fprintf(out, "warning: rank %d on %s has other NCCL_ variables than rank 0 on %s\n",
                                 tasks[i].rank, tasks[i].host, tasks[0].host) > 0;
     }
     return warnings;
+}
+
+/* Without the plugin there are only the variables that the task has. */
+static void host_print_network(FILE *out, const struct explain_task *t)
+{
+    if (t->network[0] != '\0')
+        network_print(out, t->network);
+    else
+        fprintf(out, " NCCL's variables:%s\n%s", t->variables[0] != '\0' ? "" : " none", t->variables);
 }
 
 void explain_print(FILE *out, const struct explain_task *tasks, int count)
@@ -119,9 +141,8 @@ void explain_print(FILE *out, const struct explain_task *tasks, int count)
         for (int i = first; i < count; i++)
             if (strcmp(tasks[i].host, tasks[first].host) == 0)
                 task_print(out, &tasks[i]);
+        host_print_network(out, &tasks[first]);
     }
-    fprintf(out, "NCCL's variables on rank 0:%s\n%s", tasks[0].variables[0] != '\0' ? "" : " none",
-            tasks[0].variables);
     if (warnings_print(out, tasks, count) == 0)
         fprintf(out, "no warnings\n");
     fflush(out);
@@ -145,6 +166,7 @@ static json_t *task_json(const struct explain_task *t)
             json_object_set_new(variables, name, json_stringn(line + equals + 1, end - equals - 1));
     }
     json_object_set_new(object, "variables", variables);
+    json_object_set_new(object, "network", network_json(t->network));
     return object;
 }
 

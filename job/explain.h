@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "job/bootstrap.h"
+#include "job/network.h"
 
 /* What one task says of itself, exchanged as it is. */
 struct explain_task {
@@ -15,6 +16,7 @@ struct explain_task {
     char has[256];        /* CPUs that the kernel lets it use, "0-11,96-107" */
     char place[1024];     /* the plugin's word (SFT_BENCH_PLACE), "" without it */
     char variables[4096]; /* NCCL_* of its environment, NAME=VALUE lines, sorted */
+    char network[NETWORK_TEXT]; /* what was decided of them (job/network.h), "" without the plugin */
 };
 
 /* This process. */
@@ -23,8 +25,8 @@ void explain_self(struct explain_task *task, const struct bootstrap *bootstrap);
 /* The value of key= in a place's text; the last key, why, goes to the text's end. "" when it is missing. */
 void explain_field(const char *place, const char *key, char *value, size_t size);
 
-/* All tasks, by host in the order of ranks; then warnings: tasks that have other CPUs than they were told,
- * tasks whose variables differ from rank 0's. */
+/* All tasks, by host in the order of ranks, with each host's ports and variables; then warnings: each host's, hosts
+ * that differ from rank 0's, tasks that have other CPUs or variables than they were given. */
 void explain_print(FILE *out, const struct explain_task *tasks, int count);
 /* The same as one JSON object. -1 and err without memory. */
 int explain_print_json(FILE *out, const struct explain_task *tasks, int count, struct sft_error *err);

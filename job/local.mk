@@ -25,6 +25,7 @@ job_libsftrun_la_SOURCES = \
 	job/measure.c job/measure.h \
 	job/observe.c job/observe.h \
 	job/options.c job/options.h \
+	job/network.c job/network.h \
 	job/placement.c job/placement.h \
 	job/progress.c job/progress.h \
 	job/result.c job/result.h \
@@ -58,7 +59,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_fit
 tests_unit_test_fit_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_fit_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
-check_PROGRAMS += tests/unit/test_explain
+check_PROGRAMS += tests/unit/test_explain tests/unit/test_network
+tests_unit_test_network_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_network_LDADD = job/libsftrun.la $(UNIT_LIBS) $(JANSSON_LIBS) $(STDCXX_LIBS)
 tests_unit_test_explain_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_explain_LDADD = job/libsftrun.la $(UNIT_LIBS) $(JANSSON_LIBS) $(STDCXX_LIBS)
 check_PROGRAMS += tests/unit/test_result

@@ -95,7 +95,9 @@ static int main_join(struct run *run, struct sft_error *err)
 static int main_train(struct run *run, struct sft_error *err)
 {
     if (describe_run(run, err) < 0
-        || placement_record(run->comm, run->hosts, run->result.active ? &run->result.record : NULL, err) < 0
+        || placement_record(run->comm, run->bootstrap.local_rank, run->hosts,
+                            run->result.active ? &run->result.record : NULL, err)
+               < 0
         || train_run(run, err) < 0
         || (run->result.active && sft_record_set(&run->result.record, "state", "complete", err) < 0)
         || result_write(&run->result, true, err) < 0)

@@ -11,7 +11,7 @@
 #include "job/progress.h"
 #include "lib/roofline.h"
 
-#define RANKS_TEXT 641 /* bytes of all ranks' times in the record */
+#define RANKS_TEXT 513 /* bytes of all ranks' times in the record */
 
 struct step {
     double loss;   /* mean over the trained tokens of all ranks */

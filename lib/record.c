@@ -82,6 +82,8 @@ static const struct sft_record_key keys[] = {
     { "blas", SFT_MEASURED, false, "", "library of matrix products, and the CPU whose kernels it took" },
     { "pinned", SFT_MEASURED, true, "ranks", "bound to cores near their GPU by the plugin" },
     { "cpus", SFT_MEASURED, false, "", "cores that rank 0 is bound to" },
+    { "nccl_env", SFT_SAID, false, "", "NCCL's variables of rank 0: the plugin's and the user's" },
+    { "nic_gbps", SFT_MEASURED, false, "Gb/s", "of rank 0's node: rates of the ports in use, added up" },
     { "mpi", SFT_MEASURED, false, "", "library of collectives between CPUs" },
     { "nccl", SFT_MEASURED, false, "", "library of collectives between GPUs" },
     { "pmix", SFT_MEASURED, false, "", "library of the bootstrap" },

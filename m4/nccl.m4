@@ -34,7 +34,10 @@ AC_DEFUN([SFT_NCCL], [
        [AS_CASE([$with_nccl], [auto],
          [AC_MSG_NOTICE([one GPU a job only: NCCL is missing, install libnccl-dev, or name it with --with-nccl=DIR])],
          [AC_MSG_ERROR([NCCL is missing: install libnccl-dev, name it with --with-nccl=DIR, or configure --without-nccl])])])])
-  AS_IF([test $sft_have_nccl = yes], [AC_DEFINE([HAVE_NCCL], [1], [Collectives between GPUs by NCCL])],
+  AS_IF([test $sft_have_nccl = yes],
+    [AC_DEFINE([HAVE_NCCL], [1], [Collectives between GPUs by NCCL])
+     sft_nccl_code=`echo "$sft_nccl_version" | $AWK -F. '{ print 10000 * $[]1 + 100 * $[]2 + $[]3 }'`
+     AC_DEFINE_UNQUOTED([SFT_NCCL_VERSION], [$sft_nccl_code], [Version of NCCL, as NCCL_VERSION_CODE has it])],
     [NCCL_CPPFLAGS="" NCCL_LIBS=""])
   AC_SUBST([NCCL_CPPFLAGS])
   AC_SUBST([NCCL_LIBS])

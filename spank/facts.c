@@ -58,10 +58,10 @@ struct tally {
     int nodes, cpus;               /* all nodes */
 };
 
-static void facts_count(struct tally *tally, const node_info_t *node)
+static void facts_count(struct tally *tally, const node_info_t *node, hostlist_t exclude)
 {
     int gpus = gres_gpus(node->gres), cpus = node->cpus;
-    if (node->name == NULL)
+    if (node->name == NULL || (exclude != NULL && slurm_hostlist_find(exclude, node->name) >= 0))
         return;
     tally->nodes++;
     tally->cpus = least(tally->cpus, cpus);
@@ -74,21 +74,26 @@ static void facts_count(struct tally *tally, const node_info_t *node)
 
 /* node_inx holds pairs of first and last index into the controller's table of nodes. */
 static void facts_nodes(struct sft_cluster *cluster, const partition_info_t *partition,
-                        const node_info_msg_t *nodes, bool gpus)
+                        const node_info_msg_t *nodes, bool gpus, const char *exclude)
 {
     struct tally tally = { 0 };
     const int32_t *range = partition->node_inx;
+    hostlist_t out = exclude[0] != '\0' ? slurm_hostlist_create(exclude) : NULL;
     for (; range != NULL && range[0] >= 0; range += 2)
         for (int32_t i = range[0]; i <= range[1] && i < (int32_t)nodes->record_count; i++)
-            facts_count(&tally, &nodes->node_array[i]);
+            facts_count(&tally, &nodes->node_array[i], out);
     bool only_gpus = gpus && tally.gpu_nodes > 0;
-    if (tally.nodes == (int)partition->total_nodes && only_gpus)
+    if (out != NULL)
+        cluster->nodes = tally.nodes;
+    if ((tally.nodes == (int)partition->total_nodes || out != NULL) && only_gpus)
         cluster->nodes = tally.gpu_nodes;
+    if (out != NULL)
+        slurm_hostlist_destroy(out);
     cluster->gpus_per_node = only_gpus ? tally.gpus : 0;
     cluster->cpus_per_node = only_gpus ? tally.gpu_cpus : tally.cpus;
 }
 
-int facts_partition(struct sft_cluster *cluster, const char *names, bool gpus,
+int facts_partition(struct sft_cluster *cluster, const char *names, bool gpus, const char *exclude,
                     struct sft_error *err)
 {
     partition_info_msg_t *partitions = NULL;
@@ -104,7 +109,7 @@ int facts_partition(struct sft_cluster *cluster, const char *names, bool gpus,
         snprintf(cluster->partition, sizeof cluster->partition, "%s", partition->name);
         cluster->nodes = (int)partition->total_nodes;
         if (slurm_load_node(0, &nodes, SHOW_ALL) == SLURM_SUCCESS)
-            facts_nodes(cluster, partition, nodes, gpus);
+            facts_nodes(cluster, partition, nodes, gpus, exclude);
         else
             rc = sft_error_set(err, "cannot ask Slurm's controller for the nodes: %s",
                                slurm_strerror(errno));

@@ -10,8 +10,8 @@
 #include "spank/gres.h"
 
 /* The largest of the partitions `names` ("a,b"; NULL or "": the cluster's default one). With
- * `gpus` only nodes that have GPUs count, if any has. */
-int facts_partition(struct sft_cluster *cluster, const char *names, bool gpus,
+ * `gpus` only nodes that have GPUs count, if any has; never the hosts of `exclude` ("node[3,5-7]", "": none). */
+int facts_partition(struct sft_cluster *cluster, const char *names, bool gpus, const char *exclude,
                     struct sft_error *err);
 
 /* The shape of the allocation that we are in. */

@@ -113,6 +113,15 @@ static bool launch_elsewhere(const struct launch *launch)
         != NULL;
 }
 
+/* Hosts that the site leaves out, unless the user says which hosts to take. */
+static const char *launch_excluded(const struct launch *launch)
+{
+    const struct cmdline *user = &launch->user;
+    return cmdline_has(user, "exclude") || cmdline_has(user, "nodelist") || cmdline_has(user, "nodefile")
+        ? ""
+        : launch->conf.fabric.exclude_hosts;
+}
+
 static int launch_facts(struct launch *launch, struct sft_error *err)
 {
     struct sft_cluster *cluster = &launch->cluster;
@@ -121,7 +130,8 @@ static int launch_facts(struct launch *launch, struct sft_error *err)
     if (job_id != 0)
         rc = facts_allocation(cluster, job_id, err);
     else if (!launch_elsewhere(launch))
-        rc = facts_partition(cluster, launch_partition(launch), launch->request.gpus != 0, err);
+        rc = facts_partition(cluster, launch_partition(launch), launch->request.gpus != 0,
+                             launch_excluded(launch), err);
     else if (launch->request.gpus > 0)
         cluster->gpus_per_node = launch->request.gpus; /* another cluster: believe the user */
     if (launch->conf.gpus_per_node >= 0 && job_id == 0)
@@ -129,13 +139,37 @@ static int launch_facts(struct launch *launch, struct sft_error *err)
     return rc;
 }
 
+static void launch_figure(double *field, double site)
+{
+    if (*field < 0 && site > 0)
+        *field = site;
+}
+
+/* What the site knows of its GPUs and network, for forecasts and MFU. */
+static void launch_figures(struct launch *launch)
+{
+    const struct conf_fabric *site = &launch->conf.fabric;
+    if (launch->plan.gpus_per_node == 0 || launch->plan.explain)
+        return;
+    launch_figure(&launch->request.nvlink_gbs, site->nvlink_gbs);
+    launch_figure(&launch->request.nic_gbs, site->nic_gbs);
+    launch_figure(&launch->request.peak, site->peak_tflops);
+}
+
 static int launch_plan(struct launch *launch, struct sft_error *err)
 {
-    if (launch_facts(launch, err) < 0
-        || sft_plan_make(&launch->plan, &launch->request, &launch->cluster, err) < 0)
+    if (launch_facts(launch, err) < 0)
         return -1;
+    if (sft_plan_make(&launch->plan, &launch->request, &launch->cluster, err) < 0) {
+        size_t length = strlen(err->text);
+        if (launch_excluded(launch)[0] != '\0' && !launch->cluster.allocated)
+            snprintf(err->text + length, sizeof err->text - length, " (without exclude_hosts = %s)",
+                     launch_excluded(launch));
+        return -1;
+    }
     if (launch->conf.cpus_per_task > 0)
         launch->plan.cpus_per_task = launch->conf.cpus_per_task;
+    launch_figures(launch);
     return sft_request_format(&launch->request, launch->text, sizeof launch->text, err);
 }
 

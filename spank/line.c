@@ -68,11 +68,20 @@ static void line_cpus(struct words *line, const struct cmdline *user, const stru
         words_add(line, "--cpus-per-task=%d", plan->cpus_per_task);
 }
 
+/* Hosts that the user chose or left out are the user's; an allocation is made already. */
+static void line_hosts(struct words *line, const struct cmdline *user,
+                       const struct sft_cluster *cluster, const char *exclude)
+{
+    if (exclude[0] != '\0' && !cluster->allocated && !USER_HAS(user, "exclude", "nodelist", "nodefile"))
+        words_add(line, "--exclude=%s", exclude);
+}
+
 void line_options(struct words *line, const struct cmdline *user, const struct sft_plan *plan,
                   const struct sft_cluster *cluster, const struct conf *conf, bool step,
                   bool bind_none)
 {
     line_nodes(line, user, plan, cluster);
+    line_hosts(line, user, cluster, conf->fabric.exclude_hosts);
     line_tasks(line, user, plan, step);
     line_gpus(line, user, plan, step && bind_none);
     line_cpus(line, user, plan);

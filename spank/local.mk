@@ -15,7 +15,7 @@ spank_libsftspank_la_SOURCES = \
 	spank/gid.c spank/gid.h \
 	spank/gres.c spank/gres.h \
 	spank/line.c spank/line.h \
-	spank/nccl_files.c spank/nccl_files.h \
+	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
 	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h
@@ -45,6 +45,7 @@ spank_sft_bench_la_SOURCES = \
 	spank/facts.c spank/facts.h \
 	spank/keeper.c spank/keeper.h \
 	spank/launch.c spank/launch.h \
+	spank/network.c spank/network.h \
 	spank/options.c spank/options.h \
 	spank/node.h \
 	spank/place.c spank/place.h \
@@ -59,9 +60,9 @@ spank_sft_bench_la_DEPENDENCIES = spank/libsftspank.la lib/libsft.la spank/plugi
 if HAVE_HWLOC
 pkglib_LTLIBRARIES += spank/sft_bench_node.la
 spank_sft_bench_node_la_SOURCES = spank/node.c spank/node.h
-spank_sft_bench_node_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+spank_sft_bench_node_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -no-undefined -Wl,-z,defs \
 	-Wl,--version-script=$(top_srcdir)/spank/node.map
-spank_sft_bench_node_la_LIBADD = spank/libsftaffinity.la
+spank_sft_bench_node_la_LIBADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la
 else
 EXTRA_DIST += spank/node.c
 endif

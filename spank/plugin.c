@@ -12,6 +12,7 @@
 #include "spank/conf.h"
 #include "spank/keeper.h"
 #include "spank/launch.h"
+#include "spank/network.h"
 #include "spank/options.h"
 #include "spank/place.h"
 #include "spank/slurm_compat.h"
@@ -114,6 +115,7 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
         if (conf_load(&conf, ac, av, &err) < 0)
             conf_init(&conf);
         place_task(spank, &conf);
+        network_task(spank, &conf);
     }
     if (watch_fd() < 0)
         return 0;

@@ -10,7 +10,7 @@
 
 #include "spank/conf.h"
 #include "spank/fabric.h"
-#include "spank/nccl_files.h"
+#include "spank/fabric_files.h"
 
 static char root[64];
 
@@ -72,7 +72,7 @@ static void put(const char *name, const unsigned char **data, size_t *size)
 }
 
 struct user {
-    struct nccl_files files;
+    struct fabric_files files;
     char value[256];
 };
 
@@ -82,7 +82,7 @@ static const char *get(void *data, const char *name, const char **where)
     *where = "the user has set it";
     if (strcmp(name, "NCCL_IB_HCA") == 0 || strcmp(name, "NCCL_ALGO") == 0)
         return user->value;
-    return nccl_files_get(&user->files, name, where);
+    return fabric_files_get(&user->files, name, where);
 }
 
 static void check(const struct fabric *fabric)
@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         put(files[i], &data, &size);
     conf_init(&conf);
     snprintf(user.value, sizeof user.value, "%.*s", (int)size, (const char *)data);
-    nccl_files_read(&user.files, root, NULL, NULL);
+    fabric_files_read(&user.files, root, NULL, NULL);
     struct nic_list *nics = nic_list_create(root, &err);
     struct fabric_input input = { .nics = nics, .site = &conf.fabric, .nodes = 2, .root = root,
                                   .get = size > 0 ? get : NULL, .data = &user };
@@ -120,6 +120,6 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     check(fabric);
     fabric_destroy(fabric);
     nic_list_destroy(nics);
-    nccl_files_clear(&user.files);
+    fabric_files_clear(&user.files);
     return 0;
 }

@@ -62,7 +62,10 @@ static void test_complaints_name_file_and_line(void **state)
     assert_refused("\n\nnonsense\n", "site.conf:3: 'nonsense' is not of the form key = value");
     assert_refused("gpu = 8",
                    "site.conf:1: unknown key 'gpu'; known are job, partition, gpus_per_node, "
-                   "cpus_per_task, data, tokenizer, mpi, comment, update_seconds");
+                   "cpus_per_task, data, tokenizer, mpi, comment, update_seconds, fabric, "
+                   "fabric_exclude, fabric_addresses, socket_interface, traffic_class, "
+                   "adaptive_routing, qps_per_connection, split_data_on_qps, cross_nic, net_plugin, "
+                   "topo_file, nccl_env, exclude_hosts, nvlink_gbs, nic_gbs, peak_tflops");
     assert_refused("# c\ngpus_per_node = many",
                    "site.conf:2: gpus_per_node: 'many' is no number");
     assert_refused("gpus_per_node = 65",
@@ -120,6 +123,105 @@ static void test_plugstack_arguments(void **state)
     assert_string_equal(err.text, "plugstack.conf: job: 'b' is no absolute path");
 }
 
+static void test_the_network(void **state)
+{
+    (void)state;
+    struct conf conf;
+    struct sft_error err = { "" };
+    if (parse(&conf,
+              "fabric = spectrum-x\nfabric_exclude = mlx5_4:2,eth*\nfabric_addresses = 10.1.0.0/16, fd00::/8\n"
+              "socket_interface = ^docker\ntraffic_class = 96\nadaptive_routing = 1\n"
+              "qps_per_connection = 4\nsplit_data_on_qps = 0\ncross_nic = 0\nnet_plugin = spcx\n"
+              "topo_file = /etc/t.xml\nnccl_env = NCCL_DEBUG=INFO\nnccl_env = NCCL_ALGO=Ring\n"
+              "nccl_env = NCCL_DEBUG=WARN\nexclude_hosts = n[1,3-5],m7\nnvlink_gbs = 366.5\n"
+              "nic_gbs = 92\npeak_tflops = 989.5\n",
+              &err)
+        < 0)
+        fail_msg("%s", err.text);
+    const struct conf_fabric *f = &conf.fabric;
+    assert_true(f->spectrum_x);
+    assert_string_equal(f->exclude, "mlx5_4:2,eth*");
+    assert_string_equal(f->addresses, "10.1.0.0/16, fd00::/8");
+    assert_string_equal(f->socket_interface, "^docker");
+    assert_int_equal(f->traffic_class, 96);
+    assert_int_equal(f->adaptive_routing, 1);
+    assert_int_equal(f->qps_per_connection, 4);
+    assert_int_equal(f->split_data_on_qps, 0);
+    assert_int_equal(f->cross_nic, 0);
+    assert_string_equal(f->net_plugin, "spcx");
+    assert_string_equal(f->topo_file, "/etc/t.xml");
+    assert_int_equal(f->envs, 2);
+    assert_string_equal(f->env[0], "NCCL_DEBUG=WARN");
+    assert_string_equal(f->env[1], "NCCL_ALGO=Ring");
+    assert_string_equal(f->exclude_hosts, "n[1,3-5],m7");
+    assert_true(f->nvlink_gbs == 366.5 && f->nic_gbs == 92 && f->peak_tflops == 989.5);
+}
+
+static void test_what_is_wrong_with_the_network(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *message;
+    } cases[] = {
+        { "fabric = roce", "fabric: 'roce' is neither generic nor spectrum-x" },
+        { "fabric_exclude = mlx5_0,,mlx5_1", "an element of the list is empty" },
+        { "fabric_exclude = $(reboot)", "is no list of NICs like mlx5_4,eth*" },
+        { "fabric_addresses = 10.1.0.0", "'10.1.0.0' is no range of addresses like 10.1.0.0/16" },
+        { "fabric_addresses = 10.1.0.0/40", "the prefix is not from 1 to 32" },
+        { "socket_interface = ==eth0", "= or ^ stands once, in front" },
+        { "socket_interface = eth 0", "is no list of interfaces like eth0" },
+        { "traffic_class = 256", "traffic_class: 256 is out of range, 0 to 255" },
+        { "cross_nic = 3", "cross_nic: 3 is out of range, 0 to 2" },
+        { "topo_file = vm.xml", "topo_file: 'vm.xml' is no absolute path" },
+        { "nccl_env = PATH=/tmp", "is not of the form NCCL_NAME=VALUE" },
+        { "nccl_env = NCCL_DEBUG", "is not of the form NCCL_NAME=VALUE" },
+        { "nccl_env = NCCL_DEBUG=", "NCCL_DEBUG: the value is missing" },
+        { "exclude_hosts = n[1-3", "the brackets do not match" },
+        { "nvlink_gbs = fast", "nvlink_gbs: 'fast' is no number" },
+        { "peak_tflops = nan", "peak_tflops: 'nan' is no number" },
+        { "nic_gbs = 0", "nic_gbs: 0 is out of range, 1 to 10000" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct conf conf;
+        struct sft_error err = { "" };
+        if (parse(&conf, cases[i].line, &err) == 0)
+            fail_msg("'%s' was taken", cases[i].line);
+        assert_contains(err.text, "site.conf:1: ");
+        assert_contains(err.text, cases[i].message);
+    }
+}
+
+/* The manual and the example have every key, and the example no other. */
+static void test_manual_and_example(void **state)
+{
+    (void)state;
+    static char manual[65536], example[65536];
+    const char *folder = getenv("SFT_SRCDIR");
+    static const struct {
+        const char *name;
+        char *text;
+    } files[] = { { "man/sft-bench.conf.5", manual }, { "contrib/slurm/sft-bench.conf", example } };
+    for (int i = 0; i < 2; i++) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : ".", files[i].name);
+        FILE *file = fopen(path, "r");
+        assert_non_null(file);
+        files[i].text[fread(files[i].text, 1, sizeof manual - 1, file)] = '\0';
+        fclose(file);
+    }
+    int keys = 0, lines = 0;
+    for (const struct conf_key *key = conf_keys(); key->name != NULL; key++, keys++) {
+        char word[80];
+        snprintf(word, sizeof word, "\n.It Cm %s\n", key->name);
+        assert_contains(manual, word);
+        snprintf(word, sizeof word, "\n#%s = ", key->name);
+        assert_contains(example, word);
+    }
+    for (const char *at = example; (at = strstr(at, "\n#")) != NULL; at++)
+        lines += at[2] != ' ' && at[2] != '\n';
+    assert_int_equal(lines, keys);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +231,9 @@ int main(void)
         cmocka_unit_test(test_overlong_things_are_refused),
         cmocka_unit_test(test_a_nul_byte_is_refused),
         cmocka_unit_test(test_plugstack_arguments),
+        cmocka_unit_test(test_the_network),
+        cmocka_unit_test(test_what_is_wrong_with_the_network),
+        cmocka_unit_test(test_manual_and_example),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

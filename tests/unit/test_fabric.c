@@ -3,7 +3,7 @@
  * survives, of every variable. Whole machines stand in test_fabric_machines. */
 #include "tests/unit/unit.h"
 
-#include "spank/nccl_files.h"
+#include "spank/fabric_files.h"
 #include "tests/unit/fabric_case.h"
 
 #define TWO                                                                                        \
@@ -240,29 +240,29 @@ static void test_what_another_process_reads(void **state)
 static void test_nccls_own_files(void **state)
 {
     (void)state;
-    struct nccl_files files;
+    struct fabric_files files;
     const char *where = "";
     decide(TWO "fabric nodes=2\n");
     tree_write(&made.tree, "# a comment\nNCCL_IB_HCA=mlx5_7\nNCCL_IB_TC =1\nNCCL_IB_HCA=second\nNCCL_DEBUG=",
                "home/u/.nccl.conf");
     tree_write(&made.tree, "NCCL_IB_HCA=site\nNCCL_ALGO=Ring\n", "etc/nccl.conf");
     tree_write(&made.tree, "NCCL_PROTO=LL\n", "other.conf");
-    nccl_files_read(&files, made.tree.root, "/home/u", NULL);
-    assert_string_equal(nccl_files_get(&files, "NCCL_IB_HCA", &where), "mlx5_7");
+    fabric_files_read(&files, made.tree.root, "/home/u", NULL);
+    assert_string_equal(fabric_files_get(&files, "NCCL_IB_HCA", &where), "mlx5_7");
     assert_string_equal(where, "/home/u/.nccl.conf");
-    assert_string_equal(nccl_files_get(&files, "NCCL_ALGO", &where), "Ring");
+    assert_string_equal(fabric_files_get(&files, "NCCL_ALGO", &where), "Ring");
     assert_string_equal(where, "/etc/nccl.conf");
-    assert_string_equal(nccl_files_get(&files, "NCCL_DEBUG", &where), "");
-    assert_null(nccl_files_get(&files, "NCCL_IB_TC", &where));
-    assert_null(nccl_files_get(&files, "NCCL_IB", &where));
-    nccl_files_clear(&files);
-    nccl_files_read(&files, made.tree.root, "/home/u", "/other.conf");
-    assert_string_equal(nccl_files_get(&files, "NCCL_PROTO", &where), "LL");
-    assert_string_equal(nccl_files_get(&files, "NCCL_IB_HCA", &where), "site");
-    nccl_files_clear(&files);
-    nccl_files_read(&files, made.tree.root, NULL, "/no/such/file");
-    assert_string_equal(nccl_files_get(&files, "NCCL_IB_HCA", &where), "site");
-    nccl_files_clear(&files);
+    assert_string_equal(fabric_files_get(&files, "NCCL_DEBUG", &where), "");
+    assert_null(fabric_files_get(&files, "NCCL_IB_TC", &where));
+    assert_null(fabric_files_get(&files, "NCCL_IB", &where));
+    fabric_files_clear(&files);
+    fabric_files_read(&files, made.tree.root, "/home/u", "/other.conf");
+    assert_string_equal(fabric_files_get(&files, "NCCL_PROTO", &where), "LL");
+    assert_string_equal(fabric_files_get(&files, "NCCL_IB_HCA", &where), "site");
+    fabric_files_clear(&files);
+    fabric_files_read(&files, made.tree.root, NULL, "/no/such/file");
+    assert_string_equal(fabric_files_get(&files, "NCCL_IB_HCA", &where), "site");
+    fabric_files_clear(&files);
 }
 
 int main(void)

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job/network.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VALUE = 1536 };
+
+/* Fields of a line "port" and of a line "var". */
+enum { PORT_NAME, PORT_USED, PORT_NETDEV, PORT_RATE, PORT_NUMA, PORT_INDEX, PORT_GID, PORT_WHY };
+enum { VAR_NAME, VAR_WHO, VAR_VALUE, VAR_WHY };
+
+void network_self(char text[NETWORK_TEXT])
+{
+    const char *said = getenv(NETWORK_ENV);
+    snprintf(text, NETWORK_TEXT, "%s", said != NULL ? said : "");
+    char *end = strrchr(text, '\n');
+    if (end != NULL)
+        end[1] = '\0';
+}
+
+const char *network_next(const char **cursor, const char *kind)
+{
+    size_t length = strlen(kind);
+    while (**cursor != '\0') {
+        const char *line = *cursor;
+        *cursor += strcspn(line, "\n");
+        *cursor += **cursor == '\n';
+        if (strncmp(line, kind, length) == 0 && line[length] == '\t')
+            return line + length + 1;
+    }
+    return NULL;
+}
+
+void network_field(const char *line, int n, char *value, size_t size)
+{
+    for (; n > 0 && *line != '\0' && *line != '\n'; line++)
+        n -= *line == '\t';
+    snprintf(value, size, "%.*s", n == 0 ? (int)strcspn(line, "\t\n") : 0, line);
+}
+
+static const char *or_dash(const char *text)
+{
+    return text[0] != '\0' ? text : "-";
+}
+
+static void port_print(FILE *out, const char *line)
+{
+    char name[64], used[8], netdev[32], rate[16], numa[16], index[16], gid[64], why[256], whole[96];
+    network_field(line, PORT_NAME, name, sizeof name);
+    network_field(line, PORT_USED, used, sizeof used);
+    network_field(line, PORT_NETDEV, netdev, sizeof netdev);
+    network_field(line, PORT_RATE, rate, sizeof rate);
+    network_field(line, PORT_NUMA, numa, sizeof numa);
+    network_field(line, PORT_INDEX, index, sizeof index);
+    network_field(line, PORT_GID, gid, sizeof gid);
+    network_field(line, PORT_WHY, why, sizeof why);
+    snprintf(whole, sizeof whole, "%s %s", index, gid);
+    fprintf(out, " %-16s  %-4s  %-10s  %5s  %4s  %-20s  %s\n", name, used, or_dash(netdev), rate, numa,
+            index[0] != '\0' ? whole : "-", or_dash(why));
+}
+
+static void variable_print(FILE *out, const char *line)
+{
+    char name[80], who[16], value[VALUE], why[256];
+    network_field(line, VAR_NAME, name, sizeof name);
+    network_field(line, VAR_WHO, who, sizeof who);
+    network_field(line, VAR_VALUE, value, sizeof value);
+    network_field(line, VAR_WHY, why, sizeof why);
+    fprintf(out, " %-28s  %-6s  %-20s  %s\n", name, who, or_dash(value), why);
+}
+
+void network_print(FILE *out, const char *text)
+{
+    const char *cursor = text, *line = network_next(&cursor, "port");
+    if (line != NULL)
+        fprintf(out, " port              used  interface    Gb/s  NUMA  GID                   why not\n");
+    for (; line != NULL; line = network_next(&cursor, "port"))
+        port_print(out, line);
+    cursor = text;
+    line = network_next(&cursor, "var");
+    if (line != NULL)
+        fprintf(out, " variable                              value                 why\n");
+    for (; line != NULL; line = network_next(&cursor, "var"))
+        variable_print(out, line);
+}
+
+static json_t *line_json(const char *line, const char *const *keys)
+{
+    json_t *object = json_object();
+    char value[VALUE];
+    for (int i = 0; keys[i] != NULL; i++) {
+        network_field(line, i, value, sizeof value);
+        json_object_set_new(object, keys[i], json_string(value));
+    }
+    return object;
+}
+
+static json_t *lines_json(const char *text, const char *kind, const char *const *keys)
+{
+    json_t *list = json_array();
+    const char *cursor = text, *line;
+    while ((line = network_next(&cursor, kind)) != NULL)
+        json_array_append_new(list, line_json(line, keys));
+    return list;
+}
+
+static int rate_of(const char *text)
+{
+    const char *line = network_next(&text, "rate");
+    return line != NULL ? atoi(line) : 0;
+}
+
+json_t *network_json(const char *text)
+{
+    static const char *const port[] = { "port", "used", "interface", "rate_gbps", "numa", "gid_index",
+                                        "gid",  "why_not", NULL };
+    static const char *const variable[] = { "name", "who", "value", "why", NULL };
+    static const char *const warning[] = { "text", NULL };
+    json_t *object = json_object();
+    if (text[0] == '\0')
+        return object;
+    json_object_set_new(object, "rate_gbps", json_integer(rate_of(text)));
+    json_object_set_new(object, "ports", lines_json(text, "port", port));
+    json_object_set_new(object, "variables", lines_json(text, "var", variable));
+    json_object_set_new(object, "warnings", lines_json(text, "warn", warning));
+    return object;
+}
+
+void network_short(const char *text, char *line, size_t size)
+{
+    const char *at;
+    size_t used = 0;
+    line[0] = '\0';
+    while ((at = network_next(&text, "var")) != NULL) {
+        char name[80], who[16], value[VALUE];
+        network_field(at, VAR_NAME, name, sizeof name);
+        network_field(at, VAR_WHO, who, sizeof who);
+        network_field(at, VAR_VALUE, value, sizeof value);
+        if (strcmp(who, "unset") != 0 && used + (used > 0) + strlen(name) + 1 + strlen(value) < size)
+            used += (size_t)sprintf(line + used, "%s%s=%s", used > 0 ? " " : "", name, value);
+    }
+}
+
+int network_warn(FILE *out, const char *host, const char *text)
+{
+    const char *line;
+    char warning[512];
+    int count = 0;
+    for (; (line = network_next(&text, "warn")) != NULL; count++) {
+        network_field(line, 0, warning, sizeof warning);
+        fprintf(out, "warning: %s: %s\n", host, warning);
+    }
+    return count;
+}
+
+static const char *used_next(const char **cursor)
+{
+    const char *line;
+    char used[8];
+    while ((line = network_next(cursor, "port")) != NULL) {
+        network_field(line, PORT_USED, used, sizeof used);
+        if (strcmp(used, "yes") == 0)
+            return line;
+    }
+    return NULL;
+}
+
+static int used_count(const char *text)
+{
+    int count = 0;
+    while (used_next(&text) != NULL)
+        count++;
+    return count;
+}
+
+/* Two ports that take the same place on two nodes. */
+static int port_compare(FILE *out, const char *host, const char *line, const char *first_host,
+                        const char *first)
+{
+    char name[64], index[16], gid[64], first_name[64], first_index[16], first_gid[64];
+    network_field(line, PORT_NAME, name, sizeof name);
+    network_field(line, PORT_INDEX, index, sizeof index);
+    network_field(line, PORT_GID, gid, sizeof gid);
+    network_field(first, PORT_NAME, first_name, sizeof first_name);
+    network_field(first, PORT_INDEX, first_index, sizeof first_index);
+    network_field(first, PORT_GID, first_gid, sizeof first_gid);
+    bool families = (strchr(gid, ':') != NULL) != (strchr(first_gid, ':') != NULL);
+    if (families && gid[0] != '\0' && first_gid[0] != '\0')
+        return fprintf(out, "warning: %s: %s has the GID %s, but %s of %s has %s: one IPv4, the other IPv6, "
+                            "do not reach each other\n",
+                       host, name, gid, first_name, first_host, first_gid) > 0;
+    if (strcmp(index, first_index) != 0)
+        return fprintf(out, "warning: %s: the GID of %s has index %s, that of %s of %s has %s: no fixed "
+                            "NCCL_IB_GID_INDEX suits both\n",
+                       host, name, or_dash(index), first_name, first_host, or_dash(first_index)) > 0;
+    return 0;
+}
+
+int network_compare(FILE *out, const char *host, const char *text, const char *first_host,
+                    const char *first)
+{
+    int count = used_count(text), first_count = used_count(first), warnings = 0;
+    if (text[0] == '\0' || first[0] == '\0')
+        return 0;
+    if (count != first_count || rate_of(text) != rate_of(first))
+        return fprintf(out, "warning: %s: %d port%s carry %d Gb/s, %d port%s of %s %d\n", host, count,
+                       count == 1 ? "" : "s", rate_of(text), first_count, first_count == 1 ? "" : "s",
+                       first_host, rate_of(first)) > 0;
+    const char *line, *other;
+    while ((line = used_next(&text)) != NULL && (other = used_next(&first)) != NULL)
+        warnings += port_compare(out, host, line, first_host, other);
+    return warnings;
+}
+
+/* The variable's line in NAME=VALUE lines, from its value on; NULL when it is not there. */
+static const char *variable_find(const char *variables, const char *name, size_t *length)
+{
+    size_t size = strlen(name);
+    while (*variables != '\0') {
+        *length = strcspn(variables, "\n");
+        if (strncmp(variables, name, size) == 0 && variables[size] == '=') {
+            *length -= size + 1;
+            return variables + size + 1;
+        }
+        variables += *length + (variables[*length] == '\n');
+    }
+    return NULL;
+}
+
+int network_check(FILE *out, int rank, const char *host, const char *text, const char *variables)
+{
+    const char *line;
+    int count = 0;
+    while ((line = network_next(&text, "var")) != NULL) {
+        char name[80], who[16], value[VALUE];
+        size_t length = 0;
+        network_field(line, VAR_NAME, name, sizeof name);
+        network_field(line, VAR_WHO, who, sizeof who);
+        network_field(line, VAR_VALUE, value, sizeof value);
+        const char *has = variable_find(variables, name, &length);
+        length = has != NULL ? length : 0;
+        if (strcmp(who, "set") == 0
+            && (has == NULL || strlen(value) != length || strncmp(has, value, length) != 0))
+            count += fprintf(out, "warning: rank %d on %s has %s%s%s%.*s, not %s: something changed it after the "
+                                  "plugin\n",
+                             rank, host, has != NULL ? "" : "no ", name, has != NULL ? "=" : "",
+                             (int)length, has != NULL ? has : "", value) > 0;
+    }
+    return count;
+}

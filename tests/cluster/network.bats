@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+# NCCL's variables in the environment that tasks really have, against what explain says. The NICs are described
+# (their sysfs files are made up); Slurm and the environment are real.
+load helpers
+
+setup_file() {
+    need_slurm
+    cluster_folder
+    make_nics "$FOLDER/machine"
+    make_show "$FOLDER/show"
+    site
+    "$CLUSTER" start "$FOLDER/c" --nodes 3 --gpus 2 --plugin "$PLUGIN" \
+        --plugin-args "config=$FOLDER/sft-bench.conf root=$FOLDER/machine" >"$FOLDER/start.log" 2>&1 || {
+        cat "$FOLDER/start.log" >&2
+        return 1
+    }
+}
+
+teardown_file() {
+    cluster_down
+}
+
+setup() {
+    cluster_enter
+    site
+    rm -f "$FOLDER/machine/home/u/.nccl.conf" "$FOLDER/machine/etc/nccl.conf"
+}
+
+# site [LINE]... : the site's file; the job shows its environment
+site() {
+    printf '%s\n' "job = $FOLDER/show" "$@" >"$FOLDER/sft-bench.conf"
+}
+
+# nic DEVICE INTERFACE ADDRESS(hex) STATE : one RoCE port of 400 Gb/s with its GIDs
+nic() {
+    local port=$machine/sys/class/infiniband/$1/ports/1 index=0 gid type
+    mkdir -p "$port/gids" "$port/gid_attrs/types" "$port/gid_attrs/ndevs" "$machine/sys/class/net/$2"
+    echo "$4" >"$port/state"
+    echo '400 Gb/sec (4X NDR)' >"$port/rate"
+    echo Ethernet >"$port/link_layer"
+    echo up >"$machine/sys/class/net/$2/operstate"
+    for gid in fe80:0000:0000:0000:ba59:9fff:fe12:3456 "0000:0000:0000:0000:0000:ffff:$3"; do
+        for type in 'IB/RoCE v1' 'RoCE v2'; do
+            echo "$gid" >"$port/gids/$index"
+            echo "$type" >"$port/gid_attrs/types/$index"
+            echo "$2" >"$port/gid_attrs/ndevs/$index"
+            index=$((index + 1))
+        done
+    done
+}
+
+# Two ports that carry collectives, one that is down; the default route by another interface.
+make_nics() {
+    local machine=$1
+    mkdir -p "$machine/proc/net" "$machine/home/u" "$machine/etc" "$machine/sys/bus/pci/devices"
+    nic mlx5_1 eth1 0a01:0001 '4: ACTIVE'
+    nic mlx5_10 eth2 0a01:0002 '4: ACTIVE'
+    nic mlx5_3 eth3 0a01:0003 '1: DOWN'
+    mkdir -p "$machine/sys/class/net/eno1"
+    echo up >"$machine/sys/class/net/eno1/operstate"
+    printf 'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\nEOL' | head -n 1 \
+        >"$machine/proc/net/route"
+    printf 'eno1\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n' >>"$machine/proc/net/route"
+}
+
+# In the job's place: host, rank and each variable of NCCL that the task has.
+make_show() {
+    cat >"$1" <<'EOF'
+#!/bin/bash
+case $* in *--check*) exit 0 ;; esac
+env | grep '^NCCL_' | sed "s/^/$SLURM_PROCID /"
+EOF
+    chmod +x "$1"
+}
+
+# of RANK NAME : the value that the rank's task has, in $output
+of() { sed -n "s/^$1 $2=//p" <<<"$output"; }
+
+as_found() { # as_found RANK
+    [ "$(of "$1" NCCL_IB_HCA)" = '=mlx5_1:1,mlx5_10:1' ]
+    [ "$(of "$1" NCCL_SOCKET_IFNAME)" = '=eno1' ]
+    [ "$(of "$1" NCCL_CROSS_NIC)" = 2 ]
+    [ "$(of "$1" NCCL_IGNORE_CPU_AFFINITY)" = 0 ]
+    [ "$(grep -c "^$1 " <<<"$output")" -eq 4 ] # and nothing else
+}
+
+@test "every task of two nodes has the variables of its node's ports" {
+    run srun --sft-bench=tiny:2,gpus=2
+    [ "$status" -eq 0 ]
+    for rank in 0 1 2 3; do
+        as_found $rank
+    done
+}
+
+@test "an empty environment changes nothing" {
+    run srun --export=NONE --sft-bench=tiny:2,gpus=1
+    [ "$status" -eq 0 ]
+    as_found 0
+    as_found 1
+    NCCL_DEBUG=INFO run srun --export=FOO=1 --sft-bench=tiny:2,gpus=1
+    [ "$status" -eq 0 ]
+    as_found 1
+}
+
+@test "on one node no network is chosen" {
+    run srun --sft-bench=tiny:1,gpus=2
+    [ "$status" -eq 0 ]
+    [ -z "$(of 0 NCCL_IB_HCA)" ]
+    [ "$(of 1 NCCL_SOCKET_IFNAME)" = '=eno1' ]
+}
+
+@test "what the user has set is left, in the environment, on the line and in NCCL's own files" {
+    NCCL_IB_HCA=mlx5_7 NCCL_CROSS_NIC= NCCL_DEBUG=WARN run srun --sft-bench=tiny:2,gpus=1
+    [ "$status" -eq 0 ]
+    [ "$(of 1 NCCL_IB_HCA)" = mlx5_7 ]
+    [ "$(of 1 NCCL_DEBUG)" = WARN ]
+    grep -qx '1 NCCL_CROSS_NIC=' <<<"$output"
+    [ "$(of 1 NCCL_SOCKET_IFNAME)" = '=eno1' ]
+    run srun --export=ALL,NCCL_SOCKET_IFNAME=eth9 --sft-bench=tiny:2,gpus=1
+    [ "$(of 0 NCCL_SOCKET_IFNAME)" = eth9 ]
+    echo NCCL_IB_HCA=mlx5_8 >"$FOLDER/machine/home/u/.nccl.conf"
+    echo NCCL_SOCKET_IFNAME=eth8 >"$FOLDER/machine/etc/nccl.conf"
+    HOME=/home/u run srun --sft-bench=tiny:2,gpus=1
+    [ "$status" -eq 0 ]
+    [ -z "$(of 0 NCCL_IB_HCA)" ] # NCCL reads it itself, and the environment would win
+    [ -z "$(of 0 NCCL_SOCKET_IFNAME)" ]
+    [ "$(of 0 NCCL_CROSS_NIC)" = 2 ]
+}
+
+@test "the site's file adds what sysfs cannot tell" {
+    site 'fabric = spectrum-x' 'traffic_class = 96' 'fabric_exclude = mlx5_10' 'nccl_env = NCCL_DEBUG=VERSION' \
+        'nccl_env = NCCL_SOCKET_IFNAME=eth1'
+    NCCL_IB_TC=41 run srun --sft-bench=tiny:2,gpus=1
+    [ "$status" -eq 0 ]
+    [ "$(of 1 NCCL_IB_HCA)" = '=mlx5_1:1' ]
+    [ "$(of 1 NCCL_IB_ADAPTIVE_ROUTING)" = 1 ]
+    [ "$(of 1 NCCL_IB_TC)" = 41 ]
+    [ "$(of 1 NCCL_DEBUG)" = VERSION ]
+    [ "$(of 1 NCCL_SOCKET_IFNAME)" = eth1 ]
+}
+
+@test "a line of the site's file that is wrong refuses the run with its number" {
+    site '' 'traffic_class = 300'
+    run srun --sft-bench=tiny:2
+    [ "$status" -eq 1 ]
+    [ "$output" = "sft-bench: $FOLDER/sft-bench.conf:3: traffic_class: 300 is out of range, 0 to 255" ]
+    run srun true
+    [ "$status" -eq 0 ]
+}
+
+@test "hosts that the site leaves out get no task, unless the user names them" {
+    site 'exclude_hosts = fukushimadc-02-hgx-[0001-0002]'
+    run srun --sft-bench=tiny:2
+    [ "$status" -eq 1 ]
+    [[ $output == *"has 1 node;"*"(without exclude_hosts = fukushimadc-02-hgx-[0001-0002])" ]]
+    printf '#!/bin/sh\ncase $* in *--check*) exit 0 ;; esac\necho on $SLURMD_NODENAME\n' >"$FOLDER/where"
+    chmod +x "$FOLDER/where"
+    echo "job = $FOLDER/where" >>"$FOLDER/sft-bench.conf"
+    run srun --sft-bench=tiny:1,gpus=1
+    [ "$output" = "on fukushimadc-02-hgx-0003" ]
+    run srun -w fukushimadc-02-hgx-0001 --sft-bench=tiny:1,gpus=1
+    [ "$output" = "on fukushimadc-02-hgx-0001" ]
+    run srun --exclude=fukushimadc-02-hgx-0003 --sft-bench=tiny:2,gpus=1
+    [ "$(sort <<<"$output" | head -n 1)" = "on fukushimadc-02-hgx-0001" ]
+}
+
+@test "explain tells every variable with its reason, and the record has what was set" {
+    [ -x "$JOB" ] || skip "the job is not installed: $JOB"
+    site "job = $JOB" 'fabric = spectrum-x'
+    NCCL_IB_GID_INDEX=3 run srun --sft-bench=explain:2,gpus=2
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '^node ' <<<"$output")" -eq 2 ]
+    grep -Eq '^ mlx5_10:1 +yes +eth2 +400 +-1 +3 10.1.0.2 ' <<<"$output"
+    grep -Eq '^ mlx5_3:1 +no .*its state is DOWN' <<<"$output"
+    grep -Eq '^ NCCL_IB_HCA +set +=mlx5_1:1,mlx5_10:1 ' <<<"$output"
+    grep -Eq "^ NCCL_IB_GID_INDEX +user's +3 +the user has set it" <<<"$output"
+    grep -Eq '^ NCCL_ALGO +unset +- +' <<<"$output"
+    grep -q '^warning: fukushimadc-02-hgx-0002: mlx5_3:1 is DOWN' <<<"$output"
+    grep -q '^warning: fukushimadc-02-hgx-0001: NCCL_IB_GID_INDEX=3 of the user' <<<"$output"
+    grep -q '^warning: fukushimadc-02-hgx-0001: spectrum-x without traffic_class' <<<"$output"
+    [[ $output != *"after the plugin"* && $output != *"than rank 0"* ]]
+    run srun --sft-bench=explain:2,gpus=1 -- --json
+    python3 - <<PY
+import json
+tasks = json.loads("""$output""")["tasks"]
+assert len(tasks) == 2
+for t in tasks:
+    decided = {v["name"]: v["value"] for v in t["network"]["variables"] if v["who"] == "set"}
+    assert decided == t["variables"] and len(decided) == 5, (decided, t["variables"])
+    assert t["network"]["rate_gbps"] == 800 and all(v["why"] for v in t["network"]["variables"])
+PY
+    run srun --sft-bench=tiny:2,gpus=1,device=cpu,steps=2,warmup=1,data=synthetic,out="$FOLDER/out"
+    [ "$status" -eq 0 ]
+    python3 -c "
+import json
+r = json.load(open('$FOLDER/out/result.json'))
+assert 'NCCL_IB_HCA==mlx5_1:1,mlx5_10:1' in r['nccl_env'].split(), r
+assert r['nic_gbps'] == 800, r"
+}
