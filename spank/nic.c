@@ -245,6 +245,8 @@ static void nic_port_read(struct nic_port *port, const char *root, const char *f
     sysfs_line(line, sizeof line, "%s/state", below);
     const char *state = strchr(line, ' ');
     nic_copy(port->state, sizeof port->state, state != NULL ? state + 1 : "");
+    if (port->state[strspn(port->state, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_")] != '\0')
+        port->state[0] = '\0'; /* no word of the kernel's */
     port->active = strcmp(port->state, "ACTIVE") == 0;
     sysfs_line(line, sizeof line, "%s/rate", below);
     port->rate = nic_rate_parse(line);
