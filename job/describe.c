@@ -102,16 +102,13 @@ double run_peak_tflops(const struct run *run)
 static int describe_forecast(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = &run->result.record;
-    struct sft_prediction prediction;
     double planned = (double)(model_bytes(run->model) + optim_bytes(run->optim)
                               + shard_bytes(run->shard))
                      + run->fit.reserve + run->memory_before;
     if (sft_record_set_real(record, "mem_plan_gib", ldexp(planned, -30), err) < 0)
         return -1;
-    if (!forecast_make(&prediction, run->backend->device, &run->plan, &run->shape, run->data,
-                       &run->fit))
-        return 0;
-    return sft_record_set_real(record, "tok_s_plan", prediction.tok_s * run->plan.ranks, err);
+    double tok_s = forecast_tok_s(run);
+    return tok_s > 0 ? sft_record_set_real(record, "tok_s_plan", tok_s, err) : 0;
 }
 
 int describe_run(struct run *run, struct sft_error *err)

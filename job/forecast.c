@@ -33,3 +33,30 @@ bool forecast_make(struct sft_prediction *prediction, const char *device,
     *prediction = sft_predict(shape, &work, ceiling);
     return true;
 }
+
+struct sft_fabric forecast_fabric(const struct sft_request *request)
+{
+    struct sft_fabric f = sft_fabric_default();
+    if (request->nvlink_gbs > 0 || request->nic_gbs > 0)
+        f.source = "as the request says";
+    if (request->nvlink_gbs > 0)
+        f.nvlink_gbs = request->nvlink_gbs;
+    if (request->nic_gbs > 0)
+        f.nic_gbs = request->nic_gbs;
+    return f;
+}
+
+double forecast_tok_s(const struct run *run)
+{
+    const struct sft_ceiling *ceiling = sft_ceiling_find(run->backend->device);
+    struct sft_work work;
+    if (ceiling == NULL || !forecast_work(&work, &run->plan, run->data))
+        return 0;
+    work.states = run->fit.states;
+    work.recompute = run->fit.recompute;
+    if (run->plan.ranks == 1)
+        return sft_predict(&run->shape, &work, ceiling).tok_s;
+    struct sft_fabric fabric = forecast_fabric(&run->request);
+    struct sft_layout layout = { run->nodes, run->plan.ranks / run->nodes, run->fit.zero };
+    return sft_timeline_make(&run->shape, &work, ceiling, &fabric, &layout).tok_s;
+}

@@ -22,6 +22,7 @@
 #include "lib/plan.h"
 #include "lib/predict.h"
 #include "lib/request.h"
+#include "lib/timeline.h"
 
 struct run {
     struct sft_request request;
@@ -91,6 +92,10 @@ bool forecast_work(struct sft_work *work, const struct sft_plan *plan, struct da
 bool forecast_make(struct sft_prediction *prediction, const char *device,
                    const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
                    const struct fit *fit);
+/* Bandwidths that a forecast of many GPUs goes by: the request's, else the default fabric's. */
+struct sft_fabric forecast_fabric(const struct sft_request *request);
+/* Tokens a second of all ranks, their collectives counted; 0 on devices whose ceilings are not known. */
+double forecast_tok_s(const struct run *run);
 
 /* Train all steps of the plan; fills measure, and result on rank 0 as it goes. */
 int train_run(struct run *run, struct sft_error *err);

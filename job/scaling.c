@@ -16,23 +16,11 @@ static struct sft_plan plan_on(const struct sft_plan *plan, int nodes, int gpus)
     return p;
 }
 
-static struct sft_fabric fabric_of(const struct sft_request *request)
-{
-    struct sft_fabric f = sft_fabric_default();
-    if (request->nvlink_gbs > 0 || request->nic_gbs > 0)
-        f.source = "as the request says";
-    if (request->nvlink_gbs > 0)
-        f.nvlink_gbs = request->nvlink_gbs;
-    if (request->nic_gbs > 0)
-        f.nic_gbs = request->nic_gbs;
-    return f;
-}
-
 static void line_print(const struct sft_plan *plan, const struct sft_preset *shape,
                        const struct sft_request *request, struct sft_work work)
 {
     struct fit fit;
-    struct sft_fabric fabric = fabric_of(request);
+    struct sft_fabric fabric = forecast_fabric(request);
     if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), BACKEND_CUDA_ACT,
                  BACKEND_CUDA_LOGITS, NULL)
         < 0) {
@@ -52,7 +40,7 @@ static void line_print(const struct sft_plan *plan, const struct sft_preset *sha
 void scaling_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
                    const struct sft_request *request, int nodes)
 {
-    struct sft_fabric fabric = fabric_of(request);
+    struct sft_fabric fabric = forecast_fabric(request);
     int gpus = request->gpus > 0 ? request->gpus : PLAN_GPUS;
     struct sft_work work;
     if (!forecast_work(&work, plan, data))

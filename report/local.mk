@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += report/libreport.la
 report_libreport_la_SOURCES = \
 	report/csv.c report/csv.h \
 	report/filter.c report/filter.h \
+	report/group.c report/group.h \
 	report/json.c report/json.h \
 	report/load.c report/load.h \
 	report/options.c report/options.h \
@@ -16,9 +17,10 @@ report_libreport_la_LIBADD = lib/libsft.la $(JANSSON_LIBS)
 sft_report_SOURCES = report/main.c
 sft_report_LDADD = report/libreport.la
 
+REPORT_ROWS = tests/unit/report_rows.c tests/unit/report_rows.h
 if HAVE_CMOCKA
 REPORT_TESTS = tests/unit/test_report_load tests/unit/test_report_filter \
-	tests/unit/test_report_output tests/unit/test_manual
+	tests/unit/test_report_output tests/unit/test_report_group tests/unit/test_manual
 check_PROGRAMS += $(REPORT_TESTS)
 tests_unit_test_report_load_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_report_load_LDADD = report/libreport.la $(UNIT_LIBS)
@@ -26,6 +28,9 @@ tests_unit_test_report_filter_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_report_filter_LDADD = report/libreport.la $(UNIT_LIBS)
 tests_unit_test_report_output_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_report_output_LDADD = report/libreport.la $(UNIT_LIBS) $(JANSSON_LIBS)
+tests_unit_test_report_group_SOURCES = tests/unit/test_report_group.c $(REPORT_ROWS)
+tests_unit_test_report_group_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_report_group_LDADD = report/libreport.la $(UNIT_LIBS)
 tests_unit_test_manual_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_manual_LDADD = lib/libsft.la $(UNIT_LIBS)
 endif
