@@ -115,6 +115,8 @@ int filter_parse_time(const char *text, bool end, time_t now, time_t *result,
 
 int filter_finish(struct filter *filter, time_t now, struct sft_error *err)
 {
+    if (filter->sweep != NULL && filter->since == 0)
+        filter->since = 1; /* its name is enough */
     if (filter->since == 0 && filter->job_count == 0)
         filter->since = (filter->until != 0 ? filter->until : now) - FILTER_DAYS * (time_t)86400;
     if (filter->until != 0 && filter->until < filter->since)
@@ -149,6 +151,6 @@ bool filter_takes(const struct filter *filter, const struct row *row)
 {
     return filter_takes_job(filter, row->job_id, row->array_id) && takes_time(filter, row)
            && takes_text(filter->all_users ? NULL : filter->user, row->user)
-           && takes_text(filter->state, row->state)
+           && takes_text(filter->state, row->state) && takes_text(filter->sweep, row->job_name)
            && takes_text(filter->model, sft_record_get(&row->record, "model"));
 }

@@ -17,6 +17,7 @@ struct filter {
     long long jobs[FILTER_JOBS_MAX];
     size_t job_count;  /* 0: all */
     const char *model; /* NULL: all */
+    const char *sweep; /* name of its jobs; NULL: all */
     const char *state; /* NULL: all */
     const char *user;  /* NULL: as sacct does: one's own, and root sees all */
     bool all_users;
@@ -34,7 +35,7 @@ int filter_set_state(struct filter *filter, const char *text, struct sft_error *
 int filter_parse_time(const char *text, bool end, time_t now, time_t *result,
                       struct sft_error *err);
 
-/* Refuse an `until` that lies before `since`; without jobs and since, look FILTER_DAYS back. */
+/* Refuse an `until` that lies before `since`; without jobs, sweep and since, look FILTER_DAYS back. */
 int filter_finish(struct filter *filter, time_t now, struct sft_error *err);
 
 /* Does the row belong to what was asked? Its time is the job's start. */

@@ -9,6 +9,7 @@
 #include "lib/preset.h"
 #include "lib/roofline.h"
 #include "lib/stats.h"
+#include "report/lang.h"
 
 #define GROUP_AGREE 0.01  /* how far a record's own figures may stand apart: they have six digits */
 #define GROUP_WIDE 0.05   /* spread of repeats that is marked */
@@ -332,10 +333,10 @@ static const char *text_of_bit(const char *const *texts, size_t count, unsigned 
 const char *group_aside_text(unsigned bit)
 {
     static const char *const texts[] = {
-        "not complete",
-        "unconfirmed: only in the user's comment",
-        "impossible: above the hardware's roofline, or a figure is missing or not positive",
-        "inconsistent: its own figures contradict each other",
+        N_("not complete"),
+        N_("unconfirmed: only in the user's comment"),
+        N_("impossible: above the hardware's roofline, or a figure is missing or not positive"),
+        N_("inconsistent: its own figures contradict each other"),
     };
     return text_of_bit(texts, sizeof texts / sizeof texts[0], bit);
 }
@@ -343,12 +344,12 @@ const char *group_aside_text(unsigned bit)
 const char *group_mark_text(unsigned bit)
 {
     static const char *const texts[] = {
-        "fewer than 3 repeats",
-        "mixed versions of software or devices",
-        "synthetic data",
-        "a comment was edited; the admin comment counts",
-        "runs stand aside",
-        "the repeats differ by more than 5%",
+        N_("fewer than 3 repeats"),
+        N_("mixed versions of software"),
+        N_("synthetic data"),
+        N_("a comment was edited; the admin comment counts"),
+        N_("runs stand aside"),
+        N_("the repeats differ by more than 5%"),
     };
     return text_of_bit(texts, sizeof texts / sizeof texts[0], bit);
 }

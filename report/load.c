@@ -10,6 +10,7 @@
 #include "report/source.h"
 #include "report/text.h"
 
+#define LOAD_BATCH 512 /* jobs of one question; FILTER_JOBS_MAX at most */
 #define STEPS_MAX 64 /* records of one job; more than a comment can hold */
 
 /* The records of one comment. */
@@ -147,13 +148,24 @@ static bool record_tells(const struct sft_record *record)
     return sft_record_get(record, "model") != NULL || sft_record_get(record, "state") != NULL;
 }
 
-static void found_read(struct found *found, const json_t *job, const char *which)
+/* Beginnings of records in the text. */
+static size_t found_begun(const char *text)
+{
+    size_t count = 0;
+    for (; (text = strstr(text, "sft1{")) != NULL; text++)
+        count++;
+    return count;
+}
+
+static void found_read(struct found *found, const json_t *job, const char *which, size_t *broken)
 {
     const char *cursor = json_text_of(json_object_get(job, "comment"), which);
+    size_t begun = found_begun(cursor), whole = 0;
     struct sft_record record;
     sft_record_init(&record);
     found->count = 0;
     while (found->count < STEPS_MAX && sft_record_next(&record, &cursor) == 1) {
+        whole++;
         if (!record_tells(&record)) {
             sft_record_clear(&record);
             continue;
@@ -163,6 +175,8 @@ static void found_read(struct found *found, const json_t *job, const char *which
         found->paired[place] = false;
         sft_record_init(&record);
     }
+    if (found->count < STEPS_MAX && begun > whole)
+        *broken += begun - whole;
 }
 
 static void found_clear(struct found *found)
@@ -210,8 +224,8 @@ static int load_job(struct rows *rows, const struct filter *filter, const json_t
                     struct found *admin, struct found *comment, struct sft_error *err)
 {
     int rc = 0;
-    found_read(admin, job, "administrator");
-    found_read(comment, job, "job");
+    found_read(admin, job, "administrator", &rows->broken);
+    found_read(comment, job, "job", &rows->broken);
     for (size_t i = 0; rc == 0 && i < admin->count; i++) {
         unsigned marks = compare_with(comment, &admin->record[i]);
         rc = add_row(rows, filter, job, &admin->record[i], marks, err);
@@ -274,7 +288,7 @@ int load_json(struct rows *rows, const struct filter *filter, const char *what, 
     return rc;
 }
 
-int load_sacct(struct rows *rows, const struct filter *filter, struct sft_error *err)
+static int load_read(struct rows *rows, const struct filter *filter, struct sft_error *err)
 {
     char *text;
     size_t length;
@@ -283,6 +297,31 @@ int load_sacct(struct rows *rows, const struct filter *filter, struct sft_error 
     int rc = load_json(rows, filter, "sacct", text, length, err);
     free(text);
     return rc;
+}
+
+/* sacct's JSON of a job is some kilobytes, and a cluster's month is hundreds of thousands of jobs. So ask for the
+ * ids of those with a record first, then for these. */
+static int load_scanned(struct rows *rows, const struct filter *filter, struct sft_error *err)
+{
+    struct source_ids ids;
+    struct filter *part = malloc(sizeof *part);
+    int rc = part == NULL ? sft_error_set(err, "no memory") : source_scan_sacct(filter, &ids, err);
+    for (size_t begin = 0; rc == 0 && begin < ids.count; begin += part->job_count) {
+        *part = *filter;
+        part->job_count = ids.count - begin < LOAD_BATCH ? ids.count - begin : LOAD_BATCH;
+        memcpy(part->jobs, ids.id + begin, part->job_count * sizeof *part->jobs);
+        rc = load_read(rows, part, err);
+    }
+    if (part != NULL)
+        free(ids.id);
+    free(part);
+    return rc;
+}
+
+int load_sacct(struct rows *rows, const struct filter *filter, struct sft_error *err)
+{
+    return filter->job_count > 0 || filter->sweep != NULL ? load_read(rows, filter, err)
+                                                          : load_scanned(rows, filter, err);
 }
 
 int load_file(struct rows *rows, const struct filter *filter, const char *path,

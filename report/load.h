@@ -20,8 +20,8 @@
 int load_json(struct rows *rows, const struct filter *filter, const char *what, char *text,
               size_t length, struct sft_error *err);
 
-/* Ask sacct for the jobs of the filter. This alone decides how: whoever makes it two passes (ids of
- * jobs with a record first, then only those) changes nothing outside. */
+/* Ask sacct for the jobs of the filter: at once where they are named or of one sweep, else in two passes. Texts
+ * that begin as a record and are none are counted in rows->broken. */
 int load_sacct(struct rows *rows, const struct filter *filter, struct sft_error *err);
 
 /* Read a file with the output of `sacct --json`, or stdin for "-". */

@@ -2,18 +2,34 @@
 bin_PROGRAMS += sft-report
 noinst_LTLIBRARIES += report/libreport.la
 report_libreport_la_SOURCES = \
+	report/chart.c report/chart.h \
+	report/compare.c report/compare.h \
 	report/csv.c report/csv.h \
 	report/filter.c report/filter.h \
+	report/goals.c report/goals.h \
+	report/grid.c report/grid.h \
 	report/group.c report/group.h \
+	report/group_print.c report/group_print.h \
+	report/html.c report/html.h \
 	report/json.c report/json.h \
+	report/lang.c report/lang.h \
 	report/load.c report/load.h \
 	report/options.c report/options.h \
+	report/output.c report/output.h \
+	report/page.c report/page.h report/page_internal.h \
+	report/page_figures.c \
+	report/page_method.c \
+	report/page_ranks.c \
+	report/page_summary.c \
+	report/pdf.c report/pdf.h \
+	report/ranks.c report/ranks.h \
 	report/rows.c report/rows.h \
 	report/source.c report/source.h \
+	report/spawn.c report/spawn.h \
 	report/table.c report/table.h \
 	report/text.c report/text.h
-report_libreport_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-report_libreport_la_LIBADD = lib/libsft.la $(JANSSON_LIBS)
+report_libreport_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -DSFT_LOCALEDIR='"$(localedir)"'
+report_libreport_la_LIBADD = lib/libsft.la $(JANSSON_LIBS) $(LIBINTL)
 sft_report_SOURCES = report/main.c
 sft_report_LDADD = report/libreport.la
 

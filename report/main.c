@@ -9,10 +9,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "report/compare.h"
 #include "report/csv.h"
+#include "report/group_print.h"
 #include "report/json.h"
 #include "report/load.h"
 #include "report/options.h"
+#include "report/output.h"
+#include "report/page.h"
 #include "report/table.h"
 
 enum { EXIT_NONE_FOUND = 1, EXIT_BAD = 2 };
@@ -51,6 +55,8 @@ static void say_none(const struct options *options)
         fprintf(stderr, "%s%lld", i == 0 ? " for job " : ", ", filter->jobs[i]);
     if (filter->user != NULL)
         fprintf(stderr, " of user %s", filter->user);
+    if (filter->sweep != NULL)
+        fprintf(stderr, " of sweep %s", filter->sweep);
     if (filter->model != NULL)
         fprintf(stderr, " with model %s", filter->model);
     if (filter->state != NULL)
@@ -58,16 +64,39 @@ static void say_none(const struct options *options)
     fprintf(stderr, "%s\n", since);
 }
 
-static int write_rows(const struct options *options, const struct rows *rows, struct sft_error *err)
+/* What the user sees of records that are none: only how many. */
+static void say_broken(const struct rows *rows)
 {
-    int rc = 0;
-    if (options->form == OPTIONS_JSON)
-        rc = json_write(rows, stdout, err);
-    else if (options->form == OPTIONS_CSV)
-        rc = csv_write(rows, stdout, err);
-    else if (rows->count > 0)
-        table_write(rows, options->wide ? 0 : output_width(), stdout);
+    if (rows->broken > 0)
+        fprintf(stderr, "sft-report: %zu broken record%s left out\n", rows->broken,
+                rows->broken == 1 ? "" : "s");
+}
+
+static int write_groups(const struct options *options, const struct rows *rows, FILE *out,
+                        struct sft_error *err)
+{
+    struct groups groups;
+    int rc = groups_make(&groups, rows, err);
+    if (rc == 0 && options->form > OPTIONS_JSON)
+        rc = page_write(&groups, rows, options, out, err);
+    else if (rc == 0)
+        rc = group_print(&groups, options->form, out, err);
+    groups_clear(&groups);
     return rc;
+}
+
+static int write_rows(const struct options *options, const struct rows *rows, FILE *out,
+                      struct sft_error *err)
+{
+    if (options->groups || options->form > OPTIONS_JSON)
+        return write_groups(options, rows, out, err);
+    if (options->form == OPTIONS_JSON)
+        return json_write(rows, out, err);
+    if (options->form == OPTIONS_CSV)
+        return csv_write(rows, out, err);
+    if (rows->count > 0)
+        table_write(rows, options->wide || options->output != NULL ? 0 : output_width(), out);
+    return 0;
 }
 
 /* A full disk or a closed pipe shows only when the last bytes leave. */
@@ -81,6 +110,7 @@ static int finish_output(struct sft_error *err)
 static int report(const struct options *options, struct sft_error *err)
 {
     struct rows rows;
+    struct output output;
     int status = EXIT_BAD;
     rows_init(&rows);
     /* A wrong key is said before sacct is asked. */
@@ -91,14 +121,69 @@ static int report(const struct options *options, struct sft_error *err)
         < 0)
         goto out;
     rows_sort(&rows, options->sort, NULL);
-    if (write_rows(options, &rows, err) < 0)
-        goto out;
+    say_broken(&rows);
     status = rows.count > 0 ? EXIT_SUCCESS : EXIT_NONE_FOUND;
     if (rows.count == 0)
         say_none(options);
+    if (rows.count == 0 && (options->output != NULL || options->form > OPTIONS_JSON))
+        goto out; /* an empty page is no report */
+    if (output_begin(&output, options->output, err) < 0
+        || output_end(&output, write_rows(options, &rows, output.file, err), options->form, err) < 0)
+        status = EXIT_BAD;
+    else if (options->dated[0] != '\0')
+        puts(options->output);
 out:
     rows_clear(&rows);
     return status;
+}
+
+/* "sweep:NAME", "jobs:ID[,ID...]" or "file:PATH"; a bare word is a sweep's name. */
+static int load_set(struct rows *rows, const struct options *options, const char *set,
+                    struct sft_error *err)
+{
+    struct filter *filter = malloc(sizeof *filter);
+    int rc = 0;
+    if (filter == NULL)
+        return sft_error_set(err, "no memory");
+    *filter = options->filter;
+    if (strncmp(set, "file:", 5) == 0) {
+        filter->since = 1;
+        rc = load_file(rows, filter, set + 5, err);
+    } else {
+        if (strncmp(set, "jobs:", 5) == 0)
+            rc = filter_set_jobs(filter, set + 5, err);
+        else
+            filter->sweep = strncmp(set, "sweep:", 6) == 0 ? set + 6 : set;
+        filter->since = filter->sweep != NULL ? 1 : 0;
+        if (rc == 0)
+            rc = load_sacct(rows, filter, err);
+    }
+    free(filter);
+    say_broken(rows);
+    if (rc == 0 && rows->count == 0)
+        rc = sft_error_set(err, "--compare: no sft-bench records in %s", set);
+    return rc;
+}
+
+static int compare(const struct options *options, struct sft_error *err)
+{
+    struct rows rows[2];
+    struct groups groups[2] = { { 0 }, { 0 } };
+    struct output output;
+    int rc = 0;
+    for (int i = 0; i < 2; i++)
+        rows_init(&rows[i]);
+    for (int i = 0; rc == 0 && i < 2; i++)
+        if ((rc = load_set(&rows[i], options, options->compare[i], err)) == 0)
+            rc = groups_make(&groups[i], &rows[i], err);
+    if (rc == 0 && (rc = output_begin(&output, options->output, err)) == 0)
+        rc = output_end(&output, compare_print(&groups[0], &groups[1], options->form, output.file, err),
+                        options->form, err);
+    for (int i = 0; i < 2; i++) {
+        groups_clear(&groups[i]);
+        rows_clear(&rows[i]);
+    }
+    return rc == 0 ? EXIT_SUCCESS : EXIT_BAD;
 }
 
 static int act(const struct options *options, struct sft_error *err)
@@ -113,6 +198,8 @@ static int act(const struct options *options, struct sft_error *err)
     case OPTIONS_KEYS:
         print_keys();
         return EXIT_SUCCESS;
+    case OPTIONS_COMPARE:
+        return compare(options, err);
     case OPTIONS_REPORT:
         break;
     }

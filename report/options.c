@@ -3,39 +3,69 @@
 #include "report/options.h"
 
 #include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { OPT_SINCE = 256, OPT_UNTIL, OPT_JSON, OPT_CSV, OPT_KEYS, OPT_VERSION };
+enum {
+    OPT_SINCE = 256,
+    OPT_UNTIL,
+    OPT_JSON,
+    OPT_CSV,
+    OPT_KEYS,
+    OPT_VERSION,
+    OPT_SWEEP,
+    OPT_FORMAT,
+    OPT_GROUPS,
+    OPT_COMPARE,
+    OPT_LANG,
+    OPT_CHARTS,
+    OPT_PRICE,
+    OPT_ONLY
+};
 
 static const struct option long_options[] = {
     { "job", required_argument, NULL, 'j' },
     { "model", required_argument, NULL, 'm' },
+    { "sweep", required_argument, NULL, OPT_SWEEP },
     { "since", required_argument, NULL, OPT_SINCE },
     { "until", required_argument, NULL, OPT_UNTIL },
     { "user", required_argument, NULL, 'u' },
     { "all-users", no_argument, NULL, 'a' },
     { "state", required_argument, NULL, 's' },
-    { "sort", required_argument, NULL, 'S' },
+    { "input", required_argument, NULL, 'i' },
+    { "format", required_argument, NULL, OPT_FORMAT },
     { "json", no_argument, NULL, OPT_JSON },
     { "csv", no_argument, NULL, OPT_CSV },
+    { "groups", no_argument, NULL, OPT_GROUPS },
+    { "compare", required_argument, NULL, OPT_COMPARE },
+    { "report-only", no_argument, NULL, OPT_ONLY },
+    { "lang", required_argument, NULL, OPT_LANG },
+    { "output", required_argument, NULL, 'o' },
+    { "charts", required_argument, NULL, OPT_CHARTS },
+    { "price", required_argument, NULL, OPT_PRICE },
+    { "sort", required_argument, NULL, 'S' },
     { "wide", no_argument, NULL, 'w' },
-    { "input", required_argument, NULL, 'i' },
     { "keys", no_argument, NULL, OPT_KEYS },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, OPT_VERSION },
     { NULL, 0, NULL, 0 },
 };
 
+static const char *const forms[] = { "table", "csv", "json", "html", "pdf" };
+
 void options_help(FILE *out)
 {
     fprintf(out,
             "Usage: sft-report [OPTION...]\n"
+            "       sft-report --compare A B [OPTION...]\n"
             "Show the records that sft-bench left in Slurm's accounting: your own of the last %d\n"
             "days (root: everyone's), or those of the jobs that you name.\n"
             "\n"
             "Which records:\n"
             "  -j, --job ID[,ID...]   only these jobs, however old\n"
             "  -m, --model NAME       only this model\n"
+            "      --sweep NAME       only the jobs of this name, as sft-sweep gives it\n"
             "      --since TIME       only jobs that started at TIME or later\n"
             "      --until TIME       only jobs that started at TIME or earlier\n"
             "  -u, --user NAME        only this user's jobs\n"
@@ -44,9 +74,17 @@ void options_help(FILE *out)
             "      --input FILE       read what `sacct --json` printed from FILE; -: stdin\n"
             "\n"
             "How they are shown:\n"
+            "      --format FORM      table, csv, json, html or pdf [table]\n"
+            "      --json, --csv      short for --format json, --format csv\n"
+            "      --groups           repeats side by side: throughput, spread, scaling efficiency\n"
+            "      --compare A B      two sets: ratio and confidence interval. A set is sweep:NAME,\n"
+            "                         jobs:ID[,ID...] or file:PATH\n"
+            "      --report-only      the page of everyone's records into sft-report-DATE.html\n"
+            "      --lang LANGUAGE    of the page: en or ja [en]\n"
+            "  -o, --output FILE      write there; pdf needs it\n"
+            "      --charts DIR       also write the page's charts there, as SVG and PNG\n"
+            "      --price P[:CUR]    of a GPU for an hour: cost of a million tokens [CUR: USD]\n"
             "      --sort KEY         job, date, user, state or a record's key [job]; -KEY: downwards\n"
-            "      --json             as JSON, with unit and origin of each figure\n"
-            "      --csv              as CSV (RFC 4180), every key a column\n"
             "  -w, --wide             every column, also where the terminal is narrower\n"
             "\n"
             "      --keys             list the record's keys: unit, origin, meaning\n"
@@ -62,8 +100,39 @@ void options_help(FILE *out)
 static int set_form(struct options *options, enum options_form form, struct sft_error *err)
 {
     if (options->form != OPTIONS_TABLE && options->form != form)
-        return sft_error_set(err, "--json and --csv exclude each other");
+        return sft_error_set(err, "--json and --csv exclude each other, and another --format");
     options->form = form;
+    return 0;
+}
+
+static int set_format(struct options *options, const char *name, struct sft_error *err)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+        if (strcmp(name, forms[i]) == 0)
+            return set_form(options, (enum options_form)i, err);
+    return sft_error_set(err, "--format: '%.40s' is none of table, csv, json, html, pdf", name);
+}
+
+static int set_lang(struct options *options, const char *name, struct sft_error *err)
+{
+    options->japanese = strcmp(name, "ja") == 0;
+    return options->japanese || strcmp(name, "en") == 0
+        ? 0
+        : sft_error_set(err, "--lang: '%.40s' is neither en nor ja", name);
+}
+
+/* "4.10" or "600:JPY" */
+static int set_price(struct options *options, const char *text, struct sft_error *err)
+{
+    char *end;
+    options->price = strtod(text, &end);
+    strcpy(options->currency, "USD");
+    if (*end == ':' && strspn(end + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3 && end[4] == '\0')
+        strcpy(options->currency, end + 1);
+    else if (*end != '\0' || end == text)
+        return sft_error_set(err, "--price: '%.40s' is not of the form 4.10 or 600:JPY", text);
+    if (!isfinite(options->price) || options->price <= 0 || options->price > 1e9)
+        return sft_error_set(err, "--price: '%.40s' is no price", text);
     return 0;
 }
 
@@ -84,6 +153,41 @@ static int set_time(struct options *options, int option, time_t now, struct sft_
     return 0;
 }
 
+/* The page of all that is there, into a file of today's name. */
+static int set_only(struct options *options, time_t now)
+{
+    struct tm tm;
+    localtime_r(&now, &tm);
+    strftime(options->dated, sizeof options->dated, "sft-report-%Y-%m-%d.html", &tm);
+    options->filter.all_users = true;
+    return 0;
+}
+
+static int set_page_option(struct options *options, int option, time_t now, struct sft_error *err)
+{
+    switch (option) {
+    case OPT_FORMAT:
+        return set_format(options, optarg, err);
+    case OPT_LANG:
+        return set_lang(options, optarg, err);
+    case OPT_PRICE:
+        return set_price(options, optarg, err);
+    case OPT_CHARTS:
+        return set_text(&options->charts, "charts", optarg, err);
+    case 'o':
+        return set_text(&options->output, "output", optarg, err);
+    case OPT_GROUPS:
+        options->groups = true;
+        return 0;
+    case OPT_ONLY:
+        return set_only(options, now);
+    }
+    options->action = option == 'h'            ? OPTIONS_HELP
+                      : option == OPT_VERSION ? OPTIONS_VERSION
+                                              : OPTIONS_KEYS;
+    return 0;
+}
+
 static int set_option(struct options *options, int option, time_t now, struct sft_error *err)
 {
     switch (option) {
@@ -91,6 +195,8 @@ static int set_option(struct options *options, int option, time_t now, struct sf
         return filter_set_jobs(&options->filter, optarg, err);
     case 'm':
         return set_text(&options->filter.model, "model", optarg, err);
+    case OPT_SWEEP:
+        return set_text(&options->filter.sweep, "sweep", optarg, err);
     case OPT_SINCE:
     case OPT_UNTIL:
         return set_time(options, option, now, err);
@@ -112,11 +218,41 @@ static int set_option(struct options *options, int option, time_t now, struct sf
         return 0;
     case 'i':
         return set_text(&options->input, "input", optarg, err);
+    case OPT_COMPARE:
+        options->action = OPTIONS_COMPARE;
+        return set_text(&options->compare[0], "compare", optarg, err);
     }
-    options->action = option == 'h'            ? OPTIONS_HELP
-                      : option == OPT_VERSION ? OPTIONS_VERSION
-                                              : OPTIONS_KEYS;
-    return 0;
+    return set_page_option(options, option, now, err);
+}
+
+/* What goes with what. */
+static int options_finish(struct options *options, int argc, char **argv, time_t now,
+                          struct sft_error *err)
+{
+    if (options->action == OPTIONS_COMPARE && optind + 1 == argc)
+        options->compare[1] = argv[optind++];
+    if (options->action == OPTIONS_COMPARE && options->compare[1] == NULL)
+        return sft_error_set(err, "--compare: needs two sets: sweep:NAME, jobs:ID[,ID...] or file:PATH");
+    if (optind < argc)
+        return sft_error_set(err, "%s: unexpected word; name jobs with --job, see --help",
+                             argv[optind]);
+    if (options->filter.user != NULL && options->filter.all_users)
+        return sft_error_set(err, "--user and --all-users exclude each other");
+    if (options->dated[0] != '\0' && options->form == OPTIONS_TABLE)
+        options->form = OPTIONS_HTML;
+    if (options->dated[0] != '\0' && options->output == NULL) {
+        if (options->form == OPTIONS_PDF)
+            strcpy(strrchr(options->dated, '.'), ".pdf");
+        options->output = options->dated;
+    }
+    if (options->form == OPTIONS_PDF && options->output == NULL)
+        return sft_error_set(err, "--format pdf: needs --output FILE");
+    if (options->form > OPTIONS_JSON && options->action == OPTIONS_COMPARE)
+        return sft_error_set(err, "--compare: --format is table, csv or json");
+    /* A saved file is shown whole unless a time was said. */
+    if (options->input != NULL && options->filter.since == 0)
+        options->filter.since = 1;
+    return filter_finish(&options->filter, now, err);
 }
 
 int options_parse(struct options *options, int argc, char **argv, time_t now,
@@ -127,7 +263,7 @@ int options_parse(struct options *options, int argc, char **argv, time_t now,
     options->sort = "job";
     optind = 0; /* glibc: start anew, for the tests */
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":j:m:u:as:wh", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":j:m:u:as:o:wh", long_options, NULL)) != -1) {
         if (option == ':')
             return sft_error_set(err, "%s: needs a value; see --help", argv[optind - 1]);
         if (option == '?' && optopt != 0 && optopt < 256)
@@ -138,13 +274,5 @@ int options_parse(struct options *options, int argc, char **argv, time_t now,
         if (set_option(options, option, now, err) < 0)
             return -1;
     }
-    if (optind < argc)
-        return sft_error_set(err, "%s: unexpected word; name jobs with --job, see --help",
-                             argv[optind]);
-    if (options->filter.user != NULL && options->filter.all_users)
-        return sft_error_set(err, "--user and --all-users exclude each other");
-    /* A saved file is shown whole unless a time was said. */
-    if (options->input != NULL && options->filter.since == 0)
-        options->filter.since = 1;
-    return filter_finish(&options->filter, now, err);
+    return options_finish(options, argc, argv, now, err);
 }

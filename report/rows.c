@@ -157,7 +157,7 @@ bool row_key_is_text(const char *key)
                                          "backend",   "device",    "data",   "data_sum", "tokenizer",
                                          "slow_host", "start",     "hosts",  "version", "blas",
                                          "mpi",       "nccl", "cpus",     "pmix",      "fail",   "states", "recompute", "zero",
-                                         "cuda",      "clock_reasons" };
+                                         "cuda",      "clock_reasons", "request", "nccl_env", "ranks_ms" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(key, words[i]) == 0)
             return true;

@@ -31,6 +31,7 @@ struct row {
 struct rows {
     size_t count, room;
     struct row **row;
+    size_t broken; /* texts that began as a record and were none */
 };
 
 void rows_init(struct rows *rows);

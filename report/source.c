@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h" /* _GNU_SOURCE: pipe2 */
+#include "config.h" /* _GNU_SOURCE */
 #include "report/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
+#include "report/spawn.h"
+#include "report/text.h"
 
 /* sacct reads local times without a zone. */
 static const char *time_text(char *text, size_t size, time_t at)
@@ -31,17 +30,31 @@ static const char *jobs_text(struct source_command *command, const struct filter
     return command->jobs;
 }
 
-void source_command_make(struct source_command *command, const struct filter *filter)
+void source_command_make(struct source_command *command, const struct filter *filter,
+                         enum source_form form)
 {
+    static const char delimiter[] = { SOURCE_SEPARATOR, '\0' };
     const char *sacct = getenv("SFT_SACCT");
     size_t n = 0;
     memset(command, 0, sizeof *command);
     command->argument[n++] = sacct != NULL && *sacct != '\0' ? sacct : "sacct";
-    command->argument[n++] = "--json";
+    if (form == SOURCE_JSON) {
+        command->argument[n++] = "--json";
+    } else {
+        command->argument[n++] = "-nP";
+        command->argument[n++] = "--delimiter";
+        command->argument[n++] = delimiter;
+        command->argument[n++] = "-o";
+        command->argument[n++] = "JobIDRaw,AdminComment,Comment";
+    }
     command->argument[n++] = "-X"; /* comments are the job's: leave its steps in the database */
     if (filter->job_count > 0) {
         command->argument[n++] = "-j";
         command->argument[n++] = jobs_text(command, filter);
+    }
+    if (filter->sweep != NULL) {
+        command->argument[n++] = "--name";
+        command->argument[n++] = filter->sweep;
     }
     /* sacct's own default would be today's midnight. */
     if (filter->since != 0) {
@@ -61,107 +74,98 @@ void source_command_make(struct source_command *command, const struct filter *fi
     command->argument[n] = NULL;
 }
 
-/* Read to the end of the stream; `what` names it in messages. */
-static int read_all(int fd, const char *what, char **text, size_t *length, struct sft_error *err)
+/* What to do where sacct itself could not be started. */
+static int source_advise(const char *program, int rc, struct sft_error *err)
 {
-    size_t used = 0, room = 1 << 16;
-    char *buffer = malloc(room);
-    while (buffer != NULL) {
-        ssize_t got = read(fd, buffer + used, room - used - 1);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            free(buffer);
-            return sft_error_set(err, "%s: %s", what, strerror(errno));
-        }
-        used += (size_t)got;
-        if (got == 0) {
-            buffer[used] = '\0';
-            *text = buffer;
-            *length = used;
-            return 0;
-        }
-        if (used + 1 == room) {
-            char *grown = realloc(buffer, room *= 2);
-            if (grown == NULL)
-                free(buffer);
-            buffer = grown;
-        }
+    char begin[256];
+    int length = snprintf(begin, sizeof begin, "cannot run %.200s: ", program);
+    if (rc < 0 && err != NULL && strncmp(err->text, begin, (size_t)length) == 0) {
+        size_t used = strlen(err->text);
+        snprintf(err->text + used, sizeof err->text - used,
+                 "; put Slurm's sacct on PATH, name it in SFT_SACCT, or read what it printed elsewhere "
+                 "with --input");
     }
-    return sft_error_set(err, "%s: no memory for %zu bytes", what, room);
-}
-
-static int cannot_run(const char *program, const char *why, struct sft_error *err)
-{
-    return sft_error_set(err,
-                         "cannot run %s: %s; put Slurm's sacct on PATH, name it in SFT_SACCT, or read "
-                         "what it printed elsewhere with --input",
-                         program, why);
-}
-
-/* Start the command with its stdout in a pipe. posix_spawnp tells us when it cannot be run at all,
- * which a fork and exec would only say through an exit status. */
-static int spawn_reader(const struct source_command *command, pid_t *pid, int *fd,
-                        struct sft_error *err)
-{
-    const char *program = command->argument[0];
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return sft_error_set(err, "%s: no pipe: %s", program, strerror(errno));
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    int rc = posix_spawnp(pid, program, &actions, NULL, (char *const *)command->argument, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    *fd = ends[0];
-    if (rc == 0)
-        return 0;
-    close(ends[0]);
-    return cannot_run(program, strerror(rc), err);
-}
-
-static int wait_for(pid_t pid, const char *program, struct sft_error *err)
-{
-    int status;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return sft_error_set(err, "%s: %s", program, strerror(errno));
-    if (WIFSIGNALED(status))
-        return sft_error_set(err, "%s was killed by signal %d (%s)", program, WTERMSIG(status),
-                             strsignal(WTERMSIG(status)));
-    /* What posix_spawnp says where it cannot report exec's failure (under valgrind, say). */
-    if (WEXITSTATUS(status) == 127)
-        return cannot_run(program, "it ended with status 127, as a program that is not there", err);
-    if (WEXITSTATUS(status) != 0)
-        return sft_error_set(err, "%s failed with exit status %d: its own message stands above",
-                             program, WEXITSTATUS(status));
-    return 0;
+    return rc;
 }
 
 int source_read_sacct(const struct filter *filter, char **text, size_t *length,
                       struct sft_error *err)
 {
     struct source_command *command = malloc(sizeof *command);
-    pid_t pid;
-    int fd = -1, rc = -1;
     *text = NULL;
     if (command == NULL)
         return sft_error_set(err, "no memory");
-    source_command_make(command, filter);
-    if (spawn_reader(command, &pid, &fd, err) < 0)
-        goto out;
-    rc = read_all(fd, command->argument[0], text, length, err);
-    close(fd);
-    if (wait_for(pid, command->argument[0], rc == 0 ? err : NULL) < 0)
-        rc = -1;
-out:
+    source_command_make(command, filter, SOURCE_JSON);
+    int rc = spawn_read(command->argument, NULL, text, length, err);
+    rc = source_advise(command->argument[0], rc, err);
     free(command);
-    if (rc < 0) {
-        free(*text);
-        *text = NULL;
+    return rc;
+}
+
+/* One job's line at a time, whatever its comments hold: what stands before the first separator is its id when
+ * it is all digits; any other line goes on with the job before. */
+static int scan_line(char *line, struct source_ids *ids, long long *job, struct sft_error *err)
+{
+    char *separator = strchr(line, SOURCE_SEPARATOR);
+    if (separator != NULL) {
+        *separator = '\0';
+        if (text_digits(line, job) < 0)
+            *separator = SOURCE_SEPARATOR;
+        else
+            line = separator + 1;
     }
+    if (*job == 0 || strstr(line, "sft1{") == NULL || (ids->count > 0 && ids->id[ids->count - 1] == *job))
+        return 0;
+    if (ids->count == ids->room) {
+        size_t room = ids->room == 0 ? 1024 : 2 * ids->room;
+        long long *grown = realloc(ids->id, room * sizeof *grown);
+        if (grown == NULL)
+            return sft_error_set(err, "no memory for %zu jobs", room);
+        ids->id = grown;
+        ids->room = room;
+    }
+    ids->id[ids->count++] = *job;
+    return 0;
+}
+
+static int scan_stream(int fd, const char *program, struct source_ids *ids, struct sft_error *err)
+{
+    char *line = NULL;
+    size_t size = 0;
+    long long job = 0;
+    int rc = 0;
+    int copy = dup(fd);
+    FILE *in = copy < 0 ? NULL : fdopen(copy, "r");
+    if (in == NULL) {
+        if (copy >= 0)
+            close(copy);
+        return sft_error_set(err, "%s: %s", program, strerror(errno));
+    }
+    while (rc == 0 && getline(&line, &size, in) >= 0)
+        rc = scan_line(line, ids, &job, err);
+    if (rc == 0 && ferror(in))
+        rc = sft_error_set(err, "%s: %s", program, strerror(errno));
+    free(line);
+    fclose(in);
+    return rc;
+}
+
+int source_scan_sacct(const struct filter *filter, struct source_ids *ids, struct sft_error *err)
+{
+    struct source_command *command = malloc(sizeof *command);
+    struct spawn spawn;
+    *ids = (struct source_ids) { NULL, 0, 0 };
+    if (command == NULL)
+        return sft_error_set(err, "no memory");
+    source_command_make(command, filter, SOURCE_SCAN);
+    int rc = spawn_start(&spawn, command->argument, NULL, err);
+    if (rc == 0) {
+        rc = scan_stream(spawn.fd, command->argument[0], ids, err);
+        if (spawn_finish(&spawn, rc == 0 ? err : NULL) < 0)
+            rc = -1;
+    }
+    rc = source_advise(command->argument[0], rc, err);
+    free(command);
     return rc;
 }
 
@@ -169,11 +173,11 @@ int source_read_file(const char *path, char **text, size_t *length, struct sft_e
 {
     *text = NULL;
     if (strcmp(path, "-") == 0)
-        return read_all(STDIN_FILENO, "standard input", text, length, err);
+        return spawn_read_fd(STDIN_FILENO, "standard input", text, length, err);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return sft_error_set(err, "%s: %s", path, strerror(errno));
-    int rc = read_all(fd, path, text, length, err);
+    int rc = spawn_read_fd(fd, path, text, length, err);
     close(fd);
     return rc;
 }

@@ -243,7 +243,7 @@ static void test_sacct_times(void **state)
     struct filter filter = { .since = 1768447200, .until = 1768447260, .all_users = true };
     struct source_command *command = calloc(1, sizeof *command);
     setenv("TZ", "Asia/Tokyo", 1);
-    source_command_make(command, &filter);
+    source_command_make(command, &filter, SOURCE_JSON);
     assert_string_equal(command->argument[3], "-S");
     assert_string_equal(command->argument[4], "2026-01-15T12:20:00");
     assert_string_equal(command->argument[5], "-E");

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/group_print.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "report/grid.h"
+#include "report/text.h"
+
+static const struct grid_column columns[] = {
+    { "series", "SERIES", "", true },
+    { "nodes", "NODES", "", false },
+    { "ranks", "RANKS", "", false },
+    { "runs", "RUNS", "", false },
+    { "tok_s", "SPEED", "tokens/s", false },
+    { "tok_s_min", "MIN", "tokens/s", false },
+    { "tok_s_max", "MAX", "tokens/s", false },
+    { "samples_s", "SAMPLES", "samples/s", false },
+    { "efficiency", "SCALING", "%", false },
+    { "mfu", "MFU", "%", false },
+    { "gpu_util", "GPU", "%", false },
+    { "mem_gib", "MEMORY", "GiB", false },
+    { "marks", "MARK", "", true },
+    { "jobs", "JOBS", "", true },
+    { NULL, NULL, NULL, false },
+};
+
+char group_mark_letter(unsigned bit)
+{
+    static const char letters[] = "FMSEAV";
+    for (int i = 0; letters[i] != '\0'; i++)
+        if (bit == 1u << i)
+            return letters[i];
+    return '?';
+}
+
+void group_letters(unsigned marks, char text[16])
+{
+    for (unsigned bit = 1; bit <= GROUP_SPREAD; bit <<= 1)
+        if (marks & bit)
+            *text++ = group_mark_letter(bit);
+    *text = '\0';
+}
+
+void group_jobs(const struct group_cell *cell, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < cell->count; i++) {
+        char id[32];
+        int length = snprintf(id, sizeof id, "%s%lld", i > 0 ? " " : "", cell->run[i]->job_id);
+        if (used + (size_t)length + 5 > size) {
+            snprintf(text + used, size - used, " ...");
+            return;
+        }
+        strcpy(text + used, id);
+        used += (size_t)length;
+    }
+}
+
+static void title_add(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void title_add(char *text, size_t size, const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, size - used, format, arguments);
+    va_end(arguments);
+}
+
+void group_title(const struct groups *groups, const struct group_series *series, char *text, size_t size)
+{
+    bool data = false, seq = false, batch = false, ranks = false, device = false;
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct group_series *other = &groups->series[i];
+        if (other == series || strcmp(other->model, series->model) != 0
+            || strcmp(other->method, series->method) != 0
+            || strcmp(other->precision, series->precision) != 0)
+            continue;
+        data |= strcmp(other->data, series->data) != 0;
+        device |= strcmp(other->device, series->device) != 0;
+        seq |= other->seq != series->seq;
+        batch |= other->micro_batch != series->micro_batch || other->accumulation != series->accumulation;
+        ranks |= other->ranks_per_node != series->ranks_per_node;
+    }
+    snprintf(text, size, "%.60s %.20s %.20s", series->model, series->method, series->precision);
+    if (seq)
+        title_add(text, size, ", %d tokens", series->seq);
+    if (batch)
+        title_add(text, size, ", %d x %d", series->micro_batch, series->accumulation);
+    if (ranks)
+        title_add(text, size, ", %d a node", series->ranks_per_node);
+    if (data)
+        title_add(text, size, ", %.60s", series->data);
+    if (device)
+        title_add(text, size, ", %.60s", series->device);
+    text_make_printable(text);
+}
+
+static int cell_add(struct grid *grid, const struct groups *groups, const struct group_series *series,
+                    const struct group_cell *cell)
+{
+    char title[256], jobs[256], marks[16];
+    struct group_figure speed = group_figure(cell, "tok_s");
+    group_title(groups, series, title, sizeof title);
+    group_jobs(cell, jobs, sizeof jobs);
+    group_letters(cell->marks, marks);
+    return grid_line(grid) < 0 ? -1
+        : grid_set(grid, "series", "%s", title) | grid_set(grid, "nodes", "%d", cell->nodes)
+            | grid_set(grid, "ranks", "%d", cell->ranks) | grid_set(grid, "runs", "%zu", cell->count)
+            | grid_set_real(grid, "tok_s", speed.median, 0) | grid_set_real(grid, "tok_s_min", speed.min, 0)
+            | grid_set_real(grid, "tok_s_max", speed.max, 0)
+            | grid_set_real(grid, "samples_s", group_figure(cell, "samples_s").median, 2)
+            | grid_set_real(grid, "efficiency", cell->efficiency, 1)
+            | grid_set_real(grid, "mfu", group_figure(cell, "mfu").median, 2)
+            | grid_set_real(grid, "gpu_util", group_figure(cell, "gpu_util").median, 1)
+            | grid_set_real(grid, "mem_gib", group_figure(cell, "mem_gib").median, 1)
+            | grid_set(grid, "marks", "%s", marks) | grid_set(grid, "jobs", "%s", jobs);
+}
+
+static void print_marks(const struct groups *groups, FILE *out)
+{
+    unsigned all = 0;
+    for (size_t i = 0; i < groups->count; i++)
+        all |= groups->series[i].marks;
+    for (unsigned bit = 1; bit <= GROUP_SPREAD; bit <<= 1)
+        if (all & bit)
+            fprintf(out, "%c  %s\n", group_mark_letter(bit), group_mark_text(bit));
+}
+
+static void print_aside(const struct group_cell *cell, FILE *out)
+{
+    for (size_t i = 0; i < cell->aside; i++) {
+        char model[128];
+        const char *name = sft_record_get(&cell->aside_run[i]->record, "model");
+        snprintf(model, sizeof model, "%.100s", name != NULL ? name : "?");
+        text_make_printable(model);
+        fprintf(out, "not counted: job %lld, %s on %d nodes:", cell->aside_run[i]->job_id, model, cell->nodes);
+        for (unsigned bit = 1; bit <= GROUP_INCONSISTENT; bit <<= 1)
+            if (cell->aside_why[i] & bit)
+                fprintf(out, " %s;", group_aside_text(bit));
+        fprintf(out, " state %s\n", cell->aside_run[i]->state);
+    }
+}
+
+int group_print(const struct groups *groups, enum options_form form, FILE *out, struct sft_error *err)
+{
+    struct grid grid;
+    int rc = 0;
+    grid_init(&grid, columns);
+    for (size_t i = 0; rc == 0 && i < groups->count; i++)
+        for (size_t k = 0; rc == 0 && k < groups->series[i].count; k++)
+            rc = cell_add(&grid, groups, &groups->series[i], &groups->series[i].cell[k]);
+    rc = rc < 0 ? sft_error_set(err, "no memory for the groups") : grid_write(&grid, form, out, err);
+    grid_clear(&grid);
+    if (rc < 0 || form != OPTIONS_TABLE)
+        return rc;
+    print_marks(groups, out);
+    for (size_t i = 0; i < groups->count; i++)
+        for (size_t k = 0; k < groups->series[i].count; k++)
+            print_aside(&groups->series[i].cell[k], out);
+    return 0;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "report/page_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char style[] =
+    ":root{--ink:#1a1a1a;--soft:#555;--line:#c8c8c8;--band:#f4f6f8;--good:#00674f;--bad:#a33c00}"
+    "*{box-sizing:border-box}"
+    "body{margin:0 auto;max-width:1180px;padding:24px;color:var(--ink);background:#fff;"
+    "font:15px/1.5 'Noto Sans','Noto Sans CJK JP','Hiragino Sans','Yu Gothic',Meiryo,'DejaVu Sans',sans-serif}"
+    "h1{font-size:28px;line-height:1.25;margin:0 0 4px}h2{font-size:20px;margin:36px 0 8px;"
+    "border-bottom:2px solid var(--ink);padding-bottom:2px}"
+    "p,ul{margin:8px 0;max-width:90ch}li{margin:4px 0}"
+    "table{border-collapse:collapse;width:100%;margin:12px 0;font-size:13.5px}"
+    "caption{text-align:left;font-weight:600;margin-bottom:4px}"
+    "th,td{border-bottom:1px solid var(--line);padding:4px 8px;text-align:left;vertical-align:top;"
+    "overflow-wrap:anywhere}"
+    "th{background:var(--band);font-weight:600;vertical-align:bottom}th small{font-weight:400;color:var(--soft)}"
+    "td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
+    "sup{font-size:10px;color:var(--soft);margin-left:1px}"
+    ".met{color:var(--good);font-weight:600}.missed{color:var(--bad);font-weight:600}.none{color:var(--soft)}"
+    ".soft{color:var(--soft)}code{font:12.5px/1.4 'DejaVu Sans Mono',Consolas,monospace;overflow-wrap:anywhere}"
+    "figure{margin:12px 0;break-inside:avoid}figure svg{width:100%;height:auto;display:block}"
+    "figcaption{font-size:13px;color:var(--soft)}.missing{border:1px dashed var(--line);padding:12px}"
+    "@page{size:A4;margin:14mm 12mm}"
+    "@media print{body{max-width:none;padding:0;font-size:10.5pt}h1{font-size:20pt}h2{font-size:14pt;break-after:avoid}"
+    "table{font-size:8.5pt}th,td{padding:2px 4px}tr{break-inside:avoid}thead{display:table-header-group}"
+    "code{font-size:8pt}p,ul{max-width:none}}";
+
+bool page_next(const struct page *page, struct page_place *place)
+{
+    size_t i = 0, k = 0;
+    if (place->series != NULL) {
+        i = (size_t)(place->series - page->groups->series);
+        k = (size_t)(place->cell - place->series->cell) + 1;
+    }
+    for (; i < page->groups->count; i++, k = 0)
+        for (; k < page->groups->series[i].count; k++)
+            if (page->groups->series[i].cell[k].count > 0) {
+                place->series = &page->groups->series[i];
+                place->cell = &place->series->cell[k];
+                return true;
+            }
+    return false;
+}
+
+void page_heading(struct page *page, const char *id, const char *title)
+{
+    fprintf(page->out, "<h2 id=\"%s\">", id);
+    html_text(page->out, title);
+    fprintf(page->out, "</h2>\n");
+}
+
+void page_paragraph(struct page *page, const char *text)
+{
+    fprintf(page->out, "<p>");
+    html_text(page->out, text);
+    fprintf(page->out, "</p>\n");
+}
+
+void page_table(struct page *page, const char *caption)
+{
+    fprintf(page->out, "<table><caption>");
+    html_text(page->out, caption);
+    fprintf(page->out, "</caption>\n<thead><tr>");
+}
+
+void page_table_rows(struct page *page)
+{
+    fprintf(page->out, "</tr></thead>\n<tbody>\n");
+}
+
+void page_table_end(struct page *page)
+{
+    fprintf(page->out, "</tbody></table>\n");
+}
+
+void page_th_place(struct page *page)
+{
+    html_th(page->out, _("Configuration"), NULL);
+    html_th(page->out, _("Nodes"), "nodes");
+    html_th(page->out, _("GPUs or ranks"), "ranks");
+}
+
+void page_td_place(struct page *page, const struct page_place *place)
+{
+    char title[256];
+    group_title(page->groups, place->series, title, sizeof title);
+    fprintf(page->out, "<tr>");
+    html_td_text(page->out, title);
+    html_td_whole(page->out, place->cell->nodes);
+    html_td_whole(page->out, place->cell->ranks);
+}
+
+void page_th_jobs(struct page *page)
+{
+    html_th(page->out, _("Marks"), NULL);
+    html_th(page->out, _("Jobs"), NULL);
+}
+
+void page_td_jobs(struct page *page, const struct group_cell *cell)
+{
+    char jobs[256], letters[16];
+    group_letters(cell->marks, letters);
+    group_jobs(cell, jobs, sizeof jobs);
+    html_td_text(page->out, letters);
+    html_td_text(page->out, jobs);
+    fprintf(page->out, "</tr>\n");
+}
+
+void page_td_figure(struct page *page, const struct group_cell *cell, const char *key, int digits)
+{
+    html_td_number(page->out, group_figure(cell, key).median, digits);
+}
+
+void page_td_goal(struct page *page, bool measured, bool met)
+{
+    fprintf(page->out, "<td class=\"%s\">", !measured ? "none" : met ? "met" : "missed");
+    html_text(page->out, !measured ? _("not measured") : met ? _("met") : _("not met"));
+    fprintf(page->out, "</td>");
+}
+
+/* The page is worth having without charts, too. */
+static void chart_missing(struct page *page)
+{
+    fprintf(page->out, "<p class=\"missing\">");
+    html_text(page->out, _("No chart here: gnuplot is not installed where this report was made."));
+    fprintf(page->out, "</p>\n");
+    if (!page->said)
+        fprintf(stderr, "sft-report: note: gnuplot is not installed: the page has no charts (Debian: gnuplot-nox)\n");
+    page->said = true;
+}
+
+static int chart_draw(struct page *page, const struct chart *chart, const char *caption, struct sft_error *err)
+{
+    char *svg;
+    if (chart_svg(chart, &svg, err) < 0)
+        return -1;
+    fprintf(page->out, "<figure id=\"%s\" role=\"img\" aria-label=\"", chart->id);
+    html_text(page->out, caption);
+    fprintf(page->out, "\">\n%s\n<figcaption>", svg);
+    html_text(page->out, caption);
+    fprintf(page->out, "</figcaption></figure>\n");
+    int rc = page->options->charts == NULL ? 0 : chart_files(chart, svg, page->options->charts, err);
+    free(svg);
+    return rc;
+}
+
+int page_chart(struct page *page, struct chart *chart, const char *caption, struct sft_error *err)
+{
+    int rc = 0;
+    if (!page->gnuplot)
+        chart_missing(page);
+    else
+        rc = chart_draw(page, chart, caption, err);
+    chart_clear(chart);
+    return rc;
+}
+
+static void date_of(long long at, char *text, size_t size)
+{
+    time_t time = (time_t)at;
+    struct tm tm;
+    text[0] = '\0';
+    if (at > 0 && localtime_r(&time, &tm) != NULL)
+        strftime(text, size, "%Y-%m-%d %H:%M %z", &tm);
+}
+
+static void page_title(struct page *page)
+{
+    long long first = 0, last = 0;
+    char from[64], to[64], now[64];
+    for (size_t i = 0; i < page->rows->count; i++) {
+        const struct row *row = page->rows->row[i];
+        first = first == 0 || (row->started > 0 && row->started < first) ? row->started : first;
+        last = row->ended > last ? row->ended : last;
+    }
+    date_of(first, from, sizeof from);
+    date_of(last, to, sizeof to);
+    date_of(time(NULL), now, sizeof now);
+    fprintf(page->out, "<header><h1>");
+    html_text(page->out, _("Fine-tuning performance report"));
+    fprintf(page->out, "</h1>\n<p class=\"soft\">");
+    if (page->options->filter.sweep != NULL) {
+        html_text(page->out, page->options->filter.sweep);
+        fprintf(page->out, " &middot; ");
+    }
+    fprintf(page->out, "%s &ndash; %s &middot; ", from, to);
+    fprintf(page->out, _("%zu runs, %zu of them counted"), page->groups->runs, page->groups->counted);
+    fprintf(page->out, " &middot; ");
+    html_text(page->out, _("made by sft-report"));
+    fprintf(page->out, " " PACKAGE_VERSION ", %s</p></header>\n", now);
+}
+
+static void page_legend(struct page *page)
+{
+    fprintf(page->out, "<p class=\"soft\"><sup>m</sup> %s &nbsp; <sup>d</sup> %s &nbsp; <sup>e</sup> %s &nbsp; "
+                       "<sup>c</sup> %s</p>\n",
+            _("measured"), _("derived from measured figures"), _("estimated by a model"), _("configured"));
+}
+
+static int page_sections(struct page *page, struct sft_error *err)
+{
+    page_summary(page);
+    page_legend(page);
+    page_goals(page);
+    page_system(page);
+    if (page_throughput(page, err) < 0 || page_scaling(page, err) < 0 || page_utilization(page, err) < 0)
+        return -1;
+    page_plan(page);
+    if (page_ranks(page, err) < 0)
+        return -1;
+    page_energy(page);
+    page_spread(page);
+    page_aside(page);
+    page_method(page);
+    return 0;
+}
+
+int page_write(const struct groups *groups, const struct rows *rows, const struct options *options, FILE *out,
+               struct sft_error *err)
+{
+    struct page page = { out, groups, rows, options, chart_possible(), false };
+    if (lang_set(options->japanese, err) < 0)
+        return -1;
+    fprintf(out, "<!DOCTYPE html>\n<html lang=\"%s\">\n<head><meta charset=\"utf-8\">\n"
+                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+            options->japanese ? "ja" : "en");
+    html_text(out, _("Fine-tuning performance report"));
+    fprintf(out, "</title>\n<style>%s</style></head>\n<body>\n", style);
+    page_title(&page);
+    if (page_sections(&page, err) < 0)
+        return -1;
+    fprintf(out, "</body></html>\n");
+    return 0;
+}

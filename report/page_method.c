@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was left out, how it was measured, and what runs it again. */
+#include "report/page_internal.h"
+
+#include <string.h>
+
+#include "report/goals.h"
+
+static void aside_reasons(struct page *page, unsigned why)
+{
+    bool any = false;
+    fprintf(page->out, "<td>");
+    for (unsigned bit = 1; bit <= GROUP_INCONSISTENT; bit <<= 1)
+        if (why & bit) {
+            fprintf(page->out, "%s", any ? "; " : "");
+            html_text(page->out, _(group_aside_text(bit)));
+            any = true;
+        }
+    fprintf(page->out, "</td>");
+}
+
+static void aside_lines(struct page *page, const struct group_series *series, const struct group_cell *cell)
+{
+    for (size_t i = 0; i < cell->aside; i++) {
+        const struct row *row = cell->aside_run[i];
+        const char *fail = sft_record_get(&row->record, "fail");
+        fprintf(page->out, "<tr>");
+        fprintf(page->out, "<td class=\"n\">%lld</td>", row->job_id);
+        html_td_text(page->out, series->model);
+        html_td_whole(page->out, cell->nodes);
+        html_td_text(page->out, _(row->state));
+        aside_reasons(page, cell->aside_why[i]);
+        html_td_text(page->out, fail != NULL ? fail : "");
+        fprintf(page->out, "</tr>\n");
+    }
+}
+
+static void marks_list(struct page *page)
+{
+    fprintf(page->out, "<ul>\n");
+    for (unsigned bit = 1; bit <= GROUP_SPREAD; bit <<= 1) {
+        fprintf(page->out, "<li><b>%c</b> ", group_mark_letter(bit));
+        html_text(page->out, _(group_mark_text(bit)));
+        fprintf(page->out, "</li>\n");
+    }
+    fprintf(page->out, "</ul>\n");
+}
+
+void page_aside(struct page *page)
+{
+    const struct groups *groups = page->groups;
+    page_heading(page, "aside", _("What is not counted"));
+    if (groups->runs == groups->counted) {
+        page_paragraph(page, _("Every run is counted."));
+    } else {
+        page_table(page, _("Runs that stand aside: they are in no figure of this report"));
+        html_th_count(page->out, _("Job"));
+        html_th(page->out, _("Model"), "model");
+        html_th(page->out, _("Nodes"), "nodes");
+        html_th(page->out, _("State"), NULL);
+        html_th(page->out, _("Why"), NULL);
+        html_th(page->out, _("What the run said"), NULL);
+        page_table_rows(page);
+        for (size_t i = 0; i < groups->count; i++)
+            for (size_t k = 0; k < groups->series[i].count; k++)
+                aside_lines(page, &groups->series[i], &groups->series[i].cell[k]);
+        page_table_end(page);
+    }
+    if (page->rows->broken > 0) {
+        fprintf(page->out, "<p>");
+        fprintf(page->out, _("Texts in comments that began as a record and were none: %zu."), page->rows->broken);
+        fprintf(page->out, "</p>\n");
+    }
+    page_paragraph(page, _("Letters beside figures say what to know before they are used:"));
+    marks_list(page);
+}
+
+static void definitions(struct page *page)
+{
+    static const char *const keys[] = { "tok_s", "samples_s", "step_ms", "tflops", "mfu", "gpu_util", "mem_gib",
+                                        "exposed_ms", "ranks_ms", "power_w", "tok_j", "tok_s_plan", "mem_plan_gib" };
+    page_table(page, _("Definitions"));
+    html_th(page->out, _("Key of the record"), NULL);
+    html_th(page->out, _("Unit"), NULL);
+    html_th(page->out, _("What it is"), NULL);
+    page_table_rows(page);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const struct sft_record_key *key = sft_record_key_find(keys[i]);
+        fprintf(page->out, "<tr><td><code>%s</code>", keys[i]);
+        html_origin(page->out, keys[i]);
+        fprintf(page->out, "</td>");
+        html_td_text(page->out, *key->unit != '\0' ? _(key->unit) : "");
+        html_td_text(page->out, _(key->help));
+        fprintf(page->out, "</tr>\n");
+    }
+    page_table_end(page);
+}
+
+/* The word as a shell reads it back. */
+static void put_quoted(FILE *out, const char *word)
+{
+    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,:=/+%@";
+    char part[2] = "";
+    if (*word != '\0' && strspn(word, plain) == strlen(word)) {
+        html_text(out, word);
+        return;
+    }
+    html_text(out, "'");
+    for (; *word != '\0'; word++) {
+        part[0] = *word;
+        if (*word == '\'')
+            html_text(out, "'\\''");
+        else if ((unsigned char)*word >= 0x80)
+            putc('?', out); /* a request has no such byte */
+        else
+            html_text(out, part);
+    }
+    html_text(out, "'");
+}
+
+static void commands(struct page *page)
+{
+    struct page_place place = { NULL, NULL };
+    page_table(page, _("What runs each configuration again"));
+    page_th_place(page);
+    html_th(page->out, _("Command"), NULL);
+    page_th_jobs(page);
+    page_table_rows(page);
+    while (page_next(page, &place)) {
+        const char *request = sft_record_get(&place.cell->run[place.cell->count - 1]->record, "request");
+        page_td_place(page, &place);
+        fprintf(page->out, "<td>");
+        if (request != NULL) {
+            fprintf(page->out, "<code>srun --sft-bench=");
+            put_quoted(page->out, request);
+            fprintf(page->out, "</code>");
+        } else {
+            html_text(page->out, _("not in the record"));
+        }
+        fprintf(page->out, "</td>");
+        page_td_jobs(page, place.cell);
+    }
+    page_table_end(page);
+}
+
+void page_method(struct page *page)
+{
+    page_heading(page, "method", _("Method"));
+    page_paragraph(page, _("Every figure comes from the records that the runs left in Slurm's accounting (sacct), and "
+                           "nothing was typed in. A record is written by the job itself; the admin comment, which "
+                           "users cannot change, counts where the job's comment says something else."));
+    page_paragraph(page, _("Warm-up steps are trained and not measured. A step's time is the median over the measured "
+                           "steps on rank 0, communication included; figures of several repeats are medians over the "
+                           "repeats. MFU is against the dense bf16 peak of the data sheet. A figure above its "
+                           "hardware's roofline is an error, and its run stands aside."));
+    definitions(page);
+    commands(page);
+}
