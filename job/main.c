@@ -39,6 +39,8 @@ static int main_check(const struct options *options, bool print)
         || run_open_data(&options->request, plan.seq, plan.seed, &tokenizer, &data, &shape, &err)
                < 0)
         status = complain(&err);
+    else if (print && options->json)
+        scaling_print_json(&plan, &shape, data, &options->request);
     else if (print)
         plan_print(&plan, &shape, data, &options->request);
     data_close(data);

@@ -12,7 +12,7 @@ static const struct {
 } modes[] = {
     { "--check", OPTIONS_CHECK, "check request, data and tokenizer; no training" },
     { "--plan", OPTIONS_PLAN, "print what one rank alone would run; no training" },
-    { "--json", OPTIONS_JSON, "of explain[:NODES]: print JSON" },
+    { "--json", OPTIONS_JSON, "of explain[:NODES] and --plan: print JSON" },
     { "--help", OPTIONS_HELP, "print this help" },
     { "--version", OPTIONS_VERSION, "print the version" },
 };

@@ -84,6 +84,9 @@ void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, str
 /* For --plan of a model and nodes: a table of 1, 2, 4, ... nodes up to `nodes`, 8 at least. */
 void scaling_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
                    const struct sft_request *request, int nodes);
+/* One JSON object for the plan's own number of nodes: whether and how it fits, and the estimated step. */
+void scaling_print_json(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
+                        const struct sft_request *request);
 
 /* What a step should take on the device of that name with these data; false where no ceilings of it
  * are known or there is no memory to look at the data. */

@@ -340,6 +340,31 @@ static void writer_key(struct writer *w, const struct sft_request *request,
     writer_text(w, value, key->type == SFT_KEY_TEXT);
 }
 
+static bool key_is_same(const struct sft_request *a, const struct sft_request *b, const struct sft_key *key)
+{
+    const char *x = (const char *)a + key->offset, *y = (const char *)b + key->offset;
+    switch (key->type) {
+    case SFT_KEY_TEXT:
+        return strcmp(x, y) == 0;
+    case SFT_KEY_REAL:
+        return *(const double *)x == *(const double *)y;
+    case SFT_KEY_INT:
+    case SFT_KEY_WORD:
+        break;
+    }
+    return key_is_wide(key) ? *(const long long *)x == *(const long long *)y : *(const int *)x == *(const int *)y;
+}
+
+bool sft_request_covers(const struct sft_request *wanted, const struct sft_request *actual)
+{
+    if (wanted->preset != actual->preset || wanted->explain != actual->explain || wanted->nodes != actual->nodes)
+        return false;
+    for (const struct sft_key *key = keys; key->name != NULL; key++)
+        if (key_is_said(wanted, key) && !key_is_same(wanted, actual, key))
+            return false;
+    return true;
+}
+
 int sft_request_format(const struct sft_request *request, char *text, size_t size,
                        struct sft_error *err)
 {

@@ -104,7 +104,7 @@ static void put_axes(FILE *out, const struct chart *chart)
             put_text(out, chart->label[i]);
             fprintf(out, " %zu", i);
         }
-        fprintf(out, ")%s\nset xrange [-0.6:%g]\n", chart->labels > 4 ? " rotate by -30" : "",
+        fprintf(out, ")%s\nset xrange [-0.6:%g]\n", chart->labels > 9 ? " rotate by -30" : "",
                 (double)chart->labels - 0.4);
     } else if (chart->bars) {
         fprintf(out, "set xrange [-1:%zu]\n", chart->line[0].count);

@@ -18,7 +18,7 @@ static const char style[] =
     "caption{text-align:left;font-weight:600;margin-bottom:4px}"
     "th,td{border-bottom:1px solid var(--line);padding:4px 8px;text-align:left;vertical-align:top;"
     "overflow-wrap:anywhere}"
-    "th{background:var(--band);font-weight:600;vertical-align:bottom}th small{font-weight:400;color:var(--soft)}"
+    "th{background:var(--band);font-weight:600;vertical-align:bottom;overflow-wrap:normal}th small{font-weight:400;color:var(--soft)}"
     "td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
     "sup{font-size:10px;color:var(--soft);margin-left:1px}"
     ".met{color:var(--good);font-weight:600}.missed{color:var(--bad);font-weight:600}.none{color:var(--soft)}"

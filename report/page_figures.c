@@ -162,8 +162,7 @@ static int utilization_chart(struct page *page, struct sft_error *err)
         return sft_error_set(err, "no memory for a chart");
     }
     while (page_next(page, &place)) {
-        snprintf(chart.label[at], sizeof chart.label[at], "%.24s %s x%d", place.series->model,
-                 place.series->precision, place.cell->nodes);
+        snprintf(chart.label[at], sizeof chart.label[at], "%.14s x%d", place.series->model, place.cell->nodes);
         for (int i = 0; i < 2; i++) {
             line[i]->x[at] = (double)at;
             line[i]->y[at] = group_figure(place.cell, keys[i]).median;

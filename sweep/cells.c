@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sweep/cells.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The n-th word of a list with commas between; false when there are fewer. An empty one is a word, too. */
+static bool word_of(const char *list, int n, char *word, size_t size)
+{
+    for (; n > 0; n--) {
+        list = strchr(list, ',');
+        if (list == NULL)
+            return false;
+        list++;
+    }
+    snprintf(word, size, "%.*s", (int)strcspn(list, ","), list);
+    return true;
+}
+
+static int cell_new(struct sweep_cells *cells, const struct sft_request *request, struct sft_error *err)
+{
+    struct sweep_cell *grown = realloc(cells->cell, (cells->count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return sft_error_set(err, "no memory for %zu configurations", cells->count + 1);
+    cells->cell = grown;
+    struct sweep_cell *cell = &grown[cells->count];
+    memset(cell, 0, sizeof *cell);
+    cell->request = *request;
+    cell->seconds = NAN;
+    if (sft_request_format(request, cell->text, sizeof cell->text, NULL) < 0)
+        return sft_error_set(err, "a request is longer than %d bytes, and the job's comment must hold it beside the "
+                                  "record: shorten --with's values",
+                             SWEEP_REQUEST - 1);
+    for (size_t i = 0; i < cells->count; i++)
+        if (strcmp(grown[i].text, cell->text) == 0)
+            return sft_error_set(err, "%s stands twice", cell->text);
+    for (const char *at = cell->text; *at != '\0'; at++)
+        if (isspace((unsigned char)*at) || iscntrl((unsigned char)*at))
+            return sft_error_set(err, "'%.60s': no white space in a sweep's values", cell->text);
+    if (++cells->count > SWEEP_CELLS)
+        return sft_error_set(err, "more than %d configurations", SWEEP_CELLS);
+    return 0;
+}
+
+static int set_pair(struct sft_request *request, const char *option, const char *pair, const char *value,
+                    struct sft_error *err)
+{
+    char key[64];
+    snprintf(key, sizeof key, "%.*s", (int)strcspn(pair, "="), pair);
+    if (strcmp(key, "nodes") == 0)
+        return sft_error_set(err, "%s: nodes are --nodes'", option);
+    return sft_request_set(request, key, value, err) < 0 ? sft_error_prefix(err, "%s", option) : 0;
+}
+
+/* The varied keys from the k-th on, then the nodes. */
+static int cells_vary(struct sweep_cells *cells, const struct sweep_options *options,
+                      const struct sft_request *request, int k, struct sft_error *err)
+{
+    char word[SFT_REQUEST_PATH];
+    struct sft_request next = *request;
+    if (k < options->vary_count) {
+        const char *values = strchr(options->vary[k], '=') + 1;
+        for (int i = 0; word_of(values, i, word, sizeof word); i++)
+            if (set_pair(&next, "--vary", options->vary[k], word, err) < 0
+                || cells_vary(cells, options, &next, k + 1, err) < 0)
+                return -1;
+        return 0;
+    }
+    for (int i = 0; word_of(options->nodes, i, word, sizeof word); i++) {
+        char *end;
+        long nodes = strtol(word, &end, 10);
+        if (end == word || *end != '\0' || nodes < 1 || nodes > SFT_REQUEST_NODES_MAX)
+            return sft_error_set(err, "--nodes: '%.40s' is no whole number from 1 to %d", word,
+                                 SFT_REQUEST_NODES_MAX);
+        next.nodes = (int)nodes;
+        if (cell_new(cells, &next, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int cells_models(struct sweep_cells *cells, const struct sweep_options *options, struct sft_error *err)
+{
+    char model[128];
+    for (int i = 0; word_of(options->models, i, model, sizeof model); i++) {
+        struct sft_request request;
+        if (strpbrk(model, ":,=") != NULL)
+            return sft_error_set(err, "--models: '%.60s' is no model's name; nodes are --nodes'", model);
+        if (sft_request_parse(&request, model, err) < 0)
+            return sft_error_prefix(err, "--models");
+        if (request.explain)
+            return sft_error_set(err, "--models: explain trains nothing");
+        for (int k = 0; k < options->with_count; k++)
+            if (set_pair(&request, "--with", options->with[k], strchr(options->with[k], '=') + 1, err) < 0)
+                return -1;
+        if (cells_vary(cells, options, &request, 0, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int sweep_cells_make(struct sweep_cells *cells, const struct sweep_options *options, struct sft_error *err)
+{
+    memset(cells, 0, sizeof *cells);
+    if (options->models == NULL || cells_models(cells, options, err) == 0)
+        return 0;
+    sweep_cells_clear(cells);
+    return -1;
+}
+
+void sweep_cells_clear(struct sweep_cells *cells)
+{
+    free(cells->cell);
+    memset(cells, 0, sizeof *cells);
+}
+
+struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *request)
+{
+    struct sft_request actual;
+    if (sft_request_parse(&actual, request, NULL) < 0)
+        return NULL;
+    for (size_t i = 0; i < cells->count; i++)
+        if (sft_request_covers(&cells->cell[i].request, &actual))
+            return &cells->cell[i];
+    return NULL;
+}
+
+struct sweep_cell *sweep_cells_add(struct sweep_cells *cells, const char *request)
+{
+    struct sft_request actual;
+    return sft_request_parse(&actual, request, NULL) == 0 && cell_new(cells, &actual, NULL) == 0
+        ? &cells->cell[cells->count - 1]
+        : NULL;
+}

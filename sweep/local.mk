@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+# sft-sweep. libsweep is everything but main, so that the tests link what they test.
+bin_PROGRAMS += sft-sweep
+noinst_LTLIBRARIES += sweep/libsweep.la
+sweep_libsweep_la_SOURCES = \
+	sweep/cells.c sweep/cells.h \
+	sweep/options.c sweep/options.h \
+	sweep/plan.c sweep/plan.h \
+	sweep/state.c sweep/state.h \
+	sweep/submit.c sweep/submit.h
+sweep_libsweep_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+sweep_libsweep_la_LIBADD = report/libreport.la spank/libsftspank.la lib/libsft.la $(JANSSON_LIBS)
+sft_sweep_SOURCES = sweep/main.c
+sft_sweep_LDADD = sweep/libsweep.la
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_sweep
+tests_unit_test_sweep_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_sweep_LDADD = sweep/libsweep.la $(UNIT_LIBS)
+endif
+
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_sweep
+tests_fuzz_fuzz_sweep_LDADD = sweep/libsweep.la
+tests_fuzz_fuzz_sweep_LDFLAGS = $(FUZZ_LDFLAGS)
+noinst_PROGRAMS += tests/fuzz/fuzz_groups
+tests_fuzz_fuzz_groups_LDADD = report/libreport.la
+tests_fuzz_fuzz_groups_LDFLAGS = $(FUZZ_LDFLAGS)
+endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sft-sweep: every model on every number of nodes, several times, as Slurm jobs of one name. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "sweep/plan.h"
+#include "sweep/submit.h"
+
+enum { WHOLE = 0, MISSING = 1, BAD = 2 };
+
+/* Two at once would submit everything twice. The lock ends with the process. */
+static int sweep_lock(const char *name, struct sft_error *err)
+{
+    char path[256];
+    snprintf(path, sizeof path, "/tmp/.sft-sweep-%u-%s.lock", (unsigned)geteuid(), name);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return sft_error_set(err, "%s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    close(fd);
+    return sft_error_set(err, "another sft-sweep of the name %s is at work here", name);
+}
+
+static int load(struct sweep_cells *cells, const struct sweep_options *options, bool add, struct sft_error *err)
+{
+    struct sweep_state state;
+    if (sweep_state_load(&state, options->name, err) < 0)
+        return -1;
+    sweep_state_count(&state, cells, add);
+    sweep_state_clear(&state);
+    return 0;
+}
+
+static int ask(int jobs, struct sft_error *err)
+{
+    char answer[16];
+    if (!isatty(STDIN_FILENO))
+        return sft_error_set(err, "nobody here to ask: --yes submits, --plan only shows");
+    printf("Submit %d job%s? [y/N] ", jobs, jobs == 1 ? "" : "s");
+    fflush(stdout);
+    return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y') ? 0 : 1;
+}
+
+static void say_how(const struct sweep_options *options, int submitted)
+{
+    printf("%d submitted. To go on: the same command with --name %s; what is there: sft-sweep --name %s --status; "
+           "to end it: sft-sweep --name %s --cancel\n",
+           submitted, options->name, options->name, options->name);
+    fflush(stdout);
+}
+
+static int follow(struct sweep_cells *cells, const struct sweep_options *options, struct sft_error *err)
+{
+    int rc = submit_follow(cells, options, err);
+    if (rc < 0)
+        return BAD;
+    if (rc == 1) {
+        printf("no longer following; the jobs go on. sft-sweep --name %s --status | --cancel\n", options->name);
+        return MISSING;
+    }
+    submit_status(cells, options, stdout);
+    if (submit_is_whole(cells, options->repeat)) {
+        printf("complete: sft-report --sweep %s --format html --output %s.html\n", options->name, options->name);
+        return WHOLE;
+    }
+    printf("not complete: the same command with --name %s runs what is missing\n", options->name);
+    return MISSING;
+}
+
+static int run(const struct sweep_options *options, struct sweep_cells *cells, struct sft_error *err)
+{
+    struct plan_nodes nodes;
+    int submitted = 0, rc;
+    if (sweep_lock(options->name, err) < 0 || load(cells, options, false, err) < 0
+        || plan_make(cells, &nodes, options, err) < 0)
+        return BAD;
+    int jobs = plan_print(cells, &nodes, options, stdout);
+    fflush(stdout);
+    if (options->action == SWEEP_PLAN)
+        return submit_is_whole(cells, options->repeat) ? WHOLE : MISSING;
+    if (jobs > 0 && !options->yes && (rc = ask(jobs, err)) != 0)
+        return rc < 0 ? BAD : MISSING;
+    rc = submit_missing(cells, options, &submitted, err);
+    if (rc < 0 || jobs > 0)
+        say_how(options, submitted);
+    if (rc < 0)
+        return BAD;
+    return options->detach ? WHOLE : follow(cells, options, err);
+}
+
+static int status(const struct sweep_options *options, struct sweep_cells *cells, struct sft_error *err)
+{
+    if (load(cells, options, options->models == NULL, err) < 0)
+        return BAD;
+    if (cells->count == 0) {
+        sft_error_set(err, "no jobs of yours have the name %s", options->name);
+        return BAD;
+    }
+    submit_status(cells, options, stdout);
+    return options->models == NULL || submit_is_whole(cells, options->repeat) ? WHOLE : MISSING;
+}
+
+static int cancel(const struct sweep_options *options, struct sft_error *err)
+{
+    struct sweep_state state;
+    int count;
+    if (sweep_state_load(&state, options->name, err) < 0)
+        return BAD;
+    int rc = submit_cancel(&state, &count, err);
+    sweep_state_clear(&state);
+    if (rc < 0)
+        return BAD;
+    printf("%d job%s cancelled\n", count, count == 1 ? "" : "s");
+    return WHOLE;
+}
+
+static int act(const struct sweep_options *options, struct sft_error *err)
+{
+    struct sweep_cells cells;
+    int exit_status;
+    if (options->action == SWEEP_HELP) {
+        sweep_options_help(stdout);
+        return WHOLE;
+    }
+    if (options->action == SWEEP_VERSION) {
+        puts("sft-sweep " PACKAGE_VERSION);
+        return WHOLE;
+    }
+    if (options->action == SWEEP_CANCEL)
+        return cancel(options, err);
+    if (sweep_cells_make(&cells, options, err) < 0)
+        return BAD;
+    exit_status = options->action == SWEEP_STATUS ? status(options, &cells, err) : run(options, &cells, err);
+    sweep_cells_clear(&cells);
+    return exit_status;
+}
+
+int main(int argc, char **argv)
+{
+    struct sft_error err = { "" };
+    struct sweep_options options;
+    int exit_status = BAD;
+    setlocale(LC_CTYPE, "");
+    if (sweep_options_parse(&options, argc, argv, time(NULL), &err) == 0)
+        exit_status = act(&options, &err);
+    if (fflush(stdout) != 0 && exit_status != BAD) {
+        sft_error_set(&err, "standard output: %s", strerror(errno));
+        exit_status = BAD;
+    }
+    if (exit_status == BAD)
+        fprintf(stderr, "sft-sweep: %s\n", err.text);
+    return exit_status;
+}

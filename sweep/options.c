@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* _GNU_SOURCE: getopt_long */
+#include "sweep/options.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    OPT_MODELS = 256,
+    OPT_NODES,
+    OPT_REPEAT,
+    OPT_NAME,
+    OPT_WITH,
+    OPT_VARY,
+    OPT_TIME,
+    OPT_JOB,
+    OPT_PLAN,
+    OPT_DETACH,
+    OPT_BESIDE,
+    OPT_STATUS,
+    OPT_CANCEL,
+    OPT_VERSION
+};
+
+static const struct option long_options[] = {
+    { "models", required_argument, NULL, OPT_MODELS },
+    { "nodes", required_argument, NULL, OPT_NODES },
+    { "repeat", required_argument, NULL, OPT_REPEAT },
+    { "name", required_argument, NULL, OPT_NAME },
+    { "with", required_argument, NULL, OPT_WITH },
+    { "vary", required_argument, NULL, OPT_VARY },
+    { "partition", required_argument, NULL, 'p' },
+    { "account", required_argument, NULL, 'A' },
+    { "time", required_argument, NULL, OPT_TIME },
+    { "job", required_argument, NULL, OPT_JOB },
+    { "yes", no_argument, NULL, 'y' },
+    { "plan", no_argument, NULL, OPT_PLAN },
+    { "detach", no_argument, NULL, OPT_DETACH },
+    { "beside", no_argument, NULL, OPT_BESIDE },
+    { "status", no_argument, NULL, OPT_STATUS },
+    { "cancel", no_argument, NULL, OPT_CANCEL },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, OPT_VERSION },
+    { NULL, 0, NULL, 0 },
+};
+
+void sweep_options_help(FILE *out)
+{
+    fputs("Usage: sft-sweep --models MODEL[,MODEL...] --nodes N[,N...] [OPTION...]\n"
+          "       sft-sweep --name NAME --status | --cancel\n"
+          "Run sft-bench for every model on every number of nodes, several times, as Slurm jobs of one\n"
+          "name. The plan is shown first. The same command with the same --name goes on where an\n"
+          "interrupted sweep stopped: what sacct has already is not run again.\n"
+          "\n"
+          "What is run:\n"
+          "      --models LIST     models, as in srun --sft-bench=MODEL:NODES\n"
+          "      --nodes LIST      numbers of nodes\n"
+          "      --repeat N        runs of each [3]\n"
+          "      --with KEY=VALUE  for every run, as in a request; may stand several times\n"
+          "      --vary KEY=V1,V2  a run for each value, too; may stand several times\n"
+          "      --name NAME       of the sweep and its jobs [sweep-DATE-TIME]\n"
+          "\n"
+          "How:\n"
+          "  -p, --partition NAME  Slurm's partition\n"
+          "  -A, --account NAME    Slurm's account\n"
+          "      --time LIMIT      Slurm's time limit of each job\n"
+          "      --job FILE        sft-bench-job, for predictions [the site's]\n"
+          "      --beside          jobs may run side by side; else one after the other\n"
+          "      --detach          submit and do not follow\n"
+          "  -y, --yes             do not ask\n"
+          "      --plan            show the plan and end\n"
+          "\n"
+          "      --status          what is there of a sweep\n"
+          "      --cancel          cancel its pending and running jobs\n"
+          "  -h, --help            show this\n"
+          "      --version         show the version\n"
+          "\n"
+          "Exit status: 0 when every run is complete, 1 when some are missing or failed, 2 when\n"
+          "something is wrong. See sft-sweep(1) and sft-report(1).\n",
+          out);
+}
+
+static int set_name(struct sweep_options *options, const char *name, struct sft_error *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    size_t length = strlen(name);
+    if (length == 0 || length >= sizeof options->name || strspn(name, letters) != length || name[0] == '-')
+        return sft_error_set(err, "--name: '%.70s' is not of letters, digits, '.', '_' and '-', at most %zu of them",
+                             name, sizeof options->name - 1);
+    strcpy(options->name, name);
+    options->named = true;
+    return 0;
+}
+
+static int set_repeat(struct sweep_options *options, const char *text, struct sft_error *err)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || value < 1 || value > 1000)
+        return sft_error_set(err, "--repeat: '%.40s' is no whole number from 1 to 1000", text);
+    options->repeat = (int)value;
+    return 0;
+}
+
+static int add_word(const char *list[SWEEP_WORDS], int *count, const char *option, const char *word,
+                    struct sft_error *err)
+{
+    if (strchr(word, '=') == NULL || word[0] == '=')
+        return sft_error_set(err, "%s: '%.60s' is not of the form KEY=VALUE", option, word);
+    if (*count == SWEEP_WORDS)
+        return sft_error_set(err, "%s: stands more than %d times", option, SWEEP_WORDS);
+    list[(*count)++] = word;
+    return 0;
+}
+
+static int set_flag(struct sweep_options *options, int option)
+{
+    switch (option) {
+    case 'y':
+        options->yes = true;
+        return 0;
+    case OPT_DETACH:
+        options->detach = true;
+        return 0;
+    case OPT_BESIDE:
+        options->beside = true;
+        return 0;
+    case OPT_PLAN:
+        options->action = SWEEP_PLAN;
+        return 0;
+    case OPT_STATUS:
+        options->action = SWEEP_STATUS;
+        return 0;
+    case OPT_CANCEL:
+        options->action = SWEEP_CANCEL;
+        return 0;
+    }
+    options->action = option == 'h' ? SWEEP_HELP : SWEEP_VERSION;
+    return 0;
+}
+
+static int set_option(struct sweep_options *options, int option, struct sft_error *err)
+{
+    if (optarg != NULL && *optarg == '\0')
+        return sft_error_set(err, "an option's value is empty; see --help");
+    switch (option) {
+    case OPT_MODELS:
+        options->models = optarg;
+        return 0;
+    case OPT_NODES:
+        options->nodes = optarg;
+        return 0;
+    case OPT_REPEAT:
+        return set_repeat(options, optarg, err);
+    case OPT_NAME:
+        return set_name(options, optarg, err);
+    case OPT_WITH:
+        return add_word(options->with, &options->with_count, "--with", optarg, err);
+    case OPT_VARY:
+        return add_word(options->vary, &options->vary_count, "--vary", optarg, err);
+    case 'p':
+        options->partition = optarg;
+        return 0;
+    case 'A':
+        options->account = optarg;
+        return 0;
+    case OPT_TIME:
+        options->time = optarg;
+        return 0;
+    case OPT_JOB:
+        options->job = optarg;
+        return 0;
+    }
+    return set_flag(options, option);
+}
+
+static int options_finish(struct sweep_options *options, time_t now, struct sft_error *err)
+{
+    struct tm tm;
+    if (options->action == SWEEP_HELP || options->action == SWEEP_VERSION)
+        return 0;
+    if ((options->action == SWEEP_STATUS || options->action == SWEEP_CANCEL) && !options->named)
+        return sft_error_set(err, "--status and --cancel need --name NAME");
+    if ((options->models == NULL) != (options->nodes == NULL)
+        || (options->models == NULL && options->action != SWEEP_STATUS && options->action != SWEEP_CANCEL))
+        return sft_error_set(err, "say what to run: --models MODEL[,MODEL...] --nodes N[,N...]; see --help");
+    if (!options->named) {
+        localtime_r(&now, &tm);
+        strftime(options->name, sizeof options->name, "sweep-%Y%m%d-%H%M%S", &tm);
+    }
+    return 0;
+}
+
+int sweep_options_parse(struct sweep_options *options, int argc, char **argv, time_t now,
+                        struct sft_error *err)
+{
+    int option;
+    memset(options, 0, sizeof *options);
+    options->repeat = 3;
+    optind = 0; /* glibc: start anew, for the tests */
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":p:A:yh", long_options, NULL)) != -1) {
+        if (option == ':')
+            return sft_error_set(err, "%s: needs a value; see --help", argv[optind - 1]);
+        if (option == '?')
+            return sft_error_set(err, "%s: no such option, or one that takes no value; see --help",
+                                 argv[optind - 1]);
+        if (set_option(options, option, err) < 0)
+            return -1;
+    }
+    if (optind < argc)
+        return sft_error_set(err, "%.60s: unexpected word; see --help", argv[optind]);
+    return options_finish(options, now, err);
+}

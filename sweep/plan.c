@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* _GNU_SOURCE: strcasestr */
+#include "sweep/plan.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report/grid.h"
+#include "report/spawn.h"
+#include "spank/conf.h"
+#include "spank/gres.h"
+
+static bool partition_is(const char *word, size_t length, const char *wanted)
+{
+    if (wanted == NULL)
+        return length > 0 && word[length - 1] == '*';
+    length -= length > 0 && word[length - 1] == '*';
+    return strlen(wanted) == length && strncmp(word, wanted, length) == 0;
+}
+
+void plan_nodes_read(struct plan_nodes *nodes, const char *text, const char *partition)
+{
+    memset(nodes, 0, sizeof *nodes);
+    while (*text != '\0') {
+        char line[1024];
+        size_t length = strcspn(text, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)length, text);
+        text += length + (text[length] == '\n');
+        char *count = strchr(line, '|'), *gres = count != NULL ? strchr(count + 1, '|') : NULL;
+        if (gres == NULL || !partition_is(line, (size_t)(count - line), partition))
+            continue;
+        *gres++ = '\0';
+        nodes->nodes += atoi(count + 1) > 0 ? atoi(count + 1) : 0;
+        int gpus = gres_gpus(gres);
+        nodes->gpus = gpus > nodes->gpus ? gpus : nodes->gpus;
+        nodes->h200 |= strcasestr(gres, "h200") != NULL;
+        snprintf(nodes->partition, sizeof nodes->partition, "%.*s", (int)strcspn(line, "*|"), line);
+    }
+}
+
+static int nodes_ask(struct plan_nodes *nodes, const char *partition, struct sft_error *err)
+{
+    const char *sinfo = getenv("SFT_SINFO");
+    char *text;
+    size_t length;
+    const char *argv[] = { sinfo != NULL && *sinfo != '\0' ? sinfo : "sinfo", "-h", "-o", "%P|%D|%G", NULL };
+    if (spawn_read(argv, NULL, &text, &length, err) < 0)
+        return -1;
+    plan_nodes_read(nodes, text, partition);
+    free(text);
+    if (nodes->nodes > 0)
+        return 0;
+    return partition != NULL ? sft_error_set(err, "--partition: no partition '%.60s' with nodes here", partition)
+                             : sft_error_set(err, "no default partition here: name one with --partition");
+}
+
+static void cell_estimate(struct sweep_cell *cell, const json_t *plan)
+{
+    const json_t *seconds = json_object_get(plan, "seconds"), *why = json_object_get(plan, "why");
+    if (json_is_number(seconds))
+        cell->seconds = json_number_value(seconds) + PLAN_START_S;
+    if (json_is_false(json_object_get(plan, "fits")))
+        snprintf(cell->refused, sizeof cell->refused, "does not fit into the GPUs' memory: %.180s",
+                 json_is_string(why) ? json_string_value(why) : "");
+}
+
+static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes, const char *job)
+{
+    struct sft_request request = cell->request;
+    char text[SFT_REQUEST_MAX], *answer;
+    size_t length;
+    if (cell->request.nodes > nodes->nodes) {
+        snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d nodes", nodes->partition, nodes->nodes);
+        return;
+    }
+    request.gpus = request.gpus >= 0 ? request.gpus : nodes->gpus;
+    cell->gpus = request.gpus * request.nodes;
+    if (request.gpus == 0 || request.device == SFT_DEVICE_CPU || access(job, X_OK) != 0
+        || sft_request_format(&request, text, sizeof text, NULL) < 0)
+        return;
+    const char *argv[] = { job, "--plan", text, "--json", NULL };
+    if (spawn_read(argv, NULL, &answer, &length, NULL) < 0)
+        return;
+    json_t *plan = json_loadb(answer, length, 0, NULL);
+    if (plan != NULL)
+        cell_estimate(cell, plan);
+    json_decref(plan);
+    free(answer);
+}
+
+int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes, const struct sweep_options *options,
+              struct sft_error *err)
+{
+    struct conf conf;
+    if (nodes_ask(nodes, options->partition, err) < 0)
+        return -1;
+    if (conf_load(&conf, 0, NULL, NULL) < 0)
+        conf_init(&conf);
+    for (size_t i = 0; i < cells->count; i++)
+        cell_plan(&cells->cell[i], nodes, options->job != NULL ? options->job : conf.job);
+    return 0;
+}
+
+int plan_missing(const struct sweep_cell *cell, int repeat)
+{
+    int missing = repeat - cell->had - cell->alive;
+    return cell->refused[0] != '\0' || missing < 0 ? 0 : missing;
+}
+
+static const struct grid_column columns[] = {
+    { "request", "REQUEST", "", true },   { "gpus", "GPUS", "", false },
+    { "had", "COMPLETE", "", false },     { "alive", "QUEUED", "", false },
+    { "bad", "FAILED", "", false },       { "todo", "TO RUN", "", false },
+    { "seconds", "EACH", "s", false },    { "all", "ALL", "s", false },
+    { "gpu_hours", "GPU", "hours", false }, { NULL, NULL, NULL, false },
+};
+
+static void cell_line(struct grid *grid, const struct sweep_cell *cell, int repeat)
+{
+    int todo = plan_missing(cell, repeat);
+    if (grid_line(grid) < 0)
+        return;
+    grid_set(grid, "request", "%s", cell->text);
+    if (cell->gpus > 0)
+        grid_set(grid, "gpus", "%d", cell->gpus);
+    grid_set(grid, "had", "%d", cell->had);
+    grid_set(grid, "alive", "%d", cell->alive);
+    grid_set(grid, "bad", "%d", cell->bad);
+    grid_set(grid, "todo", "%d", todo);
+    grid_set_real(grid, "seconds", cell->seconds, 0);
+    grid_set_real(grid, "all", cell->seconds * todo, 0);
+    grid_set_real(grid, "gpu_hours", cell->seconds * todo * cell->gpus / 3600, 2);
+}
+
+static void print_sums(const struct sweep_cells *cells, const struct plan_nodes *nodes, int repeat, FILE *out)
+{
+    double seconds = 0, hours = 0;
+    int jobs = 0, open = 0;
+    for (size_t i = 0; i < cells->count; i++) {
+        const struct sweep_cell *cell = &cells->cell[i];
+        int todo = plan_missing(cell, repeat);
+        jobs += todo;
+        if (isnan(cell->seconds)) {
+            open += todo;
+            continue;
+        }
+        seconds += cell->seconds * todo;
+        hours += cell->seconds * todo * cell->gpus / 3600;
+    }
+    fprintf(out, "%d job%s to submit", jobs, jobs == 1 ? "" : "s");
+    if (jobs > open)
+        fprintf(out, "; estimated %.0f min one after the other, %.2f GPU-hours, with %d s for a run's start assumed",
+                seconds / 60, hours, PLAN_START_S);
+    if (open > 0)
+        fprintf(out, "; time not predicted of %d", open);
+    fprintf(out, "\n");
+    if (jobs > open && !nodes->h200)
+        fprintf(out, "the estimates are for H200: Slurm does not say which GPUs partition %s has\n", nodes->partition);
+}
+
+int plan_print(const struct sweep_cells *cells, const struct plan_nodes *nodes, const struct sweep_options *options,
+               FILE *out)
+{
+    struct grid grid;
+    int jobs = 0;
+    grid_init(&grid, columns);
+    for (size_t i = 0; i < cells->count; i++) {
+        cell_line(&grid, &cells->cell[i], options->repeat);
+        jobs += plan_missing(&cells->cell[i], options->repeat);
+    }
+    fprintf(out, "sweep %s on partition %s: %zu configurations, %d runs of each\n", options->name, nodes->partition,
+            cells->count, options->repeat);
+    grid_write(&grid, OPTIONS_TABLE, out, NULL);
+    grid_clear(&grid);
+    for (size_t i = 0; i < cells->count; i++)
+        if (cells->cell[i].refused[0] != '\0')
+            fprintf(out, "refused: %s: %s\n", cells->cell[i].text, cells->cell[i].refused);
+    print_sums(cells, nodes, options->repeat, out);
+    return jobs;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sweep/state.h"
+
+#include <math.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report/load.h"
+#include "report/spawn.h"
+#include "report/text.h"
+
+static struct sweep_job *state_find(struct sweep_state *state, long long id)
+{
+    for (size_t i = 0; i < state->count; i++)
+        if (state->job[i].id == id)
+            return &state->job[i];
+    return NULL;
+}
+
+static struct sweep_job *state_add(struct sweep_state *state, long long id, struct sft_error *err)
+{
+    if (state->count == state->room) {
+        size_t room = state->room == 0 ? 64 : 2 * state->room;
+        struct sweep_job *grown = realloc(state->job, room * sizeof *grown);
+        if (grown == NULL) {
+            sft_error_set(err, "no memory for %zu jobs", room);
+            return NULL;
+        }
+        state->job = grown;
+        state->room = room;
+    }
+    struct sweep_job *job = &state->job[state->count++];
+    *job = (struct sweep_job) { .id = id, .state = SWEEP_BAD, .tok_s = NAN };
+    return job;
+}
+
+static int job_compare(const void *a, const void *b)
+{
+    const struct sweep_job *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* What a record says of its run. */
+static void job_record(struct sweep_job *job, const struct sft_record *record, const char *state)
+{
+    const char *request = sft_record_get(record, "request");
+    job->state = strcmp(state, "complete") == 0 ? SWEEP_COMPLETE : SWEEP_BAD;
+    snprintf(job->word, sizeof job->word, "%.23s", state);
+    if (request != NULL)
+        snprintf(job->request, sizeof job->request, "%.4000s", request);
+    job->tok_s = sft_record_get_real(record, "tok_s", NAN);
+}
+
+int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct sft_error *err)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct row *row = rows->row[i];
+        struct sweep_job *job = state_find(state, row->job_id);
+        /* What only the owner's comment says is no result; of several steps one that is complete counts. */
+        if ((row->marks & ROW_UNCONFIRMED) || strcmp(row->state, "running") == 0
+            || (job != NULL && job->state == SWEEP_COMPLETE))
+            continue;
+        if (job == NULL && (job = state_add(state, row->job_id, err)) == NULL)
+            return -1;
+        job_record(job, &row->record, row->state);
+    }
+    return 0;
+}
+
+static bool word_in(const char *word, const char *const *words)
+{
+    for (; *words != NULL; words++)
+        if (strcmp(word, *words) == 0)
+            return true;
+    return false;
+}
+
+/* The comment begins with the mark and the request; the record, if there is one, stands behind. */
+static void job_comment(struct sweep_job *job, const char *comment, bool ended)
+{
+    struct sft_record record;
+    const char *cursor = comment;
+    size_t mark = strlen(SWEEP_MARK);
+    if (strncmp(comment, SWEEP_MARK, mark) == 0)
+        snprintf(job->request, sizeof job->request, "%.*s", (int)strcspn(comment + mark, " \t"), comment + mark);
+    while (ended && sft_record_next(&record, &cursor) == 1) {
+        const char *said = sft_record_get(&record, "state");
+        if (said != NULL && strcmp(said, "complete") == 0) {
+            job->state = SWEEP_COMPLETE;
+            strcpy(job->word, "complete");
+            job->tok_s = sft_record_get_real(&record, "tok_s", NAN);
+        }
+        sft_record_clear(&record);
+    }
+}
+
+static int queue_line(struct sweep_state *state, char *line, struct sft_error *err)
+{
+    static const char *const pending[] = { "PENDING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT", NULL };
+    static const char *const running[] = { "RUNNING",  "CONFIGURING", "COMPLETING", "SUSPENDED",
+                                           "STOPPED", "RESIZING",    "SIGNALING",  "STAGE_OUT", NULL };
+    char *word = strchr(line, '|'), *comment = word != NULL ? strchr(word + 1, '|') : NULL;
+    long long id;
+    if (comment == NULL)
+        return 0;
+    *word++ = '\0';
+    *comment++ = '\0';
+    /* A job with a record that stands in the accounting is known better from there. */
+    if (text_digits(line, &id) < 0 || state_find(state, id) != NULL)
+        return 0;
+    struct sweep_job *job = state_add(state, id, err);
+    if (job == NULL)
+        return -1;
+    snprintf(job->word, sizeof job->word, "%.23s", word);
+    job->state = word_in(word, pending) ? SWEEP_PENDING : word_in(word, running) ? SWEEP_RUNNING : SWEEP_BAD;
+    job_comment(job, comment, job->state == SWEEP_BAD);
+    return 0;
+}
+
+int sweep_state_queue(struct sweep_state *state, char *text, struct sft_error *err)
+{
+    while (*text != '\0') {
+        char *end = strchr(text, '\n');
+        if (end != NULL)
+            *end = '\0';
+        if (queue_line(state, text, err) < 0)
+            return -1;
+        text = end != NULL ? end + 1 : text + strlen(text);
+    }
+    return 0;
+}
+
+static int state_accounting(struct sweep_state *state, const char *name, const char *user, struct sft_error *err)
+{
+    struct rows rows;
+    struct filter *filter = calloc(1, sizeof *filter);
+    rows_init(&rows);
+    if (filter == NULL)
+        return sft_error_set(err, "no memory");
+    filter->sweep = name;
+    filter->user = user;
+    filter->since = 1;
+    int rc = load_sacct(&rows, filter, err);
+    if (rc == 0)
+        rc = sweep_state_rows(state, &rows, err);
+    rows_clear(&rows);
+    free(filter);
+    return rc;
+}
+
+static int state_queue(struct sweep_state *state, const char *name, const char *user, struct sft_error *err)
+{
+    const char *squeue = getenv("SFT_SQUEUE");
+    char *text;
+    size_t length;
+    const char *argv[] = { squeue != NULL && *squeue != '\0' ? squeue : "squeue",
+                           "--noheader", "--states=all", "--user", user, "--name", name, "-o", "%A|%T|%k", NULL };
+    if (spawn_read(argv, NULL, &text, &length, err) < 0)
+        return -1;
+    int rc = sweep_state_queue(state, text, err);
+    free(text);
+    return rc;
+}
+
+int sweep_state_load(struct sweep_state *state, const char *name, struct sft_error *err)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    memset(state, 0, sizeof *state);
+    if (user == NULL)
+        return sft_error_set(err, "user %u has no name here", (unsigned)geteuid());
+    if (state_accounting(state, name, user->pw_name, err) < 0 || state_queue(state, name, user->pw_name, err) < 0) {
+        sweep_state_clear(state);
+        return -1;
+    }
+    if (state->count > 0)
+        qsort(state->job, state->count, sizeof *state->job, job_compare);
+    return 0;
+}
+
+void sweep_state_clear(struct sweep_state *state)
+{
+    free(state->job);
+    memset(state, 0, sizeof *state);
+}
+
+void sweep_state_count(const struct sweep_state *state, struct sweep_cells *cells, bool add)
+{
+    for (size_t i = 0; i < cells->count; i++)
+        cells->cell[i].had = cells->cell[i].alive = cells->cell[i].bad = 0;
+    for (size_t i = 0; i < state->count; i++) {
+        const struct sweep_job *job = &state->job[i];
+        struct sweep_cell *cell = sweep_cells_find(cells, job->request);
+        if (cell == NULL && add)
+            cell = sweep_cells_add(cells, job->request);
+        if (cell == NULL)
+            continue;
+        cell->had += job->state == SWEEP_COMPLETE;
+        cell->alive += job->state == SWEEP_PENDING || job->state == SWEEP_RUNNING;
+        cell->bad += job->state == SWEEP_BAD;
+    }
+}

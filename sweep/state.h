@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What Slurm has of a sweep: the queue's jobs of its name and the accounting's records. */
+#ifndef SWEEP_STATE_H
+#define SWEEP_STATE_H
+
+#include "report/rows.h"
+#include "sweep/cells.h"
+
+enum sweep_job_state { SWEEP_PENDING, SWEEP_RUNNING, SWEEP_COMPLETE, SWEEP_BAD };
+
+struct sweep_job {
+    long long id;
+    enum sweep_job_state state;
+    char word[24];               /* Slurm's or the record's */
+    char request[SFT_REQUEST_MAX]; /* "" where nothing tells */
+    double tok_s;                /* NaN: not measured */
+};
+
+struct sweep_state {
+    size_t count, room;
+    struct sweep_job *job; /* by id */
+};
+
+/* Ask squeue ($SFT_SQUEUE) and sacct for the user's own jobs of that name. A job that both know is counted once; a
+ * run is complete when the admin comment has its complete record, or, until that is in the accounting, when the
+ * ended job's comment in the queue has. */
+int sweep_state_load(struct sweep_state *state, const char *name, struct sft_error *err);
+void sweep_state_clear(struct sweep_state *state);
+
+/* The two readers: squeue's lines "ID|STATE|COMMENT", where a comment may hold anything; and rows of the report.
+ * The accounting's go first. -1 without memory. */
+int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct sft_error *err);
+int sweep_state_queue(struct sweep_state *state, char *text, struct sft_error *err);
+
+/* Count the jobs into the cells; those of no cell are left alone, or, with `add`, get cells. */
+void sweep_state_count(const struct sweep_state *state, struct sweep_cells *cells, bool add);
+
+#endif
