@@ -4,4 +4,5 @@ dist_man_MANS += \
 	man/sft-bench.conf.5 \
 	man/sft-bench-job.1 \
 	man/sft-record.5 \
-	man/sft-report.1
+	man/sft-report.1 \
+	man/sft-sweep.1

@@ -255,12 +255,15 @@ static int load_jobs(struct rows *rows, const struct filter *filter, const json_
     return rc;
 }
 
-/* sacct can print its failure as JSON and still exit with 0. */
+#define NOTHING_FOUND 9003 /* ESLURM_REST_EMPTY_RESULT */
+
+/* sacct can print its failure as JSON and still exit with 0. That no job is as was asked is no failure. */
 static int check_errors(const json_t *root, const char *what, struct sft_error *err)
 {
     const json_t *first = json_array_get(json_object_get(root, "errors"), 0);
     const json_t *jobs = json_object_get(root, "jobs");
-    if (first == NULL || json_array_size(jobs) > 0)
+    if (first == NULL || json_array_size(jobs) > 0
+        || json_number_of(json_object_get(first, "error_number")) == NOTHING_FOUND)
         return json_is_array(jobs)
                    ? 0
                    : sft_error_set(err, "%s: no list `jobs`: is this the output of sacct --json?", what);

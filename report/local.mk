@@ -36,7 +36,8 @@ sft_report_LDADD = report/libreport.la
 REPORT_ROWS = tests/unit/report_rows.c tests/unit/report_rows.h
 if HAVE_CMOCKA
 REPORT_TESTS = tests/unit/test_report_load tests/unit/test_report_filter \
-	tests/unit/test_report_output tests/unit/test_report_group tests/unit/test_manual
+	tests/unit/test_report_output tests/unit/test_report_group tests/unit/test_report_compare \
+	tests/unit/test_report_page tests/unit/test_manual
 check_PROGRAMS += $(REPORT_TESTS)
 tests_unit_test_report_load_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_report_load_LDADD = report/libreport.la $(UNIT_LIBS)
@@ -47,13 +48,20 @@ tests_unit_test_report_output_LDADD = report/libreport.la $(UNIT_LIBS) $(JANSSON
 tests_unit_test_report_group_SOURCES = tests/unit/test_report_group.c $(REPORT_ROWS)
 tests_unit_test_report_group_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_report_group_LDADD = report/libreport.la $(UNIT_LIBS)
+tests_unit_test_report_compare_SOURCES = tests/unit/test_report_compare.c $(REPORT_ROWS)
+tests_unit_test_report_compare_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_report_compare_LDADD = report/libreport.la $(UNIT_LIBS)
+tests_unit_test_report_page_SOURCES = tests/unit/test_report_page.c $(REPORT_ROWS)
+tests_unit_test_report_page_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_report_page_LDADD = report/libreport.la $(UNIT_LIBS)
 tests_unit_test_manual_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_manual_LDADD = lib/libsft.la $(UNIT_LIBS)
 endif
 
 EXTRA_DIST += \
 	tests/fixtures/sacct-22.05.json \
-	tests/fixtures/sacct-23.11.json
+	tests/fixtures/sacct-23.11.json \
+	tests/fixtures/sacct-report.json tests/fixtures/make_sacct_report.py
 
 if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_sacct

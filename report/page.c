@@ -139,7 +139,7 @@ static int chart_draw(struct page *page, const struct chart *chart, const char *
     char *svg;
     if (chart_svg(chart, &svg, err) < 0)
         return -1;
-    fprintf(page->out, "<figure id=\"%s\" role=\"img\" aria-label=\"", chart->id);
+    fprintf(page->out, "<figure id=\"chart-%s\" role=\"img\" aria-label=\"", chart->id);
     html_text(page->out, caption);
     fprintf(page->out, "\">\n%s\n<figcaption>", svg);
     html_text(page->out, caption);

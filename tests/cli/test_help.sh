@@ -47,6 +47,7 @@ check_program()
 }
 
 check_program sft-report _sft_report
+check_program sft-sweep _sft_sweep
 check_program sft-bench-job _sft_bench_job
 
 keys=$("$build/sft-report" --keys | awk 'NR > 1 { print $1 }' | sort)

@@ -122,7 +122,7 @@ static bool has_word(const char *text, const char *word)
 static void test_completion(void **state)
 {
     (void)state;
-    static const char *const files[] = { "sft-bench.bash", "sft-bench-job", "sft-report" };
+    static const char *const files[] = { "sft-bench.bash", "sft-bench-job", "sft-report", "sft-sweep" };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[128];
         snprintf(path, sizeof path, "contrib/completion/%s", files[i]);

@@ -177,6 +177,9 @@ static void test_bad_text(void **state)
     assert_string_equal(load_text("{\"jobs\": [], \"errors\": [{\"description\": \"no dbd\"}]}", &count),
                         "x.json: no dbd");
     assert_string_equal(load_text("{\"jobs\": [], \"errors\": []}", &count), "");
+    assert_string_equal(load_text("{\"jobs\": [], \"errors\": [{\"description\": \"Nothing found\", \"error_number\": 9003}]}",
+                                  &count),
+                        "");
     assert_int_equal(count, 0);
 }
 

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+# sft-sweep and sft-report together on a private Slurm of four nodes: a sweep that is killed in the middle and
+# resumed, and what the report makes of it.
+load helpers
+
+SWEEP=$SFT_ROOT/bin/sft-sweep
+
+setup_file() {
+    need_slurm
+    [ -x "$JOB" ] || skip "the job is not installed: $JOB"
+    cluster_of "$JOB" --nodes 4 --gpus 1 --cpus 2
+}
+
+teardown_file() {
+    cluster_down
+}
+
+setup() {
+    cluster_enter
+    words=(--models tiny --nodes 1,2,4 --vary seq=256,512 --repeat 3
+        --with steps=2 --with warmup=1 --with data=synthetic --with gpus=1 --with device=cpu)
+}
+
+complete_of() { # complete_of NAME : request and count of each configuration's complete records, from sacct alone
+    sacct -X -n -P --name "$1" -S now-1days -o admincomment | grep -o 'state=complete .* request=[^ ]*' |
+        sed 's/.*request=//' | sort | uniq -c
+}
+
+jobs_of() { # jobs_of NAME : how many the accounting has
+    sacct -X -n -P --name "$1" -S now-1days -o jobid | wc -l
+}
+
+records_at_least() { # records_at_least NAME COUNT
+    [ "$(complete_of "$1" | awk '{ n += $1 } END { print n + 0 }')" -ge "$2" ]
+}
+
+@test "nobody is asked and nothing submitted without --yes, and --plan only shows" {
+    run "$SWEEP" "${words[@]}" --name asked </dev/null
+    [ "$status" -eq 2 ]
+    [[ $output == *"18 jobs to submit; time not predicted of 18"* ]]
+    [[ $output == *"sft-sweep: nobody here to ask: --yes submits, --plan only shows" ]]
+    run "$SWEEP" "${words[@]}" --nodes 1,9 --name asked --plan
+    [ "$status" -eq 1 ]
+    [[ $output == *"refused: tiny:9,"*"has 4 nodes"* ]]
+    [ -z "$(squeue -h)" ]
+}
+
+@test "a sweep that is killed in the middle and resumed runs everything once" {
+    # slow enough to be killed between two submissions
+    printf '#!/bin/sh\nsleep 0.3\nexec sbatch "$@"\n' >"$FOLDER/slow-sbatch"
+    chmod +x "$FOLDER/slow-sbatch"
+    SFT_SBATCH=$FOLDER/slow-sbatch "$SWEEP" "${words[@]}" --name nightly --yes >"$FOLDER/sweep.log" 2>&1 &
+    sweep=$!
+    wait_for 60 grep -q '^submitted .*tiny:4' "$FOLDER/sweep.log"
+    kill -KILL $sweep
+    wait $sweep || true
+    sleep 1 # an sbatch that was under way
+    before=$(squeue -h --states=all --name nightly | wc -l)
+    [ "$before" -ge 3 ]
+    [ "$before" -lt 18 ]
+    # two at once would submit everything twice
+    "$SWEEP" "${words[@]}" --name nightly --yes >"$FOLDER/resumed.log" 2>&1 &
+    sweep=$!
+    wait_for 30 grep -q 'jobs* to submit' "$FOLDER/resumed.log"
+    run "$SWEEP" "${words[@]}" --name nightly --yes
+    [ "$status" -eq 2 ]
+    [[ $output == *"another sft-sweep of the name nightly"* ]]
+    wait $sweep
+    grep -q "^$((18 - before)) jobs* to submit" "$FOLDER/resumed.log"
+    wait_for 30 records_at_least nightly 18
+    complete_of nightly
+    [ "$(complete_of nightly | wc -l)" -eq 6 ]
+    [ "$(complete_of nightly | awk '$1 == 3' | wc -l)" -eq 6 ]
+    [ "$(jobs_of nightly)" -eq 18 ]
+    # once more: there is nothing left to do
+    run "$SWEEP" "${words[@]}" --name nightly --yes
+    [ "$status" -eq 0 ]
+    [[ $output == *"0 jobs to submit"*"complete: sft-report --sweep nightly"* ]]
+    [ "$(jobs_of nightly)" -eq 18 ]
+}
+
+@test "jobs of a sweep run one after the other" {
+    sacct -X -n -P --name nightly -S now-1days -o start,end | sort | awk -F'|' \
+        'NR > 1 && $1 < last { print "overlap: " $0; bad = 1 } { last = $2 } END { exit bad || NR != 18 }'
+}
+
+@test "the report of the sweep: all forms, both languages, the same figures" {
+    command -v gnuplot >/dev/null || skip "no gnuplot"
+    run "$REPORT" --sweep nightly --groups
+    [ "$status" -eq 0 ]
+    echo "$output"
+    [ "$(grep -c '^tiny full fp32, [0-9]* tokens .* 3 ' <<<"$output")" -eq 6 ]
+    [ "$("$REPORT" --sweep nightly --csv | wc -l)" -eq 19 ]
+    "$REPORT" --sweep nightly --groups --format json | python3 -c '
+import json, sys
+cells = json.load(sys.stdin)
+assert [c["nodes"] for c in cells] == [1, 2, 4, 1, 2, 4], cells
+assert all(c["runs"] == 3 and c["efficiency"] > 0 and c["tok_s_min"] <= c["tok_s"] <= c["tok_s_max"] for c in cells)
+assert cells[0]["efficiency"] == 100 and cells[3]["efficiency"] == 100'
+    "$REPORT" --sweep nightly --format html --output en.html
+    "$REPORT" --sweep nightly --format html --lang ja --output ja.html
+    grep -q '<html lang="ja">' ja.html
+    python3 - <<'PY'
+import re
+def figures(name):
+    text = open(name, encoding="utf-8").read()
+    text = re.sub(r"<figure.*?</figure>", "", text, flags=re.S)
+    return [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r'<td class="n">(.*?)</td>', text)]
+en, ja = figures("en.html"), figures("ja.html")
+assert len(en) > 100 and en == ja, (len(en), len(ja))
+PY
+    run "$REPORT" --report-only
+    [ "$status" -eq 0 ]
+    [ "$output" = "sft-report-$(date +%F).html" ]
+    grep -q '</html>' "$output"
+    if command -v chromium >/dev/null; then
+        "$REPORT" --sweep nightly --format pdf --output r.pdf
+        head -c 5 r.pdf | grep -q '%PDF-'
+    fi
+}
+
+@test "two sets are compared by their repeats" {
+    run "$REPORT" --compare sweep:nightly nightly --format csv
+    [ "$status" -eq 0 ]
+    [ "$(grep -c ',1.0000,' <<<"$output")" -eq 6 ]
+    [ "$(grep -c 'no difference beyond the spread' <<<"$output")" -eq 6 ]
+    run "$REPORT" --compare nightly sweep:none
+    [ "$status" -eq 2 ]
+    [[ $output == *"no sft-bench records in sweep:none" ]]
+}
+
+@test "status and cancel" {
+    run "$SWEEP" --name nightly --status
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '^tiny:[124],.* 3 *0 *0$' <<<"$output")" -eq 6 ]
+    "$SWEEP" --models tiny --nodes 4 --with data=synthetic --with gpus=1 --with device=cpu --with steps=5000 \
+        --name endless --repeat 3 --yes --detach
+    wait_for 30 bash -c "squeue -h -t running --name endless | grep -q ."
+    run "$SWEEP" --name endless --cancel
+    [ "$status" -eq 0 ]
+    [ "$output" = "3 jobs cancelled" ]
+    wait_for 30 bash -c "! squeue -h -t pending,running,completing --name endless | grep -q ."
+    run "$SWEEP" --name endless --status
+    [[ $output == *" 0 "* ]]
+    run "$SWEEP" --name no-such-sweep --status
+    [ "$status" -eq 2 ]
+    [[ $output == "sft-sweep: no jobs of yours have the name no-such-sweep" ]]
+}
+
+@test "a job that fails is told, and run again" {
+    run "$SWEEP" --models tiny --nodes 1 --with data=synthetic --with gpus=1 --with device=cpu --with steps=5000 \
+        --name broken --repeat 1 --yes --time 1 --detach
+    [ "$status" -eq 0 ]
+    wait_for 30 bash -c "squeue -h -t running --name broken | grep -q ."
+    scancel --name broken
+    wait_for 30 bash -c "! squeue -h -t pending,running,completing --name broken | grep -q ."
+    run "$SWEEP" --models tiny --nodes 1 --with data=synthetic --with gpus=1 --with device=cpu --with steps=5000 \
+        --name broken --repeat 1 --plan
+    [ "$status" -eq 1 ]
+    [[ $output == *"1 job to submit"* ]]
+}
+
+@test "without the accounting there is one line and nothing is submitted" {
+    "$CLUSTER" kill-dbd "$FOLDER/c"
+    before=$(squeue -h --states=all | wc -l)
+    run "$SWEEP" --models tiny --nodes 1 --name down --yes
+    "$CLUSTER" start-dbd "$FOLDER/c"
+    [ "$status" -eq 2 ]
+    [[ ${lines[${#lines[@]} - 1]} == "sft-sweep: "*sacct* ]]
+    [ "$(squeue -h --states=all | wc -l)" -eq "$before" ]
+}
