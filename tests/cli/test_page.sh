@@ -3,6 +3,7 @@
 # The page of made-up records (tests/fixtures/sacct-report.json): nothing hostile gets through, every section and
 # chart is there, both languages have the same figures and no text is left in the other language, and a browser
 # renders it without a complaint, at 1280 px and on A4. Prints "ok - WHAT" or "not ok - WHAT".
+# shellcheck disable=SC2016,SC2317
 set -u
 src=${SFT_SRCDIR:?} build=${SFT_BUILDDIR:?}
 report=$build/sft-report
