@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the runs are held against: samples a second on 8 GPUs, and scaling efficiency. */
+/* What the runs are held against: samples a second on 8 GPUs, scaling efficiency and GPU utilization. */
 #ifndef REPORT_GOALS_H
 #define REPORT_GOALS_H
 
 #include "report/group.h"
+
+#define GOAL_UTILIZATION 90 /* % of the time, by NVML */
 
 struct goal_rate {
     const char *model, *title; /* preset; "7B" */

@@ -70,6 +70,17 @@ static bool scaling_measured(const struct group_series *series, const struct gro
     return series->base_nodes == 1 && isfinite(cell->efficiency) && goal_efficiency(cell->nodes) > 0;
 }
 
+/* NVML's; a run on CPUs has none. */
+static bool utilization_measured(const struct group_cell *cell)
+{
+    return group_figure(cell, "gpu_util").count > 0;
+}
+
+static bool utilization_met(const struct group_cell *cell)
+{
+    return group_figure(cell, "gpu_util").median >= GOAL_UTILIZATION;
+}
+
 struct tally {
     int met, missed, open, few, cells;
 };
@@ -91,6 +102,10 @@ static struct tally tally_make(const struct page *page)
     while (page_next(page, &place)) {
         t.cells++;
         t.few += (place.cell->marks & GROUP_FEW) != 0;
+        if (utilization_measured(place.cell)) {
+            t.met += utilization_met(place.cell);
+            t.missed += !utilization_met(place.cell);
+        }
         if (!scaling_measured(place.series, place.cell))
             continue;
         if (place.cell->efficiency >= goal_efficiency(place.cell->nodes))
@@ -196,11 +211,32 @@ static void goals_of_scaling(struct page *page)
     page_table_end(page);
 }
 
+static void goals_of_utilization(struct page *page)
+{
+    page_table(page, _("GPU utilization"));
+    page_th_place(page);
+    html_th_unit(page->out, _("Goal"), "%", SFT_SAID);
+    html_th(page->out, _("GPU utilization"), "gpu_util");
+    html_th(page->out, _("Result"), NULL);
+    page_th_jobs(page);
+    page_table_rows(page);
+    struct page_place place = { NULL, NULL };
+    while (page_next(page, &place)) {
+        page_td_place(page, &place);
+        html_td_number(page->out, GOAL_UTILIZATION, 0);
+        page_td_figure(page, place.cell, "gpu_util", 1);
+        page_td_goal(page, utilization_measured(place.cell), utilization_met(place.cell));
+        page_td_jobs(page, place.cell);
+    }
+    page_table_end(page);
+}
+
 void page_goals(struct page *page)
 {
     page_heading(page, "goals", _("Goals"));
     goals_of_rates(page);
     goals_of_scaling(page);
+    goals_of_utilization(page);
 }
 
 /* The different values of a key over the counted runs, a line each with the jobs that have it. */

@@ -156,7 +156,7 @@ static void tree_netdev(const char *line, int nth, char *name, size_t size)
     const char *at = tree_value(line, "net", value, sizeof value);
     for (; nth > 0 && at != NULL; nth--) {
         at = strchr(at, ',');
-        at += at != NULL;
+        at = at != NULL ? at + 1 : NULL;
     }
     snprintf(name, size, "%.*s", at != NULL ? (int)strcspn(at, ":") : 0, at != NULL ? at : "");
 }
