@@ -42,7 +42,7 @@ last_job() {
     admin=$(job_field "$job" admincomment)
     [ "$(field_of hosts <<<"$admin")" = fukushimadc-02-hgx-0001,fukushimadc-02-hgx-0002 ]
     # what would start it again, and each rank's time to compute, the slowest among them
-    [[ $(field_of request <<<"$admin") == tiny:2,*steps=* ]]
+    [[ $(field_of request <<<"$admin") == tiny:2* ]]
     field_of ranks_ms <<<"$admin" | tr , '\n' | sort -n | awk -v s="$(field_of slow_ms <<<"$admin")" \
         '{ last = $1 } END { exit !(NR == 4 && last > 0.999 * s && last < 1.001 * s) }'
     awk -v a="$(field_of loss_first <<<"$admin")" 'BEGIN { exit !(a > 0.95 * log(320) && a < 1.05 * log(320)) }'

@@ -113,7 +113,7 @@ lacks() {
 [ "$1" = --check ] && exit 0
 env | grep -E 'SFT_BENCH_LAUNCHED|SPANK' && echo leaked
 [ "$SLURM_PROCID" -eq 0 ] || exit 0
-env -u SFT_BENCH_RECORD_FD -u SFT_BENCH_PLACE srun --overlap -N1 -n1 sh -c 'env | grep -E "SFT_BENCH_|SPANK"; echo nested $SLURM_STEP_NUM_TASKS'
+env -u SFT_BENCH_RECORD_FD -u SFT_BENCH_PLACE -u SFT_BENCH_FABRIC srun --overlap -N1 -n1 sh -c 'env | grep -E "SFT_BENCH_|SPANK"; echo nested $SLURM_STEP_NUM_TASKS'
 SH
     chmod +x nested
     echo "job = $FOLDER/nested" >sft-bench.conf
