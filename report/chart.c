@@ -87,6 +87,15 @@ static void put_tics(FILE *out, const struct chart *chart)
     fprintf(out, ")\nset offsets 0.3, 0.3, 0, 0\n");
 }
 
+/* Letters of all labels: about 90 stand side by side. */
+static size_t labels_length(const struct chart *chart)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < chart->labels; i++)
+        length += strlen(chart->label[i]) + 2;
+    return length;
+}
+
 static void put_axes(FILE *out, const struct chart *chart)
 {
     fprintf(out, "set encoding utf8\nset termoption noenhanced\nset border 3 lc rgb '#444444'\nset tics nomirror\n"
@@ -104,10 +113,10 @@ static void put_axes(FILE *out, const struct chart *chart)
             put_text(out, chart->label[i]);
             fprintf(out, " %zu", i);
         }
-        fprintf(out, ")%s\nset xrange [-0.6:%g]\n", chart->labels > 9 ? " rotate by -30" : "",
+        fprintf(out, ")%s\nset xrange [-0.6:%g]\n", labels_length(chart) > 90 ? " rotate by -25" : "",
                 (double)chart->labels - 0.4);
     } else if (chart->bars) {
-        fprintf(out, "set xrange [-1:%zu]\n", chart->line[0].count);
+        fprintf(out, "set xrange [-0.6:%g]\n", (double)chart->line[0].count - 0.4);
     } else {
         put_tics(out, chart);
     }
@@ -139,7 +148,7 @@ static void put_line(FILE *out, const struct chart *chart, size_t i)
 {
     const struct chart_line *line = &chart->line[i];
     size_t colour = i % (sizeof colours / sizeof colours[0]);
-    bool grouped = chart->labels > 0;
+    bool grouped = chart->labels > 0 && !chart->stacked;
     double width = grouped ? 0.8 / (double)chart->lines : 0.8;
     if (line->low != NULL)
         fprintf(out, "$d%zu using 1:2:3:4 with yerrorbars lc rgb '%s' lw 1.5 pt -1 notitle, ", i, colours[colour]);

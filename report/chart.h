@@ -24,6 +24,7 @@ struct chart {
     const char *id; /* of letters, digits and '-': unique in a page, and its files' name */
     const char *x_title, *y_title;
     bool bars;
+    bool stacked; /* bars at one place, as each line has others */
     double goal;            /* a horizontal line; 0: none */
     const char *goal_name;
     size_t lines;

@@ -34,22 +34,28 @@ static const struct row *run_of(const struct page *page, size_t first, size_t *n
     return best;
 }
 
-static int ranks_chart(struct page *page, const struct ranks *ranks, const char *id, const char *caption,
-                       struct sft_error *err)
+/* Bars, those that stand out marked; labels NULL: ranks. */
+static int bars_chart(struct page *page, const double *ms, const bool *out, size_t count, const struct ranks *hosts,
+                      const char *id, const char *caption, struct sft_error *err)
 {
-    struct chart chart = { .id = id, .x_title = _("rank"), .y_title = _("time to compute a step, ms"),
-                           .bars = true };
-    struct chart_line *plain = chart_add(&chart, _("as the others"), ranks->count, false);
-    struct chart_line *marked = chart_add(&chart, _("stands out"), ranks->count, false);
-    if (plain == NULL || marked == NULL) {
+    struct chart chart = { .id = id, .x_title = hosts != NULL ? "" : _("rank"),
+                           .y_title = _("time to compute a step, ms"), .bars = true };
+    struct chart_line *plain = chart_add(&chart, _("as the others"), count, false);
+    struct chart_line *marked = chart_add(&chart, _("stands out"), count, false);
+    chart.label = hosts != NULL ? calloc(count, sizeof *chart.label) : NULL;
+    if (plain == NULL || marked == NULL || (hosts != NULL && chart.label == NULL)) {
         chart_clear(&chart);
         return sft_error_set(err, "no memory for a chart");
     }
+    chart.stacked = true;
+    chart.labels = hosts != NULL ? count : 0;
     marked->marked = true;
-    for (size_t i = 0; i < ranks->count; i++) {
-        struct chart_line *line = ranks->out[i] ? marked : plain;
+    for (size_t i = 0; i < count; i++) {
+        struct chart_line *line = out[i] ? marked : plain;
         line->x[i] = (double)i;
-        line->y[i] = ranks->ms[i];
+        line->y[i] = ms[i];
+        if (hosts != NULL)
+            snprintf(chart.label[i], sizeof chart.label[i], "%.60s", hosts->host[i]);
     }
     return page_chart(page, &chart, caption, err);
 }
@@ -71,6 +77,14 @@ static void list_outliers(struct page *page, const struct ranks *ranks, size_t f
     fprintf(page->out, "%s</td></tr>\n", any ? "" : "\xe2\x80\x93");
 }
 
+static void td_host(struct page *page, const struct ranks *ranks, size_t host)
+{
+    bool out = ranks->hosts > 0 && ranks->host_out[host];
+    fprintf(page->out, "<td%s>", out ? " class=\"missed\"" : "");
+    html_text(page->out, ranks->hosts > 0 ? ranks->host[host] : _("all"));
+    fprintf(page->out, "</td>");
+}
+
 static void hosts_table(struct page *page, const struct ranks *ranks, const struct row *run)
 {
     char caption[160];
@@ -85,10 +99,10 @@ static void hosts_table(struct page *page, const struct ranks *ranks, const stru
     size_t hosts = ranks->hosts > 0 ? ranks->hosts : 1, each = ranks->hosts > 0 ? ranks->each : ranks->count;
     for (size_t h = 0; h < hosts; h++) {
         char span[64];
-        double median = ranks->hosts > 0 ? ranks_host_median(ranks, h) : ranks->median;
+        double median = ranks->hosts > 0 ? ranks->host_ms[h] : ranks->median;
         snprintf(span, sizeof span, "%zu\xe2\x80\x93%zu", h * each, (h + 1) * each - 1);
         fprintf(page->out, "<tr>");
-        html_td_text(page->out, ranks->hosts > 0 ? ranks->host[h] : _("all"));
+        td_host(page, ranks, h);
         html_td_text(page->out, span);
         html_td_number(page->out, median, 2);
         html_td_number(page->out, 100 * (median / ranks->median - 1), 1);
@@ -97,18 +111,33 @@ static void hosts_table(struct page *page, const struct ranks *ranks, const stru
     page_table_end(page);
 }
 
+static int run_charts(struct page *page, const struct ranks *ranks, const struct row *run, size_t index,
+                      struct sft_error *err)
+{
+    const char *model = sft_record_get(&run->record, "model");
+    char id[32], caption[256];
+    model = model != NULL ? model : "?";
+    if (ranks->hosts > 1) {
+        snprintf(id, sizeof id, "hosts-%zu", index + 1);
+        snprintf(caption, sizeof caption, _("Time to compute a step by host, median of its ranks, waiting left out: "
+                                            "%.60s, job %lld"),
+                 model, run->job_id);
+        if (bars_chart(page, ranks->host_ms, ranks->host_out, ranks->hosts, ranks, id, caption, err) < 0)
+            return -1;
+    }
+    snprintf(id, sizeof id, "ranks-%zu", index + 1);
+    snprintf(caption, sizeof caption, _("Median time to compute a step of each rank, waiting left out: %.60s, job %lld"),
+             model, run->job_id);
+    return bars_chart(page, ranks->ms, ranks->out, ranks->count, NULL, id, caption, err);
+}
+
 static int page_run(struct page *page, const struct row *run, size_t index, struct sft_error *err)
 {
     struct ranks ranks;
-    const char *model = sft_record_get(&run->record, "model");
-    char id[32], caption[256];
     if (!ranks_read(&ranks, &run->record))
         return 0;
-    snprintf(id, sizeof id, "ranks-%zu", index + 1);
-    snprintf(caption, sizeof caption, _("Median time to compute a step of each rank, waiting left out: %.60s, job %lld"),
-             model != NULL ? model : "?", run->job_id);
     hosts_table(page, &ranks, run);
-    int rc = ranks_chart(page, &ranks, id, caption, err);
+    int rc = run_charts(page, &ranks, run, index, err);
     ranks_clear(&ranks);
     return rc;
 }

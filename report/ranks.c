@@ -31,13 +31,24 @@ static bool times_read(struct ranks *ranks, const char *text)
     return ranks->count > 0 && ranks->ms != NULL && ranks->out != NULL;
 }
 
+static void mark_out(const double *ms, size_t count, bool *out)
+{
+    double median = sft_stats_median(ms, count), mad = sft_stats_mad(ms, count);
+    for (size_t i = 0; i < count; i++) {
+        double away = fabs(ms[i] - median);
+        out[i] = away > RANKS_MADS * 1.4826 * mad && away > RANKS_PART * median;
+    }
+}
+
 static void hosts_read(struct ranks *ranks, const char *text)
 {
     size_t count = words_count(text);
     if (count == 0 || strstr(text, "...") != NULL || ranks->count % count != 0)
         return;
     ranks->host = calloc(count, sizeof *ranks->host);
-    if (ranks->host == NULL)
+    ranks->host_ms = calloc(count, sizeof *ranks->host_ms);
+    ranks->host_out = calloc(count, sizeof *ranks->host_out);
+    if (ranks->host == NULL || ranks->host_ms == NULL || ranks->host_out == NULL)
         return;
     ranks->hosts = count;
     ranks->each = ranks->count / count;
@@ -45,7 +56,9 @@ static void hosts_read(struct ranks *ranks, const char *text)
         size_t length = strcspn(text, ",");
         snprintf(ranks->host[i], sizeof ranks->host[i], "%.*s", (int)length, text);
         text += length + (text[length] == ',');
+        ranks->host_ms[i] = sft_stats_median(ranks->ms + i * ranks->each, ranks->each);
     }
+    mark_out(ranks->host_ms, count, ranks->host_out);
 }
 
 bool ranks_read(struct ranks *ranks, const struct sft_record *record)
@@ -59,11 +72,7 @@ bool ranks_read(struct ranks *ranks, const struct sft_record *record)
     if (hosts != NULL)
         hosts_read(ranks, hosts);
     ranks->median = sft_stats_median(ranks->ms, ranks->count);
-    ranks->mad = sft_stats_mad(ranks->ms, ranks->count);
-    for (size_t i = 0; i < ranks->count; i++) {
-        double away = fabs(ranks->ms[i] - ranks->median);
-        ranks->out[i] = away > RANKS_MADS * 1.4826 * ranks->mad && away > RANKS_PART * ranks->median;
-    }
+    mark_out(ranks->ms, ranks->count, ranks->out);
     return true;
 }
 
@@ -72,10 +81,7 @@ void ranks_clear(struct ranks *ranks)
     free(ranks->ms);
     free(ranks->out);
     free(ranks->host);
+    free(ranks->host_ms);
+    free(ranks->host_out);
     memset(ranks, 0, sizeof *ranks);
-}
-
-double ranks_host_median(const struct ranks *ranks, size_t host)
-{
-    return sft_stats_median(ranks->ms + host * ranks->each, ranks->each);
 }

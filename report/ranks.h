@@ -18,17 +18,16 @@ struct ranks {
     size_t count;
     double *ms;   /* [count] by rank */
     bool *out;    /* [count] stands out */
-    double median, mad; /* ms */
+    double median; /* ms */
     size_t hosts; /* 0: the record does not tell, or not of all */
     char (*host)[128];
-    size_t each;  /* ranks of a host */
+    double *host_ms; /* [hosts] median of its ranks */
+    bool *host_out;  /* [hosts] stands out among the hosts, by the same rule */
+    size_t each;     /* ranks of a host */
 };
 
 /* From a record's ranks_ms and hosts. False where it has no ranks_ms that can be read, or no memory. */
 bool ranks_read(struct ranks *ranks, const struct sft_record *record);
 void ranks_clear(struct ranks *ranks);
-
-/* Median of a host's ranks, ms. */
-double ranks_host_median(const struct ranks *ranks, size_t host);
 
 #endif

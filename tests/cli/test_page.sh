@@ -84,7 +84,7 @@ ok "what counts, what does not, and who stands out" counted
 
 charts() {
     local id
-    for id in throughput-1 throughput-3 scaling utilization ranks-1 ranks-3; do
+    for id in throughput-1 throughput-3 scaling utilization hosts-1 hosts-3 ranks-1 ranks-3; do
         grep -q "<figure id=\"chart-$id\"" en.html || { echo "no chart $id"; return 1; }
         grep -q '<svg' "charts/$id.svg" && head -c 8 "charts/$id.png" | grep -q PNG || { echo "no file $id"; return 1; }
     done

@@ -133,9 +133,17 @@ PY
     run "$SWEEP" --name nightly --status
     [ "$status" -eq 0 ]
     [ "$(grep -c '^tiny:[124],.* 3 *0 *0$' <<<"$output")" -eq 6 ]
+    # an interrupt ends the following and nothing else
     "$SWEEP" --models tiny --nodes 4 --with data=synthetic --with gpus=1 --with device=cpu --with steps=5000 \
-        --name endless --repeat 3 --yes --detach
+        --name endless --repeat 3 --yes >"$FOLDER/endless.log" 2>&1 &
+    sweep=$!
     wait_for 30 bash -c "squeue -h -t running --name endless | grep -q ."
+    kill -INT $sweep
+    rc=0
+    wait $sweep || rc=$?
+    [ "$rc" -eq 1 ]
+    tail -n 1 "$FOLDER/endless.log" | grep -q '^no longer following; the jobs go on'
+    [ "$(squeue -h --name endless | wc -l)" -eq 3 ]
     run "$SWEEP" --name endless --cancel
     [ "$status" -eq 0 ]
     [ "$output" = "3 jobs cancelled" ]

@@ -88,7 +88,16 @@ static void test_ranks_that_stand_out(void **state)
         assert_int_equal(ranks.out[i], out[i]);
     assert_int_equal(ranks.hosts, 2);
     assert_string_equal(ranks.host[1], "b");
-    assert_true(ranks_host_median(&ranks, 0) == 100.25 && ranks_host_median(&ranks, 1) == 99.5);
+    assert_true(ranks.host_ms[0] == 100.25 && ranks.host_ms[1] == 99.5);
+    assert_false(ranks.host_out[0] || ranks.host_out[1]);
+    ranks_clear(&ranks);
+    sft_record_clear(&record);
+    /* Of five hosts the fourth is at half speed: one bad node among good ones. */
+    record_of(&record, "100,101,100,100,99,100,200,202,100,100", "n1,n2,n3,n4,n9");
+    assert_true(ranks_read(&ranks, &record));
+    for (size_t h = 0; h < 5; h++)
+        assert_int_equal(ranks.host_out[h], h == 3);
+    assert_true(ranks.host_ms[3] == 201);
     ranks_clear(&ranks);
     sft_record_clear(&record);
     static const char *const bad[] = { "", "1,2,", "1,,2", "1,x", "1,-2", "nan", "1;2" };
