@@ -12,9 +12,12 @@
 struct output {
     FILE *file;       /* to write to */
     const char *path; /* NULL: stdout */
+    char target[PATH_MAX]; /* what path leads to */
     char beside[PATH_MAX];
 };
 
+/* A link stays, and what it leads to is written. Refuses what is there and no regular file: a device or a FIFO
+ * would be replaced by the report. */
 int output_begin(struct output *output, const char *path, struct sft_error *err);
 
 /* rc: how the writing went. On success the file takes its name, as what `form` says (of a page for OPTIONS_PDF

@@ -111,6 +111,13 @@ no_pdf() {
 }
 ok "without a browser a PDF is refused in one line, and no file is left" no_pdf
 
+careful() { # a FIFO stands for what must not be replaced, a device among it
+    mkfifo fifo && ln -s linked.html link && echo old >linked.html && ln -s nowhere/x dangling
+    ! page en fifo && [ -p fifo ] && ! page en . && ! page en dangling && [ -L dangling ] &&
+        page en link && [ -L link ] && grep -q '</html>' linked.html && [ "$(ls -d link* fifo* dangling* | wc -l)" -eq 4 ]
+}
+ok "--output replaces neither links nor what is no file" careful
+
 translated() {
     page ja ja.html && grep -q '<html lang="ja">' ja.html && python3 - <<'PY'
 import re
