@@ -15,12 +15,13 @@
 
 enum { WHOLE = 0, MISSING = 1, BAD = 2 };
 
-/* Two at once would submit everything twice. The lock ends with the process. */
+/* Two at once would submit everything twice. The lock ends with the process and with what it started: an sbatch
+ * that outlives a killed sft-sweep still holds it, until the job that it submits can be seen. */
 static int sweep_lock(const char *name, struct sft_error *err)
 {
     char path[256];
     snprintf(path, sizeof path, "/tmp/.sft-sweep-%u-%s.lock", (unsigned)geteuid(), name);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (fd < 0)
         return sft_error_set(err, "%s: %s", path, strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)

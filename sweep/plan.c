@@ -37,6 +37,8 @@ void plan_nodes_read(struct plan_nodes *nodes, const char *text, const char *par
         int gpus = gres_gpus(gres);
         nodes->gpus = gpus > nodes->gpus ? gpus : nodes->gpus;
         nodes->h200 |= strcasestr(gres, "h200") != NULL;
+        const char *type = strstr(gres, "gpu:");
+        nodes->other |= type != NULL && (type[4] < '0' || type[4] > '9') && strcasestr(gres, "h200") == NULL;
         snprintf(nodes->partition, sizeof nodes->partition, "%.*s", (int)strcspn(line, "*|"), line);
     }
 }
@@ -78,7 +80,7 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes, c
     }
     request.gpus = request.gpus >= 0 ? request.gpus : nodes->gpus;
     cell->gpus = request.gpus * request.nodes;
-    if (request.gpus == 0 || request.device == SFT_DEVICE_CPU || access(job, X_OK) != 0
+    if (request.gpus == 0 || nodes->other || request.device == SFT_DEVICE_CPU || access(job, X_OK) != 0
         || sft_request_format(&request, text, sizeof text, NULL) < 0)
         return;
     const char *argv[] = { job, "--plan", text, "--json", NULL };

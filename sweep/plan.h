@@ -14,6 +14,7 @@ struct plan_nodes {
     int nodes;           /* 0: unknown */
     int gpus;            /* of a node; 0: none */
     bool h200;           /* Slurm's gres says so */
+    bool other;          /* it names another type: nothing is known of that */
 };
 
 /* From `sinfo -h -o "%P|%D|%G"`: the named partition, NULL the default one (its name ends in '*'). */

@@ -228,6 +228,9 @@ static void test_the_partition(void **unused)
     assert_int_equal(nodes.nodes, 8);
     plan_nodes_read(&nodes, text, "old");
     assert_true(nodes.nodes == 2 && nodes.gpus == 8 && !nodes.h200);
+    assert_false(nodes.other);
+    plan_nodes_read(&nodes, "a*|2|gpu:a100:8\n", NULL);
+    assert_true(nodes.other && !nodes.h200 && nodes.gpus == 8);
     plan_nodes_read(&nodes, text, "cpu");
     assert_true(nodes.nodes == 10 && nodes.gpus == 0);
     plan_nodes_read(&nodes, text, "gp");
@@ -241,7 +244,7 @@ static void test_the_plans_figures(void **unused)
 {
     (void)unused;
     struct sft_error err = { "" };
-    struct plan_nodes nodes = { "gpu", 8, 8, true };
+    struct plan_nodes nodes = { "gpu", 8, 8, true, false };
     char *text = NULL;
     size_t size;
     assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "2,4,9", "--name", "n"), 0);
