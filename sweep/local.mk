@@ -4,6 +4,7 @@ bin_PROGRAMS += sft-sweep
 noinst_LTLIBRARIES += sweep/libsweep.la
 sweep_libsweep_la_SOURCES = \
 	sweep/cells.c sweep/cells.h \
+	sweep/follow.c sweep/follow.h \
 	sweep/options.c sweep/options.h \
 	sweep/plan.c sweep/plan.h \
 	sweep/state.c sweep/state.h \

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "sweep/follow.h"
 #include "sweep/plan.h"
 #include "sweep/submit.h"
 
@@ -30,16 +31,6 @@ static int sweep_lock(const char *name, struct sft_error *err)
     return sft_error_set(err, "another sft-sweep of the name %s is at work here", name);
 }
 
-static int load(struct sweep_cells *cells, const struct sweep_options *options, bool add, struct sft_error *err)
-{
-    struct sweep_state state;
-    if (sweep_state_load(&state, options->name, err) < 0)
-        return -1;
-    sweep_state_count(&state, cells, add);
-    sweep_state_clear(&state);
-    return 0;
-}
-
 static int ask(int jobs, struct sft_error *err)
 {
     char answer[16];
@@ -58,9 +49,10 @@ static void say_how(const struct sweep_options *options, int submitted)
     fflush(stdout);
 }
 
-static int follow(struct sweep_cells *cells, const struct sweep_options *options, struct sft_error *err)
+static int follow(struct sweep_state *seen, struct sweep_cells *cells, const struct sweep_options *options,
+                  struct sft_error *err)
 {
-    int rc = submit_follow(cells, options, err);
+    int rc = follow_sweep(seen, cells, options->name, err);
     if (rc < 0)
         return BAD;
     if (rc == 1) {
@@ -76,12 +68,28 @@ static int follow(struct sweep_cells *cells, const struct sweep_options *options
     return MISSING;
 }
 
-static int run(const struct sweep_options *options, struct sweep_cells *cells, struct sft_error *err)
+static int submit(struct sweep_state *seen, struct sweep_cells *cells, const struct sweep_options *options, int jobs,
+                  struct sft_error *err)
+{
+    int submitted = 0, rc;
+    follow_watch_interrupts();
+    rc = submit_missing(cells, options, &submitted, err);
+    if (rc == 1)
+        printf("interrupted: ");
+    if (rc != 0 || jobs > 0)
+        say_how(options, submitted);
+    if (rc != 0)
+        return rc == 1 ? MISSING : BAD;
+    return options->detach ? WHOLE : follow(seen, cells, options, err);
+}
+
+static int plan(struct sweep_state *seen, struct sweep_cells *cells, const struct sweep_options *options,
+                struct sft_error *err)
 {
     struct plan_nodes nodes;
-    int submitted = 0, rc;
-    if (sweep_lock(options->name, err) < 0 || load(cells, options, false, err) < 0
-        || plan_make(cells, &nodes, options, err) < 0)
+    int rc;
+    sweep_state_count(seen, cells, false);
+    if (plan_make(cells, &nodes, options, err) < 0)
         return BAD;
     int jobs = plan_print(cells, &nodes, options, stdout);
     fflush(stdout);
@@ -89,18 +97,26 @@ static int run(const struct sweep_options *options, struct sweep_cells *cells, s
         return submit_is_whole(cells, options->repeat) ? WHOLE : MISSING;
     if (jobs > 0 && !options->yes && (rc = ask(jobs, err)) != 0)
         return rc < 0 ? BAD : MISSING;
-    rc = submit_missing(cells, options, &submitted, err);
-    if (rc < 0 || jobs > 0)
-        say_how(options, submitted);
-    if (rc < 0)
+    return submit(seen, cells, options, jobs, err);
+}
+
+static int run(const struct sweep_options *options, struct sweep_cells *cells, struct sft_error *err)
+{
+    struct sweep_state seen;
+    if (sweep_lock(options->name, err) < 0 || sweep_state_load(&seen, options->name, err) < 0)
         return BAD;
-    return options->detach ? WHOLE : follow(cells, options, err);
+    int rc = plan(&seen, cells, options, err);
+    sweep_state_clear(&seen);
+    return rc;
 }
 
 static int status(const struct sweep_options *options, struct sweep_cells *cells, struct sft_error *err)
 {
-    if (load(cells, options, options->models == NULL, err) < 0)
+    struct sweep_state state;
+    if (sweep_state_load(&state, options->name, err) < 0)
         return BAD;
+    sweep_state_count(&state, cells, options->models == NULL);
+    sweep_state_clear(&state);
     if (cells->count == 0) {
         sft_error_set(err, "no jobs of yours have the name %s", options->name);
         return BAD;

@@ -198,7 +198,7 @@ void sweep_state_count(const struct sweep_state *state, struct sweep_cells *cell
         if (cell == NULL)
             continue;
         cell->had += job->state == SWEEP_COMPLETE;
-        cell->alive += job->state == SWEEP_PENDING || job->state == SWEEP_RUNNING;
+        cell->alive += sweep_job_is_alive(job);
         cell->bad += job->state == SWEEP_BAD;
     }
 }

@@ -18,8 +18,13 @@ struct sweep_job {
 
 struct sweep_state {
     size_t count, room;
-    struct sweep_job *job; /* by id */
+    struct sweep_job *job; /* by id, once loaded */
 };
+
+static inline bool sweep_job_is_alive(const struct sweep_job *job)
+{
+    return job->state == SWEEP_PENDING || job->state == SWEEP_RUNNING;
+}
 
 /* Ask squeue ($SFT_SQUEUE) and sacct for the user's own jobs of that name. A job that both know is counted once; a
  * run is complete when the admin comment has its complete record, or, until that is in the accounting, when the

@@ -3,31 +3,19 @@
 #include "sweep/submit.h"
 
 #include <errno.h>
-#include <math.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "report/grid.h"
 #include "report/spawn.h"
 #include "report/text.h"
+#include "sweep/follow.h"
 #include "sweep/plan.h"
 
-#define POLL_SECONDS 2
 #define WORDS 16
 #define CANCEL_BATCH 200
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
 
 static const char *program_of(const char *variable, const char *name)
 {
@@ -112,16 +100,14 @@ int submit_missing(struct sweep_cells *cells, const struct sweep_options *option
             struct sweep_cell *cell = &cells->cell[i];
             if (cell->refused[0] != '\0' || cell->had + cell->alive >= round)
                 continue;
+            if (follow_is_interrupted())
+                return 1;
+            /* Ctrl-C reaches an sbatch in the terminal, too. */
             if (submit_one(options, cell, err) < 0)
-                return -1;
+                return follow_is_interrupted() ? 1 : -1;
             (*submitted)++;
         }
-    return 0;
-}
-
-static bool is_alive(const struct sweep_job *job)
-{
-    return job->state == SWEEP_PENDING || job->state == SWEEP_RUNNING;
+    return follow_is_interrupted() ? 1 : 0;
 }
 
 /* The jobs from *next on, as many as one command line takes. */
@@ -131,7 +117,7 @@ static int cancel_some(const struct sweep_state *state, size_t *next, int *count
     const char *argv[CANCEL_BATCH + 2] = { program_of("SFT_SCANCEL", "scancel") };
     int n = 0;
     for (; *next < state->count && n < CANCEL_BATCH; (*next)++)
-        if (is_alive(&state->job[*next])) {
+        if (sweep_job_is_alive(&state->job[*next])) {
             snprintf(id[n], sizeof id[n], "%lld", state->job[*next].id);
             argv[n + 1] = id[n];
             n++;
@@ -155,109 +141,6 @@ int submit_cancel(const struct sweep_state *state, int *count, struct sft_error 
         if (cancel_some(state, &next, count, err) < 0)
             return -1;
     return 0;
-}
-
-struct follower {
-    long long said[SWEEP_CELLS * 4]; /* ids of ended jobs that were told */
-    size_t count;
-    bool live; /* a line stands that is rewritten */
-};
-
-static void live_clear(struct follower *f)
-{
-    if (f->live)
-        fprintf(stderr, "\r\033[K");
-    f->live = false;
-}
-
-static bool was_said(struct follower *f, long long id)
-{
-    for (size_t i = 0; i < f->count; i++)
-        if (f->said[i] == id)
-            return true;
-    if (f->count < sizeof f->said / sizeof f->said[0])
-        f->said[f->count++] = id;
-    return false;
-}
-
-static void say_ended(struct follower *f, const struct sweep_state *state, bool silent)
-{
-    for (size_t i = 0; i < state->count; i++) {
-        const struct sweep_job *job = &state->job[i];
-        char request[120], word[32];
-        if (is_alive(job) || was_said(f, job->id) || silent)
-            continue;
-        snprintf(request, sizeof request, "%.119s", job->request[0] != '\0' ? job->request : "?");
-        snprintf(word, sizeof word, "%s", job->word);
-        text_make_printable(request);
-        text_make_printable(word);
-        live_clear(f);
-        printf("%lld  %s  %s", job->id, request, word);
-        if (isfinite(job->tok_s))
-            printf("  %.0f tokens/s", job->tok_s);
-        printf("\n");
-    }
-    fflush(stdout);
-}
-
-static int say_live(struct follower *f, const struct sweep_state *state)
-{
-    int pending = 0, running = 0;
-    long long id = 0;
-    for (size_t i = 0; i < state->count; i++) {
-        pending += state->job[i].state == SWEEP_PENDING;
-        running += state->job[i].state == SWEEP_RUNNING;
-        id = state->job[i].state == SWEEP_RUNNING ? state->job[i].id : id;
-    }
-    if (isatty(STDERR_FILENO) && pending + running > 0) {
-        live_clear(f);
-        fprintf(stderr, "%d running, %d pending", running, pending);
-        if (id != 0)
-            fprintf(stderr, " (job %lld)", id);
-        f->live = true;
-    }
-    return pending + running;
-}
-
-/* One look; returns how many jobs are left, -1 where Slurm did not answer. */
-static int follow_look(struct follower *f, struct sweep_cells *cells, const struct sweep_options *options,
-                       bool silent, struct sft_error *err)
-{
-    struct sweep_state state;
-    if (sweep_state_load(&state, options->name, err) < 0)
-        return -1;
-    say_ended(f, &state, silent);
-    int left = say_live(f, &state);
-    sweep_state_count(&state, cells, false);
-    sweep_state_clear(&state);
-    return left;
-}
-
-static void nap(void)
-{
-    struct timespec time = { POLL_SECONDS, 0 };
-    nanosleep(&time, NULL);
-}
-
-int submit_follow(struct sweep_cells *cells, const struct sweep_options *options, struct sft_error *err)
-{
-    static struct follower follower;
-    struct sigaction action = { .sa_handler = on_interrupt };
-    int failures = 0, left;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    left = follow_look(&follower, cells, options, true, err);
-    while (!interrupted && left != 0) {
-        nap();
-        left = follow_look(&follower, cells, options, false, err);
-        failures = left < 0 ? failures + 1 : 0;
-        if (failures == 1)
-            fprintf(stderr, "sft-sweep: note: %s; the jobs go on, trying again\n", err->text);
-        if (failures > 150)
-            return -1;
-    }
-    live_clear(&follower);
-    return interrupted ? 1 : 0;
 }
 
 static const struct grid_column columns[] = {

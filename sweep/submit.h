@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sweep's jobs: submitted, followed, cancelled. */
+/* The sweep's jobs: submitted, counted, cancelled. */
 #ifndef SWEEP_SUBMIT_H
 #define SWEEP_SUBMIT_H
 
@@ -9,16 +9,13 @@
 char **submit_words(const struct sweep_options *options, const struct sweep_cell *cell);
 
 /* Submit what is missing: the first run of every cell, then the second, ... so that an interrupted sweep has
- * something of everything. Ends at the first that sbatch refuses. *submitted counts up as it goes. */
+ * something of everything. Ends at the first that sbatch refuses, and, with 1, at an interrupt (follow.h). *submitted
+ * counts up as it goes. */
 int submit_missing(struct sweep_cells *cells, const struct sweep_options *options, int *submitted,
                    struct sft_error *err);
 
 /* scancel ($SFT_SCANCEL) of the pending and running jobs; *count: how many. */
 int submit_cancel(const struct sweep_state *state, int *count, struct sft_error *err);
-
-/* Until no job of the name is pending or running, or Ctrl-C: a line for each that ends, and on a terminal one that
- * is rewritten. The cells' counts are those of the end. Returns 1 when it was interrupted. */
-int submit_follow(struct sweep_cells *cells, const struct sweep_options *options, struct sft_error *err);
 
 /* A line for each cell, and what is missing. */
 void submit_status(const struct sweep_cells *cells, const struct sweep_options *options, FILE *out);

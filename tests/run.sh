@@ -10,6 +10,8 @@ top=$PWD
 build=$top/build/tests
 fuzz_seconds=${SFT_FUZZ_SECONDS:-5}
 only=${SFT_ONLY:-unit shell symbols sanitizers fuzz dist cluster}
+# What hangs fails by itself, with its name, before whoever started this loses patience.
+PART_SECONDS=1500 TEST_SECONDS=300
 passed=0 failed=0 skipped=0
 failures=()
 # shellcheck source=tests/packages.sh
@@ -37,7 +39,7 @@ check() { # check NAME COMMAND...
 # Automake's test programs: one count a cmocka test, from the programs' own logs.
 check_make() { # check_make NAME BUILDDIR
     local name=$1 dir=$2 log=$build/log/$1.log begin=$SECONDS status=0 ok bad left
-    (cd "$dir" && make check -j2) >"$log" 2>&1 || status=$?
+    (cd "$dir" && timeout -k 30 $PART_SECONDS make check -j2) >"$log" 2>&1 || status=$?
     ok=$(cat "$dir"/tests/unit/*.log "$dir"/tests/cli/*.log 2>/dev/null | grep -c '^\[       OK \]\|^ok ')
     bad=$(cat "$dir"/tests/unit/*.log "$dir"/tests/cli/*.log 2>/dev/null | grep -c '^\[  FAILED  \] [a-z_A-Z0-9]*$\|^not ok ')
     left=$(cat "$dir"/tests/unit/*.log "$dir"/tests/cli/*.log 2>/dev/null | grep -c '^\[  SKIPPED \] [a-z_A-Z0-9]*$\|^ok .*# skip')
@@ -51,7 +53,7 @@ check_make() { # check_make NAME BUILDDIR
 bats_run() { # bats_run FILE : its log and exit status, beside it its seconds
     local log begin=$SECONDS
     log=$build/log/$(basename "$1").log
-    bats --tap "$1" >"$log" 2>&1
+    BATS_TEST_TIMEOUT=$TEST_SECONDS timeout -k 30 $PART_SECONDS bats --tap "$1" >"$log" 2>&1
     echo $? $((SECONDS - begin)) >"$log.end"
 }
 

@@ -19,6 +19,9 @@ setup() {
     cluster_enter
     words=(--models tiny --nodes 1,2,4 --vary seq=256,512 --repeat 3
         --with steps=2 --with warmup=1 --with data=synthetic --with gpus=1 --with device=cpu)
+    # jobs that nobody would wait for; Slurm ends them where a test does not
+    endless=(--models tiny --nodes 4 --with data=synthetic --with gpus=1 --with device=cpu --with steps=5000
+        --time 3 --yes)
 }
 
 complete_of() { # complete_of NAME : request and count of each configuration's complete records, from sacct alone
@@ -67,6 +70,11 @@ records_at_least() { # records_at_least NAME COUNT
     [[ $output == *"another sft-sweep of the name nightly"* ]]
     wait $sweep
     grep -q "^$((18 - before)) jobs* to submit" "$FOLDER/resumed.log"
+    # every job that it submitted is told as it ends, also those that end while others are submitted
+    sed -n 's/^submitted \([0-9]*\) .*/\1/p' "$FOLDER/resumed.log" | sort >"$FOLDER/submitted"
+    sed -n 's/^\([0-9]*\)  tiny:.*/\1/p' "$FOLDER/resumed.log" | sort >"$FOLDER/told"
+    [ -z "$(uniq -d "$FOLDER/told")" ]
+    [ -z "$(comm -23 "$FOLDER/submitted" "$FOLDER/told")" ]
     wait_for 30 records_at_least nightly 18
     complete_of nightly
     [ "$(complete_of nightly | wc -l)" -eq 6 ]
@@ -129,14 +137,19 @@ PY
     [[ $output == *"no sft-bench records in sweep:none" ]]
 }
 
-@test "status and cancel" {
+@test "status" {
     run "$SWEEP" --name nightly --status
     [ "$status" -eq 0 ]
     [ "$(grep -c '^tiny:[124],.* 3 *0 *0$' <<<"$output")" -eq 6 ]
-    # an interrupt ends the following and nothing else
-    "$SWEEP" --models tiny --nodes 4 --with data=synthetic --with gpus=1 --with device=cpu --with steps=5000 \
-        --name endless --repeat 3 --yes >"$FOLDER/endless.log" 2>&1 &
+    run "$SWEEP" --name no-such-sweep --status
+    [ "$status" -eq 2 ]
+    [[ $output == "sft-sweep: no jobs of yours have the name no-such-sweep" ]]
+}
+
+@test "an interrupt ends the following and nothing else" {
+    "$SWEEP" "${endless[@]}" --name endless --repeat 3 >"$FOLDER/endless.log" 2>&1 &
     sweep=$!
+    wait_for 30 grep -q '^3 submitted' "$FOLDER/endless.log"
     wait_for 30 bash -c "squeue -h -t running --name endless | grep -q ."
     kill -INT $sweep
     rc=0
@@ -150,20 +163,35 @@ PY
     wait_for 30 bash -c "! squeue -h -t pending,running,completing --name endless | grep -q ."
     run "$SWEEP" --name endless --status
     [[ $output == *" 0 "* ]]
-    run "$SWEEP" --name no-such-sweep --status
-    [ "$status" -eq 2 ]
-    [[ $output == "sft-sweep: no jobs of yours have the name no-such-sweep" ]]
+}
+
+@test "an interrupt of the submission ends it after the job at hand, and says how to go on" {
+    printf '#!/bin/sh\nsleep 1\nexec sbatch "$@"\n' >"$FOLDER/slower-sbatch"
+    chmod +x "$FOLDER/slower-sbatch"
+    SFT_SBATCH=$FOLDER/slower-sbatch "$SWEEP" "${endless[@]}" --name broken-off --repeat 20 \
+        >"$FOLDER/broken-off.log" 2>&1 &
+    sweep=$!
+    wait_for 30 grep -q '^submitted' "$FOLDER/broken-off.log"
+    kill -INT $sweep
+    rc=0
+    wait $sweep || rc=$?
+    cat "$FOLDER/broken-off.log"
+    [ "$rc" -eq 1 ]
+    submitted=$(grep -c '^submitted' "$FOLDER/broken-off.log")
+    [ "$submitted" -lt 20 ]
+    tail -n 1 "$FOLDER/broken-off.log" |
+        grep -q "^interrupted: $submitted submitted. To go on: the same command with --name broken-off;"
+    run "$SWEEP" --name broken-off --cancel
+    [ "$output" = "$submitted job$([ "$submitted" -eq 1 ] || echo s) cancelled" ]
 }
 
 @test "a job that fails is told, and run again" {
-    run "$SWEEP" --models tiny --nodes 1 --with data=synthetic --with gpus=1 --with device=cpu --with steps=5000 \
-        --name broken --repeat 1 --yes --time 1 --detach
+    run "$SWEEP" "${endless[@]}" --nodes 1 --name broken --repeat 1 --detach
     [ "$status" -eq 0 ]
     wait_for 30 bash -c "squeue -h -t running --name broken | grep -q ."
     scancel --name broken
     wait_for 30 bash -c "! squeue -h -t pending,running,completing --name broken | grep -q ."
-    run "$SWEEP" --models tiny --nodes 1 --with data=synthetic --with gpus=1 --with device=cpu --with steps=5000 \
-        --name broken --repeat 1 --plan
+    run "$SWEEP" "${endless[@]}" --nodes 1 --name broken --repeat 1 --plan
     [ "$status" -eq 1 ]
     [[ $output == *"1 job to submit"* ]]
 }

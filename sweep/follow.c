@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sweep/follow.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "report/text.h"
+
+#define POLL_SECONDS 2
+#define FAILURES 150 /* looks in a row that Slurm may leave unanswered */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+void follow_watch_interrupts(void)
+{
+    struct sigaction action = { .sa_handler = on_interrupt };
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool follow_is_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+/* The line that stands on a terminal and is rewritten. */
+static void live_clear(bool *live)
+{
+    if (*live)
+        fprintf(stderr, "\r\033[K");
+    *live = false;
+}
+
+static void live_say(bool *live, const struct sweep_state *state, int left)
+{
+    int running = 0;
+    long long id = 0;
+    if (!isatty(STDERR_FILENO) || left == 0)
+        return;
+    for (size_t i = 0; i < state->count; i++)
+        if (state->job[i].state == SWEEP_RUNNING) {
+            running++;
+            id = state->job[i].id;
+        }
+    live_clear(live);
+    fprintf(stderr, "%d running, %d pending", running, left - running);
+    if (id != 0)
+        fprintf(stderr, " (job %lld)", id);
+    *live = true;
+}
+
+static void job_say(const struct sweep_job *job)
+{
+    char request[120], word[32];
+    snprintf(request, sizeof request, "%.119s", job->request[0] != '\0' ? job->request : "?");
+    snprintf(word, sizeof word, "%s", job->word);
+    text_make_printable(request);
+    text_make_printable(word);
+    printf("%lld  %s  %s", job->id, request, word);
+    if (isfinite(job->tok_s))
+        printf("  %.0f tokens/s", job->tok_s);
+    printf("\n");
+}
+
+/* Tell what has ended between two looks, both by id; returns how many have not. */
+static int look_compare(const struct sweep_state *seen, const struct sweep_state *now, bool *live)
+{
+    size_t at = 0;
+    int left = 0;
+    for (size_t i = 0; i < now->count; i++) {
+        const struct sweep_job *job = &now->job[i];
+        while (at < seen->count && seen->job[at].id < job->id)
+            at++;
+        bool had_ended = at < seen->count && seen->job[at].id == job->id && !sweep_job_is_alive(&seen->job[at]);
+        if (sweep_job_is_alive(job)) {
+            left++;
+        } else if (!had_ended) {
+            live_clear(live);
+            job_say(job);
+        }
+    }
+    fflush(stdout);
+    return left;
+}
+
+/* One look; returns how many jobs are left, -1 where Slurm did not answer. */
+static int look(struct sweep_state *seen, struct sweep_cells *cells, const char *name, bool *live,
+                struct sft_error *err)
+{
+    struct sweep_state now;
+    if (sweep_state_load(&now, name, err) < 0)
+        return -1;
+    int left = look_compare(seen, &now, live);
+    live_say(live, &now, left);
+    sweep_state_count(&now, cells, false);
+    sweep_state_clear(seen);
+    *seen = now;
+    return left;
+}
+
+int follow_sweep(struct sweep_state *seen, struct sweep_cells *cells, const char *name, struct sft_error *err)
+{
+    const struct timespec nap = { POLL_SECONDS, 0 };
+    bool live = false;
+    int failures = 0, left;
+    while (!interrupted && (left = look(seen, cells, name, &live, err)) != 0 && failures <= FAILURES) {
+        failures = left < 0 ? failures + 1 : 0;
+        if (failures == 1 && !interrupted)
+            fprintf(stderr, "sft-sweep: note: %s; the jobs go on, trying again\n", err->text);
+        nanosleep(&nap, NULL);
+    }
+    live_clear(&live);
+    return interrupted ? 1 : failures > FAILURES ? -1 : 0;
+}
