@@ -355,12 +355,23 @@ static bool key_is_same(const struct sft_request *a, const struct sft_request *b
     return key_is_wide(key) ? *(const long long *)x == *(const long long *)y : *(const int *)x == *(const int *)y;
 }
 
+/* Those that the site's configuration gives where the user says nothing. */
+static bool key_is_site(const struct sft_key *key)
+{
+    static const size_t fields[] = { FIELD(data), FIELD(tokenizer), FIELD(bind), FIELD(peak), FIELD(nvlink_gbs),
+                                     FIELD(nic_gbs) };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (key->offset == fields[i])
+            return true;
+    return false;
+}
+
 bool sft_request_covers(const struct sft_request *wanted, const struct sft_request *actual)
 {
     if (wanted->preset != actual->preset || wanted->explain != actual->explain || wanted->nodes != actual->nodes)
         return false;
     for (const struct sft_key *key = keys; key->name != NULL; key++)
-        if (key_is_said(wanted, key) && !key_is_same(wanted, actual, key))
+        if ((key_is_said(wanted, key) || !key_is_site(key)) && !key_is_same(wanted, actual, key))
             return false;
     return true;
 }

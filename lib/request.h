@@ -92,8 +92,8 @@ int sft_request_parse(struct sft_request *request, const char *text, struct sft_
 int sft_request_set(struct sft_request *request, const char *key, const char *value,
                     struct sft_error *err);
 
-/* Is `actual` what `wanted` asked for: the same model and nodes, and of every key that `wanted` says the same
- * value? `actual` may say more (a site's defaults). */
+/* Is `actual` what `wanted` asked for: the same model and nodes, and of every key the same value? Where `wanted` says
+ * nothing, `actual` may have what a site gives: data, tokenizer, bind, peak, nvlink_gbs, nic_gbs. */
 bool sft_request_covers(const struct sft_request *wanted, const struct sft_request *actual);
 
 /* Write the request so that sft_request_parse reads it back the same: only what was said. */

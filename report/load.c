@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/request.h"
 #include "report/source.h"
 #include "report/text.h"
 
@@ -83,6 +84,8 @@ static unsigned marks_of(const struct row *row)
 
 static int row_read_job(struct row *row, const json_t *job)
 {
+    char asked[SFT_REQUEST_MAX];
+    row_asked(json_text_of(json_object_get(job, "comment"), "job"), asked, sizeof asked);
     const struct {
         char **field;
         const char *text;
@@ -94,6 +97,7 @@ static int row_read_job(struct row *row, const json_t *job)
         { &row->cluster, json_text_of(job, "cluster") },
         { &row->partition, json_text_of(job, "partition") },
         { &row->nodelist, json_text_of(job, "nodes") },
+        { &row->asked, asked },
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if ((*texts[i].field = strdup(texts[i].text)) == NULL)

@@ -127,7 +127,10 @@ static void commands(struct page *page)
     page_th_jobs(page);
     page_table_rows(page);
     while (page_next(page, &place)) {
-        const char *request = sft_record_get(&place.cell->run[place.cell->count - 1]->record, "request");
+        const struct row *last = place.cell->run[place.cell->count - 1];
+        const char *request = sft_record_get(&last->record, "request");
+        if (request == NULL && last->asked[0] != '\0')
+            request = last->asked;
         page_td_place(page, &place);
         fprintf(page->out, "<td>");
         if (request != NULL) {

@@ -24,6 +24,14 @@ void rows_clear(struct rows *rows)
     rows_init(rows);
 }
 
+void row_asked(const char *comment, char *asked, size_t size)
+{
+    size_t mark = strlen(ROW_ASKED);
+    asked[0] = '\0';
+    if (strncmp(comment, ROW_ASKED, mark) == 0)
+        snprintf(asked, size, "%.*s", (int)strcspn(comment + mark, " \t"), comment + mark);
+}
+
 struct row *row_create(void)
 {
     struct row *row = calloc(1, sizeof *row);
@@ -37,7 +45,7 @@ void row_destroy(struct row *row)
     if (row == NULL)
         return;
     char *texts[] = { row->job_name, row->job_state, row->user,    row->account,
-                      row->cluster,  row->partition, row->nodelist };
+                      row->cluster,  row->partition, row->nodelist, row->asked };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     sft_record_clear(&row->record);

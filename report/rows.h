@@ -22,6 +22,7 @@ struct row {
     long long submitted, started, ended; /* seconds since 1970; 0: not known */
     long long elapsed;                   /* seconds */
     char *job_name, *job_state, *user, *account, *cluster, *partition, *nodelist; /* never NULL */
+    char *asked;       /* the request by which sft-sweep submitted the job; "": another did. Never NULL */
     const char *state; /* running, partial, complete, failed or unknown */
     unsigned marks;    /* of enum row_mark */
     struct sft_record record;
@@ -36,6 +37,12 @@ struct rows {
 
 void rows_init(struct rows *rows);
 void rows_clear(struct rows *rows); /* frees the rows; NULL does nothing */
+
+/* In front of its request, where sft-sweep writes it: at the beginning of the job's comment. */
+#define ROW_ASKED "sft-sweep:"
+
+/* The request there, cut to size bytes with its end; "" where the comment does not begin so. */
+void row_asked(const char *comment, char *asked, size_t size);
 
 struct row *row_create(void); /* NULL without memory; its texts are still NULL */
 void row_destroy(struct row *row);

@@ -117,13 +117,14 @@ void sweep_cells_clear(struct sweep_cells *cells)
     memset(cells, 0, sizeof *cells);
 }
 
-struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *request)
+struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *request, bool asked)
 {
     struct sft_request actual;
-    if (sft_request_parse(&actual, request, NULL) < 0)
+    char text[SFT_REQUEST_MAX];
+    if (sft_request_parse(&actual, request, NULL) < 0 || sft_request_format(&actual, text, sizeof text, NULL) < 0)
         return NULL;
     for (size_t i = 0; i < cells->count; i++)
-        if (sft_request_covers(&cells->cell[i].request, &actual))
+        if (asked ? strcmp(cells->cell[i].text, text) == 0 : sft_request_covers(&cells->cell[i].request, &actual))
             return &cells->cell[i];
     return NULL;
 }

@@ -13,15 +13,14 @@
 #define SWEEP_CELLS 1024
 /* Bytes of a cell's request with its end: it stands in the job's comment, where the record must fit behind it. */
 #define SWEEP_REQUEST 301
-#define SWEEP_MARK "sft-sweep:" /* in front of it there */
 
 struct sweep_cell {
     struct sft_request request;
-    char text[SWEEP_REQUEST]; /* as --sft-bench= takes it */
-    int had, alive, bad;      /* runs that are complete; pending or running; failed, partial or cancelled */
-    double seconds;           /* of one run, estimated; NaN: not predicted */
-    int gpus;                 /* of one run; 0: none, or not known */
-    char refused[256];        /* why it cannot run; "" */
+    char text[SWEEP_REQUEST];       /* as --sft-bench= takes it */
+    int had, pending, running, bad; /* runs: complete; not yet begun; under way; failed, partial or cancelled */
+    double seconds;                 /* of one run, estimated; NaN: not predicted */
+    int gpus;                       /* of one run; 0: none, or not known */
+    char refused[256];              /* why it cannot run; "" */
 };
 
 struct sweep_cells {
@@ -34,8 +33,15 @@ struct sweep_cells {
 int sweep_cells_make(struct sweep_cells *cells, const struct sweep_options *options, struct sft_error *err);
 void sweep_cells_clear(struct sweep_cells *cells);
 
-/* The cell that the request asks for, or a run of it was; NULL: none. The request may say more than the cell. */
-struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *request);
+/* The cell of a run; NULL: none. `request` is what was asked for (`asked`), the same as the cell's, or a record's,
+ * where the site may have added to it (sft_request_covers). */
+struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *request, bool asked);
+/* Runs of the cell that Slurm still has before it or at work. */
+static inline int sweep_cell_alive(const struct sweep_cell *cell)
+{
+    return cell->pending + cell->running;
+}
+
 /* A cell of a request that is known from a job alone; NULL where it cannot be read or there is no memory. */
 struct sweep_cell *sweep_cells_add(struct sweep_cells *cells, const char *request);
 

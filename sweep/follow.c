@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sweep/follow.h"
 
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "report/text.h"
 
 #define POLL_SECONDS 2
 #define FAILURES 150 /* looks in a row that Slurm may leave unanswered */
@@ -58,19 +55,6 @@ static void live_say(bool *live, const struct sweep_state *state, int left)
     *live = true;
 }
 
-static void job_say(const struct sweep_job *job)
-{
-    char request[120], word[32];
-    snprintf(request, sizeof request, "%.119s", job->request[0] != '\0' ? job->request : "?");
-    snprintf(word, sizeof word, "%s", job->word);
-    text_make_printable(request);
-    text_make_printable(word);
-    printf("%lld  %s  %s", job->id, request, word);
-    if (isfinite(job->tok_s))
-        printf("  %.0f tokens/s", job->tok_s);
-    printf("\n");
-}
-
 /* Tell what has ended between two looks, both by id; returns how many have not. */
 static int look_compare(const struct sweep_state *seen, const struct sweep_state *now, bool *live)
 {
@@ -85,7 +69,7 @@ static int look_compare(const struct sweep_state *seen, const struct sweep_state
             left++;
         } else if (!had_ended) {
             live_clear(live);
-            job_say(job);
+            sweep_job_print(job, stdout);
         }
     }
     fflush(stdout);

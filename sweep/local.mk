@@ -16,6 +16,7 @@ sft_sweep_LDADD = sweep/libsweep.la
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_sweep
+tests_unit_test_sweep_SOURCES = tests/unit/test_sweep.c $(REPORT_ROWS)
 tests_unit_test_sweep_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_sweep_LDADD = sweep/libsweep.la $(UNIT_LIBS)
 endif

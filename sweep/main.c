@@ -116,12 +116,15 @@ static int status(const struct sweep_options *options, struct sweep_cells *cells
     if (sweep_state_load(&state, options->name, err) < 0)
         return BAD;
     sweep_state_count(&state, cells, options->models == NULL);
+    if (cells->count > 0) {
+        submit_status(cells, options, stdout);
+        submit_failed(&state, cells, stdout);
+    }
     sweep_state_clear(&state);
     if (cells->count == 0) {
         sft_error_set(err, "no jobs of yours have the name %s", options->name);
         return BAD;
     }
-    submit_status(cells, options, stdout);
     return options->models == NULL || submit_is_whole(cells, options->repeat) ? WHOLE : MISSING;
 }
 

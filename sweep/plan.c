@@ -2,6 +2,7 @@
 #include "config.h" /* _GNU_SOURCE: strcasestr */
 #include "sweep/plan.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -78,6 +79,11 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes, c
         snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d nodes", nodes->partition, nodes->nodes);
         return;
     }
+    if (request.gpus > nodes->gpus) {
+        snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d GPU%s a node", nodes->partition, nodes->gpus,
+                 nodes->gpus == 1 ? "" : "s");
+        return;
+    }
     request.gpus = request.gpus >= 0 ? request.gpus : nodes->gpus;
     cell->gpus = request.gpus * request.nodes;
     if (request.gpus == 0 || nodes->other || request.device == SFT_DEVICE_CPU || access(job, X_OK) != 0
@@ -97,6 +103,8 @@ int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes, const struct 
               struct sft_error *err)
 {
     struct conf conf;
+    if (options->job != NULL && access(options->job, X_OK) != 0)
+        return sft_error_set(err, "--job: cannot run %.200s: %s", options->job, strerror(errno));
     if (nodes_ask(nodes, options->partition, err) < 0)
         return -1;
     if (conf_load(&conf, 0, NULL, NULL) < 0)
@@ -108,7 +116,7 @@ int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes, const struct 
 
 int plan_missing(const struct sweep_cell *cell, int repeat)
 {
-    int missing = repeat - cell->had - cell->alive;
+    int missing = repeat - cell->had - sweep_cell_alive(cell);
     return cell->refused[0] != '\0' || missing < 0 ? 0 : missing;
 }
 
@@ -129,7 +137,7 @@ static void cell_line(struct grid *grid, const struct sweep_cell *cell, int repe
     if (cell->gpus > 0)
         grid_set(grid, "gpus", "%d", cell->gpus);
     grid_set(grid, "had", "%d", cell->had);
-    grid_set(grid, "alive", "%d", cell->alive);
+    grid_set(grid, "alive", "%d", sweep_cell_alive(cell));
     grid_set(grid, "bad", "%d", cell->bad);
     grid_set(grid, "todo", "%d", todo);
     grid_set_real(grid, "seconds", cell->seconds, 0);

@@ -43,15 +43,18 @@ static int job_compare(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-/* What a record says of its run. */
-static void job_record(struct sweep_job *job, const struct sft_record *record, const char *state)
+/* What a record says of its run. Its own request has the site's additions, and is left out where it is long. */
+static void job_record(struct sweep_job *job, const struct row *row)
 {
-    const char *request = sft_record_get(record, "request");
-    job->state = strcmp(state, "complete") == 0 ? SWEEP_COMPLETE : SWEEP_BAD;
-    snprintf(job->word, sizeof job->word, "%.23s", state);
+    const char *request = sft_record_get(&row->record, "request");
+    job->asked = row->asked[0] != '\0';
+    if (job->asked)
+        request = row->asked;
+    job->state = strcmp(row->state, "complete") == 0 ? SWEEP_COMPLETE : SWEEP_BAD;
+    snprintf(job->word, sizeof job->word, "%.23s", row->state);
     if (request != NULL)
-        snprintf(job->request, sizeof job->request, "%.4000s", request);
-    job->tok_s = sft_record_get_real(record, "tok_s", NAN);
+        snprintf(job->request, sizeof job->request, "%s", request);
+    job->tok_s = sft_record_get_real(&row->record, "tok_s", NAN);
 }
 
 int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct sft_error *err)
@@ -65,7 +68,7 @@ int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct 
             continue;
         if (job == NULL && (job = state_add(state, row->job_id, err)) == NULL)
             return -1;
-        job_record(job, &row->record, row->state);
+        job_record(job, row);
     }
     return 0;
 }
@@ -83,9 +86,8 @@ static void job_comment(struct sweep_job *job, const char *comment, bool ended)
 {
     struct sft_record record;
     const char *cursor = comment;
-    size_t mark = strlen(SWEEP_MARK);
-    if (strncmp(comment, SWEEP_MARK, mark) == 0)
-        snprintf(job->request, sizeof job->request, "%.*s", (int)strcspn(comment + mark, " \t"), comment + mark);
+    row_asked(comment, job->request, sizeof job->request);
+    job->asked = job->request[0] != '\0';
     while (ended && sft_record_next(&record, &cursor) == 1) {
         const char *said = sft_record_get(&record, "state");
         if (said != NULL && strcmp(said, "complete") == 0) {
@@ -186,19 +188,33 @@ void sweep_state_clear(struct sweep_state *state)
     memset(state, 0, sizeof *state);
 }
 
+void sweep_job_print(const struct sweep_job *job, FILE *out)
+{
+    char request[120], word[sizeof job->word];
+    snprintf(request, sizeof request, "%.119s", job->request[0] != '\0' ? job->request : "?");
+    snprintf(word, sizeof word, "%s", job->word);
+    text_make_printable(request);
+    text_make_printable(word);
+    fprintf(out, "%lld  %s  %s", job->id, request, word);
+    if (isfinite(job->tok_s))
+        fprintf(out, "  %.0f tokens/s", job->tok_s);
+    putc('\n', out);
+}
+
 void sweep_state_count(const struct sweep_state *state, struct sweep_cells *cells, bool add)
 {
     for (size_t i = 0; i < cells->count; i++)
-        cells->cell[i].had = cells->cell[i].alive = cells->cell[i].bad = 0;
+        cells->cell[i].had = cells->cell[i].pending = cells->cell[i].running = cells->cell[i].bad = 0;
     for (size_t i = 0; i < state->count; i++) {
         const struct sweep_job *job = &state->job[i];
-        struct sweep_cell *cell = sweep_cells_find(cells, job->request);
+        struct sweep_cell *cell = sweep_cells_find(cells, job->request, job->asked);
         if (cell == NULL && add)
             cell = sweep_cells_add(cells, job->request);
         if (cell == NULL)
             continue;
         cell->had += job->state == SWEEP_COMPLETE;
-        cell->alive += sweep_job_is_alive(job);
+        cell->pending += job->state == SWEEP_PENDING;
+        cell->running += job->state == SWEEP_RUNNING;
         cell->bad += job->state == SWEEP_BAD;
     }
 }

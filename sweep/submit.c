@@ -16,6 +16,7 @@
 
 #define WORDS 16
 #define CANCEL_BATCH 200
+#define FAILED_TOLD 20
 
 static const char *program_of(const char *variable, const char *name)
 {
@@ -50,7 +51,7 @@ char **submit_words(const struct sweep_options *options, const struct sweep_cell
     char **words = calloc(WORDS, sizeof *words);
     bool ok = words != NULL && word_add(words, "%s", program_of("SFT_SBATCH", "sbatch"))
         && word_add(words, "--parsable") && word_add(words, "--job-name=%s", options->name)
-        && word_add(words, "--comment=" SWEEP_MARK "%s", cell->text)
+        && word_add(words, "--comment=" ROW_ASKED "%s", cell->text)
         && word_add(words, "--output=%s-%%j.out", options->name);
     /* Runs beside each other share the network and disturb each other's figures. */
     if (ok && !options->beside)
@@ -82,7 +83,7 @@ static int submit_one(const struct sweep_options *options, struct sweep_cell *ce
     if (rc == 0) {
         printf("submitted %lld  %s\n", id, cell->text);
         fflush(stdout);
-        cell->alive++;
+        cell->pending++;
     } else {
         sft_error_prefix(err, "%s", cell->text);
     }
@@ -98,7 +99,7 @@ int submit_missing(struct sweep_cells *cells, const struct sweep_options *option
     for (int round = 1; round <= options->repeat; round++)
         for (size_t i = 0; i < cells->count; i++) {
             struct sweep_cell *cell = &cells->cell[i];
-            if (cell->refused[0] != '\0' || cell->had + cell->alive >= round)
+            if (cell->refused[0] != '\0' || cell->had + sweep_cell_alive(cell) >= round)
                 continue;
             if (follow_is_interrupted())
                 return 1;
@@ -145,7 +146,8 @@ int submit_cancel(const struct sweep_state *state, int *count, struct sft_error 
 
 static const struct grid_column columns[] = {
     { "request", "REQUEST", "", true }, { "wanted", "WANTED", "", false }, { "had", "COMPLETE", "", false },
-    { "alive", "QUEUED", "", false },   { "bad", "FAILED", "", false },    { NULL, NULL, NULL, false },
+    { "running", "RUNNING", "", false }, { "pending", "PENDING", "", false }, { "bad", "FAILED", "", false },
+    { NULL, NULL, NULL, false },
 };
 
 void submit_status(const struct sweep_cells *cells, const struct sweep_options *options, FILE *out)
@@ -158,11 +160,25 @@ void submit_status(const struct sweep_cells *cells, const struct sweep_options *
         if (options->models != NULL)
             grid_set(&grid, "wanted", "%d", options->repeat);
         grid_set(&grid, "had", "%d", cell->had);
-        grid_set(&grid, "alive", "%d", cell->alive);
+        grid_set(&grid, "running", "%d", cell->running);
+        grid_set(&grid, "pending", "%d", cell->pending);
         grid_set(&grid, "bad", "%d", cell->bad);
     }
     grid_write(&grid, OPTIONS_TABLE, out, NULL);
     grid_clear(&grid);
+}
+
+void submit_failed(const struct sweep_state *state, struct sweep_cells *cells, FILE *out)
+{
+    int told = 0;
+    for (size_t i = state->count; i-- > 0 && told < FAILED_TOLD;) {
+        const struct sweep_job *job = &state->job[i];
+        if (job->state == SWEEP_BAD && sweep_cells_find(cells, job->request, job->asked) != NULL) {
+            fprintf(out, "failed: ");
+            sweep_job_print(job, out);
+            told++;
+        }
+    }
 }
 
 bool submit_is_whole(const struct sweep_cells *cells, int repeat)

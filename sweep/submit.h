@@ -20,6 +20,9 @@ int submit_cancel(const struct sweep_state *state, int *count, struct sft_error 
 /* A line for each cell, and what is missing. */
 void submit_status(const struct sweep_cells *cells, const struct sweep_options *options, FILE *out);
 
+/* The newest jobs of the cells that failed, a line each. */
+void submit_failed(const struct sweep_state *state, struct sweep_cells *cells, FILE *out);
+
 /* Has every cell that is not refused all its runs? */
 bool submit_is_whole(const struct sweep_cells *cells, int repeat);
 

@@ -45,6 +45,12 @@ records_at_least() { # records_at_least NAME COUNT
     run "$SWEEP" "${words[@]}" --nodes 1,9 --name asked --plan
     [ "$status" -eq 1 ]
     [[ $output == *"refused: tiny:9,"*"has 4 nodes"* ]]
+    run "$SWEEP" --models tiny --nodes 1 --with gpus=8 --name asked --plan
+    [ "$status" -eq 1 ]
+    [[ $output == *"refused: tiny:1,gpus=8: partition "*" has 1 GPU a node"* ]]
+    run "$SWEEP" "${words[@]}" --name asked --plan --job /no/such/job
+    [ "$status" -eq 2 ]
+    [ "$output" = "sft-sweep: --job: cannot run /no/such/job: No such file or directory" ]
     [ -z "$(squeue -h)" ]
 }
 
@@ -140,7 +146,7 @@ PY
 @test "status" {
     run "$SWEEP" --name nightly --status
     [ "$status" -eq 0 ]
-    [ "$(grep -c '^tiny:[124],.* 3 *0 *0$' <<<"$output")" -eq 6 ]
+    [ "$(grep -c '^tiny:[124],.* 3 *0 *0 *0$' <<<"$output")" -eq 6 ]
     run "$SWEEP" --name no-such-sweep --status
     [ "$status" -eq 2 ]
     [[ $output == "sft-sweep: no jobs of yours have the name no-such-sweep" ]]
@@ -194,6 +200,8 @@ PY
     run "$SWEEP" "${endless[@]}" --nodes 1 --name broken --repeat 1 --plan
     [ "$status" -eq 1 ]
     [[ $output == *"1 job to submit"* ]]
+    run "$SWEEP" --name broken --status
+    [[ ${lines[${#lines[@]} - 1]} =~ ^failed:\ [0-9]+\ \ tiny:1,.*\ \ (partial|CANCELLED)$ ]]
 }
 
 @test "without the accounting there is one line and nothing is submitted" {

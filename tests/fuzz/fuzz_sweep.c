@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         sweep_state_count(&state, &cells, true);
         for (size_t i = 0; i < cells.count; i++)
             if (sft_request_parse(&request, cells.cell[i].text, NULL) < 0
-                || cells.cell[i].had + cells.cell[i].alive + cells.cell[i].bad == 0)
+                || cells.cell[i].had + sweep_cell_alive(&cells.cell[i]) + cells.cell[i].bad == 0)
                 abort();
     }
     sweep_state_clear(&state);

@@ -41,6 +41,7 @@ struct row *test_row(struct rows *rows, long long job_id, int nodes, double samp
     row->cluster = strdup("example");
     row->partition = strdup("gpu");
     row->nodelist = strdup("n[1-8]");
+    row->asked = strdup("");
     row->state = "complete";
     sft_record_init(&row->record);
     snprintf(step, sizeof step, "%lld.0", job_id);

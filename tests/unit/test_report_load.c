@@ -197,6 +197,31 @@ static void test_odd_jobs(void **state)
     assert_int_equal(count, 1);
 }
 
+static void asked_is(const char *comment, const char *expected)
+{
+    struct filter filter = { .job_count = 0 };
+    struct rows rows;
+    char text[512];
+    snprintf(text, sizeof text, "{\"jobs\": [{\"job_id\": 5, \"comment\": {\"administrator\": "
+                                "\"sft1{step=5.0 model=tiny}\", \"job\": \"%s\"}}]}", comment);
+    rows_init(&rows);
+    assert_int_equal(load_json(&rows, &filter, "here", text, strlen(text), NULL), 0);
+    assert_int_equal(rows.count, 1);
+    assert_string_equal(rows.row[0]->asked, expected);
+    rows_clear(&rows);
+}
+
+/* What sft-sweep asked for stands at the beginning of the job's comment. */
+static void test_what_was_asked(void **state)
+{
+    (void)state;
+    asked_is("sft-sweep:tiny:2,seq=512 sft1{step=5.0 model=tiny}", "tiny:2,seq=512");
+    asked_is("sft-sweep:tiny:2", "tiny:2");
+    asked_is("mine sft-sweep:tiny:2", "");
+    asked_is("sft-sweep: tiny", "");
+    asked_is("", "");
+}
+
 /* A stand-in for sacct: writes its arguments to a file and prints no jobs. */
 static void write_sacct(char *dir, const char *body)
 {
@@ -263,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_marks),        cmocka_unit_test(test_states),
         cmocka_unit_test(test_filters),      cmocka_unit_test(test_sort),
         cmocka_unit_test(test_bad_text),     cmocka_unit_test(test_odd_jobs),
+        cmocka_unit_test(test_what_was_asked),
         cmocka_unit_test(test_sacct_runs),   cmocka_unit_test(test_sacct_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
