@@ -45,20 +45,31 @@ static const char *or_dash(const char *text)
     return text[0] != '\0' ? text : "-";
 }
 
+/* A line "port". */
+struct port {
+    char name[64], used[8], netdev[32], rate[16], numa[16], index[16], gid[64], why[256];
+};
+
+static void port_read(struct port *port, const char *line)
+{
+    network_field(line, PORT_NAME, port->name, sizeof port->name);
+    network_field(line, PORT_USED, port->used, sizeof port->used);
+    network_field(line, PORT_NETDEV, port->netdev, sizeof port->netdev);
+    network_field(line, PORT_RATE, port->rate, sizeof port->rate);
+    network_field(line, PORT_NUMA, port->numa, sizeof port->numa);
+    network_field(line, PORT_INDEX, port->index, sizeof port->index);
+    network_field(line, PORT_GID, port->gid, sizeof port->gid);
+    network_field(line, PORT_WHY, port->why, sizeof port->why);
+}
+
 static void port_print(FILE *out, const char *line)
 {
-    char name[64], used[8], netdev[32], rate[16], numa[16], index[16], gid[64], why[256], whole[96];
-    network_field(line, PORT_NAME, name, sizeof name);
-    network_field(line, PORT_USED, used, sizeof used);
-    network_field(line, PORT_NETDEV, netdev, sizeof netdev);
-    network_field(line, PORT_RATE, rate, sizeof rate);
-    network_field(line, PORT_NUMA, numa, sizeof numa);
-    network_field(line, PORT_INDEX, index, sizeof index);
-    network_field(line, PORT_GID, gid, sizeof gid);
-    network_field(line, PORT_WHY, why, sizeof why);
-    snprintf(whole, sizeof whole, "%s %s", index, gid);
-    fprintf(out, " %-16s  %-4s  %-10s  %5s  %4s  %-20s  %s\n", name, used, or_dash(netdev), rate, numa,
-            index[0] != '\0' ? whole : "-", or_dash(why));
+    struct port port;
+    char whole[96];
+    port_read(&port, line);
+    snprintf(whole, sizeof whole, "%s %s", port.index, port.gid);
+    fprintf(out, " %-16s  %-4s  %-10s  %5s  %4s  %-20s  %s\n", port.name, port.used, or_dash(port.netdev), port.rate,
+            port.numa, port.index[0] != '\0' ? whole : "-", or_dash(port.why));
 }
 
 static void variable_print(FILE *out, const char *line)
@@ -176,25 +187,20 @@ static int used_count(const char *text)
 }
 
 /* Two ports that take the same place on two nodes. */
-static int port_compare(FILE *out, const char *host, const char *line, const char *first_host,
-                        const char *first)
+static int port_compare(FILE *out, const char *host, const char *line, const char *first_host, const char *first_line)
 {
-    char name[64], index[16], gid[64], first_name[64], first_index[16], first_gid[64];
-    network_field(line, PORT_NAME, name, sizeof name);
-    network_field(line, PORT_INDEX, index, sizeof index);
-    network_field(line, PORT_GID, gid, sizeof gid);
-    network_field(first, PORT_NAME, first_name, sizeof first_name);
-    network_field(first, PORT_INDEX, first_index, sizeof first_index);
-    network_field(first, PORT_GID, first_gid, sizeof first_gid);
-    bool families = (strchr(gid, ':') != NULL) != (strchr(first_gid, ':') != NULL);
-    if (families && gid[0] != '\0' && first_gid[0] != '\0')
+    struct port port, first;
+    port_read(&port, line);
+    port_read(&first, first_line);
+    bool families = (strchr(port.gid, ':') != NULL) != (strchr(first.gid, ':') != NULL);
+    if (families && port.gid[0] != '\0' && first.gid[0] != '\0')
         return fprintf(out, "warning: %s: %s has the GID %s, but %s of %s has %s: one IPv4, the other IPv6, "
                             "do not reach each other\n",
-                       host, name, gid, first_name, first_host, first_gid) > 0;
-    if (strcmp(index, first_index) != 0)
+                       host, port.name, port.gid, first.name, first_host, first.gid) > 0;
+    if (strcmp(port.index, first.index) != 0)
         return fprintf(out, "warning: %s: the GID of %s has index %s, that of %s of %s has %s: no fixed "
                             "NCCL_IB_GID_INDEX suits both\n",
-                       host, name, or_dash(index), first_name, first_host, or_dash(first_index)) > 0;
+                       host, port.name, or_dash(port.index), first.name, first_host, or_dash(first.index)) > 0;
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "report/csv.h"
+#include "report/json.h"
 #include "report/text.h"
 
 void grid_init(struct grid *grid, const struct grid_column *column)
@@ -129,21 +130,10 @@ static void csv_write_grid(const struct grid *grid, FILE *out)
         }
 }
 
-static json_t *cell_json(const struct grid_column *column, const char *text)
+static json_t *cell_json(const struct grid *grid, size_t line, size_t c)
 {
-    long long whole;
-    double real;
-    if (*text == '\0')
-        return json_null();
-    switch (column->words ? TEXT_WORDS : text_number(text, &whole, &real)) {
-    case TEXT_WHOLE:
-        return json_integer(whole);
-    case TEXT_REAL:
-        return json_real(real);
-    case TEXT_WORDS:
-        break;
-    }
-    return json_string(text);
+    const char *text = grid_text(grid, line, c);
+    return *text == '\0' ? json_null() : json_value(text, grid->column[c].words);
 }
 
 static int json_write_grid(const struct grid *grid, FILE *out, struct sft_error *err)
@@ -152,8 +142,7 @@ static int json_write_grid(const struct grid *grid, FILE *out, struct sft_error 
     for (size_t line = 0; line < grid->lines; line++) {
         json_t *object = json_object();
         for (size_t c = 0; c < grid->columns; c++)
-            json_object_set_new(object, grid->column[c].name,
-                                cell_json(&grid->column[c], grid_text(grid, line, c)));
+            json_object_set_new(object, grid->column[c].name, cell_json(grid, line, c));
         json_array_append_new(list, object);
     }
     int failed = json_dumpf(list, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0 || putc('\n', out) == EOF;

@@ -34,11 +34,11 @@ static json_t *text_json(const char *text)
     return value;
 }
 
-static json_t *value_json(const char *key, const char *value)
+json_t *json_value(const char *text, bool words)
 {
     long long whole;
     double real;
-    switch (row_key_is_text(key) ? TEXT_WORDS : text_number(value, &whole, &real)) {
+    switch (words ? TEXT_WORDS : text_number(text, &whole, &real)) {
     case TEXT_WHOLE:
         return json_integer(whole);
     case TEXT_REAL:
@@ -46,7 +46,7 @@ static json_t *value_json(const char *key, const char *value)
     case TEXT_WORDS:
         break;
     }
-    return text_json(value);
+    return text_json(text);
 }
 
 static int put_record(json_t *object, const struct sft_record *record)
@@ -58,7 +58,7 @@ static int put_record(json_t *object, const struct sft_record *record)
     for (size_t i = 0; rc == 0 && i < record->count; i++) {
         const char *name = record->fields[i].key;
         const struct sft_record_key *key = sft_record_key_find(name);
-        rc = json_object_set_new(values, name, value_json(name, record->fields[i].value));
+        rc = json_object_set_new(values, name, json_value(record->fields[i].value, row_key_is_text(name)));
         if (key == NULL)
             continue;
         rc |= json_object_set_new(origins, name, json_string(json_origin(key->origin)));

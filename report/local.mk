@@ -2,6 +2,7 @@
 bin_PROGRAMS += sft-report
 noinst_LTLIBRARIES += report/libreport.la
 report_libreport_la_SOURCES = \
+	report/arguments.c report/arguments.h \
 	report/chart.c report/chart.h \
 	report/compare.c report/compare.h \
 	report/csv.c report/csv.h \

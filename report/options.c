@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h" /* _GNU_SOURCE: getopt_long */
 #include "report/options.h"
 
-#include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "report/arguments.h"
 
 enum {
     OPT_SINCE = 256,
@@ -189,8 +189,15 @@ static int set_page_option(struct options *options, int option, time_t now, stru
     return 0;
 }
 
-static int set_option(struct options *options, int option, time_t now, struct sft_error *err)
+struct command_line {
+    struct options *options;
+    time_t now; /* that times of the command line are relative to */
+};
+
+static int set_option(void *context, int option, struct sft_error *err)
 {
+    const struct command_line *line = context;
+    struct options *options = line->options;
     switch (option) {
     case 'j':
         return filter_set_jobs(&options->filter, optarg, err);
@@ -200,7 +207,7 @@ static int set_option(struct options *options, int option, time_t now, struct sf
         return set_text(&options->filter.sweep, "sweep", optarg, err);
     case OPT_SINCE:
     case OPT_UNTIL:
-        return set_time(options, option, now, err);
+        return set_time(options, option, line->now, err);
     case 'u':
         return set_text(&options->filter.user, "user", optarg, err);
     case 'a':
@@ -223,7 +230,7 @@ static int set_option(struct options *options, int option, time_t now, struct sf
         options->action = OPTIONS_COMPARE;
         return set_text(&options->compare[0], "compare", optarg, err);
     }
-    return set_page_option(options, option, now, err);
+    return set_page_option(options, option, line->now, err);
 }
 
 /* What goes with what. */
@@ -259,21 +266,10 @@ static int options_finish(struct options *options, int argc, char **argv, time_t
 int options_parse(struct options *options, int argc, char **argv, time_t now,
                   struct sft_error *err)
 {
-    int option;
+    struct command_line line = { options, now };
     memset(options, 0, sizeof *options);
     options->sort = "job";
-    optind = 0; /* glibc: start anew, for the tests */
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":j:m:u:as:o:wh", long_options, NULL)) != -1) {
-        if (option == ':')
-            return sft_error_set(err, "%s: needs a value; see --help", argv[optind - 1]);
-        if (option == '?' && optopt != 0 && optopt < 256)
-            return sft_error_set(err, "-%c: no such option; see --help", optopt);
-        if (option == '?')
-            return sft_error_set(err, "%s: no such option, or one that takes no value; see --help",
-                                 argv[optind - 1]);
-        if (set_option(options, option, now, err) < 0)
-            return -1;
-    }
+    if (arguments_read(argc, argv, ":j:m:u:as:o:wh", long_options, set_option, &line, err) < 0)
+        return -1;
     return options_finish(options, argc, argv, now, err);
 }

@@ -80,7 +80,7 @@ tests_unit_test_cmdline_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_fabric_SOURCES = tests/unit/test_fabric.c $(FABRIC_CASE)
 tests_unit_test_fabric_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_fabric_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_fabric_machines_SOURCES = tests/unit/test_fabric_machines.c $(FABRIC_CASE)
+tests_unit_test_fabric_machines_SOURCES = tests/unit/test_fabric_machines.c $(FABRIC_CASE) $(REVIEWED)
 tests_unit_test_fabric_machines_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_fabric_machines_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_gid_CFLAGS = $(UNIT_CFLAGS)
@@ -100,13 +100,14 @@ tests_unit_test_affinity_gpus_SOURCES = tests/unit/test_affinity_gpus.c $(AFFINI
 tests_unit_test_affinity_gpus_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
 tests_unit_test_affinity_gpus_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_affinity_machines_SOURCES = tests/unit/test_affinity_machines.c \
-	tests/unit/affinity_nccl.c tests/unit/affinity_nccl.h $(AFFINITY_FIXTURE)
+	tests/unit/affinity_nccl.c tests/unit/affinity_nccl.h $(AFFINITY_FIXTURE) $(REVIEWED)
 tests_unit_test_affinity_machines_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
 tests_unit_test_affinity_machines_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 endif
 endif
 
 # make tests/bench/affinity: milliseconds of a plan, here and on a described machine.
+REVIEWED = tests/unit/reviewed.c tests/unit/reviewed.h
 MACHINE_TREE = tests/unit/machine_tree.c tests/unit/machine_tree.h
 FABRIC_CASE = tests/unit/fabric_case.c tests/unit/fabric_case.h $(MACHINE_TREE)
 AFFINITY_FIXTURE = tests/unit/affinity_fixture.c tests/unit/affinity_fixture.h $(MACHINE_TREE)

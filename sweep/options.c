@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h" /* _GNU_SOURCE: getopt_long */
 #include "sweep/options.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "report/arguments.h"
 
 enum {
     OPT_MODELS = 256,
@@ -140,8 +140,9 @@ static int set_flag(struct sweep_options *options, int option)
     return 0;
 }
 
-static int set_option(struct sweep_options *options, int option, struct sft_error *err)
+static int set_option(void *context, int option, struct sft_error *err)
 {
+    struct sweep_options *options = context;
     if (optarg != NULL && *optarg == '\0')
         return sft_error_set(err, "an option's value is empty; see --help");
     switch (option) {
@@ -195,20 +196,10 @@ static int options_finish(struct sweep_options *options, time_t now, struct sft_
 int sweep_options_parse(struct sweep_options *options, int argc, char **argv, time_t now,
                         struct sft_error *err)
 {
-    int option;
     memset(options, 0, sizeof *options);
     options->repeat = 3;
-    optind = 0; /* glibc: start anew, for the tests */
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":p:A:yh", long_options, NULL)) != -1) {
-        if (option == ':')
-            return sft_error_set(err, "%s: needs a value; see --help", argv[optind - 1]);
-        if (option == '?')
-            return sft_error_set(err, "%s: no such option, or one that takes no value; see --help",
-                                 argv[optind - 1]);
-        if (set_option(options, option, err) < 0)
-            return -1;
-    }
+    if (arguments_read(argc, argv, ":p:A:yh", long_options, set_option, options, err) < 0)
+        return -1;
     if (optind < argc)
         return sft_error_set(err, "%.60s: unexpected word; see --help", argv[optind]);
     return options_finish(options, now, err);

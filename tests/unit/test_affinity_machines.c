@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plans on described machines (tests/fixtures/topology) beside the reviewed ones
- * (tests/fixtures/expected), and on two real machines from NCCL's topology files. After a change
- * that is meant, look at the difference and copy what the build folder has. */
-#include "tests/unit/unit.h"
+/* Plans on described machines beside the reviewed ones, and on two real machines from NCCL's topology files. */
+#include "tests/unit/reviewed.h"
 
 #include <sys/stat.h>
 
 #include "tests/unit/affinity_nccl.h"
-
-static const char *folder(const char *variable)
-{
-    const char *path = getenv(variable);
-    return path != NULL ? path : ".";
-}
 
 static void write_plans(FILE *out, const char *machine_file)
 {
@@ -39,21 +31,7 @@ static void write_plans(FILE *out, const char *machine_file)
 
 static void test_machine(void **state)
 {
-    const char *name = *state;
-    char machine[1024], expected[1024], actual[1024], command[4096];
-    snprintf(machine, sizeof machine, "%s/tests/fixtures/topology/%s.txt", folder("SFT_SRCDIR"),
-             name);
-    snprintf(expected, sizeof expected, "%s/tests/fixtures/expected/%s.affinity.txt",
-             folder("SFT_SRCDIR"), name);
-    snprintf(actual, sizeof actual, "%s/tests/unit/%s.affinity.txt", folder("SFT_BUILDDIR"), name);
-    FILE *out = fopen(actual, "w");
-    assert_non_null(out);
-    write_plans(out, machine);
-    assert_int_equal(fclose(out), 0);
-    snprintf(command, sizeof command, "diff -u '%s' '%s' >&2", expected, actual);
-    if (system(command) != 0)
-        fail_msg("%s: not as expected, see above", actual);
-    remove(actual);
+    reviewed_check(*state, "affinity", write_plans);
 }
 
 /* Eight tasks on a real machine: each on its GPU's node alone, together on all of it. */
@@ -93,7 +71,7 @@ static void plan_real(const char *name, const char *cpus, const char *distance)
     struct sft_error err = {""};
     char path[1024], text[20000];
     struct fixture_run run = {.tasks = 8, .per = 1};
-    snprintf(path, sizeof path, "%s/fixtures/%s", folder("SFT_SHARED"), name);
+    snprintf(path, sizeof path, "%s/fixtures/%s", reviewed_folder("SFT_SHARED"), name);
     if (nccl_load(&real, path) < 0)
         skip();
     assert_int_equal(real.nodes, 2);
@@ -128,11 +106,6 @@ static void test_real_azure(void **state)
     (void)state;
     plan_real("nccl-topo-azure-ndv5-h100.xml", "pack:2 [numa] core:48 pu:1", "PIX");
 }
-
-#define MACHINE(name)                                                                              \
-    {                                                                                              \
-        "test_" name, test_machine, NULL, NULL, (void *)(uintptr_t)name                            \
-    }
 
 int main(void)
 {

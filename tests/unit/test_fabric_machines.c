@@ -1,44 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decisions on described machines (tests/fixtures/topology) beside the reviewed ones
- * (tests/fixtures/expected). After a change that is meant, look at the difference and copy what the
- * build folder has. */
-#include "tests/unit/unit.h"
+/* Decisions on described machines beside the reviewed ones. */
+#include "tests/unit/reviewed.h"
 
 #include "tests/unit/fabric_case.h"
 
-static const char *folder(const char *variable)
+static void print_decisions(FILE *out, const char *machine_file)
 {
-    const char *path = getenv(variable);
-    return path != NULL ? path : ".";
+    struct fabric_case made;
+    if (fabric_case_load(&made, machine_file, out) < 0)
+        fail_msg("%s", machine_file);
+    assert_non_null(made.fabric); /* the file has a fabric line */
+    fabric_case_remove(&made);
 }
 
 static void test_machine(void **state)
 {
-    const char *name = *state;
-    struct fabric_case made;
-    char machine[1024], expected[1024], actual[1024], command[4096];
-    snprintf(machine, sizeof machine, "%s/tests/fixtures/topology/%s.txt", folder("SFT_SRCDIR"),
-             name);
-    snprintf(expected, sizeof expected, "%s/tests/fixtures/expected/%s.fabric.txt",
-             folder("SFT_SRCDIR"), name);
-    snprintf(actual, sizeof actual, "%s/tests/unit/%s.fabric.txt", folder("SFT_BUILDDIR"), name);
-    FILE *out = fopen(actual, "w");
-    assert_non_null(out);
-    if (fabric_case_load(&made, machine, out) < 0)
-        fail_msg("%s", machine);
-    assert_non_null(made.fabric); /* the file has a fabric line */
-    fabric_case_remove(&made);
-    assert_int_equal(fclose(out), 0);
-    snprintf(command, sizeof command, "diff -u '%s' '%s' >&2", expected, actual);
-    if (system(command) != 0)
-        fail_msg("%s: not as expected, see above", actual);
-    remove(actual);
+    reviewed_check(*state, "fabric", print_decisions);
 }
-
-#define MACHINE(name)                                                                              \
-    {                                                                                              \
-        "test_" name, test_machine, NULL, NULL, (void *)(uintptr_t)name                            \
-    }
 
 int main(void)
 {
