@@ -3,6 +3,8 @@
 #ifndef REPORT_GOALS_H
 #define REPORT_GOALS_H
 
+#include <stdbool.h>
+
 #include "report/group.h"
 
 #define GOAL_UTILIZATION 90 /* % of the time, by NVML */
@@ -29,5 +31,35 @@ double goal_efficiency(int nodes);
  * many ranks; NULL: not measured. */
 const struct group_cell *goal_cell(const struct groups *groups, const struct goal_rate *goal,
                                    const struct group_series **series);
+
+/* One figure beside its goal. */
+struct goal_check {
+    enum goal_kind { GOAL_RATE, GOAL_SCALING, GOAL_USE } kind;
+    const struct goal_rate *rate;      /* of GOAL_RATE, else NULL */
+    int nodes;                         /* of GOAL_SCALING */
+    double goal, value;                /* samples/s or %; NaN: not measured */
+    const struct group_series *series; /* NULL where no configuration was measured */
+    const struct group_cell *cell;     /* NULL: not measured */
+};
+
+struct goal_checks {
+    size_t count;
+    struct goal_check *check;
+};
+
+/* The rates of all models; the scaling to each number of nodes of every series that was measured on one node and on
+ * more; GPU utilization of every cell with counted runs. Fails without memory. */
+int goal_checks_make(struct goal_checks *checks, const struct groups *groups, struct sft_error *err);
+void goal_checks_clear(struct goal_checks *checks);
+
+static inline bool goal_is_measured(const struct goal_check *check)
+{
+    return check->value == check->value; /* not NaN */
+}
+
+static inline bool goal_is_met(const struct goal_check *check)
+{
+    return check->value >= check->goal;
+}
 
 #endif

@@ -30,6 +30,7 @@ static const char style[] =
     "@page{size:A4;margin:14mm 12mm}"
     "@media print{body{max-width:none;padding:0;font-size:10.5pt}h1{font-size:20pt}h2{font-size:14pt;break-after:avoid}"
     "table{font-size:8.5pt}th,td{padding:2px 4px}tr{break-inside:avoid}thead{display:table-header-group}"
+    "caption,thead{break-after:avoid}tbody tr:first-child{break-before:avoid}"
     "code{font-size:8pt}p,ul{max-width:none}}";
 
 bool page_next(const struct page *page, struct page_place *place)
@@ -118,11 +119,18 @@ void page_td_figure(struct page *page, const struct group_cell *cell, const char
     html_td_number(page->out, group_figure(cell, key).median, digits);
 }
 
-void page_td_goal(struct page *page, bool measured, bool met)
+void page_put_jobs(struct page *page, const struct group_cell *cell)
 {
-    fprintf(page->out, "<td class=\"%s\">", !measured ? "none" : met ? "met" : "missed");
-    html_text(page->out, !measured ? _("not measured") : met ? _("met") : _("not met"));
-    fprintf(page->out, "</td>");
+    char jobs[256], letters[16];
+    group_jobs(cell, jobs, sizeof jobs);
+    group_letters(cell->marks, letters);
+    fprintf(page->out, " <span class=\"soft\">(");
+    html_text(page->out, _("jobs"));
+    fprintf(page->out, " ");
+    html_text(page->out, jobs);
+    if (letters[0] != '\0')
+        fprintf(page->out, ", %s %s", _("marks"), letters);
+    fprintf(page->out, ")</span>");
 }
 
 /* The page is worth having without charts, too. */
@@ -171,6 +179,26 @@ static void date_of(long long at, char *text, size_t size)
         strftime(text, size, "%Y-%m-%d %H:%M %z", &tm);
 }
 
+/* The clusters that the runs are from, the first three of them. */
+static void put_clusters(struct page *page)
+{
+    const char *known[3];
+    size_t count = 0;
+    for (size_t i = 0; i < page->rows->count && count < 3; i++) {
+        const char *name = page->rows->row[i]->cluster;
+        size_t k = 0;
+        while (k < count && strcmp(known[k], name) != 0)
+            k++;
+        if (k < count || *name == '\0')
+            continue;
+        known[count++] = name;
+        fputs(count > 1 ? ", " : "", page->out);
+        html_text(page->out, name);
+    }
+    if (count > 0)
+        fprintf(page->out, " &middot; ");
+}
+
 static void page_title(struct page *page)
 {
     long long first = 0, last = 0;
@@ -186,6 +214,7 @@ static void page_title(struct page *page)
     fprintf(page->out, "<header><h1>");
     html_text(page->out, _("Fine-tuning performance report"));
     fprintf(page->out, "</h1>\n<p class=\"soft\">");
+    put_clusters(page);
     if (page->options->filter.sweep != NULL) {
         html_text(page->out, page->options->filter.sweep);
         fprintf(page->out, " &middot; ");
@@ -225,8 +254,8 @@ static int page_sections(struct page *page, struct sft_error *err)
 int page_write(const struct groups *groups, const struct rows *rows, const struct options *options, FILE *out,
                struct sft_error *err)
 {
-    struct page page = { out, groups, rows, options, chart_possible(), false };
-    if (lang_set(options->japanese, err) < 0)
+    struct page page = { out, groups, rows, options, chart_possible(), false, { 0, NULL } };
+    if (lang_set(options->japanese, err) < 0 || goal_checks_make(&page.goals, groups, err) < 0)
         return -1;
     fprintf(out, "<!DOCTYPE html>\n<html lang=\"%s\">\n<head><meta charset=\"utf-8\">\n"
                  "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
@@ -234,8 +263,9 @@ int page_write(const struct groups *groups, const struct rows *rows, const struc
     html_text(out, _("Fine-tuning performance report"));
     fprintf(out, "</title>\n<style>%s</style></head>\n<body>\n", style);
     page_title(&page);
-    if (page_sections(&page, err) < 0)
-        return -1;
-    fprintf(out, "</body></html>\n");
-    return 0;
+    int rc = page_sections(&page, err);
+    goal_checks_clear(&page.goals);
+    if (rc == 0)
+        fprintf(out, "</body></html>\n");
+    return rc;
 }

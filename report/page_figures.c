@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/goals.h"
+#include "report/text.h"
 
 /* Measured points of a series with the repeats' range, and the ideal: the smallest number of nodes' throughput
  * times the nodes. */
@@ -148,6 +148,23 @@ static size_t cells_count(const struct page *page)
     return count;
 }
 
+/* Bars are told apart by their labels: configurations of one model are counted, in the order of the tables. */
+static void bar_label(const struct page *page, const struct page_place *place, char *label, size_t size)
+{
+    const struct group_series *series = page->groups->series;
+    int same = 0, number = 1;
+    for (size_t i = 0; i < page->groups->count; i++)
+        if (series[i].base_nodes > 0 && strcmp(series[i].model, place->series->model) == 0) {
+            same++;
+            number += &series[i] < place->series;
+        }
+    char suffix[16] = "";
+    if (same > 1)
+        snprintf(suffix, sizeof suffix, " (%d)", number);
+    snprintf(label, size, "%.14s%s x%d", place->series->model, suffix, place->cell->nodes);
+    text_make_utf8(label, strlen(label));
+}
+
 static int utilization_chart(struct page *page, struct sft_error *err)
 {
     static const char *const keys[] = { "mfu", "gpu_util" };
@@ -162,14 +179,15 @@ static int utilization_chart(struct page *page, struct sft_error *err)
         return sft_error_set(err, "no memory for a chart");
     }
     while (page_next(page, &place)) {
-        snprintf(chart.label[at], sizeof chart.label[at], "%.14s x%d", place.series->model, place.cell->nodes);
+        bar_label(page, &place, chart.label[at], sizeof chart.label[at]);
         for (int i = 0; i < 2; i++) {
             line[i]->x[at] = (double)at;
             line[i]->y[at] = group_figure(place.cell, keys[i]).median;
         }
         at++;
     }
-    return page_chart(page, &chart, _("MFU and GPU utilization side by side, by model and number of nodes"), err);
+    return page_chart(page, &chart, _("MFU and GPU utilization side by side, by model and number of nodes; a number in brackets "
+                                      "tells configurations of one model apart, in the order of the tables"), err);
 }
 
 static bool any_figure(const struct page *page, const char *key)

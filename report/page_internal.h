@@ -4,6 +4,7 @@
 #define REPORT_PAGE_INTERNAL_H
 
 #include "report/chart.h"
+#include "report/goals.h"
 #include "report/group_print.h"
 #include "report/html.h"
 #include "report/lang.h"
@@ -16,6 +17,7 @@ struct page {
     const struct options *options;
     bool gnuplot;
     bool said; /* that it is missing */
+    struct goal_checks goals;
 };
 
 /* A cell with counted runs, and its series. */
@@ -40,8 +42,8 @@ void page_th_jobs(struct page *page);
 void page_td_jobs(struct page *page, const struct group_cell *cell);
 /* A median over the counted runs. */
 void page_td_figure(struct page *page, const struct group_cell *cell, const char *key, int digits);
-/* Goal's words: met, not met, not measured. */
-void page_td_goal(struct page *page, bool measured, bool met);
+/* "(jobs 12 13, marks F)", in small letters. */
+void page_put_jobs(struct page *page, const struct group_cell *cell);
 
 /* Draw and clear the chart; the caption stands below it. */
 int page_chart(struct page *page, struct chart *chart, const char *caption, struct sft_error *err);

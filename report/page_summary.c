@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a reader wants first: the figures in sentences, the goals, and what it ran on. */
+/* What a reader wants first: the figures in sentences, the goals that were missed, and what it ran on. */
 #include "report/page_internal.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "report/goals.h"
 
 /* Of a series the cell with the most nodes that has counted runs. */
 static const struct group_cell *largest(const struct group_series *series)
@@ -16,17 +13,6 @@ static const struct group_cell *largest(const struct group_series *series)
         if (series->cell[k].count > 0)
             best = &series->cell[k];
     return best;
-}
-
-static void put_jobs(struct page *page, const struct group_cell *cell)
-{
-    char jobs[256];
-    group_jobs(cell, jobs, sizeof jobs);
-    fprintf(page->out, " <span class=\"soft\">(");
-    html_text(page->out, _("jobs"));
-    fprintf(page->out, " ");
-    html_text(page->out, jobs);
-    fprintf(page->out, ")</span>");
 }
 
 /* "<b>title</b>, 8 nodes, 64 ranks: 1,234 tokens/s, 96 samples/s, MFU 60.1%, scaling 95.1%" */
@@ -60,65 +46,81 @@ static void put_series(struct page *page, const struct group_series *series)
         html_origin_of(page->out, SFT_DERIVED);
         fprintf(page->out, " %%");
     }
-    put_jobs(page, cell);
+    page_put_jobs(page, cell);
     fprintf(page->out, "</li>\n");
 }
 
-/* Of a series that can be judged: its base is one node. */
-static bool scaling_measured(const struct group_series *series, const struct group_cell *cell)
+/* "Not met: 7B on 8 GPUs, 512.0 of 1,280 samples/s (jobs 7 8 9)" */
+static void put_missed(struct page *page, const struct goal_check *check)
 {
-    return series->base_nodes == 1 && isfinite(cell->efficiency) && goal_efficiency(cell->nodes) > 0;
+    char title[256];
+    fprintf(page->out, "<li><span class=\"missed\">");
+    html_text(page->out, _("not met"));
+    fprintf(page->out, "</span>: ");
+    if (check->kind == GOAL_RATE) {
+        fprintf(page->out, _("%s on %d GPUs"), check->rate->title, check->rate->ranks);
+    } else {
+        group_title(page->groups, check->series, title, sizeof title);
+        html_text(page->out, title);
+        fprintf(page->out, ", ");
+        fprintf(page->out, _("nodes: %d, ranks: %d"), check->cell->nodes, check->cell->ranks);
+    }
+    fprintf(page->out, ", ");
+    html_text(page->out, check->kind == GOAL_RATE      ? _("throughput")
+                         : check->kind == GOAL_SCALING ? _("scaling efficiency")
+                                                       : _("GPU utilization"));
+    fprintf(page->out, " ");
+    html_number(page->out, check->value, 1);
+    if (check->kind == GOAL_SCALING)
+        html_origin_of(page->out, SFT_DERIVED);
+    else
+        html_origin(page->out, check->kind == GOAL_RATE ? "samples_s" : "gpu_util");
+    fprintf(page->out, " %s, ", check->kind == GOAL_RATE ? _("samples/s") : "%");
+    html_text(page->out, _("goal"));
+    fprintf(page->out, " ");
+    html_number(page->out, check->goal, 0);
+    page_put_jobs(page, check->cell);
+    fprintf(page->out, "</li>\n");
 }
 
-/* NVML's; a run on CPUs has none. */
-static bool utilization_measured(const struct group_cell *cell)
+static void put_goals(struct page *page)
 {
-    return group_figure(cell, "gpu_util").count > 0;
+    int met = 0, missed = 0, open = 0;
+    for (size_t i = 0; i < page->goals.count; i++) {
+        const struct goal_check *check = &page->goals.check[i];
+        bool measured = goal_is_measured(check);
+        met += measured && goal_is_met(check);
+        missed += measured && !goal_is_met(check);
+        /* No NVML where the CPU trains. */
+        open += !measured && (check->kind != GOAL_USE || strcmp(check->series->backend, "cuda") == 0);
+    }
+    fprintf(page->out, "<li>");
+    fprintf(page->out, _("Goals met: %d, not met: %d, not measured: %d."), met, missed, open);
+    if (missed > 0) {
+        fprintf(page->out, "\n<ul>\n");
+        for (size_t i = 0; i < page->goals.count; i++)
+            if (goal_is_measured(&page->goals.check[i]) && !goal_is_met(&page->goals.check[i]))
+                put_missed(page, &page->goals.check[i]);
+        fprintf(page->out, "</ul>\n");
+    }
+    fprintf(page->out, "</li>\n");
 }
 
-static bool utilization_met(const struct group_cell *cell)
+/* Configurations with counted runs, and those of them with few repeats. */
+static void cells_count(const struct page *page, int *cells, int *few)
 {
-    return group_figure(cell, "gpu_util").median >= GOAL_UTILIZATION;
-}
-
-struct tally {
-    int met, missed, open, few, cells;
-};
-
-static struct tally tally_make(const struct page *page)
-{
-    struct tally t = { 0, 0, 0, 0, 0 };
-    const struct group_series *series;
     struct page_place place = { NULL, NULL };
-    for (const struct goal_rate *goal = goal_rates(); goal->model != NULL; goal++) {
-        const struct group_cell *cell = goal_cell(page->groups, goal, &series);
-        if (cell == NULL)
-            t.open++;
-        else if (group_figure(cell, "samples_s").median >= goal->samples_s)
-            t.met++;
-        else
-            t.missed++;
-    }
+    *cells = *few = 0;
     while (page_next(page, &place)) {
-        t.cells++;
-        t.few += (place.cell->marks & GROUP_FEW) != 0;
-        if (utilization_measured(place.cell)) {
-            t.met += utilization_met(place.cell);
-            t.missed += !utilization_met(place.cell);
-        }
-        if (!scaling_measured(place.series, place.cell))
-            continue;
-        if (place.cell->efficiency >= goal_efficiency(place.cell->nodes))
-            t.met++;
-        else
-            t.missed++;
+        (*cells)++;
+        *few += (place.cell->marks & GROUP_FEW) != 0;
     }
-    return t;
 }
 
 void page_summary(struct page *page)
 {
-    struct tally t = tally_make(page);
+    int cells, few;
+    cells_count(page, &cells, &few);
     page_heading(page, "summary", _("Summary"));
     if (page->groups->counted == 0) {
         page_paragraph(page, _("No run counts, so there is no figure to report. The runs that stand aside, and why, "
@@ -128,13 +130,11 @@ void page_summary(struct page *page)
     fprintf(page->out, "<ul>\n");
     for (size_t i = 0; i < page->groups->count; i++)
         put_series(page, &page->groups->series[i]);
-    fprintf(page->out, "<li>");
-    fprintf(page->out, _("Goals met: %d, not met: %d, not measured: %d."), t.met, t.missed, t.open);
-    fprintf(page->out, "</li>\n");
-    if (t.few > 0) {
+    put_goals(page);
+    if (few > 0) {
         fprintf(page->out, "<li>");
         fprintf(page->out, _("Configurations with fewer than %d repeats, whose figures are preliminary: %d of %d."),
-                GROUP_REPEATS, t.few, t.cells);
+                GROUP_REPEATS, few, cells);
         fprintf(page->out, "</li>\n");
     }
     if (page->groups->runs > page->groups->counted) {
@@ -144,99 +144,6 @@ void page_summary(struct page *page)
         fprintf(page->out, "</li>\n");
     }
     fprintf(page->out, "</ul>\n");
-}
-
-static void goals_of_rates(struct page *page)
-{
-    page_table(page, _("Samples a second on 8 GPUs"));
-    html_th(page->out, _("Model"), "model");
-    html_th_unit(page->out, _("Goal"), _("samples/s"), SFT_SAID);
-    html_th(page->out, _("Measured on one configuration, the fastest"), "samples_s");
-    html_th(page->out, _("Configuration"), NULL);
-    html_th(page->out, _("Result"), NULL);
-    page_th_jobs(page);
-    page_table_rows(page);
-    for (const struct goal_rate *goal = goal_rates(); goal->model != NULL; goal++) {
-        const struct group_series *series = NULL;
-        const struct group_cell *cell = goal_cell(page->groups, goal, &series);
-        double rate = cell != NULL ? group_figure(cell, "samples_s").median : NAN;
-        char title[256] = "";
-        if (cell != NULL)
-            group_title(page->groups, series, title, sizeof title);
-        fprintf(page->out, "<tr>");
-        html_td_text(page->out, goal->title);
-        html_td_number(page->out, goal->samples_s, 0);
-        html_td_number(page->out, rate, 1);
-        html_td_text(page->out, title);
-        page_td_goal(page, cell != NULL, rate >= goal->samples_s);
-        if (cell != NULL)
-            page_td_jobs(page, cell);
-        else
-            fprintf(page->out, "<td></td><td></td></tr>\n");
-    }
-    page_table_end(page);
-}
-
-static void goals_of_scaling(struct page *page)
-{
-    page_table(page, _("Scaling efficiency over nodes"));
-    html_th(page->out, _("Configuration"), NULL);
-    html_th(page->out, _("Nodes"), "nodes");
-    html_th_unit(page->out, _("Goal"), "%", SFT_SAID);
-    html_th_unit(page->out, _("Efficiency"), "%", SFT_DERIVED);
-    html_th(page->out, _("Result"), NULL);
-    page_th_jobs(page);
-    page_table_rows(page);
-    struct page_place place = { NULL, NULL };
-    int lines = 0;
-    while (page_next(page, &place)) {
-        char title[256];
-        if (!scaling_measured(place.series, place.cell))
-            continue;
-        group_title(page->groups, place.series, title, sizeof title);
-        fprintf(page->out, "<tr>");
-        html_td_text(page->out, title);
-        html_td_whole(page->out, place.cell->nodes);
-        html_td_number(page->out, goal_efficiency(place.cell->nodes), 0);
-        html_td_number(page->out, place.cell->efficiency, 1);
-        page_td_goal(page, true, place.cell->efficiency >= goal_efficiency(place.cell->nodes));
-        page_td_jobs(page, place.cell);
-        lines++;
-    }
-    if (lines == 0) {
-        fprintf(page->out, "<tr><td colspan=\"7\" class=\"none\">");
-        html_text(page->out, _("not measured: no configuration was run on one node and on 2, 4 or 8"));
-        fprintf(page->out, "</td></tr>\n");
-    }
-    page_table_end(page);
-}
-
-static void goals_of_utilization(struct page *page)
-{
-    page_table(page, _("GPU utilization"));
-    page_th_place(page);
-    html_th_unit(page->out, _("Goal"), "%", SFT_SAID);
-    html_th(page->out, _("GPU utilization"), "gpu_util");
-    html_th(page->out, _("Result"), NULL);
-    page_th_jobs(page);
-    page_table_rows(page);
-    struct page_place place = { NULL, NULL };
-    while (page_next(page, &place)) {
-        page_td_place(page, &place);
-        html_td_number(page->out, GOAL_UTILIZATION, 0);
-        page_td_figure(page, place.cell, "gpu_util", 1);
-        page_td_goal(page, utilization_measured(place.cell), utilization_met(place.cell));
-        page_td_jobs(page, place.cell);
-    }
-    page_table_end(page);
-}
-
-void page_goals(struct page *page)
-{
-    page_heading(page, "goals", _("Goals"));
-    goals_of_rates(page);
-    goals_of_scaling(page);
-    goals_of_utilization(page);
 }
 
 /* The different values of a key over the counted runs, a line each with the jobs that have it. */

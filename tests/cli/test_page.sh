@@ -77,6 +77,14 @@ median = sorted(rows.values())[1]
 assert f"{median:,.0f}" in text, median
 assert re.search(r'hgx-0003.*?rank 19</span> 1[01]\.\d %', text, re.S)
 assert len(re.findall("rank \\d+</span>", text)) == 1
+# the summary names every goal that the tables call missed, with its jobs
+summary = text[text.index('<h2 id="summary">'):text.index('<h2 id="goals">')]
+goals = text[text.index('<h2 id="goals">'):text.index('<h2 id="system">')]
+missed = re.findall(r'<td class="missed">not met</td><td[^>]*>[^<]*</td><td[^>]*>([^<]*)</td>', goals)
+named = re.findall(r'<li><span class="missed">not met</span>: .*\(jobs ([^,<)]*)', summary)
+assert missed and missed == named, (missed, named)
+assert f"not met: {len(missed)}," in summary
+assert re.search(r'<td class="n">8</td><td class="n">80</td><td class="n">[^<]*</td><td class="none">', goals), "8 nodes"
 assert '<td class="missed">not met</td>' in text and '<td class="met">met</td>' in text
 PY
 }

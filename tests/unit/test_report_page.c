@@ -143,6 +143,49 @@ static void test_goals(void **state)
     rows_clear(&rows);
 }
 
+/* Every goal has its line: rates of all models, 2, 4 and 8 nodes of what was scaled, utilization of all. */
+static void test_goals_are_all_checked(void **state)
+{
+    (void)state;
+    struct rows rows;
+    struct groups groups;
+    struct goal_checks checks;
+    rows_init(&rows);
+    test_row(&rows, 1, 1, 1300, "gpu_util=97");
+    test_row(&rows, 2, 2, 2400, "gpu_util=80"); /* 92.3% of twice one node's */
+    test_row(&rows, 3, 4, 4900, NULL);          /* 94.2% */
+    test_row(&rows, 4, 1, 600, "model=llama-13b");
+    assert_int_equal(groups_make(&groups, &rows, NULL), 0);
+    assert_int_equal(goal_checks_make(&checks, &groups, NULL), 0);
+    static const struct {
+        enum goal_kind kind;
+        long long job; /* 0: not measured */
+        bool met;
+    } expected[] = {
+        { GOAL_RATE, 1, true },    { GOAL_RATE, 4, false }, { GOAL_RATE, 0, false }, { GOAL_SCALING, 2, false },
+        { GOAL_SCALING, 3, true }, { GOAL_SCALING, 0, false },
+    };
+    assert_int_equal(checks.count, 6 + 4);
+    for (size_t i = 0; i < 6; i++) {
+        const struct goal_check *check = &checks.check[i];
+        assert_int_equal(check->kind, expected[i].kind);
+        assert_int_equal(goal_is_measured(check), expected[i].job != 0);
+        assert_int_equal(goal_is_met(check), expected[i].met);
+        assert_int_equal(check->cell == NULL ? 0 : check->cell->run[0]->job_id, expected[i].job);
+    }
+    assert_true(checks.check[5].nodes == 8 && checks.check[3].value > 92.3 && checks.check[3].value < 92.4);
+    for (size_t i = 6; i < checks.count; i++) {
+        const struct goal_check *check = &checks.check[i];
+        long long job = check->cell->run[0]->job_id;
+        assert_int_equal(check->kind, GOAL_USE);
+        assert_int_equal(goal_is_measured(check), job <= 2);
+        assert_int_equal(goal_is_met(check), job == 1);
+    }
+    goal_checks_clear(&checks);
+    groups_clear(&groups);
+    rows_clear(&rows);
+}
+
 /* A name can neither end its quotes nor be a command of gnuplot's, and is in the chart. */
 static void test_a_chart_of_hostile_names(void **state)
 {
@@ -176,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_nothing_gets_through, end), cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_ranks_that_stand_out),               cmocka_unit_test(test_goals),
+        cmocka_unit_test(test_goals_are_all_checked),
         cmocka_unit_test(test_a_chart_of_hostile_names),
     };
     return cmocka_run_group_tests_name("page", tests, NULL, NULL);
