@@ -93,6 +93,14 @@ static void table_cell(const struct grid *grid, size_t line, size_t c, char *cel
     text_make_printable(cell);
 }
 
+static bool has_units(const struct grid *grid)
+{
+    for (size_t c = 0; c < grid->columns; c++)
+        if (grid->column[c].unit[0] != '\0')
+            return true;
+    return false;
+}
+
 static void table_write_grid(const struct grid *grid, FILE *out)
 {
     char cell[512];
@@ -103,6 +111,8 @@ static void table_write_grid(const struct grid *grid, FILE *out)
             width[c] = text_width(cell) > width[c] ? text_width(cell) : width[c];
         }
     for (size_t line = 0; width != NULL && line < grid->lines + 2; line++) {
+        if (line == 1 && !has_units(grid))
+            continue;
         int owed = 0; /* spaces, written only when something follows */
         for (size_t c = 0; c < grid->columns; c++) {
             table_cell(grid, line, c, cell, sizeof cell);

@@ -14,6 +14,8 @@
 #include "spank/conf.h"
 #include "spank/gres.h"
 
+#define JOB_NAME "sft-bench-job"
+
 static bool partition_is(const char *word, size_t length, const char *wanted)
 {
     if (wanted == NULL)
@@ -70,7 +72,7 @@ static void cell_estimate(struct sweep_cell *cell, const json_t *plan)
                  json_is_string(why) ? json_string_value(why) : "");
 }
 
-static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes, const char *job)
+static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes)
 {
     struct sft_request request = cell->request;
     char text[SFT_REQUEST_MAX], *answer;
@@ -86,10 +88,10 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes, c
     }
     request.gpus = request.gpus >= 0 ? request.gpus : nodes->gpus;
     cell->gpus = request.gpus * request.nodes;
-    if (request.gpus == 0 || nodes->other || request.device == SFT_DEVICE_CPU || access(job, X_OK) != 0
+    if (request.gpus == 0 || nodes->other || request.device == SFT_DEVICE_CPU || !nodes->can_ask
         || sft_request_format(&request, text, sizeof text, NULL) < 0)
         return;
-    const char *argv[] = { job, "--plan", text, "--json", NULL };
+    const char *argv[] = { nodes->job, "--plan", text, "--json", NULL };
     if (spawn_read(argv, NULL, &answer, &length, NULL) < 0)
         return;
     json_t *plan = json_loadb(answer, length, 0, NULL);
@@ -99,18 +101,43 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes, c
     free(answer);
 }
 
+/* The job to ask: the one that was named, the site's, the one beside this program, the one on PATH. False where there
+ * is none; `job` then has the site's. */
+static bool job_find(const struct sweep_options *options, char *job, size_t size)
+{
+    struct conf conf;
+    char self[4096];
+    if (conf_load(&conf, 0, NULL, NULL) < 0)
+        conf_init(&conf);
+    snprintf(job, size, "%s", options->job != NULL ? options->job : conf.job);
+    if (access(job, X_OK) == 0)
+        return true;
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length > 0) {
+        char beside[sizeof self + sizeof JOB_NAME];
+        self[length] = '\0';
+        snprintf(beside, sizeof beside, "%.*s" JOB_NAME, (int)(strrchr(self, '/') + 1 - self), self);
+        if (access(beside, X_OK) == 0) {
+            snprintf(job, size, "%s", beside);
+            return true;
+        }
+    }
+    if (!spawn_has(JOB_NAME))
+        return false;
+    snprintf(job, size, JOB_NAME);
+    return true;
+}
+
 int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes, const struct sweep_options *options,
               struct sft_error *err)
 {
-    struct conf conf;
     if (options->job != NULL && access(options->job, X_OK) != 0)
         return sft_error_set(err, "--job: cannot run %.200s: %s", options->job, strerror(errno));
     if (nodes_ask(nodes, options->partition, err) < 0)
         return -1;
-    if (conf_load(&conf, 0, NULL, NULL) < 0)
-        conf_init(&conf);
+    nodes->can_ask = job_find(options, nodes->job, sizeof nodes->job);
     for (size_t i = 0; i < cells->count; i++)
-        cell_plan(&cells->cell[i], nodes, options->job != NULL ? options->job : conf.job);
+        cell_plan(&cells->cell[i], nodes);
     return 0;
 }
 
@@ -167,6 +194,8 @@ static void print_sums(const struct sweep_cells *cells, const struct plan_nodes 
     if (open > 0)
         fprintf(out, "; time not predicted of %d", open);
     fprintf(out, "\n");
+    if (open > 0 && !nodes->can_ask && nodes->job[0] != '\0')
+        fprintf(out, "no estimates: there is no %s here; --job names another\n", nodes->job);
     if (jobs > open && !nodes->h200)
         fprintf(out, "the estimates are for H200: Slurm does not say which GPUs partition %s has\n", nodes->partition);
 }

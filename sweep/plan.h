@@ -15,6 +15,8 @@ struct plan_nodes {
     int gpus;            /* of a node; 0: none */
     bool h200;           /* Slurm's gres says so */
     bool other;          /* it names another type: nothing is known of that */
+    bool can_ask;        /* `job` can be asked for estimates */
+    char job[4200];
 };
 
 /* From `sinfo -h -o "%P|%D|%G"`: the named partition, NULL the default one (its name ends in '*'). */

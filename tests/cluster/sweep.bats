@@ -52,6 +52,11 @@ records_at_least() { # records_at_least NAME COUNT
     [ "$status" -eq 2 ]
     [ "$output" = "sft-sweep: --job: cannot run /no/such/job: No such file or directory" ]
     [ -z "$(squeue -h)" ]
+    # GPUs' times are predicted, by the job that is installed beside it, and a GPU's memory is minded
+    run "$SWEEP" --models llama-7b,llama-70b --nodes 1 --name asked --plan
+    [ "$status" -eq 1 ]
+    [[ $output == *"3 jobs to submit; estimated "*" GPU-hours"* ]]
+    [[ $output == *"refused: llama-70b:1: does not fit into the GPUs' memory"* ]]
 }
 
 @test "a sweep that is killed in the middle and resumed runs everything once" {

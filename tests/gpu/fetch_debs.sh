@@ -9,6 +9,9 @@ set -uo pipefail
 SLURM="slurmctld slurmd slurm-client munge libmunge2 slurm-wlm-basic-plugins libslurm38 libpmix2
  libhwloc15 libjson-c5 liblua5.1-0 libyaml-0-2 libnuma1 libevent-core-2.1-7 libevent-pthreads-2.1-7
  liblz4-1 libpam0g libdbus-1-3 libltdl7 libreadline8 libtinfo6 libaudit1 libcap-ng0 libudev1"
+# For accounting, without which neither sft-sweep nor sft-report have anything to read.
+SLURM+=" slurmdbd slurm-wlm-mysql-plugin libmariadb3 mariadb-server-core mariadb-client-core libaio1 liburing2
+ libedit2 libbsd0 libmd0 libncurses6"
 # What sft-bench-job links.
 RUN="libjansson4 libopenblas0-pthread libgfortran5 libquadmath0 libopenmpi3 libsentencepiece0"
 # What building it there needs; a build that is carried (slurm.sh --prefix) needs none.

@@ -17,7 +17,7 @@ usage: tests/gpu/slurm.sh [OPTION]... [REQUEST]...      REQUEST: as llama-7b:1,s
   --backend NAME  backend that every record must name [cuda]; with another than cuda the GPUs may be
                   missing, and the node only pretends to have one
   --gpus N        GPUs of the node [all of the machine's; where it only pretends, 1]
-  --no-dbd        no accounting, even if slurmdbd is installed
+  --no-dbd        no accounting, even if slurmdbd and MariaDB are there
   --seconds N     longest time of one run [600]
   --command CMD   also run this shell command with that Slurm's environment; it must succeed
   --logs DIR      folder of the logs [build/gpu-slurm/log]
@@ -174,10 +174,10 @@ slroot_enter() {
 # Libraries that the programs want and nobody has, in one line.
 libraries_check() {
     local file missing
-    missing=$(for file in slurmctld slurmd srun scontrol munged; do
+    missing=$(for file in slurmctld slurmd srun scontrol munged $([ $dbd = no ] || echo slurmdbd mariadbd mariadb); do
         file=$(PATH=$slurm_paths:$PATH command -v $file) && sl ldd "$file" 2>&1
     done
-    for file in "$plugins"/{mpi_pmix,auth_munge,gres_gpu}.so "$prefix/bin/sft-bench-job"; do
+    for file in "$plugins"/{mpi_pmix,auth_munge,gres_gpu,accounting_storage_mysql}.so "$prefix/bin/sft-bench-job"; do
         [ ! -e "$file" ] || sl ldd "$file" 2>&1
     done)
     missing=$(sed -n 's/^\t\(.*\) => not found.*/\1/p; s/.*\(version .[A-Z_0-9.]*. not found.*\)/\1/p' \
@@ -372,6 +372,7 @@ DbdPort=$((port_base + 1))
 SlurmUser=$(id -un)
 PidFile=$work/slurmdbd-own.pid
 LogFile=$logs/slurmdbd.log
+${plugins:+PluginDir=$plugins}
 StorageType=accounting_storage/mysql
 StorageHost=localhost
 StorageUser=root
@@ -405,12 +406,13 @@ munged_start() {
 }
 
 dbd_start() {
-    log_of mariadb mariadb-install-db --no-defaults --force --datadir="$work/mysql" --skip-test-db \
+    local base=(${slroot:+"--basedir=$slroot/usr"})
+    log_of mariadb sl mariadb-install-db --no-defaults "${base[@]}" --force --datadir="$work/mysql" --skip-test-db \
         --auth-root-authentication-method=normal || start_failed mariadb
-    background mariadb mariadbd --no-defaults --user="$(id -un)" --datadir="$work/mysql" \
+    background mariadb mariadbd --no-defaults "${base[@]}" --user="$(id -un)" --datadir="$work/mysql" \
         --skip-networking --socket="$work/mysql.sock" --pid-file="$work/mariadb-own.pid" \
         --innodb-buffer-pool-size=64M --innodb-flush-log-at-trx-commit=0 --innodb-lock-wait-timeout=900
-    wait_until 60 mariadb --no-defaults -u root --socket="$work/mysql.sock" -e 'select 1' ||
+    wait_until 60 sl mariadb --no-defaults -u root --socket="$work/mysql.sock" -e 'select 1' ||
         start_failed mariadb
     write_slurmdbd_conf
     background slurmdbd slurmdbd -D
@@ -422,7 +424,6 @@ dbd_find() {
     local tool
     [ $dbd = auto ] || return 0
     dbd=no
-    [ -z "$slroot" ] || return 0
     for tool in slurmdbd sacct sacctmgr mariadbd mariadb-install-db mariadb; do
         PATH=$slurm_paths:$PATH command -v $tool >/dev/null || return 0
     done
@@ -646,8 +647,8 @@ main() {
     slurm_env_make
     if [ -n "$prefix" ]; then prefix_check; else build; fi
     prefix_check
-    libraries_check
     dbd_find
+    libraries_check
     slurm_start
     slurm_check
     for request in "${requests[@]}"; do

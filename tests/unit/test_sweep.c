@@ -269,7 +269,7 @@ static void test_the_plans_figures(void **unused)
 {
     (void)unused;
     struct sft_error err = { "" };
-    struct plan_nodes nodes = { "gpu", 8, 8, true, false };
+    struct plan_nodes nodes = { "gpu", 8, 8, true, false, true, "" };
     char *text = NULL;
     size_t size;
     assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "2,4,9", "--name", "n"), 0);
