@@ -307,3 +307,29 @@ int conf_load(struct conf *conf, int ac, char **av, struct sft_error *err)
         return sft_error_prefix(err, "plugstack.conf");
     return 0;
 }
+
+static void fill_text(char *field, const char *site)
+{
+    if (field[0] == '\0' && site[0] != '\0')
+        strcpy(field, site); /* both CONF_PATH == SFT_REQUEST_PATH */
+}
+_Static_assert(CONF_PATH == SFT_REQUEST_PATH, "a site's path fits into a request");
+
+void conf_fill_texts(const struct conf *conf, struct sft_request *request)
+{
+    fill_text(request->data, conf->data);
+    fill_text(request->tokenizer, conf->tokenizer);
+}
+
+static void fill_figure(double *field, double site)
+{
+    if (*field < 0 && site > 0)
+        *field = site;
+}
+
+void conf_fill_figures(const struct conf *conf, struct sft_request *request)
+{
+    fill_figure(&request->nvlink_gbs, conf->fabric.nvlink_gbs);
+    fill_figure(&request->nic_gbs, conf->fabric.nic_gbs);
+    fill_figure(&request->peak, conf->fabric.peak_tflops);
+}

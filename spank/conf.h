@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "lib/error.h"
+#include "lib/request.h"
 #include "spank/conf_fabric.h"
 
 #define CONF_FILE_MAX (256 * 1024) /* a longer file is refused */
@@ -46,5 +47,10 @@ int conf_parse(struct conf *conf, const char *text, size_t length, const char *n
 /* conf_init, then the file (config=FILE of the arguments, or the default place, which may be
  * missing), then the other arguments: job=PATH. */
 int conf_load(struct conf *conf, int ac, char **av, struct sft_error *err);
+
+/* What the site says where the request says nothing: data and tokenizer; and, for a run on GPUs, what it knows of
+ * them and of the network, for forecasts and MFU. */
+void conf_fill_texts(const struct conf *conf, struct sft_request *request);
+void conf_fill_figures(const struct conf *conf, struct sft_request *request);
 
 #endif

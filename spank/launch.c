@@ -60,13 +60,6 @@ static int launch_rest(struct launch *launch, struct sft_error *err)
     return 0;
 }
 
-static void launch_default(char *field, const char *site)
-{
-    if (field[0] == '\0' && site[0] != '\0')
-        strcpy(field, site); /* both CONF_PATH == SFT_REQUEST_PATH */
-}
-_Static_assert(CONF_PATH == SFT_REQUEST_PATH, "a site's path fits into a request");
-
 static int launch_request(struct launch *launch, struct sft_error *err)
 {
     const char *value = cmdline_value(&launch->user, CMDLINE_OPTION);
@@ -74,8 +67,7 @@ static int launch_request(struct launch *launch, struct sft_error *err)
         return -1;
     if (launch->request.preset == NULL)
         return sft_error_set(err, "'%s' names no model to train", value);
-    launch_default(launch->request.data, launch->conf.data);
-    launch_default(launch->request.tokenizer, launch->conf.tokenizer);
+    conf_fill_texts(&launch->conf, &launch->request);
     if (cmdline_has(&launch->user, "cpu-bind") || getenv("SLURM_CPU_BIND") != NULL)
         launch->request.bind = SFT_BIND_NONE;
     int nodes = line_user_nodes(&launch->user);
@@ -139,23 +131,6 @@ static int launch_facts(struct launch *launch, struct sft_error *err)
     return rc;
 }
 
-static void launch_figure(double *field, double site)
-{
-    if (*field < 0 && site > 0)
-        *field = site;
-}
-
-/* What the site knows of its GPUs and network, for forecasts and MFU. */
-static void launch_figures(struct launch *launch)
-{
-    const struct conf_fabric *site = &launch->conf.fabric;
-    if (launch->plan.gpus_per_node == 0 || launch->plan.explain)
-        return;
-    launch_figure(&launch->request.nvlink_gbs, site->nvlink_gbs);
-    launch_figure(&launch->request.nic_gbs, site->nic_gbs);
-    launch_figure(&launch->request.peak, site->peak_tflops);
-}
-
 static int launch_plan(struct launch *launch, struct sft_error *err)
 {
     if (launch_facts(launch, err) < 0)
@@ -169,7 +144,8 @@ static int launch_plan(struct launch *launch, struct sft_error *err)
     }
     if (launch->conf.cpus_per_task > 0)
         launch->plan.cpus_per_task = launch->conf.cpus_per_task;
-    launch_figures(launch);
+    if (launch->plan.gpus_per_node > 0 && !launch->plan.explain)
+        conf_fill_figures(&launch->conf, &launch->request);
     return sft_request_format(&launch->request, launch->text, sizeof launch->text, err);
 }
 

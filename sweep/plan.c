@@ -58,7 +58,7 @@ static int nodes_ask(struct plan_nodes *nodes, const char *partition, struct sft
     free(text);
     if (nodes->nodes > 0)
         return 0;
-    return partition != NULL ? sft_error_set(err, "--partition: no partition '%.60s' with nodes here", partition)
+    return partition != NULL ? sft_error_set(err, "no partition '%.60s' with nodes here", partition)
                              : sft_error_set(err, "no default partition here: name one with --partition");
 }
 
@@ -72,7 +72,7 @@ static void cell_estimate(struct sweep_cell *cell, const json_t *plan)
                  json_is_string(why) ? json_string_value(why) : "");
 }
 
-static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes)
+static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes, const struct conf *conf)
 {
     struct sft_request request = cell->request;
     char text[SFT_REQUEST_MAX], *answer;
@@ -88,6 +88,8 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes)
     }
     request.gpus = request.gpus >= 0 ? request.gpus : nodes->gpus;
     cell->gpus = request.gpus * request.nodes;
+    conf_fill_texts(conf, &request);
+    conf_fill_figures(conf, &request);
     if (request.gpus == 0 || nodes->other || request.device == SFT_DEVICE_CPU || !nodes->can_ask
         || sft_request_format(&request, text, sizeof text, NULL) < 0)
         return;
@@ -103,13 +105,10 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes)
 
 /* The job to ask: the one that was named, the site's, the one beside this program, the one on PATH. False where there
  * is none; `job` then has the site's. */
-static bool job_find(const struct sweep_options *options, char *job, size_t size)
+static bool job_find(const char *named, char *job, size_t size)
 {
-    struct conf conf;
     char self[4096];
-    if (conf_load(&conf, 0, NULL, NULL) < 0)
-        conf_init(&conf);
-    snprintf(job, size, "%s", options->job != NULL ? options->job : conf.job);
+    snprintf(job, size, "%s", named);
     if (access(job, X_OK) == 0)
         return true;
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -133,11 +132,17 @@ int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes, const struct 
 {
     if (options->job != NULL && access(options->job, X_OK) != 0)
         return sft_error_set(err, "--job: cannot run %.200s: %s", options->job, strerror(errno));
-    if (nodes_ask(nodes, options->partition, err) < 0)
+    struct conf conf;
+    if (conf_load(&conf, 0, NULL, NULL) < 0)
+        conf_init(&conf);
+    const char *site = conf.partition[0] != '\0' ? conf.partition : NULL;
+    if (nodes_ask(nodes, options->partition != NULL ? options->partition : site, err) < 0)
         return -1;
-    nodes->can_ask = job_find(options, nodes->job, sizeof nodes->job);
+    if (conf.gpus_per_node >= 0)
+        nodes->gpus = conf.gpus_per_node;
+    nodes->can_ask = job_find(options->job != NULL ? options->job : conf.job, nodes->job, sizeof nodes->job);
     for (size_t i = 0; i < cells->count; i++)
-        cell_plan(&cells->cell[i], nodes);
+        cell_plan(&cells->cell[i], nodes, &conf);
     return 0;
 }
 

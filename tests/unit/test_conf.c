@@ -192,6 +192,24 @@ static void test_what_is_wrong_with_the_network(void **state)
 }
 
 /* The manual and the example have every key, and the example no other. */
+/* The site fills what the user left open, and nothing else. */
+static void test_a_request_is_filled(void **state)
+{
+    (void)state;
+    struct conf conf;
+    struct sft_request request;
+    struct sft_error err = { "" };
+    assert_int_equal(parse(&conf, "data = /site.json\ntokenizer = /site.model\nnvlink_gbs = 300\npeak_tflops = 900", &err),
+                     0);
+    assert_int_equal(sft_request_parse(&request, "tiny:1,data=/mine.json,peak=100", &err), 0);
+    conf_fill_texts(&conf, &request);
+    assert_string_equal(request.data, "/mine.json");
+    assert_string_equal(request.tokenizer, "/site.model");
+    assert_true(request.nvlink_gbs == -1);
+    conf_fill_figures(&conf, &request);
+    assert_true(request.nvlink_gbs == 300 && request.nic_gbs == -1 && request.peak == 100);
+}
+
 static void test_manual_and_example(void **state)
 {
     (void)state;
@@ -233,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_plugstack_arguments),
         cmocka_unit_test(test_the_network),
         cmocka_unit_test(test_what_is_wrong_with_the_network),
+        cmocka_unit_test(test_a_request_is_filled),
         cmocka_unit_test(test_manual_and_example),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
