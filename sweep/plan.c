@@ -78,7 +78,8 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes, c
     char text[SFT_REQUEST_MAX], *answer;
     size_t length;
     if (cell->request.nodes > nodes->nodes) {
-        snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d nodes", nodes->partition, nodes->nodes);
+        snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d node%s", nodes->partition, nodes->nodes,
+                 nodes->nodes == 1 ? "" : "s");
         return;
     }
     if (request.gpus > nodes->gpus) {

@@ -11,7 +11,7 @@ build=$top/build/tests
 fuzz_seconds=${SFT_FUZZ_SECONDS:-5}
 only=${SFT_ONLY:-unit shell symbols sanitizers fuzz dist cluster}
 # What hangs fails by itself, with its name, before whoever started this loses patience.
-PART_SECONDS=1500 TEST_SECONDS=300
+PART_SECONDS=1500 TEST_SECONDS=600
 passed=0 failed=0 skipped=0
 failures=()
 # shellcheck source=tests/packages.sh

@@ -68,14 +68,15 @@ records_at_least() { # records_at_least NAME COUNT
     wait_for 60 grep -q '^submitted .*tiny:4' "$FOLDER/sweep.log"
     kill -KILL $sweep
     wait $sweep || true
-    sleep 1 # an sbatch that was under way
+    # an sbatch that was under way holds the lock
+    wait_for 60 flock -n "/tmp/.sft-sweep-$(id -u)-nightly.lock" true
     before=$(squeue -h --states=all --name nightly | wc -l)
     [ "$before" -ge 3 ]
     [ "$before" -lt 18 ]
     # two at once would submit everything twice
     "$SWEEP" "${words[@]}" --name nightly --yes >"$FOLDER/resumed.log" 2>&1 &
     sweep=$!
-    wait_for 30 grep -q 'jobs* to submit' "$FOLDER/resumed.log"
+    wait_for 60 grep -q 'jobs* to submit' "$FOLDER/resumed.log"
     run "$SWEEP" "${words[@]}" --name nightly --yes
     [ "$status" -eq 2 ]
     [[ $output == *"another sft-sweep of the name nightly"* ]]
@@ -86,7 +87,7 @@ records_at_least() { # records_at_least NAME COUNT
     sed -n 's/^\([0-9]*\)  tiny:.*/\1/p' "$FOLDER/resumed.log" | sort >"$FOLDER/told"
     [ -z "$(uniq -d "$FOLDER/told")" ]
     [ -z "$(comm -23 "$FOLDER/submitted" "$FOLDER/told")" ]
-    wait_for 30 records_at_least nightly 18
+    wait_for 60 records_at_least nightly 18
     complete_of nightly
     [ "$(complete_of nightly | wc -l)" -eq 6 ]
     [ "$(complete_of nightly | awk '$1 == 3' | wc -l)" -eq 6 ]
@@ -160,8 +161,8 @@ PY
 @test "an interrupt ends the following and nothing else" {
     "$SWEEP" "${endless[@]}" --name endless --repeat 3 >"$FOLDER/endless.log" 2>&1 &
     sweep=$!
-    wait_for 30 grep -q '^3 submitted' "$FOLDER/endless.log"
-    wait_for 30 bash -c "squeue -h -t running --name endless | grep -q ."
+    wait_for 60 grep -q '^3 submitted' "$FOLDER/endless.log"
+    wait_for 60 bash -c "squeue -h -t running --name endless | grep -q ."
     kill -INT $sweep
     rc=0
     wait $sweep || rc=$?
@@ -171,7 +172,7 @@ PY
     run "$SWEEP" --name endless --cancel
     [ "$status" -eq 0 ]
     [ "$output" = "3 jobs cancelled" ]
-    wait_for 30 bash -c "! squeue -h -t pending,running,completing --name endless | grep -q ."
+    wait_for 60 bash -c "! squeue -h -t pending,running,completing --name endless | grep -q ."
     run "$SWEEP" --name endless --status
     [[ $output == *" 0 "* ]]
 }
@@ -182,7 +183,7 @@ PY
     SFT_SBATCH=$FOLDER/slower-sbatch "$SWEEP" "${endless[@]}" --name broken-off --repeat 20 \
         >"$FOLDER/broken-off.log" 2>&1 &
     sweep=$!
-    wait_for 30 grep -q '^submitted' "$FOLDER/broken-off.log"
+    wait_for 60 grep -q '^submitted' "$FOLDER/broken-off.log"
     kill -INT $sweep
     rc=0
     wait $sweep || rc=$?
@@ -199,9 +200,9 @@ PY
 @test "a job that fails is told, and run again" {
     run "$SWEEP" "${endless[@]}" --nodes 1 --name broken --repeat 1 --detach
     [ "$status" -eq 0 ]
-    wait_for 30 bash -c "squeue -h -t running --name broken | grep -q ."
+    wait_for 60 bash -c "squeue -h -t running --name broken | grep -q ."
     scancel --name broken
-    wait_for 30 bash -c "! squeue -h -t pending,running,completing --name broken | grep -q ."
+    wait_for 60 bash -c "! squeue -h -t pending,running,completing --name broken | grep -q ."
     run "$SWEEP" "${endless[@]}" --nodes 1 --name broken --repeat 1 --plan
     [ "$status" -eq 1 ]
     [[ $output == *"1 job to submit"* ]]
