@@ -88,9 +88,9 @@ void group_title(const struct groups *groups, const struct group_series *series,
     if (seq)
         title_add(text, size, ", %d tokens", series->seq);
     if (batch)
-        title_add(text, size, ", %d x %d", series->micro_batch, series->accumulation);
+        title_add(text, size, ", micro-batch %d x %d", series->micro_batch, series->accumulation);
     if (ranks)
-        title_add(text, size, ", %d a node", series->ranks_per_node);
+        title_add(text, size, ", %d ranks a node", series->ranks_per_node);
     if (data)
         title_add(text, size, ", %.60s", series->data);
     if (device)

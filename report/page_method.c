@@ -156,6 +156,9 @@ void page_method(struct page *page)
                            "steps on rank 0, communication included; figures of several repeats are medians over the "
                            "repeats. MFU is against the dense bf16 peak of the data sheet. A figure above its "
                            "hardware's roofline is an error, and its run stands aside."));
+    page_paragraph(page, _("A configuration's name has what tells it from others of its model: tokens of a sequence, "
+                           "sequences of a micro-batch x micro-batches of a step on one rank, ranks of a node, data, "
+                           "device."));
     definitions(page);
     commands(page);
 }
