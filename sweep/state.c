@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* _GNU_SOURCE: getentropy */
 #include "sweep/state.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -122,13 +125,14 @@ static int queue_line(struct sweep_state *state, char *line, struct sft_error *e
     return 0;
 }
 
-int sweep_state_queue(struct sweep_state *state, char *text, struct sft_error *err)
+int sweep_state_queue(struct sweep_state *state, const char *mark, char *text, struct sft_error *err)
 {
+    size_t length = strlen(mark);
     while (*text != '\0') {
         char *end = strchr(text, '\n');
         if (end != NULL)
             *end = '\0';
-        if (queue_line(state, text, err) < 0)
+        if (strncmp(text, mark, length) == 0 && text[length] == '|' && queue_line(state, text + length + 1, err) < 0)
             return -1;
         text = end != NULL ? end + 1 : text + strlen(text);
     }
@@ -156,13 +160,18 @@ static int state_accounting(struct sweep_state *state, const char *name, const c
 static int state_queue(struct sweep_state *state, const char *name, const char *user, struct sft_error *err)
 {
     const char *squeue = getenv("SFT_SQUEUE");
-    char *text;
+    char *text, mark[24], format[48];
+    uint64_t random;
     size_t length;
+    if (getentropy(&random, sizeof random) < 0)
+        return sft_error_set(err, "no random number: %s", strerror(errno));
+    snprintf(mark, sizeof mark, "%016" PRIx64, random);
+    snprintf(format, sizeof format, "%s|%%A|%%T|%%k", mark);
     const char *argv[] = { squeue != NULL && *squeue != '\0' ? squeue : "squeue",
-                           "--noheader", "--states=all", "--user", user, "--name", name, "-o", "%A|%T|%k", NULL };
+                           "--noheader", "--states=all", "--user", user, "--name", name, "-o", format, NULL };
     if (spawn_read(argv, NULL, &text, &length, err) < 0)
         return -1;
-    int rc = sweep_state_queue(state, text, err);
+    int rc = sweep_state_queue(state, mark, text, err);
     free(text);
     return rc;
 }

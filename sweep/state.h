@@ -38,10 +38,11 @@ void sweep_job_print(const struct sweep_job *job, FILE *out);
 int sweep_state_load(struct sweep_state *state, const char *name, struct sft_error *err);
 void sweep_state_clear(struct sweep_state *state);
 
-/* The two readers: squeue's lines "ID|STATE|COMMENT", where a comment may hold anything; and rows of the report.
- * The accounting's go first. -1 without memory. */
+/* The two readers: squeue's lines "MARK|ID|STATE|COMMENT", where a comment may hold anything, so also what looks like
+ * more lines, but not the mark that nobody knew when it was written; and rows of the report. The accounting's go
+ * first. -1 without memory. */
 int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct sft_error *err);
-int sweep_state_queue(struct sweep_state *state, char *text, struct sft_error *err);
+int sweep_state_queue(struct sweep_state *state, const char *mark, char *text, struct sft_error *err);
 
 /* Count the jobs into the cells; those of no cell are left alone, or, with `add`, get cells. */
 void sweep_state_count(const struct sweep_state *state, struct sweep_cells *cells, bool add);

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     plan_nodes_read(&nodes, text, NULL);
     if (nodes.nodes < 0 || nodes.gpus < 0)
         abort();
-    if (sweep_state_queue(&state, text, NULL) == 0 && state.count < 100) {
+    if (sweep_state_queue(&state, "", text, NULL) == 0 && state.count < 100) {
         sweep_state_count(&state, &cells, true);
         for (size_t i = 0; i < cells.count; i++)
             if (sft_request_parse(&request, cells.cell[i].text, NULL) < 0
