@@ -36,7 +36,10 @@ void plan_nodes_read(struct plan_nodes *nodes, const char *text, const char *par
         if (gres == NULL || !partition_is(line, (size_t)(count - line), partition))
             continue;
         *gres++ = '\0';
-        nodes->nodes += atoi(count + 1) > 0 ? atoi(count + 1) : 0;
+        /* As many as a request can ask for are enough. */
+        long more = strtol(count + 1, NULL, 10), room = SFT_REQUEST_NODES_MAX - nodes->nodes;
+        if (more > 0)
+            nodes->nodes += (int)(more < room ? more : room);
         int gpus = gres_gpus(gres);
         nodes->gpus = gpus > nodes->gpus ? gpus : nodes->gpus;
         nodes->h200 |= strcasestr(gres, "h200") != NULL;
@@ -83,8 +86,8 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes, c
         return;
     }
     if (request.gpus > nodes->gpus) {
-        snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d GPU%s a node", nodes->partition, nodes->gpus,
-                 nodes->gpus == 1 ? "" : "s");
+        snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d GPU%s a node", nodes->partition,
+                 nodes->gpus, nodes->gpus == 1 ? "" : "s");
         return;
     }
     request.gpus = request.gpus >= 0 ? request.gpus : nodes->gpus;

@@ -261,6 +261,8 @@ static void test_the_partition(void **unused)
     assert_true(nodes.nodes == 10 && nodes.gpus == 0);
     plan_nodes_read(&nodes, text, "gp");
     assert_int_equal(nodes.nodes, 0);
+    plan_nodes_read(&nodes, "a*|2062813099|(null)\na*|2062812956|(null)\na*|99999999999999999999|x\n", NULL);
+    assert_int_equal(nodes.nodes, SFT_REQUEST_NODES_MAX);
     plan_nodes_read(&nodes, "||\nx\n\n|", NULL);
     assert_int_equal(nodes.nodes, 0);
 }
