@@ -86,6 +86,22 @@ C
     [ "$(sinfo -h -o %D)" = 2 ]
 }
 
+@test "a cluster that starts leaves the temporary tables of other database servers alone" {
+    mkdir "$FOLDER/shared" && touch "$FOLDER/shared/#sql-temptable-1-1-1.MAI"
+    TMPDIR=$FOLDER/shared "$CLUSTER" start "$FOLDER/t" --nodes 1
+    "$CLUSTER" stop "$FOLDER/t"
+    [ -e "$FOLDER/shared/#sql-temptable-1-1-1.MAI" ]
+}
+
+@test "what does not start is named with the first error of its log" {
+    printf '#!/bin/sh\necho "ERROR: 1051  Unknown table"; seq 20; exit 1\n' >"$FOLDER/mariadb-install-db"
+    chmod +x "$FOLDER/mariadb-install-db"
+    PATH=$FOLDER:$PATH run "$CLUSTER" start "$FOLDER/e" --nodes 1
+    [ "$status" -eq 1 ]
+    [[ $output == *"database did not start"*"Unknown table"* ]]
+    [ ! -e "$FOLDER/e" ] || "$CLUSTER" stop "$FOLDER/e"
+}
+
 @test "bad words are refused in one line" {
     run "$CLUSTER" start "$FOLDER/x" --nodes 0
     [ "$status" -eq 2 ] && [ "${#lines[@]}" -eq 1 ]

@@ -405,8 +405,9 @@ munged_start() {
     wait_until 20 sl munge -n -S "$work/munge.sock" || start_failed munged
 }
 
+# With a tmpdir of its own: a mariadbd that starts deletes every #sql* there, another server's in use too.
 dbd_start() {
-    local base=(${slroot:+"--basedir=$slroot/usr"})
+    local base=(${slroot:+"--basedir=$slroot/usr"} "--tmpdir=$work/mysql-tmp")
     log_of mariadb sl mariadb-install-db --no-defaults "${base[@]}" --force --datadir="$work/mysql" --skip-test-db \
         --auth-root-authentication-method=normal || start_failed mariadb
     background mariadb mariadbd --no-defaults "${base[@]}" --user="$(id -un)" --datadir="$work/mysql" \
@@ -640,7 +641,7 @@ main() {
     mkdir -p "$logs" || bad_usage "--logs $logs: cannot be made"
     rm -f "$logs"/*.{log,out,err,job,sacct,conf,txt}
     # Sockets have short names, so not below the logs.
-    work=$(mktemp -d /tmp/sft-gpu.XXXXXX) && mkdir "$work"/{etc,state,spool,dev,mysql} || exit 1
+    work=$(mktemp -d /tmp/sft-gpu.XXXXXX) && mkdir "$work"/{etc,state,spool,dev,mysql,mysql-tmp} || exit 1
     chmod 755 "$work"
     gpus_find
     if [ -n "$debs" ]; then slroot_unpack; else slurm_installed; fi
