@@ -7,6 +7,7 @@ sweep_libsweep_la_SOURCES = \
 	sweep/follow.c sweep/follow.h \
 	sweep/options.c sweep/options.h \
 	sweep/plan.c sweep/plan.h \
+	sweep/site.c sweep/site.h \
 	sweep/state.c sweep/state.h \
 	sweep/submit.c sweep/submit.h
 sweep_libsweep_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
@@ -15,10 +16,13 @@ sft_sweep_SOURCES = sweep/main.c
 sft_sweep_LDADD = sweep/libsweep.la
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_sweep
+check_PROGRAMS += tests/unit/test_sweep tests/unit/test_site
 tests_unit_test_sweep_SOURCES = tests/unit/test_sweep.c $(REPORT_ROWS)
 tests_unit_test_sweep_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_sweep_LDADD = sweep/libsweep.la $(UNIT_LIBS)
+tests_unit_test_site_SOURCES = tests/unit/test_site.c $(MACHINE_TREE)
+tests_unit_test_site_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_site_LDADD = sweep/libsweep.la $(UNIT_LIBS)
 endif
 
 if FUZZING

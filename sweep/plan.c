@@ -11,8 +11,8 @@
 
 #include "report/grid.h"
 #include "report/spawn.h"
-#include "spank/conf.h"
 #include "spank/gres.h"
+#include "sweep/site.h"
 
 #define JOB_NAME "sft-bench-job"
 
@@ -137,8 +137,8 @@ int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes, const struct 
     if (options->job != NULL && access(options->job, X_OK) != 0)
         return sft_error_set(err, "--job: cannot run %.200s: %s", options->job, strerror(errno));
     struct conf conf;
-    if (conf_load(&conf, 0, NULL, NULL) < 0)
-        conf_init(&conf);
+    if (site_load(&conf, err) < 0)
+        return -1;
     const char *site = conf.partition[0] != '\0' ? conf.partition : NULL;
     if (nodes_ask(nodes, options->partition != NULL ? options->partition : site, err) < 0)
         return -1;

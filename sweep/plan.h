@@ -23,8 +23,8 @@ struct plan_nodes {
 void plan_nodes_read(struct plan_nodes *nodes, const char *text, const char *partition);
 
 /* Ask sinfo ($SFT_SINFO); then, for GPUs, sft-bench-job --plan --json for each cell, whose estimates are for H200:
- * where Slurm does not name the GPUs' type, `plan_print` says that they are. Fails when sinfo cannot be asked or
- * there is no such partition. */
+ * where Slurm does not name the GPUs' type, `plan_print` says that they are. Fails when the site's configuration is
+ * one that the plugin refuses, sinfo cannot be asked, or there is no such partition. */
 int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes, const struct sweep_options *options,
               struct sft_error *err);
 

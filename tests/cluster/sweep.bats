@@ -59,6 +59,21 @@ records_at_least() { # records_at_least NAME COUNT
     [[ $output == *"refused: llama-70b:1: does not fit into the GPUs' memory"* ]]
 }
 
+@test "the plan goes by the site's file that plugstack.conf names, and a wrong line there is told" {
+    site=$FOLDER/sft-bench.conf
+    cp "$site" "$site.before"
+    echo 'gpus_per_node = 8' >>"$site"
+    run "$SWEEP" --models llama-70b --nodes 2 --name asked --plan
+    cp "$site.before" "$site"
+    [[ $output == *$'\nllama-70b:2 '*' 16 '* ]]
+    [[ $output != *refused* ]]
+    echo 'gpus_per_nodes = 8' >>"$site"
+    run "$SWEEP" --models llama-70b --nodes 2 --name asked --plan
+    cp "$site.before" "$site"
+    [ "$status" -eq 2 ]
+    [[ $output == "sft-sweep: $site:2: unknown key 'gpus_per_nodes'"* ]]
+}
+
 @test "a sweep that is killed in the middle and resumed runs everything once" {
     # slow enough to be killed between two submissions
     printf '#!/bin/sh\nsleep 0.3\nexec sbatch "$@"\n' >"$FOLDER/slow-sbatch"
