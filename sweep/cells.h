@@ -20,7 +20,7 @@ struct sweep_cell {
     int had, pending, running, bad; /* runs: complete; not yet begun; under way; failed, partial or cancelled */
     double seconds;                 /* of one run, estimated; NaN: not predicted */
     int gpus;                       /* of one run; 0: none, or not known */
-    char refused[256];              /* why it cannot run; "" */
+    char refused[SFT_ERROR_SIZE];   /* why it cannot run; "" */
 };
 
 struct sweep_cells {

@@ -71,7 +71,7 @@ static void cell_estimate(struct sweep_cell *cell, const json_t *plan)
     if (json_is_number(seconds))
         cell->seconds = json_number_value(seconds) + PLAN_START_S;
     if (json_is_false(json_object_get(plan, "fits")))
-        snprintf(cell->refused, sizeof cell->refused, "does not fit into the GPUs' memory: %.180s",
+        snprintf(cell->refused, sizeof cell->refused, "does not fit into the GPUs' memory: %s",
                  json_is_string(why) ? json_string_value(why) : "");
 }
 
