@@ -22,6 +22,7 @@ report_libreport_la_SOURCES = \
 	report/page_method.c \
 	report/page_ranks.c \
 	report/page_summary.c \
+	report/page_table.c \
 	report/pdf.c report/pdf.h \
 	report/ranks.c report/ranks.h \
 	report/rows.c report/rows.h \

@@ -64,61 +64,6 @@ void page_paragraph(struct page *page, const char *text)
     fprintf(page->out, "</p>\n");
 }
 
-void page_table(struct page *page, const char *caption)
-{
-    fprintf(page->out, "<table><caption>");
-    html_text(page->out, caption);
-    fprintf(page->out, "</caption>\n<thead><tr>");
-}
-
-void page_table_rows(struct page *page)
-{
-    fprintf(page->out, "</tr></thead>\n<tbody>\n");
-}
-
-void page_table_end(struct page *page)
-{
-    fprintf(page->out, "</tbody></table>\n");
-}
-
-void page_th_place(struct page *page)
-{
-    html_th(page->out, _("Configuration"), NULL);
-    html_th(page->out, _("Nodes"), "nodes");
-    html_th(page->out, _("GPUs or ranks"), "ranks");
-}
-
-void page_td_place(struct page *page, const struct page_place *place)
-{
-    char title[256];
-    group_title(page->groups, place->series, title, sizeof title);
-    fprintf(page->out, "<tr>");
-    html_td_text(page->out, title);
-    html_td_whole(page->out, place->cell->nodes);
-    html_td_whole(page->out, place->cell->ranks);
-}
-
-void page_th_jobs(struct page *page)
-{
-    html_th(page->out, _("Marks"), NULL);
-    html_th(page->out, _("Jobs"), NULL);
-}
-
-void page_td_jobs(struct page *page, const struct group_cell *cell)
-{
-    char jobs[256], letters[16];
-    group_letters(cell->marks, letters);
-    group_jobs(cell, jobs, sizeof jobs);
-    html_td_text(page->out, letters);
-    html_td_text(page->out, jobs);
-    fprintf(page->out, "</tr>\n");
-}
-
-void page_td_figure(struct page *page, const struct group_cell *cell, const char *key, int digits)
-{
-    html_td_number(page->out, group_figure(cell, key).median, digits);
-}
-
 void page_put_jobs(struct page *page, const struct group_cell *cell)
 {
     char jobs[256], letters[16];

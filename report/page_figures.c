@@ -8,6 +8,8 @@
 
 #include "report/text.h"
 
+#define COLUMNS(list) list, sizeof list / sizeof list[0]
+
 /* Measured points of a series with the repeats' range, and the ideal: the smallest number of nodes' throughput
  * times the nodes. */
 static int throughput_lines(struct page *page, struct chart *chart, const struct group_series *series)
@@ -52,29 +54,23 @@ static int throughput_chart(struct page *page, size_t index, struct sft_error *e
     return page_chart(page, &chart, caption, err);
 }
 
+static double rank_tok_s(const struct page *page, const struct page_place *place)
+{
+    (void)page;
+    return group_figure(place->cell, "tok_s").median / place->cell->ranks;
+}
+
 int page_throughput(struct page *page, struct sft_error *err)
 {
-    struct page_place place = { NULL, NULL };
+    static const struct page_column columns[] = {
+        { .title = N_("Runs"), .value = page_runs },
+        { .title = N_("Tokens"), .key = "tok_s" },
+        { .title = N_("Samples"), .key = "samples_s", .digits = 1 },
+        { .title = N_("Step"), .key = "step_ms", .digits = 1 },
+        { .title = N_("Tokens a rank"), .unit = N_("tokens/s"), .origin = SFT_DERIVED, .value = rank_tok_s },
+    };
     page_heading(page, "throughput", _("Throughput"));
-    page_table(page, _("Medians over the counted runs"));
-    page_th_place(page);
-    html_th_count(page->out, _("Runs"));
-    html_th(page->out, _("Tokens"), "tok_s");
-    html_th(page->out, _("Samples"), "samples_s");
-    html_th(page->out, _("Step"), "step_ms");
-    html_th_unit(page->out, _("Tokens a rank"), _("tokens/s"), SFT_DERIVED);
-    page_th_jobs(page);
-    page_table_rows(page);
-    while (page_next(page, &place)) {
-        page_td_place(page, &place);
-        html_td_whole(page->out, (long long)place.cell->count);
-        page_td_figure(page, place.cell, "tok_s", 0);
-        page_td_figure(page, place.cell, "samples_s", 1);
-        page_td_figure(page, place.cell, "step_ms", 1);
-        html_td_number(page->out, group_figure(place.cell, "tok_s").median / place.cell->ranks, 0);
-        page_td_jobs(page, place.cell);
-    }
-    page_table_end(page);
+    page_columns(page, _("Medians over the counted runs"), COLUMNS(columns));
     for (size_t i = 0; i < page->groups->count; i++)
         if (page->groups->series[i].base_nodes > 0 && page->groups->series[i].count > 1
             && throughput_chart(page, i, err) < 0)
@@ -112,30 +108,38 @@ static int scaling_chart(struct page *page, struct sft_error *err)
     return 0;
 }
 
+static double base_nodes(const struct page *page, const struct page_place *place)
+{
+    (void)page;
+    return place->series->base_nodes;
+}
+
+static double efficiency(const struct page *page, const struct page_place *place)
+{
+    (void)page;
+    return place->cell->efficiency;
+}
+
+/* The goals are against one node. */
+static double efficiency_goal(const struct page *page, const struct page_place *place)
+{
+    (void)page;
+    double goal = place->series->base_nodes == 1 ? goal_efficiency(place->cell->nodes) : 0;
+    return goal > 0 ? goal : NAN;
+}
+
 int page_scaling(struct page *page, struct sft_error *err)
 {
-    struct page_place place = { NULL, NULL };
+    static const struct page_column columns[] = {
+        { .title = N_("Relative to nodes"), .value = base_nodes },
+        { .title = N_("Efficiency"), .unit = "%", .origin = SFT_DERIVED, .digits = 1, .value = efficiency },
+        { .title = N_("Goal"), .unit = "%", .origin = SFT_SAID, .value = efficiency_goal },
+        { .title = N_("Waiting for collectives"), .key = "exposed_ms", .digits = 1 },
+    };
     page_heading(page, "scaling", _("Scaling efficiency"));
     page_paragraph(page, _("Samples a second of a rank over those of a rank at the smallest number of nodes that was "
                            "measured. A rank does the same work at every number of nodes (weak scaling)."));
-    page_table(page, _("Efficiency against the smallest number of nodes"));
-    page_th_place(page);
-    html_th_count(page->out, _("Relative to nodes"));
-    html_th_unit(page->out, _("Efficiency"), "%", SFT_DERIVED);
-    html_th_unit(page->out, _("Goal"), "%", SFT_SAID);
-    html_th(page->out, _("Waiting for collectives"), "exposed_ms");
-    page_th_jobs(page);
-    page_table_rows(page);
-    while (page_next(page, &place)) {
-        double goal = place.series->base_nodes == 1 ? goal_efficiency(place.cell->nodes) : 0;
-        page_td_place(page, &place);
-        html_td_whole(page->out, place.series->base_nodes);
-        html_td_number(page->out, place.cell->efficiency, 1);
-        html_td_number(page->out, goal > 0 ? goal : NAN, 0);
-        page_td_figure(page, place.cell, "exposed_ms", 1);
-        page_td_jobs(page, place.cell);
-    }
-    page_table_end(page);
+    page_columns(page, _("Efficiency against the smallest number of nodes"), COLUMNS(columns));
     return scaling_chart(page, err);
 }
 
@@ -186,8 +190,10 @@ static int utilization_chart(struct page *page, struct sft_error *err)
         }
         at++;
     }
-    return page_chart(page, &chart, _("MFU and GPU utilization side by side, by model and number of nodes; a number in brackets "
-                                      "tells configurations of one model apart, in the order of the tables"), err);
+    return page_chart(page, &chart,
+                      _("MFU and GPU utilization side by side, by model and number of nodes; a number in brackets "
+                        "tells configurations of one model apart, in the order of the tables"),
+                      err);
 }
 
 static bool any_figure(const struct page *page, const char *key)
@@ -201,33 +207,20 @@ static bool any_figure(const struct page *page, const char *key)
 
 int page_utilization(struct page *page, struct sft_error *err)
 {
-    struct page_place place = { NULL, NULL };
+    static const struct page_column columns[] = {
+        { .title = "MFU", .key = "mfu", .digits = 1 },
+        { .title = N_("GPU utilization"), .key = "gpu_util", .digits = 1 },
+        { .title = N_("Rate of a rank"), .key = "tflops", .digits = 1, .digits_cpu = 4 },
+        { .title = N_("Peak of a device"), .key = "peak_tflops", .digits = 1 },
+        { .title = N_("SM clock, slowest"), .key = "sm_mhz" },
+        { .title = N_("Held back"), .key = "limited" },
+    };
     page_heading(page, "utilization", _("MFU and GPU utilization"));
     /* xgettext:no-c-format */
     page_paragraph(page, _("They are not the same: GPU utilization is the share of time in which any kernel ran, "
                            "however slow; MFU is the share of the device's peak that the training's own arithmetic "
                            "reached. A GPU can be 100% utilized and do half of the work."));
-    page_table(page, _("Medians over the counted runs"));
-    page_th_place(page);
-    html_th(page->out, "MFU", "mfu");
-    html_th(page->out, _("GPU utilization"), "gpu_util");
-    html_th(page->out, _("Rate of a rank"), "tflops");
-    html_th(page->out, _("Peak of a device"), "peak_tflops");
-    html_th(page->out, _("SM clock, slowest"), "sm_mhz");
-    html_th(page->out, _("Held back"), "limited");
-    page_th_jobs(page);
-    page_table_rows(page);
-    while (page_next(page, &place)) {
-        page_td_place(page, &place);
-        page_td_figure(page, place.cell, "mfu", 1);
-        page_td_figure(page, place.cell, "gpu_util", 1);
-        page_td_figure(page, place.cell, "tflops", place.series->backend[0] == 'c' && place.series->backend[1] == 'p' ? 4 : 1);
-        page_td_figure(page, place.cell, "peak_tflops", 1);
-        page_td_figure(page, place.cell, "sm_mhz", 0);
-        page_td_figure(page, place.cell, "limited", 0);
-        page_td_jobs(page, place.cell);
-    }
-    page_table_end(page);
+    page_columns(page, _("Medians over the counted runs"), COLUMNS(columns));
     return any_figure(page, "mfu") || any_figure(page, "gpu_util") ? utilization_chart(page, err) : 0;
 }
 
@@ -237,46 +230,51 @@ static double difference(const struct group_cell *cell, const char *a, const cha
     return 100 * (group_figure(cell, b).median / group_figure(cell, a).median - 1);
 }
 
+static double speed_difference(const struct page *page, const struct page_place *place)
+{
+    (void)page;
+    return difference(place->cell, "tok_s_plan", "tok_s");
+}
+
+static double memory_difference(const struct page *page, const struct page_place *place)
+{
+    (void)page;
+    return difference(place->cell, "mem_plan_gib", "mem_gib");
+}
+
 void page_plan(struct page *page)
 {
-    struct page_place place = { NULL, NULL };
+    static const struct page_column columns[] = {
+        { .title = N_("Tokens, predicted"), .key = "tok_s_plan" },
+        { .title = N_("Tokens"), .key = "tok_s" },
+        { .title = N_("Difference"), .unit = "%", .origin = SFT_DERIVED, .digits = 1, .value = speed_difference },
+        { .title = N_("Memory, planned"), .key = "mem_plan_gib", .digits = 2 },
+        { .title = N_("Memory"), .key = "mem_gib", .digits = 2 },
+        { .title = N_("Difference"), .unit = "%", .origin = SFT_DERIVED, .digits = 1, .value = memory_difference },
+    };
     page_heading(page, "plan", _("Predicted and measured"));
-    page_table(page, _("The plan made before each run beside what was measured"));
-    page_th_place(page);
-    html_th(page->out, _("Tokens, predicted"), "tok_s_plan");
-    html_th(page->out, _("Tokens"), "tok_s");
-    html_th_unit(page->out, _("Difference"), "%", SFT_DERIVED);
-    html_th(page->out, _("Memory, planned"), "mem_plan_gib");
-    html_th(page->out, _("Memory"), "mem_gib");
-    html_th_unit(page->out, _("Difference"), "%", SFT_DERIVED);
-    page_th_jobs(page);
-    page_table_rows(page);
-    while (page_next(page, &place)) {
-        page_td_place(page, &place);
-        page_td_figure(page, place.cell, "tok_s_plan", 0);
-        page_td_figure(page, place.cell, "tok_s", 0);
-        html_td_number(page->out, difference(place.cell, "tok_s_plan", "tok_s"), 1);
-        page_td_figure(page, place.cell, "mem_plan_gib", 2);
-        page_td_figure(page, place.cell, "mem_gib", 2);
-        html_td_number(page->out, difference(place.cell, "mem_plan_gib", "mem_gib"), 1);
-        page_td_jobs(page, place.cell);
-    }
-    page_table_end(page);
+    page_columns(page, _("The plan made before each run beside what was measured"), COLUMNS(columns));
 }
 
 /* Of a million tokens; of runs on GPUs. */
-static double cost(const struct page_place *place, double price)
+static double cost(const struct page *page, const struct page_place *place)
 {
     if (strcmp(place->series->backend, "cuda") != 0)
         return NAN;
-    return price * place->cell->ranks / 3600 / group_figure(place->cell, "tok_s").median * 1e6;
+    return page->options->price * place->cell->ranks / 3600 / group_figure(place->cell, "tok_s").median * 1e6;
 }
 
 void page_energy(struct page *page)
 {
-    struct page_place place = { NULL, NULL };
-    double price = page->options->price;
     char unit[80];
+    const struct page_column columns[] = {
+        { .title = N_("Power of a GPU"), .key = "power_w" },
+        { .title = N_("Tokens for a joule"), .key = "tok_j", .digits = 2 },
+        { .title = N_("Temperature, hottest"), .key = "temp_c" },
+        { .title = N_("Cost"), .unit = unit, .origin = SFT_DERIVED, .digits = 4, .value = cost }, /* with a price */
+    };
+    size_t count = sizeof columns / sizeof columns[0];
+    double price = page->options->price;
     page_heading(page, "energy", _("Energy and cost"));
     snprintf(unit, sizeof unit, _("%s for a million tokens"), page->options->currency);
     if (price > 0) {
@@ -286,52 +284,47 @@ void page_energy(struct page *page)
                  page->options->currency);
         page_paragraph(page, text);
     }
-    page_table(page, _("Medians over the counted runs"));
-    page_th_place(page);
-    html_th(page->out, _("Power of a GPU"), "power_w");
-    html_th(page->out, _("Tokens for a joule"), "tok_j");
-    html_th(page->out, _("Temperature, hottest"), "temp_c");
-    if (price > 0)
-        html_th_unit(page->out, _("Cost"), unit, SFT_DERIVED);
-    page_th_jobs(page);
-    page_table_rows(page);
-    while (page_next(page, &place)) {
-        page_td_place(page, &place);
-        page_td_figure(page, place.cell, "power_w", 0);
-        page_td_figure(page, place.cell, "tok_j", 2);
-        page_td_figure(page, place.cell, "temp_c", 0);
-        if (price > 0)
-            html_td_number(page->out, cost(&place, price), 4);
-        page_td_jobs(page, place.cell);
-    }
-    page_table_end(page);
+    page_columns(page, _("Medians over the counted runs"), columns, price > 0 ? count : count - 1);
+}
+
+static double slowest(const struct page *page, const struct page_place *place)
+{
+    (void)page;
+    return group_figure(place->cell, "tok_s").min;
+}
+
+static double fastest(const struct page *page, const struct page_place *place)
+{
+    (void)page;
+    return group_figure(place->cell, "tok_s").max;
+}
+
+/* One run has no spread. */
+static double deviation(const struct page *page, const struct page_place *place)
+{
+    (void)page;
+    struct group_figure f = group_figure(place->cell, "tok_s");
+    return f.count > 1 ? 100 * f.mad / f.median : NAN;
+}
+
+static double range(const struct page *page, const struct page_place *place)
+{
+    (void)page;
+    struct group_figure f = group_figure(place->cell, "tok_s");
+    return f.count > 1 ? 100 * (f.max - f.min) / f.median : NAN;
 }
 
 void page_spread(struct page *page)
 {
-    struct page_place place = { NULL, NULL };
+    static const struct page_column columns[] = {
+        { .title = N_("Runs"), .value = page_runs },
+        { .title = N_("Slowest"), .key = "tok_s", .value = slowest },
+        { .title = N_("Median"), .key = "tok_s" },
+        { .title = N_("Fastest"), .key = "tok_s", .value = fastest },
+        { .title = N_("Median absolute deviation"), .unit = "%", .origin = SFT_DERIVED, .digits = 2,
+          .value = deviation },
+        { .title = N_("Range"), .unit = "%", .origin = SFT_DERIVED, .digits = 2, .value = range },
+    };
     page_heading(page, "spread", _("Spread over repeats"));
-    page_table(page, _("Tokens a second of the counted runs"));
-    page_th_place(page);
-    html_th_count(page->out, _("Runs"));
-    html_th(page->out, _("Slowest"), "tok_s");
-    html_th(page->out, _("Median"), "tok_s");
-    html_th(page->out, _("Fastest"), "tok_s");
-    html_th_unit(page->out, _("Median absolute deviation"), "%", SFT_DERIVED);
-    html_th_unit(page->out, _("Range"), "%", SFT_DERIVED);
-    page_th_jobs(page);
-    page_table_rows(page);
-    while (page_next(page, &place)) {
-        struct group_figure f = group_figure(place.cell, "tok_s");
-        bool several = f.count > 1; /* one run has no spread */
-        page_td_place(page, &place);
-        html_td_whole(page->out, (long long)place.cell->count);
-        html_td_number(page->out, f.min, 0);
-        html_td_number(page->out, f.median, 0);
-        html_td_number(page->out, f.max, 0);
-        html_td_number(page->out, several ? 100 * f.mad / f.median : NAN, 2);
-        html_td_number(page->out, several ? 100 * (f.max - f.min) / f.median : NAN, 2);
-        page_td_jobs(page, place.cell);
-    }
-    page_table_end(page);
+    page_columns(page, _("Tokens a second of the counted runs"), COLUMNS(columns));
 }

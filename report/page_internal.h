@@ -40,8 +40,22 @@ void page_th_place(struct page *page);
 void page_td_place(struct page *page, const struct page_place *place);
 void page_th_jobs(struct page *page);
 void page_td_jobs(struct page *page, const struct group_cell *cell);
-/* A median over the counted runs. */
-void page_td_figure(struct page *page, const struct group_cell *cell, const char *key, int digits);
+
+/* A column of a table with a line for each cell. With a key of the record: headed with its unit and origin, and the
+ * median over the counted runs where there is no `value`. Without: headed with unit and origin, or, with no unit, a
+ * count. `value` is NaN where there is none. Titles and units are marked with N_ and translated here. */
+struct page_column {
+    const char *title, *key, *unit;
+    enum sft_origin origin;
+    int digits, digits_cpu; /* behind the point; of runs on CPUs, where that says more */
+    double (*value)(const struct page *page, const struct page_place *place);
+};
+
+/* All of the table: place, these columns, marks and jobs. */
+void page_columns(struct page *page, const char *caption, const struct page_column *column, size_t count);
+/* A column's value: how many runs count. */
+double page_runs(const struct page *page, const struct page_place *place);
+
 /* "(jobs 12 13, marks F)", in small letters. */
 void page_put_jobs(struct page *page, const struct group_cell *cell);
 

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables of the page; most have a line for each configuration and number of nodes. */
+#include "report/page_internal.h"
+
+#include <string.h>
+
+void page_table(struct page *page, const char *caption)
+{
+    fprintf(page->out, "<table><caption>");
+    html_text(page->out, caption);
+    fprintf(page->out, "</caption>\n<thead><tr>");
+}
+
+void page_table_rows(struct page *page)
+{
+    fprintf(page->out, "</tr></thead>\n<tbody>\n");
+}
+
+void page_table_end(struct page *page)
+{
+    fprintf(page->out, "</tbody></table>\n");
+}
+
+void page_th_place(struct page *page)
+{
+    html_th(page->out, _("Configuration"), NULL);
+    html_th(page->out, _("Nodes"), "nodes");
+    html_th(page->out, _("GPUs or ranks"), "ranks");
+}
+
+void page_td_place(struct page *page, const struct page_place *place)
+{
+    char title[256];
+    group_title(page->groups, place->series, title, sizeof title);
+    fprintf(page->out, "<tr>");
+    html_td_text(page->out, title);
+    html_td_whole(page->out, place->cell->nodes);
+    html_td_whole(page->out, place->cell->ranks);
+}
+
+void page_th_jobs(struct page *page)
+{
+    html_th(page->out, _("Marks"), NULL);
+    html_th(page->out, _("Jobs"), NULL);
+}
+
+void page_td_jobs(struct page *page, const struct group_cell *cell)
+{
+    char jobs[256], letters[16];
+    group_letters(cell->marks, letters);
+    group_jobs(cell, jobs, sizeof jobs);
+    html_td_text(page->out, letters);
+    html_td_text(page->out, jobs);
+    fprintf(page->out, "</tr>\n");
+}
+
+static void put_heading(struct page *page, const struct page_column *column)
+{
+    const char *title = _(column->title);
+    if (column->key != NULL)
+        html_th(page->out, title, column->key);
+    else if (column->unit != NULL)
+        html_th_unit(page->out, title, _(column->unit), column->origin);
+    else
+        html_th_count(page->out, title);
+}
+
+static void put_value(struct page *page, const struct page_place *place, const struct page_column *column)
+{
+    bool on_cpu = strcmp(place->series->backend, "cpu") == 0;
+    double value = column->value != NULL ? column->value(page, place)
+                                         : group_figure(place->cell, column->key).median;
+    html_td_number(page->out, value, on_cpu && column->digits_cpu > 0 ? column->digits_cpu : column->digits);
+}
+
+void page_columns(struct page *page, const char *caption, const struct page_column *column, size_t count)
+{
+    struct page_place place = { NULL, NULL };
+    page_table(page, caption);
+    page_th_place(page);
+    for (size_t c = 0; c < count; c++)
+        put_heading(page, &column[c]);
+    page_th_jobs(page);
+    page_table_rows(page);
+    while (page_next(page, &place)) {
+        page_td_place(page, &place);
+        for (size_t c = 0; c < count; c++)
+            put_value(page, &place, &column[c]);
+        page_td_jobs(page, place.cell);
+    }
+    page_table_end(page);
+}
+
+double page_runs(const struct page *page, const struct page_place *place)
+{
+    (void)page;
+    return (double)place->cell->count;
+}
