@@ -33,6 +33,7 @@ job/cuda/cross_entropy.lo job/cuda/elements.lo job/cuda/embed.lo job/cuda/norm.l
 if HAVE_CMOCKA
 # Skip themselves where there is no GPU.
 check_PROGRAMS += tests/gpu/test_backend_cuda
+tests_gpu_test_backend_cuda_SOURCES = tests/gpu/test_backend_cuda.c tests/gpu/backend_twin.c tests/gpu/backend_twin.h
 tests_gpu_test_backend_cuda_CFLAGS = $(UNIT_CFLAGS)
 tests_gpu_test_backend_cuda_LDFLAGS = $(AM_LDFLAGS) $(CUDA_RPATH)
 tests_gpu_test_backend_cuda_LDADD = job/libsftmodel.la job/libsftcuda.la $(STDCXX_LIBS) \
