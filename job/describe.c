@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "job/run.h"
+#include "lib/number.h"
 #include "lib/roofline.h"
 
 #include <math.h>
@@ -181,37 +182,41 @@ void describe_summary(const struct run *run)
 {
     const struct sft_record *r = &run->result.record;
     static const struct {
-        const char *key, *format;
+        const char *key, *title;
+        int digits; /* significant */
+        const char *unit;
     } lines[] = {
-        { "step_ms", "step       %.4g ms (median)\n" },
-        { "samples_s", "samples    %.4g /s\n" },
-        { "tok_s", "tokens     %.6g /s processed\n" },
-        { "tok_s_real", "           %.6g /s real\n" },
-        { "tok_s_trained", "           %.6g /s trained\n" },
-        { "tflops", "rate       %.4g TFLOP/s a rank\n" },
-        { "mfu", "MFU        %.3g %%\n" },
-        { "tok_s_plan", "predicted  %.6g tokens/s\n" },
-        { "gpu_util", "GPU        %.3g %% of the time busy (NVML)\n" },
-        { "power_w", "           %.4g W\n" },
-        { "tok_j", "           %.4g tokens/J\n" },
-        { "limited", "           held back by power or heat in %.3g %% of the samples\n" },
-        { "mem_gib", "memory     %.4g GiB a rank, peak\n" },
-        { "mem_plan_gib", "           %.4g GiB planned\n" },
-        { "loss_first", "loss       %.4f in the first step\n" },
-        { "loss_last", "           %.4f in the last step\n" },
+        { "step_ms", "step", 4, "ms (median)" },
+        { "samples_s", "samples", 4, "/s" },
+        { "tok_s", "tokens", 6, "/s processed" },
+        { "tok_s_real", "", 6, "/s real" },
+        { "tok_s_trained", "", 6, "/s trained" },
+        { "tflops", "rate", 4, "TFLOP/s a rank" },
+        { "mfu", "MFU", 3, "%" },
+        { "tok_s_plan", "predicted", 6, "tokens/s" },
+        { "gpu_util", "GPU", 3, "% of the time busy (NVML)" },
+        { "power_w", "", 4, "W" },
+        { "tok_j", "", 4, "tokens/J" },
+        { "limited", "", 3, "% of the samples held back by power or heat" },
+        { "mem_gib", "memory", 4, "GiB a rank, peak" },
+        { "mem_plan_gib", "", 4, "GiB planned" },
+        { "loss_first", "loss", 5, "in the first step" },
+        { "loss_last", "", 5, "in the last step" },
     };
+    char number[SFT_NUMBER], other[SFT_NUMBER];
     printf("%s, %d rank%s on %d node%s, data %s, backend %s %s\n", run->shape.title,
            run->plan.ranks, run->plan.ranks == 1 ? "" : "s", run->nodes, run->nodes == 1 ? "" : "s",
            sft_record_get(r, "data"), run->backend->name, run->backend->precision);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         double value = sft_record_get_real(r, lines[i].key, NAN);
         if (!isnan(value))
-            printf(lines[i].format, value);
+            printf("%-10s %s %s\n", lines[i].title, sft_number(number, value, lines[i].digits), lines[i].unit);
     }
     if (run->plan.ranks > 1)
-        printf("slowest    rank %s on %s: %.4g ms to compute, median of the ranks %.4g ms\n",
+        printf("slowest    rank %s on %s: %s ms to compute, median of the ranks %s ms\n",
                sft_record_get(r, "slow_rank"), sft_record_get(r, "slow_host"),
-               sft_record_get_real(r, "slow_ms", NAN), sft_record_get_real(r, "rank_ms", NAN));
+               sft_number(number, sft_record_get_real(r, "slow_ms", NAN), 4),
+               sft_number(other, sft_record_get_real(r, "rank_ms", NAN), 4));
     char text[SFT_RECORD_MAX];
     if (run->result.file < 0 && sft_record_format(r, false, text, sizeof text, NULL) == 0)
         printf("record     %s\n", text);

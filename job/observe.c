@@ -58,6 +58,7 @@ static void observe_row(struct observe *observe, double row[COLUMNS])
     if (observe == NULL)
         return;
     struct sensors_figures f = sensors_read(observe->sensors);
+    sensors_drop_averages(&f);
     row[UTILIZATION] = f.utilization;
     row[POWER] = f.seconds > 0 ? f.energy / f.seconds : NAN;
     row[ENERGY] = f.energy;

@@ -357,6 +357,12 @@ struct sensors_figures sensors_read(struct sensors *sensors)
     return figures;
 }
 
+void sensors_drop_averages(struct sensors_figures *figures)
+{
+    if (!(figures->seconds >= SENSORS_SPAN_S))
+        figures->utilization = figures->power = figures->energy = NAN;
+}
+
 void sensors_close(struct sensors *sensors)
 {
     if (sensors == NULL)

@@ -28,6 +28,12 @@ struct sensors_figures {
     long samples;   /* 0: sensors_begin was not called; then all doubles are NAN */
 };
 
+/* What is left of figures of a span shorter than SENSORS_SPAN_S: utilization, power and energy become NAN. The
+ * driver averages the first two over up to a second, and steps its energy counter some ten times in one: of a span
+ * of milliseconds they say nothing, or far too much. */
+#define SENSORS_SPAN_S 1.0
+void sensors_drop_averages(struct sensors_figures *figures);
+
 struct sensors;
 
 /* The GPU with that PCI bus id, as cudaDeviceGetPCIBusId gives it ("0000:1b:00.0"). library NULL:

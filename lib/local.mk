@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += lib/libsft.la
 lib_libsft_la_SOURCES = \
 	lib/error.c lib/error.h \
+	lib/number.c lib/number.h \
 	lib/plan.c lib/plan.h \
 	lib/preset.c lib/preset.h \
 	lib/record.c lib/record.h lib/record_merge.c \

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/number.h"
+
 #define OPENING "sft1{"
 #define KEY_MAX 31
 
@@ -170,11 +172,10 @@ int sft_record_set_integer(struct sft_record *record, const char *key, long long
 int sft_record_set_real(struct sft_record *record, const char *key, double value,
                         struct sft_error *err)
 {
-    char text[32];
+    char text[SFT_NUMBER];
     if (!isfinite(value))
         return sft_error_set(err, "%s is %g: no figure", key, value);
-    snprintf(text, sizeof text, "%.6g", value);
-    return sft_record_set(record, key, text, err);
+    return sft_record_set(record, key, sft_number(text, value, 6), err);
 }
 
 const char *sft_record_get(const struct sft_record *record, const char *key)

@@ -437,6 +437,27 @@ static int fake_load(void **state)
     }
     return 0;
 }
+/* Of milliseconds the counter says no power, or a step's: 100 J in 10 ms would be 10 kW. */
+static void test_a_short_span_has_no_averages(void **state)
+{
+    (void)state;
+    struct sensors_figures short_one = { .utilization = 1, .power = 90, .energy = 100, .sm_clock = 1980,
+                                         .temperature = 40, .memory_used = 7, .seconds = 0.01, .limited = 0.5,
+                                         .samples = 2 };
+    struct sensors_figures long_one = short_one, none = { .utilization = 1, .power = 90, .energy = 1, .seconds = NAN };
+    sensors_drop_averages(&short_one);
+    assert_true(isnan(short_one.utilization) && isnan(short_one.power) && isnan(short_one.energy));
+    assert_near(short_one.sm_clock, 1980);
+    assert_near(short_one.temperature, 40);
+    assert_near(short_one.limited, 0.5);
+    long_one.seconds = SENSORS_SPAN_S;
+    sensors_drop_averages(&long_one);
+    assert_near(long_one.utilization, 1);
+    assert_near(long_one.power, 90);
+    assert_near(long_one.energy, 100);
+    sensors_drop_averages(&none);
+    assert_true(isnan(none.energy));
+}
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, reset, balance)
 
@@ -457,6 +478,7 @@ int main(void)
         TEST(test_close),
         TEST(test_readers),
         TEST(test_reasons),
+        TEST(test_a_short_span_has_no_averages),
     };
     return cmocka_run_group_tests_name("sensors", tests, fake_load, NULL);
 }
