@@ -305,8 +305,8 @@ struct fabric *fabric_create(const struct fabric_input *input, struct sft_error 
         return NULL;
     }
     fabric_site(fabric, &whole);
-    fabric_warn_links(fabric);
     fabric_warn_variables(fabric, &whole);
+    fabric_warn_links(fabric, whole.nics);
     return fabric;
 }
 

@@ -31,6 +31,6 @@ int fabric_gid_decide(struct fabric *fabric, const struct fabric_input *input,
 
 /* fabric_warn.c: of the values that NCCL will see, the user's and the site's. */
 void fabric_warn_variables(struct fabric *fabric, const struct fabric_input *input);
-void fabric_warn_links(struct fabric *fabric);
+void fabric_warn_links(struct fabric *fabric, const struct nic_list *list);
 
 #endif

@@ -105,8 +105,18 @@ void fabric_warn_variables(struct fabric *fabric, const struct fabric_input *inp
     warn_sockets(fabric, input);
 }
 
+static void warn_gpus(struct fabric *fabric, const struct nic_list *list)
+{
+    for (int i = 0; i < list->gpus; i++) {
+        const struct gpu_link *link = &list->gpu[i];
+        if (link->width > 0 && link->width < link->max_width)
+            fabric_warn(fabric, "GPU %s: its PCI link is x%d of x%d: card, slot or firmware", link->pci, link->width,
+                        link->max_width);
+    }
+}
+
 /* NCCL's topology reads the maximum, so a link that came up slow stays hidden from it. */
-void fabric_warn_links(struct fabric *fabric)
+void fabric_warn_links(struct fabric *fabric, const struct nic_list *list)
 {
     for (int i = 0; i < fabric->ports; i++) {
         const struct nic_port *nic = fabric->port[i].nic;
@@ -118,4 +128,5 @@ void fabric_warn_links(struct fabric *fabric)
                                 "firmware",
                         nic->device, link->speed, link->width, link->max_speed, link->max_width);
     }
+    warn_gpus(fabric, list);
 }

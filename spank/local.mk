@@ -13,6 +13,7 @@ spank_libsftspank_la_SOURCES = \
 	spank/fabric_print.c \
 	spank/fabric_warn.c \
 	spank/gid.c spank/gid.h \
+	spank/gpu_link.c spank/gpu_link.h \
 	spank/gres.c spank/gres.h \
 	spank/line.c spank/line.h \
 	spank/fabric_files.c spank/fabric_files.h \

@@ -294,6 +294,7 @@ struct nic_list *nic_list_create(const char *root, struct sft_error *err)
     for (int i = 0; i < count && !list->more; i++)
         nic_device_read(list, root, names[i]);
     nic_route_read(&list->route, root);
+    list->gpus = gpu_links_read(root, list->gpu, GPU_LINKS);
     return list;
 }
 

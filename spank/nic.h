@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What sysfs and proc say of a node's RDMA ports, their interfaces and its default routes. */
+/* What sysfs and proc say of a node's RDMA ports, their interfaces, its default routes and its GPUs' PCI links. */
 #ifndef SFT_SPANK_NIC_H
 #define SFT_SPANK_NIC_H
 
@@ -8,6 +8,7 @@
 
 #include "lib/error.h"
 #include "spank/gid.h"
+#include "spank/gpu_link.h"
 
 #define NIC_PORTS 64
 #define NIC_NAME 32
@@ -50,6 +51,8 @@ struct nic_list {
     struct nic_port port[NIC_PORTS];
     bool more;              /* there are more ports than room */
     struct nic_route route; /* the default one: IPv4's, or else IPv6's */
+    int gpus;
+    struct gpu_link gpu[GPU_LINKS];
 };
 
 /* root: the folder that holds sys/ and proc/, "" or NULL for this machine. A machine without RDMA has

@@ -28,6 +28,8 @@ static const char *const files[] = {
     "sys/class/infiniband/mlx5_0/device/max_link_speed",
     "sys/class/infiniband/mlx5_0/device/current_link_width",
     "sys/class/infiniband/mlx5_0/device/max_link_width",
+    "sys/bus/pci/drivers/nvidia/0000:18:00.0/current_link_width",
+    "sys/bus/pci/drivers/nvidia/0000:18:00.0/max_link_width",
     "proc/net/route",
     "proc/net/ipv6_route",
     "etc/nccl.conf",

@@ -94,12 +94,32 @@ static const char *tree_device(const struct tree *tree, const char *line, char *
     return pci;
 }
 
+static void tree_pcie(const struct tree *tree, const char *line, const char *path)
+{
+    double speed = 32, most = 32;
+    int width = 16, widest = 16;
+    char value[64], text[64];
+    if (tree_value(line, "pcie", value, sizeof value)[0] != '\0')
+        sscanf(value, "%lfx%d/%lfx%d", &speed, &width, &most, &widest);
+    snprintf(text, sizeof text, "%.1f GT/s PCIe\n", speed);
+    tree_write(tree, text, "sys/devices/%s/current_link_speed", path);
+    snprintf(text, sizeof text, "%.1f GT/s PCIe\n", most);
+    tree_write(tree, text, "sys/devices/%s/max_link_speed", path);
+    snprintf(text, sizeof text, "%d\n", width);
+    tree_write(tree, text, "sys/devices/%s/current_link_width", path);
+    snprintf(text, sizeof text, "%d\n", widest);
+    tree_write(tree, text, "sys/devices/%s/max_link_width", path);
+}
+
 static void tree_gpu(const struct tree *tree, const char *line)
 {
     char path[512], value[128], text[512];
     const char *pci = tree_device(tree, line, path, sizeof path);
     tree_write(tree, "0x030200\n", "sys/devices/%s/class", path);
     tree_write(tree, "0x10de\n", "sys/devices/%s/vendor", path);
+    tree_pcie(tree, line, path);
+    snprintf(text, sizeof text, "../../../../devices/%.480s", path);
+    tree_link(tree, text, "sys/bus/pci/drivers/nvidia/%s", pci);
     tree_value(line, "local", value, sizeof value);
     tree_write(tree, value[0] != '\0' ? value : tree->cpus, "sys/devices/%s/local_cpulist", path);
     if (tree_value(line, "minor", value, sizeof value)[0] == '\0')
@@ -210,23 +230,6 @@ static void tree_nets(const struct tree *tree, const char *line, const char *pat
         snprintf(target, sizeof target, "../../devices/%.500s/net/%.32s", path, word);
         tree_link(tree, target, "sys/class/net/%s", word);
     }
-}
-
-static void tree_pcie(const struct tree *tree, const char *line, const char *path)
-{
-    double speed = 32, most = 32;
-    int width = 16, widest = 16;
-    char value[64], text[64];
-    if (tree_value(line, "pcie", value, sizeof value)[0] != '\0')
-        sscanf(value, "%lfx%d/%lfx%d", &speed, &width, &most, &widest);
-    snprintf(text, sizeof text, "%.1f GT/s PCIe\n", speed);
-    tree_write(tree, text, "sys/devices/%s/current_link_speed", path);
-    snprintf(text, sizeof text, "%.1f GT/s PCIe\n", most);
-    tree_write(tree, text, "sys/devices/%s/max_link_speed", path);
-    snprintf(text, sizeof text, "%d\n", width);
-    tree_write(tree, text, "sys/devices/%s/current_link_width", path);
-    snprintf(text, sizeof text, "%d\n", widest);
-    tree_write(tree, text, "sys/devices/%s/max_link_width", path);
 }
 
 static void tree_nic(struct tree *tree, const char *line)

@@ -2,6 +2,7 @@
 /* Folders below /tmp with the files of sysfs and proc of a described machine. One device a line:
  *
  *     gpu 0000:15/15:01.0/16:00.0/17:00.0/18:00.0 numa=0 [local=0-47] [minor=0] [uuid=GPU-...]
+ *         [pcie=16x8/32x16]
  *     nic 0000:15/.../1a:00.0 numa=0 [class=0207] [model=1021] [rdma=mlx5_0:up[,down]]
  *         [net=eth0:up[,eth1:up]] [rate=400] [link=ib] [ip=10.1.0.1,fd00::1] [types=none|unknown]
  *         [pcie=16x8/32x16] [bond=bond0, the interface of the GIDs]

@@ -151,6 +151,27 @@ static void test_nothing_there(void **state)
     nic_list_destroy(n);
 }
 
+/* Two GPUs in the order of their addresses; what the driver has of its own is none, and 255 lanes are none known. */
+static void test_links_of_gpus(void **state)
+{
+    (void)state;
+    tree_write(&tree, "16\n", "sys/bus/pci/drivers/nvidia/0000:9a:00.0/max_link_width");
+    tree_write(&tree, "255\n", "sys/bus/pci/drivers/nvidia/0000:9a:00.0/current_link_width");
+    tree_write(&tree, "16\n", "sys/bus/pci/drivers/nvidia/0000:18:00.0/max_link_width");
+    tree_write(&tree, "4\n", "sys/bus/pci/drivers/nvidia/0000:18:00.0/current_link_width");
+    tree_write(&tree, "", "sys/bus/pci/drivers/nvidia/new_id");
+    tree_write(&tree, "", "sys/bus/pci/drivers/nvidia/bad");
+    tree_write(&tree, "4\n", "sys/bus/pci/drivers/nvidia/0000:18:00.0 evil/current_link_width");
+    struct nic_list *n = list_read();
+    assert_int_equal(n->gpus, 2);
+    assert_string_equal(n->gpu[0].pci, "0000:18:00.0");
+    assert_int_equal(n->gpu[0].width, 4);
+    assert_int_equal(n->gpu[0].max_width, 16);
+    assert_string_equal(n->gpu[1].pci, "0000:9a:00.0");
+    assert_int_equal(n->gpu[1].width, 0);
+    nic_list_destroy(n);
+}
+
 /* A FIFO must not be waited for, nor a huge, binary or unreadable file harm, nor a link to itself. */
 static void test_odd_files(void **state)
 {
@@ -213,7 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_ROOT(test_a_node_with_several), WITH_ROOT(test_gids), WITH_ROOT(test_gaps),
-        WITH_ROOT(test_the_default_routes_interfaces), WITH_ROOT(test_nothing_there),
+        WITH_ROOT(test_the_default_routes_interfaces), WITH_ROOT(test_nothing_there), WITH_ROOT(test_links_of_gpus),
         WITH_ROOT(test_odd_files), cmocka_unit_test(test_rates_and_routes),
     };
     return cmocka_run_group_tests_name("nic", tests, NULL, NULL);
