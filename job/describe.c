@@ -197,7 +197,7 @@ void describe_summary(const struct run *run)
         { "gpu_util", "GPU", 3, "% of the time busy (NVML)" },
         { "power_w", "", 4, "W" },
         { "tok_j", "", 4, "tokens/J" },
-        { "limited", "", 3, "% of the samples held back by power or heat" },
+        { "limited", "held back", 3, "% of the samples, by power or heat" },
         { "mem_gib", "memory", 4, "GiB a rank, peak" },
         { "mem_plan_gib", "", 4, "GiB planned" },
         { "loss_first", "loss", 5, "in the first step" },
