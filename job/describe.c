@@ -230,6 +230,7 @@ static void plan_print_device(const struct sft_plan *plan, const struct sft_pres
     struct fit fit;
     struct sft_error err = { "" };
     struct sft_prediction p;
+    char tok_s[SFT_NUMBER];
     if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), BACKEND_CUDA_ACT,
                  BACKEND_CUDA_LOGITS, &err) < 0) {
         printf("%s %s\n", device, err.text);
@@ -242,9 +243,9 @@ static void plan_print_device(const struct sft_plan *plan, const struct sft_pres
            fit_recompute_name(fit.recompute), sft_zero_name(fit.zero), fit_why(&fit, request, plan));
     if (!forecast_make(&p, device, plan, shape, data, &fit))
         return;
-    printf("           predicted %.5g tokens/s a GPU without communication, %.4g s a step: products "
+    printf("           predicted %s tokens/s a GPU without communication, %.4g s a step: products "
            "%.3g, attention %.3g, elementwise %.3g, recomputing %.3g, optimizer %.3g\n",
-           p.tok_s, p.step, p.matmul, p.attention, p.elementwise, p.recompute, p.optimizer);
+           sft_number(tok_s, p.tok_s, 5), p.step, p.matmul, p.attention, p.elementwise, p.recompute, p.optimizer);
     printf("           about %.3g min for all %d steps\n",
            p.step * (plan->steps + plan->warmup) / 60, plan->steps + plan->warmup);
 }

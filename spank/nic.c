@@ -225,8 +225,8 @@ static void nic_pci_read(struct nic_port *port, const char *folder)
     port->pcie = (struct nic_pcie) {
         .speed = nic_speed(folder, "current_link_speed"),
         .max_speed = nic_speed(folder, "max_link_speed"),
-        .width = sysfs_number(0, "%s/device/current_link_width", folder),
-        .max_width = sysfs_number(0, "%s/device/max_link_width", folder),
+        .width = sysfs_lanes(sysfs_number(0, "%s/device/current_link_width", folder)),
+        .max_width = sysfs_lanes(sysfs_number(0, "%s/device/max_link_width", folder)),
     };
 }
 

@@ -100,6 +100,11 @@ int sysfs_number(int otherwise, const char *format, ...)
                                                                               : (int)number;
 }
 
+int sysfs_lanes(int number)
+{
+    return number > 0 && number <= 64 ? number : 0;
+}
+
 static int sysfs_compare(const void *a, const void *b)
 {
     return strverscmp(a, b);

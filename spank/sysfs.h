@@ -24,6 +24,9 @@ int sysfs_line_of(int folder, int number, char *buffer, size_t size);
  * none or it does not fit an int. */
 int sysfs_number(int otherwise, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The number of a PCI link's lanes; 0 for what no link has. Virtual machines say 255 for an unknown one. */
+int sysfs_lanes(int number);
+
 /* The folder's names, sorted with mlx5_2 before mlx5_10, without hidden ones and those of SYSFS_NAME
  * bytes or more. Returns how many were stored, `room` at most; 0 when it is no folder. */
 int sysfs_names(char (*names)[SYSFS_NAME], int room, const char *format, ...)

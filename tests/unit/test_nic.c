@@ -188,6 +188,7 @@ static void test_odd_files(void **state)
     tree_write(&tree, "", "sys/class/infiniband/mlx5_0/ports/none/state");
     tree_write(&tree, huge, "proc/net/route");
     tree_write(&tree, "4: ACTIVE\n", "sys/class/infiniband/mlx5_1/ports/1/link_layer");
+    tree_write(&tree, "255\n", "sys/class/infiniband/mlx5_1/device/max_link_width");
     tree_write(&tree, "4: ACTIVE\n", "sys/class/infiniband/bad name/ports/1/state");
     snprintf(path, sizeof path, "%s/sys/class/infiniband/mlx5_1/ports/1/state", tree.root);
     assert_int_equal(mkfifo(path, 0644), 0);
@@ -197,6 +198,7 @@ static void test_odd_files(void **state)
     assert_int_equal(n->count, 2);
     assert_true(!n->port[0].active && !n->port[1].active && n->port[0].rate == 0);
     assert_int_equal(n->port[0].gids.count, 0);
+    assert_int_equal(n->port[1].pcie.max_width, 0);
     assert_string_equal(n->port[0].netdev, "");
     nic_list_destroy(n);
     free(huge);
