@@ -60,7 +60,7 @@ static void observe_row(struct observe *observe, double row[COLUMNS])
     struct sensors_figures f = sensors_read(observe->sensors);
     sensors_drop_averages(&f);
     row[UTILIZATION] = f.utilization;
-    row[POWER] = f.seconds > 0 ? f.energy / f.seconds : NAN;
+    row[POWER] = f.energy / f.seconds;
     row[ENERGY] = f.energy;
     row[CLOCK] = f.sm_clock;
     row[TEMPERATURE] = f.temperature;

@@ -54,6 +54,12 @@ static int throughput_chart(struct page *page, size_t index, struct sft_error *e
     return page_chart(page, &chart, caption, err);
 }
 
+static double runs(const struct page *page, const struct page_place *place)
+{
+    (void)page;
+    return (double)place->cell->count;
+}
+
 static double rank_tok_s(const struct page *page, const struct page_place *place)
 {
     (void)page;
@@ -63,7 +69,7 @@ static double rank_tok_s(const struct page *page, const struct page_place *place
 int page_throughput(struct page *page, struct sft_error *err)
 {
     static const struct page_column columns[] = {
-        { .title = N_("Runs"), .value = page_runs },
+        { .title = N_("Runs"), .value = runs },
         { .title = N_("Tokens"), .key = "tok_s" },
         { .title = N_("Samples"), .key = "samples_s", .digits = 1 },
         { .title = N_("Step"), .key = "step_ms", .digits = 1 },
@@ -317,7 +323,7 @@ static double range(const struct page *page, const struct page_place *place)
 void page_spread(struct page *page)
 {
     static const struct page_column columns[] = {
-        { .title = N_("Runs"), .value = page_runs },
+        { .title = N_("Runs"), .value = runs },
         { .title = N_("Slowest"), .key = "tok_s", .value = slowest },
         { .title = N_("Median"), .key = "tok_s" },
         { .title = N_("Fastest"), .key = "tok_s", .value = fastest },

@@ -53,8 +53,6 @@ struct page_column {
 
 /* All of the table: place, these columns, marks and jobs. */
 void page_columns(struct page *page, const char *caption, const struct page_column *column, size_t count);
-/* A column's value: how many runs count. */
-double page_runs(const struct page *page, const struct page_place *place);
 
 /* "(jobs 12 13, marks F)", in small letters. */
 void page_put_jobs(struct page *page, const struct group_cell *cell);

@@ -90,9 +90,3 @@ void page_columns(struct page *page, const char *caption, const struct page_colu
     }
     page_table_end(page);
 }
-
-double page_runs(const struct page *page, const struct page_place *place)
-{
-    (void)page;
-    return (double)place->cell->count;
-}

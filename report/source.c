@@ -34,10 +34,9 @@ void source_command_make(struct source_command *command, const struct filter *fi
                          enum source_form form)
 {
     static const char delimiter[] = { SOURCE_SEPARATOR, '\0' };
-    const char *sacct = getenv("SFT_SACCT");
     size_t n = 0;
     memset(command, 0, sizeof *command);
-    command->argument[n++] = sacct != NULL && *sacct != '\0' ? sacct : "sacct";
+    command->argument[n++] = spawn_program("SFT_SACCT", "sacct");
     if (form == SOURCE_JSON) {
         command->argument[n++] = "--json";
     } else {

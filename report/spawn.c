@@ -164,6 +164,8 @@ int spawn_has(const char *program)
 {
     const char *path = getenv("PATH");
     char name[4096];
+    if (strchr(program, '/') != NULL)
+        return access(program, X_OK) == 0;
     while (path != NULL && *path != '\0') {
         size_t length = strcspn(path, ":");
         snprintf(name, sizeof name, "%.*s/%s", (int)length, path, program);
@@ -172,4 +174,10 @@ int spawn_has(const char *program)
         path += length + (path[length] == ':');
     }
     return 0;
+}
+
+const char *spawn_program(const char *variable, const char *otherwise)
+{
+    const char *named = getenv(variable);
+    return named != NULL && *named != '\0' ? named : otherwise;
 }

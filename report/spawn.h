@@ -33,7 +33,10 @@ int spawn_quiet(const char *const *argv, struct sft_error *err);
 /* Read a descriptor to its end, as spawn_read has it; `what` names it in messages. */
 int spawn_read_fd(int fd, const char *what, char **text, size_t *length, struct sft_error *err);
 
-/* Is there a program of that name on PATH? */
+/* Is there a program of that name on PATH, or, with a slash in it, at that path? */
 int spawn_has(const char *program);
+
+/* The program that the environment's variable names, else this one. */
+const char *spawn_program(const char *variable, const char *otherwise);
 
 #endif

@@ -51,10 +51,9 @@ void plan_nodes_read(struct plan_nodes *nodes, const char *text, const char *par
 
 static int nodes_ask(struct plan_nodes *nodes, const char *partition, struct sft_error *err)
 {
-    const char *sinfo = getenv("SFT_SINFO");
     char *text;
     size_t length;
-    const char *argv[] = { sinfo != NULL && *sinfo != '\0' ? sinfo : "sinfo", "-h", "-o", "%P|%D|%G", NULL };
+    const char *argv[] = { spawn_program("SFT_SINFO", "sinfo"), "-h", "-o", "%P|%D|%G", NULL };
     if (spawn_read(argv, NULL, &text, &length, err) < 0)
         return -1;
     plan_nodes_read(nodes, text, partition);

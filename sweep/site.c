@@ -85,11 +85,10 @@ bool site_arguments(const char *path, struct words *arguments)
 /* Where plugstack.conf is: where Slurm says, else beside slurm.conf. */
 static bool find_stack(char *path, size_t size)
 {
-    const char *named = getenv("SFT_SCONTROL"), *scontrol = named != NULL && *named != '\0' ? named : "scontrol";
-    const char *argv[] = { scontrol, "show", "config", NULL };
+    const char *argv[] = { spawn_program("SFT_SCONTROL", "scontrol"), "show", "config", NULL };
     char *text, slurm[CONF_PATH];
     size_t length;
-    if ((scontrol != named && !spawn_has(scontrol)) || spawn_read(argv, NULL, &text, &length, NULL) < 0)
+    if (!spawn_has(argv[0]) || spawn_read(argv, NULL, &text, &length, NULL) < 0)
         return false;
     site_value(text, "PlugStackConfig", path, size);
     site_value(text, "SLURM_CONF", slurm, sizeof slurm);

@@ -159,7 +159,6 @@ static int state_accounting(struct sweep_state *state, const char *name, const c
 
 static int state_queue(struct sweep_state *state, const char *name, const char *user, struct sft_error *err)
 {
-    const char *squeue = getenv("SFT_SQUEUE");
     char *text, mark[24], format[48];
     uint64_t random;
     size_t length;
@@ -167,7 +166,7 @@ static int state_queue(struct sweep_state *state, const char *name, const char *
         return sft_error_set(err, "no random number: %s", strerror(errno));
     snprintf(mark, sizeof mark, "%016" PRIx64, random);
     snprintf(format, sizeof format, "%s|%%A|%%T|%%k", mark);
-    const char *argv[] = { squeue != NULL && *squeue != '\0' ? squeue : "squeue",
+    const char *argv[] = { spawn_program("SFT_SQUEUE", "squeue"),
                            "--noheader", "--states=all", "--user", user, "--name", name, "-o", format, NULL };
     if (spawn_read(argv, NULL, &text, &length, err) < 0)
         return -1;

@@ -18,12 +18,6 @@
 #define CANCEL_BATCH 200
 #define FAILED_TOLD 20
 
-static const char *program_of(const char *variable, const char *name)
-{
-    const char *said = getenv(variable);
-    return said != NULL && *said != '\0' ? said : name;
-}
-
 static void words_free(char **words)
 {
     for (int i = 0; words != NULL && i < WORDS; i++)
@@ -49,7 +43,7 @@ static bool word_add(char **words, const char *format, ...)
 char **submit_words(const struct sweep_options *options, const struct sweep_cell *cell)
 {
     char **words = calloc(WORDS, sizeof *words);
-    bool ok = words != NULL && word_add(words, "%s", program_of("SFT_SBATCH", "sbatch"))
+    bool ok = words != NULL && word_add(words, "%s", spawn_program("SFT_SBATCH", "sbatch"))
         && word_add(words, "--parsable") && word_add(words, "--job-name=%s", options->name)
         && word_add(words, "--comment=" ROW_ASKED "%s", cell->text)
         && word_add(words, "--output=%s-%%j.out", options->name);
@@ -115,7 +109,7 @@ int submit_missing(struct sweep_cells *cells, const struct sweep_options *option
 static int cancel_some(const struct sweep_state *state, size_t *next, int *count, struct sft_error *err)
 {
     char id[CANCEL_BATCH][24];
-    const char *argv[CANCEL_BATCH + 2] = { program_of("SFT_SCANCEL", "scancel") };
+    const char *argv[CANCEL_BATCH + 2] = { spawn_program("SFT_SCANCEL", "scancel") };
     int n = 0;
     for (; *next < state->count && n < CANCEL_BATCH; (*next)++)
         if (sweep_job_is_alive(&state->job[*next])) {

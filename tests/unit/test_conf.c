@@ -191,7 +191,6 @@ static void test_what_is_wrong_with_the_network(void **state)
     }
 }
 
-/* The manual and the example have every key, and the example no other. */
 /* The site fills what the user left open, and nothing else. */
 static void test_a_request_is_filled(void **state)
 {
@@ -210,6 +209,7 @@ static void test_a_request_is_filled(void **state)
     assert_true(request.nvlink_gbs == 300 && request.nic_gbs == -1 && request.peak == 100);
 }
 
+/* The manual and the example have every key, and the example no other. */
 static void test_manual_and_example(void **state)
 {
     (void)state;
