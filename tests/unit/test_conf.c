@@ -198,7 +198,8 @@ static void test_a_request_is_filled(void **state)
     struct conf conf;
     struct sft_request request;
     struct sft_error err = { "" };
-    assert_int_equal(parse(&conf, "data = /site.json\ntokenizer = /site.model\nnvlink_gbs = 300\npeak_tflops = 900", &err),
+    assert_int_equal(parse(&conf,
+                           "data = /site.json\ntokenizer = /site.model\nnvlink_gbs = 300\npeak_tflops = 900", &err),
                      0);
     assert_int_equal(sft_request_parse(&request, "tiny:1,data=/mine.json,peak=100", &err), 0);
     conf_fill_texts(&conf, &request);
