@@ -37,6 +37,7 @@ static const struct conf_key keys[] = {
     { "mpi", "TYPE", "type for srun's --mpi (pmix)" },
     { "comment", "yes|no", "write the record into the job's comment, too (yes)" },
     { "update_seconds", "N", "longest time between two updates of a running job's record (60)" },
+    { "hold_seconds", "N", "longest time that a run's end waits for slurmctld to take its record (900)" },
     { "fabric", "generic|spectrum-x", "the network's kind (generic)" },
     { "fabric_exclude", "NIC,...", "NICs that carry no collectives: mlx5_4,eth*" },
     { "fabric_addresses", "RANGE,...", "addresses of the fabric: 10.1.0.0/16,fd00::/8" },
@@ -72,6 +73,7 @@ static const struct conf_field fields[] = {
     { CONF_TEXT, TEXT(mpi), 0, 0, NULL },
     { CONF_YES_NO, TEXT(comment), 0, 0, NULL },
     { CONF_NUMBER, TEXT(update_seconds), 1, 86400, NULL },
+    { CONF_NUMBER, TEXT(hold_seconds), 1, 86400, NULL },
     { CONF_FABRIC, READ(profile) },
     { CONF_FABRIC, READ(exclude) },
     { CONF_FABRIC, READ(addresses) },
@@ -105,6 +107,7 @@ void conf_init(struct conf *conf)
     snprintf(conf->mpi, sizeof conf->mpi, "pmix");
     conf->gpus_per_node = conf->cpus_per_task = -1;
     conf->update_seconds = 60;
+    conf->hold_seconds = 900;
     conf->comment = true;
     conf_fabric_init(&conf->fabric);
 }

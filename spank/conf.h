@@ -22,6 +22,7 @@ struct conf {
     int gpus_per_node;         /* in place of what the nodes' gres says */
     int cpus_per_task;         /* in place of the node's CPUs shared out to its tasks */
     int update_seconds;        /* longest time between two updates of a running job's record */
+    int hold_seconds;          /* a run's end waits so long for slurmctld to take its record */
     char root[CONF_PATH];      /* for tests: folder of the sys/ and proc/ to read; "": the node's */
     bool comment;              /* write the job's comment (the admin comment is always written) */
     struct conf_fabric fabric; /* the network */

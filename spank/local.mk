@@ -15,9 +15,12 @@ spank_libsftspank_la_SOURCES = \
 	spank/gid.c spank/gid.h \
 	spank/gpu_link.c spank/gpu_link.h \
 	spank/gres.c spank/gres.h \
+	spank/hold.c spank/hold.h \
+	spank/leave.c spank/leave.h \
 	spank/line.c spank/line.h \
 	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
+	spank/spool.c spank/spool.h \
 	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h
 
@@ -43,6 +46,7 @@ if HAVE_SLURM
 pkglib_LTLIBRARIES = spank/sft_bench.la
 spank_sft_bench_la_SOURCES = \
 	spank/account.c spank/account.h \
+	spank/deliver.c spank/deliver.h \
 	spank/facts.c spank/facts.h \
 	spank/keeper.c spank/keeper.h \
 	spank/launch.c spank/launch.h \
@@ -51,6 +55,8 @@ spank_sft_bench_la_SOURCES = \
 	spank/node.h \
 	spank/place.c spank/place.h \
 	spank/plugin.c \
+	spank/publish.c spank/publish.h \
+	spank/settings.c spank/settings.h \
 	spank/slurm_compat.h \
 	spank/watch.c spank/watch.h
 spank_sft_bench_la_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
@@ -58,6 +64,18 @@ spank_sft_bench_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/spank/plugin.map -Wl,-z,nodelete -pthread
 spank_sft_bench_la_LIBADD = spank/libsftspank.la lib/libsft.la -ldl
 spank_sft_bench_la_DEPENDENCIES = spank/libsftspank.la lib/libsft.la spank/plugin.map
+# What the plugin leaves behind, into the accounting; of this release of Slurm, as the plugin.
+if HAVE_LIBSLURM
+sbin_PROGRAMS = sft-bench-deliver
+sft_bench_deliver_SOURCES = \
+	spank/account.c spank/account.h \
+	spank/database.c spank/database.h \
+	spank/deliver_main.c \
+	spank/settings.c spank/settings.h \
+	spank/slurm_compat.h
+sft_bench_deliver_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
+sft_bench_deliver_LDADD = spank/libsftspank.la lib/libsft.la $(SLURM_LIBS)
+endif
 if HAVE_HWLOC
 pkglib_LTLIBRARIES += spank/sft_bench_node.la
 spank_sft_bench_node_la_SOURCES = spank/node.c spank/node.h

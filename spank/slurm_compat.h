@@ -27,6 +27,46 @@ static inline int compat_job_is_over(int code)
         || code == ESLURM_INVALID_JOB_ID;
 }
 
+/* libslurm's copy of slurm.conf. It is in no public header, but exported under this name since 20.11;
+ * weak, so that a process without it still loads us. */
+extern slurm_conf_t slurm_conf __attribute__((weak));
+#define COMPAT_CONF_KNOWN (&slurm_conf != NULL && slurm_conf.cluster_name != NULL)
+
+/* Lists of the accounting's functions. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0)
+typedef list_t *compat_list;
+typedef list_itr_t *compat_list_iterator;
+#else
+typedef List compat_list;
+typedef ListIterator compat_list_iterator;
+#endif
+
+/* Did the controller answer, with a no? Below 2000 are failures to talk with it, from 6000 on those of
+ * authentication; what is busy now is asked again. SLURM_ERROR is what a job_submit gives. */
+static inline int compat_is_refusal(int code)
+{
+    switch (code) {
+    case SLURM_ERROR:
+        return 1;
+    case ESLURM_TRANSITION_STATE_NO_UPDATE:
+    case ESLURM_IN_STANDBY_MODE:
+    case ESLURM_IN_STANDBY_USE_BACKUP:
+    case ESLURM_JOB_SETTING_DB_INX:
+        return 0;
+    default:
+        return code >= 2000 && !(code >= 6000 && code < 8000) && !compat_job_is_over(code);
+    }
+}
+
+static inline uint32_t compat_job_id(const job_info_t *job)
+{
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 11, 0)
+    return job->step_id.job_id;
+#else
+    return job->job_id;
+#endif
+}
+
 /* One job's description, as slurm_load_job. */
 static inline int compat_load_job(job_info_msg_t **answer, uint32_t job_id, uint16_t flags)
 {
