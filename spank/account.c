@@ -145,6 +145,7 @@ static enum account_result account_look(struct account *account, const struct sf
         return account_failed(account, errno, err);
     const job_info_t *job = account_job(account, answer);
     enum account_result result = ACCOUNT_OVER;
+    account->known = job != NULL;
     if (job != NULL) {
         *changes = account_texts(account, job, record, texts);
         result = *changes == 0 ? ACCOUNT_STANDS : account_update(account, *changes, texts, err);
@@ -162,7 +163,7 @@ enum account_result account_publish(struct account *account, const struct sft_re
     struct texts *texts = malloc(sizeof *texts);
     enum account_result result = ACCOUNT_STANDS;
     unsigned changes = 1;
-    account->changed = false;
+    account->changed = account->known = false;
     if (texts == NULL) {
         sft_error_set(err, "out of memory");
         return ACCOUNT_SILENT;

@@ -21,7 +21,7 @@
 
 /* slurmctld saves its state 5 s after a change at the latest: killed before, it forgets a yes. So a
  * record counts as in when it stands there in two looks that are further apart. */
-enum { PASS_SECONDS = 6 };
+enum { PASS_SECONDS = 6, DAY = 86400 };
 
 enum outcome { OUTCOME_LATER, OUTCOME_STANDS, OUTCOME_DONE, OUTCOME_STAYS };
 
@@ -43,14 +43,18 @@ static enum outcome say(struct entry *entry, enum outcome outcome, const char *t
     return outcome;
 }
 
-/* slurmctld takes it no more: it is slurmdbd's. */
+/* slurmctld takes it no more: it is slurmdbd's. But a slurmctld that starts again sends the end of every
+ * job that it still knows once more, with its own old comments: so look again until it has forgotten the
+ * job (MinJobAge; a day where it never does). */
 static enum outcome deliver_database(struct entry *entry, const struct spooled *spooled,
-                                     const struct sft_record *record)
+                                     const struct sft_record *record, bool known)
 {
     struct sft_error err = { "" };
     switch (database_put(spooled, record, &err)) {
     case DATABASE_STANDS:
-        return say(entry, OUTCOME_DONE, "delivered, to slurmdbd");
+        return known && time(NULL) < spooled->time + DAY
+            ? say(entry, OUTCOME_LATER, "delivered to slurmdbd, and kept until slurmctld has forgotten the job")
+            : say(entry, OUTCOME_DONE, "delivered, to slurmdbd");
     case DATABASE_RUNS:
         return say(entry, OUTCOME_LATER, "kept: the job has not ended yet in slurmdbd");
     case DATABASE_OTHER:
@@ -73,7 +77,7 @@ static enum outcome deliver_record(struct entry *entry, const struct spooled *sp
             ? say(entry, OUTCOME_STANDS, "delivered to slurmctld, and kept until that has saved it")
             : say(entry, OUTCOME_DONE, "delivered, to slurmctld");
     case ACCOUNT_OVER:
-        return deliver_database(entry, spooled, record);
+        return deliver_database(entry, spooled, record, account.known);
     case ACCOUNT_REFUSED:
         sft_error_set(&err, "kept: slurmctld refuses it while the job runs: %s", account.why);
         return say(entry, OUTCOME_LATER, err.text);

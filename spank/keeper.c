@@ -223,10 +223,13 @@ int keeper_publish(const char *text)
 bool keeper_wait(int milliseconds, struct keeper_answer *answer)
 {
     struct pollfd said = { .fd = keeper_socket, .events = POLLIN };
+    struct keeper_answer heard;
     do {
-        while (recv(keeper_socket, answer, sizeof *answer, MSG_DONTWAIT) == (ssize_t)sizeof *answer)
-            if (answer->serial == keeper_serial)
+        while (recv(keeper_socket, &heard, sizeof heard, MSG_DONTWAIT) == (ssize_t)sizeof heard)
+            if (heard.serial == keeper_serial) {
+                *answer = heard;
                 return true;
+            }
     } while (poll(&said, 1, milliseconds) > 0 && (said.revents & (POLLHUP | POLLERR)) == 0);
     return false;
 }

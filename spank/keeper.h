@@ -36,7 +36,8 @@ int keeper_start(const struct keeper_step *step, struct sft_error *err);
  * it does not listen. */
 int keeper_publish(const char *text);
 
-/* Wait so many milliseconds at most for the answer about the last text. Returns false when there is none. */
+/* Wait so many milliseconds at most for the answer about the last text. Returns false when there is none:
+ * then answer is as it was. */
 bool keeper_wait(int milliseconds, struct keeper_answer *answer);
 
 /* The step ends: it does nothing more for it. If the node has records that are not in the accounting for

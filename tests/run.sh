@@ -125,13 +125,14 @@ if part cluster; then
     check "make install" make -C "$build/plain" install
     export SFT_ROOT=$build/root SFT_BUILDDIR=$build/plain
     # The kill and stall tests mostly wait; they have clusters of their own and run beside the others.
-    { bats_run tests/cluster/kill.bats; bats_run tests/cluster/stall.bats; } &
+    { bats_run tests/cluster/kill.bats; bats_run tests/cluster/outage.bats; bats_run tests/cluster/stall.bats; } &
     for file in tests/cluster/{cluster,job,network,place,plugin,report,shard,sweep}.bats; do
         bats_run "$file"
         bats_count "$file"
     done
     wait $!
     bats_count tests/cluster/kill.bats
+    bats_count tests/cluster/outage.bats
     bats_count tests/cluster/stall.bats
 fi
 for failure in "${failures[@]}"; do

@@ -29,7 +29,8 @@ static void test_every_key_is_read(void **state)
                            "# the site\n\njob = /opt/sft/bin/job\n  partition=gpu  \r\n"
                            "gpus_per_node = 8\ncpus_per_task=14\ndata = /data/a b.json\n"
                            "tokenizer = /data/t.model\nmpi = pmix_v4\ncomment = no\n"
-                           "update_seconds = 30",
+                           "update_seconds = 30\n"
+                           "hold_seconds = 120",
                            &err),
                      0);
     assert_string_equal(conf.job, "/opt/sft/bin/job");
@@ -41,6 +42,7 @@ static void test_every_key_is_read(void **state)
     assert_string_equal(conf.mpi, "pmix_v4");
     assert_false(conf.comment);
     assert_int_equal(conf.update_seconds, 30);
+    assert_int_equal(conf.hold_seconds, 120);
 }
 
 static void test_an_empty_file_leaves_the_defaults(void **state)
@@ -53,6 +55,7 @@ static void test_an_empty_file_leaves_the_defaults(void **state)
     assert_int_equal(conf.gpus_per_node, -1);
     assert_int_equal(conf.cpus_per_task, -1);
     assert_int_equal(conf.update_seconds, 60);
+    assert_int_equal(conf.hold_seconds, 900);
     assert_true(conf.comment);
 }
 
@@ -62,7 +65,7 @@ static void test_complaints_name_file_and_line(void **state)
     assert_refused("\n\nnonsense\n", "site.conf:3: 'nonsense' is not of the form key = value");
     assert_refused("gpu = 8",
                    "site.conf:1: unknown key 'gpu'; known are job, partition, gpus_per_node, "
-                   "cpus_per_task, data, tokenizer, mpi, comment, update_seconds, fabric, "
+                   "cpus_per_task, data, tokenizer, mpi, comment, update_seconds, hold_seconds, fabric, "
                    "fabric_exclude, fabric_addresses, socket_interface, traffic_class, "
                    "adaptive_routing, qps_per_connection, split_data_on_qps, cross_nic, net_plugin, "
                    "topo_file, nccl_env, exclude_hosts, nvlink_gbs, nic_gbs, peak_tflops");
