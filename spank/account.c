@@ -98,8 +98,8 @@ static enum account_result account_failed(const struct account *account, int cod
     return ACCOUNT_SILENT;
 }
 
-/* Both at once is one message. A site's job_submit that guards one of the two refuses the whole of it:
- * then each alone, and first the admin comment, which always reaches the accounting. */
+/* Both at once is one message. A site's job_submit that guards one of the two refuses the whole of
+ * it: then each alone, and first the admin comment, which always reaches the accounting. */
 static enum account_result account_update(struct account *account, unsigned changes,
                                           struct texts *texts, struct sft_error *err)
 {
@@ -155,8 +155,8 @@ static enum account_result account_look(struct account *account, const struct sf
 }
 
 /* Two steps of a job may publish at once, and the later would undo the earlier. So look again
- * after each update until nothing is to be changed. What is never as it was written, though the update
- * was accepted, a job_submit has changed without a word. */
+ * after each update until nothing is to be changed. What is never as it was written, though the
+ * update was accepted, a job_submit has changed without a word. */
 enum account_result account_publish(struct account *account, const struct sft_record *record,
                                     struct sft_error *err)
 {

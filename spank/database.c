@@ -50,7 +50,8 @@ static bool database_change(const slurmdb_job_rec_t *job, const struct spooled *
         && (job->admin_comment == NULL || strcmp(job->admin_comment, texts->admin) != 0))
         change->admin_comment = texts->admin;
     if (spooled->comment && settings_job_comment()
-        && sft_record_merge(job->derived_es, record, texts->comment, sizeof texts->comment, NULL) == 0
+        && sft_record_merge(job->derived_es, record, texts->comment, sizeof texts->comment, NULL)
+               == 0
         && (job->derived_es == NULL || strcmp(job->derived_es, texts->comment) != 0))
         change->derived_es = texts->comment;
     return change->admin_comment != NULL || change->derived_es != NULL;
@@ -72,7 +73,8 @@ static enum database_result database_modify(void *connection, slurmdb_job_cond_t
 }
 
 static enum database_result database_job(void *connection, slurmdb_job_cond_t *condition,
-                                         const slurmdb_job_rec_t *job, const struct spooled *spooled,
+                                         const slurmdb_job_rec_t *job,
+                                         const struct spooled *spooled,
                                          const struct sft_record *record, struct sft_error *err)
 {
     slurmdb_job_rec_t change;
@@ -86,8 +88,8 @@ static enum database_result database_job(void *connection, slurmdb_job_cond_t *c
         return DATABASE_SILENT;
     }
     enum database_result result = database_change(job, spooled, record, texts, &change)
-        ? database_modify(connection, condition, &change, err)
-        : DATABASE_STANDS;
+                                      ? database_modify(connection, condition, &change, err)
+                                      : DATABASE_STANDS;
     free(texts);
     return result;
 }

@@ -17,7 +17,8 @@ int deliver_spool(struct spooled *spooled, char *path, size_t size, struct sft_e
     if (path != NULL)
         path[0] = '\0';
     if (access(DELIVER_PROGRAM, X_OK) < 0)
-        return sft_error_set(err, DELIVER_PROGRAM " is missing: it has to be installed on the nodes");
+        return sft_error_set(err,
+                             DELIVER_PROGRAM " is missing: it has to be installed on the nodes");
     if (settings_spool(folder, sizeof folder) < 0)
         return sft_error_set(err, "SlurmdSpoolDir is too long");
     int fd = spool_open(folder, true, err);
@@ -42,5 +43,6 @@ void deliver_rest(void)
     free(names);
     close(fd);
     if (count > 0)
-        execl(DELIVER_PROGRAM, "sft-bench-deliver", "--wait", DELIVER_SECONDS, folder, (char *)NULL);
+        execl(DELIVER_PROGRAM, "sft-bench-deliver", "--wait", DELIVER_SECONDS, folder,
+              (char *)NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sft-bench-deliver: this node's records that are not in the accounting for certain, sft-bench-deliver(8).
- * It links libslurm and is started by the keeper at a step's end, or by an admin. */
+/* sft-bench-deliver: this node's records that are not in the accounting for certain,
+ * sft-bench-deliver(8). It links libslurm and is started by the keeper at a step's end, or by an
+ * admin. */
 #include "config.h"
 
 #include <errno.h>
@@ -43,9 +44,9 @@ static enum outcome say(struct entry *entry, enum outcome outcome, const char *t
     return outcome;
 }
 
-/* slurmctld takes it no more: it is slurmdbd's. But a slurmctld that starts again sends the end of every
- * job that it still knows once more, with its own old comments: so look again until it has forgotten the
- * job (MinJobAge; a day where it never does). */
+/* slurmctld takes it no more: it is slurmdbd's. But a slurmctld that starts again sends the end of
+ * every job that it still knows once more, with its own old comments: so look again until it has
+ * forgotten the job (MinJobAge; a day where it never does). */
 static enum outcome deliver_database(struct entry *entry, const struct spooled *spooled,
                                      const struct sft_record *record, bool known)
 {
@@ -53,12 +54,14 @@ static enum outcome deliver_database(struct entry *entry, const struct spooled *
     switch (database_put(spooled, record, &err)) {
     case DATABASE_STANDS:
         return known && time(NULL) < spooled->time + DAY
-            ? say(entry, OUTCOME_LATER, "delivered to slurmdbd, and kept until slurmctld has forgotten the job")
-            : say(entry, OUTCOME_DONE, "delivered, to slurmdbd");
+                   ? say(entry, OUTCOME_LATER,
+                         "delivered to slurmdbd, and kept until slurmctld has forgotten the job")
+                   : say(entry, OUTCOME_DONE, "delivered, to slurmdbd");
     case DATABASE_RUNS:
         return say(entry, OUTCOME_LATER, "kept: the job has not ended yet in slurmdbd");
     case DATABASE_OTHER:
-        return say(entry, OUTCOME_STAYS, "kept: the accounting has no such job, or a later one of its number");
+        return say(entry, OUTCOME_STAYS,
+                   "kept: the accounting has no such job, or a later one of its number");
     default:
         sft_error_prefix(&err, "kept");
         return say(entry, OUTCOME_LATER, err.text);
@@ -69,13 +72,15 @@ static enum outcome deliver_record(struct entry *entry, const struct spooled *sp
                                    const struct sft_record *record)
 {
     struct sft_error err = { "" };
-    struct account account = { .job_id = spooled->job_id, .before = spooled->time,
+    struct account account = { .job_id = spooled->job_id,
+                               .before = spooled->time,
                                .wanted = ACCOUNT_ADMIN | (spooled->comment ? ACCOUNT_COMMENT : 0) };
     switch (account_publish(&account, record, &err)) {
     case ACCOUNT_STANDS:
         return account.changed || entry->outcome != OUTCOME_STANDS
-            ? say(entry, OUTCOME_STANDS, "delivered to slurmctld, and kept until that has saved it")
-            : say(entry, OUTCOME_DONE, "delivered, to slurmctld");
+                   ? say(entry, OUTCOME_STANDS,
+                         "delivered to slurmctld, and kept until that has saved it")
+                   : say(entry, OUTCOME_DONE, "delivered, to slurmctld");
     case ACCOUNT_OVER:
         return deliver_database(entry, spooled, record, account.known);
     case ACCOUNT_REFUSED:
@@ -96,8 +101,8 @@ static enum outcome deliver_file(struct deliver *deliver, struct entry *entry)
         || sft_record_parse(&record, spooled.text, NULL, &err) < 0)
         return say(entry, OUTCOME_STAYS, err.text);
     enum outcome outcome = strcmp(spooled.cluster, settings_cluster()) == 0
-        ? deliver_record(entry, &spooled, &record)
-        : say(entry, OUTCOME_STAYS, "kept: it is another cluster's");
+                               ? deliver_record(entry, &spooled, &record)
+                               : say(entry, OUTCOME_STAYS, "kept: it is another cluster's");
     sft_record_clear(&record);
     if (outcome == OUTCOME_DONE && spool_remove(deliver->folder, entry->name, &err) < 0)
         return say(entry, OUTCOME_STAYS, err.text);
@@ -127,7 +132,7 @@ static struct entry *deliver_entry(struct deliver *deliver, const char *name)
 /* All files once. *waiting: how many may still go; *kept: how many are left. */
 static int deliver_pass(struct deliver *deliver, int *waiting, int *kept, struct sft_error *err)
 {
-    char (*names)[SPOOL_NAME];
+    char(*names)[SPOOL_NAME];
     int count = spool_list(deliver->folder, &names, err);
     *waiting = *kept = 0;
     for (int i = 0; i < count; i++) {
@@ -146,13 +151,19 @@ static int deliver_pass(struct deliver *deliver, int *waiting, int *kept, struct
 }
 
 /* One program at a time: another one waits here, and finds what is left. */
-static int deliver_lock(struct deliver *deliver, const char *path, struct sft_error *err)
+static int deliver_lock(struct deliver *deliver, const char *path, time_t end,
+                        struct sft_error *err)
 {
     deliver->folder = spool_open(path, false, err);
     if (deliver->folder < 0)
         return -1;
-    if (flock(deliver->folder, LOCK_EX) < 0)
-        return sft_error_set(err, "%s: lock: %s", path, strerror(errno));
+    while (flock(deliver->folder, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK)
+            return sft_error_set(err, "%s: lock: %s", path, strerror(errno));
+        if (time(NULL) >= end)
+            return sft_error_set(err, "%s: another sft-bench-deliver works on it", path);
+        sleep(1);
+    }
     return 0;
 }
 
@@ -163,7 +174,7 @@ static int deliver_all(const char *path, int seconds, struct sft_error *err)
     int waiting, kept;
     if (deliver == NULL)
         return sft_error_set(err, "out of memory");
-    if (deliver_lock(deliver, path, err) < 0) {
+    if (deliver_lock(deliver, path, end, err) < 0) {
         free(deliver);
         return errno == ENOENT ? 0 : -1;
     }
@@ -193,7 +204,8 @@ static int deliver_usage(FILE *file)
           "Bring records that were kept on this node into the accounting; as root.\n"
           "  --wait SECONDS  how long to try [15]\n"
           "  --help, --version\n"
-          "DIR is SlurmdSpoolDir's sft-bench unless named. One line a record; exit status 0 when none is left.\n",
+          "DIR is SlurmdSpoolDir's sft-bench unless named. One line a record; exit status 0 when "
+          "none is left.\n",
           file);
     return file == stdout ? 0 : 2;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spank/hold.h"
 
-/* The limit runs from the first signal; slurmd sends SIGKILL KillWait later, and needs a moment more. */
+/* The limit runs from the first signal; slurmd sends SIGKILL KillWait later, and needs a moment
+ * more. */
 enum { HOLD_BADLY = 30, HOLD_SPARE = 5 };
 
 int hold_limit(const struct hold *hold)

@@ -12,10 +12,11 @@ struct hold {
     int message_timeout; /* MessageTimeout */
 };
 
-/* Seconds. A run that ended well has nothing left to kill, and while slurmctld is silent nobody can ask
- * for it: as soon as it answers, it takes the record or says that the job is over. Any other end may be
- * the beginning of a kill, after which a step that is still there when UnkillableStepTimeout is over
- * drains its node: so it is at most 30, and well under that limit. At least 1. */
+/* Seconds. A run that ended well has nothing left to kill, and while slurmctld is silent nobody can
+ * ask for it: as soon as it answers, it takes the record or says that the job is over. Any other
+ * end may be the beginning of a kill, after which a step that is still there when
+ * UnkillableStepTimeout is over drains its node: so it is at most 30, and well under that limit. At
+ * least 1. */
 int hold_limit(const struct hold *hold);
 
 #endif

@@ -85,7 +85,8 @@ static void keeper_act(struct keeper *keeper)
 
 static void keeper_answer(struct keeper *keeper)
 {
-    struct keeper_answer answer = { .serial = keeper->serial, .result = keeper->publish.result,
+    struct keeper_answer answer = { .serial = keeper->serial,
+                                    .result = keeper->publish.result,
                                     .refused = keeper->publish.account.refused };
     strcpy(answer.why, keeper->publish.account.why);
     send(keeper->socket, &answer, sizeof answer, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -120,13 +121,14 @@ static bool keeper_serve(struct keeper *keeper)
     return alive;
 }
 
-/* slurmd's log: libslurm writes into it by its number, which must not become a connection's. */
+/* slurmd's log, root's: libslurm writes into it by its number, which must not become a
+ * connection's. */
 static bool keeper_is_log(int fd)
 {
     struct stat info;
     int flags = fcntl(fd, F_GETFL);
     return flags >= 0 && (flags & O_APPEND) != 0 && fd > 2 && fstat(fd, &info) == 0
-        && S_ISREG(info.st_mode);
+           && S_ISREG(info.st_mode) && info.st_uid == 0;
 }
 
 /* Of all that slurmstepd had open only the socket, the record and the log stay: a copy of its

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* HIERARCHY:CONTROLLERS:PATH, without controllers in cgroup v2. Slurm's paths have a /job_N in both. */
+/* HIERARCHY:CONTROLLERS:PATH, without controllers in cgroup v2. Slurm's paths have a /job_N in
+ * both. */
 int leave_file(const char *line, const char *mount, char *path, size_t size)
 {
     const char *controllers = strchr(line, ':');
@@ -19,7 +20,8 @@ int leave_file(const char *line, const char *mount, char *path, size_t size)
         name += 5;
         length -= 5;
     }
-    int used = snprintf(path, size, "%s%s%.*s/cgroup.procs", mount, length > 0 ? "/" : "", length, name);
+    int used =
+        snprintf(path, size, "%s%s%.*s/cgroup.procs", mount, length > 0 ? "/" : "", length, name);
     return used < 0 || (size_t)used >= size ? -1 : 0;
 }
 

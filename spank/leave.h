@@ -7,7 +7,8 @@
 #include <stddef.h>
 
 /* Of one line of /proc/PID/cgroup, the file below `mount` that a process is written into to leave a
- * group of Slurm's for the root of its hierarchy. Returns 0, or -1 when the group is not Slurm's. */
+ * group of Slurm's for the root of its hierarchy. Returns 0, or -1 when the group is not Slurm's.
+ */
 int leave_file(const char *line, const char *mount, char *path, size_t size);
 
 /* Leave all of Slurm's groups. What cannot be left is not: nothing depends on it. */

@@ -12,10 +12,10 @@
 struct publish {
     struct account account;
     struct sft_record record;
-    bool pending;                     /* the record is not in yet */
-    enum account_result result;       /* of the last try */
-    int interval;                     /* seconds to the next, grows */
-    time_t next;                      /* when it is due, by the monotonic clock */
+    bool pending;               /* the record is not in yet */
+    enum account_result result; /* of the last try */
+    int interval;               /* seconds to the next, grows */
+    time_t next;                /* when it is due, by the monotonic clock */
 };
 
 void publish_init(struct publish *publish, uint32_t job_id, bool comment);

@@ -45,8 +45,8 @@ int settings_spool(char *path, size_t size)
 {
     char host[256] = "";
     const char *folder = COMPAT_CONF_KNOWN && slurm_conf.slurmd_spooldir != NULL
-        ? slurm_conf.slurmd_spooldir
-        : "/var/spool/slurmd";
+                             ? slurm_conf.slurmd_spooldir
+                             : "/var/spool/slurmd";
     gethostname(host, sizeof host - 1);
     host[strcspn(host, ".")] = '\0';
     return spool_place(folder, settings_node(), host, path, size);

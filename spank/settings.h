@@ -19,7 +19,8 @@ bool settings_job_comment(void);
 /* Name of this node, as slurm.conf has it. */
 const char *settings_node(void);
 
-/* Folder of this node's records that are not in the accounting yet. Returns 0, -1 when it is too long. */
+/* Folder of this node's records that are not in the accounting yet. Returns 0, -1 when it is too
+ * long. */
 int settings_spool(char *path, size_t size);
 
 #endif

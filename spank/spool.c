@@ -85,11 +85,11 @@ static int spool_put(int fd, const char *text)
 
 static int spool_format(const struct spooled *s, char *text, size_t size)
 {
-    int length = snprintf(text, size,
-                          SPOOL_HEAD "\ncluster %s\njob %u\nstep %u\ncomment %d\n"
-                                     "time %lld\nrecord %s\n",
-                          s->cluster, s->job_id, s->step_id, s->comment, (long long)s->time,
-                          s->text);
+    int length =
+        snprintf(text, size,
+                 SPOOL_HEAD "\ncluster %s\njob %u\nstep %u\ncomment %d\n"
+                            "time %lld\nrecord %s\n",
+                 s->cluster, s->job_id, s->step_id, s->comment, (long long)s->time, s->text);
     return length < 0 || (size_t)length >= size ? -1 : 0;
 }
 
@@ -135,7 +135,8 @@ static int spool_parse(const char *name, const char *text, struct spooled *s, st
     if (sscanf(text,
                SPOOL_HEAD "\ncluster %127[^\n]\njob %u\nstep %u\ncomment %d\n"
                           "time %lld\nrecord %n",
-               s->cluster, &s->job_id, &s->step_id, &comment, &when, &at) != 5
+               s->cluster, &s->job_id, &s->step_id, &comment, &when, &at)
+            != 5
         || at == 0 || strlen(text + at) < 2 || text[strlen(text) - 1] != '\n'
         || strlen(text + at) > sizeof s->text)
         return sft_error_set(err, "%s: no record of " SPOOL_HEAD, name);
@@ -153,8 +154,8 @@ int spool_read(int folder, const char *name, struct spooled *spooled, struct sft
     if (fd < 0)
         return sft_error_set(err, "%s: %s", name, strerror(errno));
     int rc = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid()
-        ? spool_slurp(fd, text, sizeof text)
-        : sft_error_set(err, "%s: no file of our own", name);
+                 ? spool_slurp(fd, text, sizeof text)
+                 : sft_error_set(err, "%s: no file of our own", name);
     if (rc < 0 && (err == NULL || err->text[0] == '\0'))
         sft_error_set(err, "%s: %s", name, strerror(errno));
     close(fd);
@@ -173,7 +174,7 @@ static bool spool_is_name(const char *name)
     unsigned job, step;
     int end = 0;
     return strspn(name, "0123456789.") == strlen(name) && strlen(name) < SPOOL_NAME
-        && sscanf(name, "%u.%u%n", &job, &step, &end) == 2 && name[end] == '\0';
+           && sscanf(name, "%u.%u%n", &job, &step, &end) == 2 && name[end] == '\0';
 }
 
 static int spool_order(const void *a, const void *b)

@@ -23,19 +23,19 @@ struct spooled {
     char text[SFT_RECORD_MAX]; /* sft1{...} */
 };
 
-/* DIR/sft-bench of a SlurmdSpoolDir, in which %n is the node's name and %h its host's. Returns 0, or -1
- * when it does not fit. */
+/* DIR/sft-bench of a SlurmdSpoolDir, in which %n is the node's name and %h its host's. Returns 0,
+ * or -1 when it does not fit. */
 int spool_place(const char *dir, const char *node, const char *host, char *path, size_t size);
 
-/* Open the folder; with `make` it is made (0700). It has to be the caller's, and nobody else's to write.
- * Returns a descriptor, or -1: then errno is ENOENT if there is none. */
+/* Open the folder; with `make` it is made (0700). It has to be the caller's, and nobody else's to
+ * write. Returns a descriptor, or -1: then errno is ENOENT if there is none. */
 int spool_open(const char *path, bool make, struct sft_error *err);
 
 /* JOB.STEP */
 void spool_name(uint32_t job_id, uint32_t step_id, char name[SPOOL_NAME]);
 
-/* Write a record's file (0600), in the place of an earlier one of the same step. When this returns 0
- * it is on the disk. */
+/* Write a record's file (0600), in the place of an earlier one of the same step. When this returns
+ * 0 it is on the disk. */
 int spool_write(int folder, const struct spooled *spooled, struct sft_error *err);
 
 /* Read one. What is no regular file of the caller's own, or no record, is an error. */
@@ -44,7 +44,8 @@ int spool_read(int folder, const char *name, struct spooled *spooled, struct sft
 /* Take one away. */
 int spool_remove(int folder, const char *name, struct sft_error *err);
 
-/* The names in the folder, sorted by job and step; the caller frees *names. Returns how many, or -1. */
+/* The names in the folder, sorted by job and step; the caller frees *names. Returns how many, or
+ * -1. */
 int spool_list(int folder, char (**names)[SPOOL_NAME], struct sft_error *err);
 
 #endif

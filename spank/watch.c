@@ -21,7 +21,8 @@
 #include "spank/settings.h"
 #include "spank/slurm_compat.h"
 
-/* Seconds: to the second update; until it is said that the end waits; without a rank 0 that ended. */
+/* Seconds: to the second update; until it is said that the end waits; where rank 0's end is not
+ * known. */
 enum { WATCH_FIRST = 2, WATCH_PATIENCE = 5, WATCH_SHORT = 5 };
 
 static struct {
@@ -84,8 +85,8 @@ static int watch_text(const char *page, char text[SFT_RECORD_MAX], bool *complet
     return rc;
 }
 
-/* A task may write while we read; a page that is no record is looked at again a second later. What was
- * handed over the keeper tries until it is in: only then is the page done with. */
+/* A task may write while we read; a page that is no record is looked at again a second later. What
+ * was handed over the keeper tries until it is in: only then is the page done with. */
 static void watch_look(void)
 {
     char page[SFT_RECORD_PAGE], text[SFT_RECORD_MAX];
@@ -158,7 +159,8 @@ static void watch_join(void)
     watch.started = false;
 }
 
-/* Without a keeper we ask slurmctld ourselves, once: libslurm sets the limit, and what it prints is seen. */
+/* Without a keeper we ask slurmctld ourselves, once: libslurm sets the limit, and what it prints is
+ * seen. */
 static void watch_alone(const char *text, struct keeper_answer *answer)
 {
     struct publish publish;
@@ -182,41 +184,47 @@ static void watch_hold(const char *text, int limit, struct keeper_answer *answer
     }
     if (keeper_wait(patience * 1000, answer) || limit <= patience)
         return;
-    slurm_spank_log("sft-bench: %s: slurmctld does not answer: the end of step %s is held until its "
-                    "record is in the accounting, %d s at most",
+    slurm_spank_log("sft-bench: %s: slurmctld does not answer: the end of step %s is held until "
+                    "its record is in the accounting, %d s at most",
                     settings_node(), watch.step, limit);
     keeper_wait((limit - patience) * 1000, answer);
+}
+
+static void watch_why(const struct keeper_answer *answer, char *why, size_t size)
+{
+    if (answer->result == ACCOUNT_REFUSED)
+        snprintf(why, size, "slurmctld refuses it: %s", answer->why);
+    else if (answer->result == ACCOUNT_OVER)
+        snprintf(why, size, "the job was over before");
+    else
+        snprintf(why, size, "slurmctld does not answer");
 }
 
 /* What the user has to know, in one line; nothing when all is well. */
 static void watch_tell(const struct keeper_answer *answer, const char *file,
                        const struct sft_error *spool)
 {
-    const char *what = answer->refused == ACCOUNT_ADMIN ? "admin comment" : "comment";
-    if (answer->result == ACCOUNT_STANDS && answer->refused != 0)
-        slurm_error("sft-bench: record of %s: the %s is refused (%s); it stands in the job's %s alone",
-                    watch.step, what, answer->why,
-                    answer->refused == ACCOUNT_ADMIN ? "comment" : "admin comment");
-    if (answer->result == ACCOUNT_STANDS)
-        return;
+    static const char *const name[] = { "comment", "admin comment" };
+    bool admin = answer->refused == ACCOUNT_ADMIN;
     char why[256];
-    snprintf(why, sizeof why, "%s%s",
-             answer->result == ACCOUNT_REFUSED    ? "slurmctld refuses it: "
-                 : answer->result == ACCOUNT_OVER ? "the job was over before"
-                                                  : "slurmctld does not answer",
-             answer->result == ACCOUNT_REFUSED ? answer->why : "");
-    if (file[0] != '\0')
-        slurm_error("sft-bench: record of %s is not in the accounting yet: %s; %s has it in %s, from where "
-                    "it is delivered later, or by sft-bench-deliver",
+    watch_why(answer, why, sizeof why);
+    if (answer->result == ACCOUNT_STANDS && answer->refused != 0)
+        slurm_error("sft-bench: record of %s: the %s is refused (%s); it stands in the job's %s "
+                    "alone",
+                    watch.step, name[admin], answer->why, name[!admin]);
+    else if (answer->result != ACCOUNT_STANDS && file[0] != '\0')
+        slurm_error("sft-bench: record of %s is not in the accounting yet: %s; %s has it in %s, "
+                    "from where it is delivered later, or by sft-bench-deliver",
                     watch.step, why, settings_node(), file);
-    else
-        slurm_error("sft-bench: record of %s is in no accounting: %s; and it could not be kept: %s",
+    else if (answer->result != ACCOUNT_STANDS)
+        slurm_error("sft-bench: record of %s is in no accounting: %s; nor could it be kept: %s",
                     watch.step, why, spool->text);
 }
 
 static int watch_limit(bool complete, int status, int hold_seconds)
 {
-    struct hold hold = { .well = complete && status == 0, .seconds = hold_seconds,
+    struct hold hold = { .well = complete && status == 0,
+                         .seconds = hold_seconds,
                          .unkillable = settings_unkillable(),
                          .message_timeout = settings_message_timeout() };
     return status == WATCH_NO_STATUS ? WATCH_SHORT : hold_limit(&hold);
@@ -224,7 +232,8 @@ static int watch_limit(bool complete, int status, int hold_seconds)
 
 void watch_stop(int status, int hold_seconds)
 {
-    struct spooled spooled = { .job_id = watch.job_id, .step_id = watch.step_id,
+    struct spooled spooled = { .job_id = watch.job_id,
+                               .step_id = watch.step_id,
                                .comment = watch.comment };
     struct keeper_answer answer = { 0 };
     struct sft_error err = { "" }, spool = { "" };

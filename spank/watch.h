@@ -21,9 +21,9 @@ int watch_start(struct sft_error *err);
 
 #define WATCH_NO_STATUS (-1) /* rank 0's end is not known */
 
-/* End the thread and wait until the last state is in the accounting: hold_seconds at most if rank 0 ended
- * well, else less (hold.h). status: rank 0's, as wait(2) gives it. It stands in a file on the node
- * meanwhile, and after (spool.h). Later calls do nothing. */
+/* End the thread and wait until the last state is in the accounting: hold_seconds at most if rank 0
+ * ended well, else less (hold.h). status: rank 0's, as wait(2) gives it. It stands in a file on the
+ * node meanwhile, and after (spool.h). Later calls do nothing. */
 void watch_stop(int status, int hold_seconds);
 
 #endif

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     if (memchr(conf.job, '\0', sizeof conf.job) == NULL || conf.job[0] != '/'
         || memchr(conf.data, '\0', sizeof conf.data) == NULL
         || memchr(conf.mpi, '\0', sizeof conf.mpi) == NULL || conf.gpus_per_node < -1
-        || conf.gpus_per_node > 64 || conf.update_seconds < 1)
+        || conf.gpus_per_node > 64 || conf.update_seconds < 1
+        || conf.hold_seconds < 1)
         abort();
     char *text = strndup((const char *)data, size);
     if (text != NULL

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records kept on the node: their files, how long an end waits for slurmctld, and out of which groups the
- * process leaves that waits longer. */
+/* Records kept on the node: their files, how long an end waits for slurmctld, and out of which
+ * groups the process leaves that waits longer. */
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -34,9 +34,11 @@ static int remove_top(void **state)
 
 static struct spooled record_of(uint32_t job, uint32_t step)
 {
-    struct spooled s = { .cluster = "Big One", .job_id = job, .step_id = step, .comment = true,
-                         .time = 1790000000 };
-    snprintf(s.text, sizeof s.text, "sft1{step=%u.%u state=complete data=It%%27s%%20%%22Mine%%22}", job, step);
+    struct spooled s = {
+        .cluster = "Big One", .job_id = job, .step_id = step, .comment = true, .time = 1790000000
+    };
+    snprintf(s.text, sizeof s.text, "sft1{step=%u.%u state=complete data=It%%27s%%20%%22Mine%%22}",
+             job, step);
     return s;
 }
 
@@ -184,7 +186,9 @@ static void test_links_are_not_followed(void **state)
 static void test_files_that_are_no_record(void **state)
 {
     static const char *const texts[] = {
-        "", "junk\n", "sft-bench spool 2\ncluster c\njob 1\nstep 0\ncomment 1\ntime 1\nrecord sft1{}\n",
+        "",
+        "junk\n",
+        "sft-bench spool 2\ncluster c\njob 1\nstep 0\ncomment 1\ntime 1\nrecord sft1{}\n",
         "sft-bench spool 1\ncluster c\njob 1\nstep 0\ncomment 1\ntime 1\nrecord sft1{}",
         "sft-bench spool 1\ncluster c\njob one\nstep 0\ncomment 1\ntime 1\nrecord sft1{}\n",
         "sft-bench spool 1\ncluster c\njob 1\nstep 0\ncomment 1\ntime 1\n",
@@ -204,8 +208,9 @@ static void test_files_that_are_no_record(void **state)
 
 static int limit(bool well, int seconds, int unkillable, int message)
 {
-    struct hold hold = { .well = well, .seconds = seconds, .unkillable = unkillable,
-                         .message_timeout = message };
+    struct hold hold = {
+        .well = well, .seconds = seconds, .unkillable = unkillable, .message_timeout = message
+    };
     return hold_limit(&hold);
 }
 
@@ -226,11 +231,14 @@ static void test_groups_that_are_left(void **state)
     char path[128];
     (void)state;
     assert_int_equal(leave_file("0::/system.slice/slurmstepd.scope/job_7/step_0/slurm", "/cg", path,
-                                sizeof path), 0);
+                                sizeof path),
+                     0);
     assert_string_equal(path, "/cg/cgroup.procs");
-    assert_int_equal(leave_file("4:cpu,cpuacct:/slurm/uid_5/job_7/step_0", "/cg", path, sizeof path), 0);
+    assert_int_equal(
+        leave_file("4:cpu,cpuacct:/slurm/uid_5/job_7/step_0", "/cg", path, sizeof path), 0);
     assert_string_equal(path, "/cg/cpu,cpuacct/cgroup.procs");
-    assert_int_equal(leave_file("1:name=systemd:/slurm_n1/uid_5/job_7", "/cg", path, sizeof path), 0);
+    assert_int_equal(leave_file("1:name=systemd:/slurm_n1/uid_5/job_7", "/cg", path, sizeof path),
+                     0);
     assert_string_equal(path, "/cg/systemd/cgroup.procs");
     assert_int_equal(leave_file("0::/system.slice/slurmd.service", "/cg", path, sizeof path), -1);
     assert_int_equal(leave_file("junk", "/cg", path, sizeof path), -1);
