@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "spank/deliver.h"
@@ -222,18 +223,37 @@ int keeper_publish(const char *text)
 }
 
 /* Answers about earlier texts are passed over. */
+static bool keeper_heard(struct keeper_answer *answer)
+{
+    struct keeper_answer heard;
+    while (recv(keeper_socket, &heard, sizeof heard, MSG_DONTWAIT) == (ssize_t)sizeof heard) {
+        if (heard.serial == keeper_serial) {
+            *answer = heard;
+            return true;
+        }
+    }
+    return false;
+}
+
+static long long keeper_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
 bool keeper_wait(int milliseconds, struct keeper_answer *answer)
 {
+    long long end = keeper_clock() + milliseconds, left = milliseconds;
     struct pollfd said = { .fd = keeper_socket, .events = POLLIN };
-    struct keeper_answer heard;
-    do {
-        while (recv(keeper_socket, &heard, sizeof heard, MSG_DONTWAIT) == (ssize_t)sizeof heard)
-            if (heard.serial == keeper_serial) {
-                *answer = heard;
-                return true;
-            }
-    } while (poll(&said, 1, milliseconds) > 0 && (said.revents & (POLLHUP | POLLERR)) == 0);
-    return false;
+    bool gone = false;
+    for (; left > 0 && !gone; left = end - keeper_clock()) {
+        if (keeper_heard(answer))
+            return true;
+        int rc = poll(&said, 1, (int)left);
+        gone = (rc < 0 && errno != EINTR) || (rc > 0 && (said.revents & (POLLHUP | POLLERR)) != 0);
+    }
+    return keeper_heard(answer);
 }
 
 /* Its end of the socket closes when it has left; the step's containers may be removed then. */

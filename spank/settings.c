@@ -26,7 +26,7 @@ const char *settings_cluster(void)
 
 bool settings_job_comment(void)
 {
-    return COMPAT_CONF_KNOWN && (slurm_conf.conf_flags & CTL_CONF_SJC) != 0;
+    return COMPAT_CONF_KNOWN && (slurm_conf.conf_flags & COMPAT_JOB_COMMENT) != 0;
 }
 
 /* slurmd tells slurmstepd its name in the environment; elsewhere it is the host's. */

@@ -32,6 +32,13 @@ static inline int compat_job_is_over(int code)
 extern slurm_conf_t slurm_conf __attribute__((weak));
 #define COMPAT_CONF_KNOWN (&slurm_conf != NULL && slurm_conf.cluster_name != NULL)
 
+/* AccountingStoreFlags=job_comment in slurm_conf.conf_flags. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(24, 11, 0)
+#define COMPAT_JOB_COMMENT CONF_FLAG_SJC
+#else
+#define COMPAT_JOB_COMMENT CTL_CONF_SJC
+#endif
+
 /* Lists of the accounting's functions. */
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0)
 typedef list_t *compat_list;
@@ -51,7 +58,9 @@ static inline int compat_is_refusal(int code)
     case ESLURM_TRANSITION_STATE_NO_UPDATE:
     case ESLURM_IN_STANDBY_MODE:
     case ESLURM_IN_STANDBY_USE_BACKUP:
+#if SLURM_VERSION_NUMBER < SLURM_VERSION_NUM(24, 11, 0)
     case ESLURM_JOB_SETTING_DB_INX:
+#endif
         return 0;
     default:
         return code >= 2000 && !(code >= 6000 && code < 8000) && !compat_job_is_over(code);
