@@ -33,7 +33,7 @@ extern slurm_conf_t slurm_conf __attribute__((weak));
 #define COMPAT_CONF_KNOWN (&slurm_conf != NULL && slurm_conf.cluster_name != NULL)
 
 /* AccountingStoreFlags=job_comment in slurm_conf.conf_flags. */
-#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(24, 11, 0)
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(24, 5, 0)
 #define COMPAT_JOB_COMMENT CONF_FLAG_SJC
 #else
 #define COMPAT_JOB_COMMENT CTL_CONF_SJC
