@@ -3,13 +3,13 @@
 # All tests. On a fresh Debian 12 as root it installs what it needs first. Ends with
 # `N passed, N failed[, N skipped]`; exit status 0 when none failed.
 #   SFT_FUZZ_SECONDS=N   seconds of each fuzz target (default 5)
-#   SFT_ONLY="unit ..."  only these parts: unit sanitizers dist symbols shell fuzz cluster
+#   SFT_ONLY="unit ..."  only these parts: unit lint sanitizers dist symbols shell fuzz cluster
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 build=$top/build/tests
 fuzz_seconds=${SFT_FUZZ_SECONDS:-5}
-only=${SFT_ONLY:-unit shell symbols sanitizers fuzz dist cluster}
+only=${SFT_ONLY:-unit shell symbols lint sanitizers fuzz dist cluster}
 # What hangs fails by itself, with its name, before whoever started this loses patience.
 PART_SECONDS=1500 TEST_SECONDS=600
 passed=0 failed=0 skipped=0
@@ -103,6 +103,10 @@ check "build with gcc -Werror" configure_in "$build/plain" --enable-werror \
 part unit && check_make unit "$build/plain"
 part shell && check "shell scripts" shell_scripts
 part symbols && check "symbols of the libraries" symbols
+if part lint; then
+    check "clang-tidy" tests/lint.py clang-tidy "$build/plain"
+    check "gcc -fanalyzer" tests/lint.py gcc "$build/plain"
+fi
 if part sanitizers || part fuzz; then
     check "build with clang, ASan and UBSan" configure_in "$build/fuzz" CC=clang CXX=clang++ \
         --enable-werror --enable-fuzzing --without-slurm &&
