@@ -41,7 +41,9 @@ static int main_check(const struct options *options, bool print)
         status = complain(&err);
     else if (print && options->json)
         scaling_print_json(&plan, &shape, data, &options->request);
-    else if (print)
+    else if (!print)
+        check_print(data);
+    else
         plan_print(&plan, &shape, data, &options->request);
     data_close(data);
     tokenizer_close(tokenizer);

@@ -77,6 +77,8 @@ void describe_summary(const struct run *run);
 #define PLAN_GIB 139
 #define PLAN_GPUS 8 /* of a node whose GPUs the request does not say: HGX */
 
+/* For --check: what was found. */
+void check_print(const struct data *data);
 /* For --plan. */
 void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
                 const struct sft_request *request);

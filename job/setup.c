@@ -66,7 +66,8 @@ int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
     if (length >= 0)
         *data = data_synthetic(shape->vocab, seq, length, seed, err);
     else
-        *data = data_open(run_data_path(request), *tokenizer, seq, seed, err);
+        *data = data_open(run_data_path(request), *tokenizer, seq, seed,
+                          request->skip >= 0 ? request->skip : DATA_SKIP, err);
     return *data == NULL ? -1 : 0;
 }
 
