@@ -21,6 +21,13 @@ EXTRA_DIST += tests/golden/make_tokenizer_golden.py tests/fuzz/corpus
 noinst_HEADERS += tests/golden/tokenizer.inc
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_data tests/unit/test_pack tests/unit/test_tokenizer
+check_PROGRAMS += tests/unit/test_data_faults tests/unit/test_data_kind tests/unit/test_scan
+tests_unit_test_data_faults_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_data_faults_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_test_data_kind_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_data_kind_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_test_scan_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_scan_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
 tests_unit_test_data_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_data_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
 tests_unit_test_pack_CFLAGS = $(UNIT_CFLAGS)

@@ -38,6 +38,7 @@ struct reader {
     struct tokenizer *tokenizer;
     const char *name;
     struct scan scan;
+    const char *text;    /* from its beginning */
     const char *end;     /* of the text; scan.end may be a line's */
     const char *counted; /* lines are counted up to here */
     bool lines;          /* JSON lines */
@@ -100,7 +101,7 @@ static int record_take(struct reader *r, struct sft_error *err)
     struct faults *faults = &r->data->faults;
     if (record_has_fault(&r->record, &empty, why, sizeof why)) {
         if (!empty && faults->bad.count == 0)
-            faults->keys = data_keys_find(r->record.keys);
+            faults->keys = data_keys_find(record_keys(&r->record));
         fault_take(r, empty, why);
         return 0;
     }
@@ -125,7 +126,7 @@ static const char *line_end(const struct reader *r, const char *begin)
 static int record_broken(struct reader *r, const char *begin, struct sft_error *err)
 {
     const char *at = r->scan.at, *line = at;
-    while (line > begin && line[-1] != '\n')
+    while (line > r->text && line[-1] != '\n')
         line--;
     long column = at - line + 1;
     char why[88];
@@ -237,7 +238,7 @@ int data_parse(struct data *data, struct tokenizer *tokenizer, const char *name,
                size_t size, double skip, struct sft_error *err)
 {
     struct reader r = { .data = data, .tokenizer = tokenizer, .name = name, .scan = { text + mark_length(text, size), text + size, NULL },
-                        .end = text + size, .counted = text, .line = 1 };
+                        .text = text, .end = text + size, .counted = text, .line = 1 };
     int failed = read_text(&r, err);
     record_clear(&r.record);
     if (failed)

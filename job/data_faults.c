@@ -74,7 +74,8 @@ int faults_judge(const struct faults *faults, const char *name, long records, do
     long bad = faults->bad.count, empty = faults->empty.count;
     double percent = (double)records / 100, allowed = skip > EMPTY_PERCENT ? skip : EMPTY_PERCENT;
     name = short_name(name, cut, sizeof cut);
-    if (faults->keys != NULL && ((double)bad > skip * percent || bad == records))
+    if (faults->keys != NULL && bad > records / 2
+        && ((double)bad > skip * percent || bad + empty == records))
         return sft_error_set(err, "%s: these are %s, which are not read (%ld of %ld record%s): %s", name,
                              faults->keys->name, bad, records, records == 1 ? "" : "s", faults->keys->advice);
     if (bad + empty == records)

@@ -100,6 +100,12 @@ bool record_has_fault(const struct record *record, bool *empty, char *why, size_
     return *empty;
 }
 
+unsigned record_keys(const struct record *record)
+{
+    bool whole = record->values[RECORD_INSTRUCTION].seen && record->values[RECORD_OUTPUT].seen;
+    return whole && !(record->keys & data_keys_bit(DATA_KEYS_COLUMNS)) ? 0 : record->keys;
+}
+
 bool record_is_mended(const struct record *record)
 {
     bool mended = false;

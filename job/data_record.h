@@ -31,6 +31,9 @@ int record_read(struct record *record, struct scan *scan, size_t most, bool *no_
  * opposed to the wrong thing. null is empty. */
 bool record_has_fault(const struct record *record, bool *empty, char *why, size_t size);
 
+/* The keys of a record that is not Alpaca's: it lacks a field, or holds all records' at once. 0 of one that is. */
+unsigned record_keys(const struct record *record);
+
 /* Something in its texts became U+FFFD. */
 bool record_is_mended(const struct record *record);
 
