@@ -28,9 +28,12 @@ int deliver_spool(struct spooled *spooled, char *path, size_t size, struct sft_e
     spooled->time = time(NULL);
     int rc = spool_write(fd, spooled, err);
     close(fd);
-    if (rc == 0 && path != NULL)
-        snprintf(path, size, "%s/%u.%u", folder, spooled->job_id, spooled->step_id);
-    return rc;
+    if (rc < 0 || path == NULL)
+        return rc;
+    int length = snprintf(path, size, "%s/%u.%u", folder, spooled->job_id, spooled->step_id);
+    return length < 0 || (size_t)length >= size
+        ? sft_error_set(err, "SlurmdSpoolDir is too long")
+        : 0;
 }
 
 void deliver_rest(void)

@@ -233,11 +233,9 @@ int main(int argc, char **argv)
     if (argc - optind > 1)
         return deliver_usage(stderr);
     slurm_init(NULL);
-    if (optind < argc)
-        snprintf(path, sizeof path, "%s", argv[optind]);
-    else if (settings_spool(path, sizeof path) < 0)
+    if (optind == argc && settings_spool(path, sizeof path) < 0)
         return deliver_usage(stderr);
-    int left = deliver_all(path, seconds, &err);
+    int left = deliver_all(optind < argc ? argv[optind] : path, seconds, &err);
     if (left < 0)
         fprintf(stderr, "sft-bench-deliver: %s\n", err.text);
     return left == 0 ? 0 : 1;
