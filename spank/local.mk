@@ -15,6 +15,7 @@ spank_libsftspank_la_SOURCES = \
 	spank/gid.c spank/gid.h \
 	spank/gpu_link.c spank/gpu_link.h \
 	spank/gres.c spank/gres.h \
+	spank/leftovers.c spank/leftovers.h \
 	spank/line.c spank/line.h \
 	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
@@ -43,6 +44,7 @@ if HAVE_SLURM
 pkglib_LTLIBRARIES = spank/sft_bench.la
 spank_sft_bench_la_SOURCES = \
 	spank/account.c spank/account.h \
+	spank/ending.c spank/ending.h \
 	spank/facts.c spank/facts.h \
 	spank/keeper.c spank/keeper.h \
 	spank/launch.c spank/launch.h \
@@ -52,6 +54,7 @@ spank_sft_bench_la_SOURCES = \
 	spank/place.c spank/place.h \
 	spank/plugin.c \
 	spank/slurm_compat.h \
+	spank/slurmd.c spank/slurmd.h \
 	spank/watch.c spank/watch.h
 spank_sft_bench_la_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
 spank_sft_bench_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \

@@ -5,17 +5,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "lib/record.h"
+#include "spank/account.h"
 #include "spank/conf.h"
+#include "spank/ending.h"
 #include "spank/keeper.h"
 #include "spank/launch.h"
+#include "spank/leftovers.h"
 #include "spank/network.h"
 #include "spank/options.h"
 #include "spank/place.h"
 #include "spank/slurm_compat.h"
+#include "spank/slurmd.h"
 #include "spank/watch.h"
 
 SPANK_PLUGIN(sft_bench, 1)
@@ -24,12 +29,17 @@ SPANK_PLUGIN(sft_bench, 1)
 static int plugin_ac;
 static char **plugin_av;
 
-/* Runs twice on the remote side before Slurm 24.05, and again for the environment: so it holds
- * nothing. The remote side asks options_given. */
+/* Does this step's daemon have the option? For slurm_spank_init_post_opt, where options_given knows
+ * nothing yet. */
+static bool plugin_given;
+
+/* Runs twice on the remote side before Slurm 24.05, and again for the environment: once or more is
+ * the same. */
 static int plugin_option(int value, const char *argument, int remote)
 {
     (void)value;
     (void)argument;
+    plugin_given = plugin_given || remote;
     if (!remote && spank_context() == S_CTX_LOCAL)
         launch_late(true, plugin_ac, plugin_av);
     return 0;
@@ -57,8 +67,7 @@ int slurm_spank_init(spank_t spank, int ac, char **av)
 /* Is it one of srun's steps? Batch script, extern and interactive steps are none. */
 static bool plugin_step(spank_t spank, struct keeper_step *step)
 {
-    return spank_remote(spank) && options_given(spank)
-        && spank_get_item(spank, S_JOB_ID, &step->job_id) == ESPANK_SUCCESS
+    return spank_remote(spank) && spank_get_item(spank, S_JOB_ID, &step->job_id) == ESPANK_SUCCESS
         && spank_get_item(spank, S_JOB_STEPID, &step->step_id) == ESPANK_SUCCESS
         && step->step_id < SLURM_MAX_NORMAL_STEP_ID;
 }
@@ -76,24 +85,79 @@ static void plugin_note(int rc, const struct sft_error *err)
         slurm_error("sft-bench: %s", err->text);
 }
 
-/* No failure in here may fail the user's step: complain into slurmd's log and go on. */
-int slurm_spank_user_init(spank_t spank, int ac, char **av)
+/* The PMIx plugin is about to fail for it, and tells the user nothing: the record does. */
+static void plugin_refuse(const struct keeper_step *step, const char *why)
+{
+    char name[32];
+    struct sft_error err = { "" };
+    struct sft_record record;
+    sft_record_init(&record);
+    snprintf(name, sizeof name, "%u.%u", step->job_id, step->step_id);
+    if (sft_record_set(&record, "step", name, &err) < 0
+        || sft_record_set(&record, "state", "failed", &err) < 0
+        || sft_record_set(&record, "fail", why, &err) < 0
+        || account_publish(step->job_id, &record, step->comment, &err) < 0)
+        plugin_note(-1, &err);
+    sft_record_clear(&record);
+}
+
+/* Make way for Slurm's PMIx plugin, which runs next. */
+static void plugin_clear(spank_t spank, const struct keeper_step *step)
+{
+    static struct slurmd_folders folders;
+    char mpi[64] = "";
+    struct sft_error err = { "" };
+    struct leftovers left = { .spool = folders.spool, .tmp = folders.tmp, .proc = "/proc",
+                              .job_id = step->job_id, .step_id = step->step_id };
+    if (spank_getenv(spank, "SLURM_MPI_TYPE", mpi, sizeof mpi) == ESPANK_SUCCESS
+        && strncmp(mpi, "pmix", 4) != 0)
+        return;
+    if (spank_get_item(spank, S_JOB_UID, &left.uid) != ESPANK_SUCCESS
+        || spank_get_item(spank, S_JOB_GID, &left.gid) != ESPANK_SUCCESS
+        || slurmd_folders_find(spank, &folders, &err) < 0) {
+        plugin_note(-1, &err);
+        return;
+    }
+    left.tmp_is_users = folders.tmp_is_users;
+    int moved = leftovers_put_aside(&left, &err);
+    plugin_note(moved, &err);
+    if (moved > 0)
+        slurm_info("sft-bench: step %u.%u: put aside what an earlier run of it left in %s and %s",
+                   step->job_id, step->step_id, folders.spool, folders.tmp);
+    if (moved < 0)
+        plugin_refuse(step, err.text);
+}
+
+/* As root, before Slurm's PMIx plugin and before the tasks: the earlier the keeper stands, the fewer
+ * deaths of slurmstepd leave srun waiting. No failure in here may fail the user's step: complain into slurmd's
+ * log and go on. */
+int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
 {
     struct sft_error err = { "" };
     struct keeper_step step = { .record_fd = -1 };
     struct conf conf;
     int rc;
-    if (!plugin_step(spank, &step))
+    if (!plugin_given || !plugin_step(spank, &step))
         return 0;
     if ((rc = conf_load(&conf, ac, av, &err)) < 0)
         conf_init(&conf);
     plugin_note(rc, &err);
+    step.comment = conf.comment;
+    plugin_clear(spank, &step); /* before the keeper, which would pass for another step's daemon */
     if (plugin_has_rank0(spank))
         plugin_note(watch_create(step.job_id, step.step_id, conf.comment, conf.update_seconds, &err),
                     &err);
     step.record_fd = watch_fd();
-    step.comment = conf.comment;
     plugin_note(keeper_start(&step, &err), &err);
+    return 0;
+}
+
+/* In srun, once the step is there. */
+int slurm_spank_local_user_init(spank_t spank, int ac, char **av)
+{
+    (void)ac;
+    (void)av;
+    ending_watch(spank);
     return 0;
 }
 
