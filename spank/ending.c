@@ -14,7 +14,7 @@
 #include "spank/options.h"
 #include "spank/slurmd.h"
 
-enum { FIELDS = 2, WHY = 512 }; /* comment and admin comment */
+enum { FIELDS = 2, WHY = 480 }; /* comment and admin comment */
 
 struct ending_record {
     bool any, complete;
@@ -67,14 +67,17 @@ static int ending_ask(struct ending_record found[FIELDS], char *nodes, size_t si
     return job != NULL ? 0 : sft_error_set(err, "the job is not known any more");
 }
 
+/* The reason may be the user's text: as an error's it holds no control characters and is one line. */
 static void ending_tell(const struct ending_record found[FIELDS], const char *nodes)
 {
-    char log[4352];
+    char log[480];
+    struct sft_error line = { "" };
     slurmd_log(nodes, log, sizeof log);
     const char *why = found[1].any ? found[1].why
         : found[0].any             ? found[0].why
                                    : "left no record: it did not start, or its slurmstepd ended early";
-    fprintf(stderr, "sft-bench: step %s %s; look into %s\n", ending.step, why, log);
+    sft_error_set(&line, "step %s %s; look into %s", ending.step, why, log);
+    fprintf(stderr, "sft-bench: %s\n", line.text);
 }
 
 /* Calling exit in here replaces the status and goes on with the handlers that are left; glibc says so.
@@ -82,7 +85,7 @@ static void ending_tell(const struct ending_record found[FIELDS], const char *no
 static void ending_check(int status, void *unused)
 {
     static struct ending_record found[FIELDS];
-    static char nodes[1024];
+    static char nodes[256];
     struct sft_error err = { "" };
     (void)unused;
     if ((status & 0xff) != 0 || getpid() != ending.pid)

@@ -2,8 +2,6 @@
 #include "config.h"
 #include "spank/leftovers.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,13 +15,19 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LEFTOVERS = 3, NAME = 96, TITLE = 256 };
+enum { LEFTOVERS = 3, NAME = 96 };
 
 struct leftover {
     const char *folder;
     mode_t type;
     char name[NAME];
 };
+
+void leftovers_client(const struct leftovers *left, char *name, size_t size)
+{
+    snprintf(name, size, "spmix_appdir_%u_%d.%d", (unsigned)left->uid, (int)left->job_id,
+             (int)left->step_id);
+}
 
 /* As src/plugins/mpi/pmix names them in every release from 22.05 to 26.05. The client's folder stands
  * first: it alone may be another's, and a refusal has to come before anything is moved. */
@@ -33,7 +37,7 @@ static void leftovers_names(const struct leftovers *left, struct leftover list[L
     list[0] = (struct leftover) { .folder = left->tmp, .type = S_IFDIR };
     list[1] = (struct leftover) { .folder = left->spool, .type = S_IFDIR };
     list[2] = (struct leftover) { .folder = left->spool, .type = S_IFSOCK };
-    snprintf(list[0].name, NAME, "spmix_appdir_%u_%d.%d", (unsigned)left->uid, job, step);
+    leftovers_client(left, list[0].name, NAME);
     snprintf(list[1].name, NAME, "pmix.%d.%d", job, step);
     snprintf(list[2].name, NAME, "stepd.slurm.pmix.%d.%d", job, step);
 }
@@ -78,51 +82,6 @@ static int leftovers_rename(const struct leftover *one, int folder, struct sft_e
                                    one->folder, one->name, strerror(errno));
 }
 
-/* First word and title of a process: `slurmstepd: [12.0]` while it serves step 0 of job 12. */
-static bool leftovers_serves(const struct leftovers *left, const char *pid)
-{
-    char path[PATH_MAX], text[TITLE], want[64];
-    snprintf(path, sizeof path, "%s/%s/cmdline", left->proc, pid);
-    snprintf(want, sizeof want, "slurmstepd: [%u.%u]", left->job_id, left->step_id);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    if (got < 0)
-        return false;
-    text[got] = '\0';
-    return strncmp(text, want, strlen(want)) == 0;
-}
-
-/* Our own children bear our title until they execute something, and the keeper for ever. */
-static bool leftovers_daemon(const struct leftovers *left, const char *pid)
-{
-    char path[PATH_MAX], name[32] = "";
-    snprintf(path, sizeof path, "%s/%s/comm", left->proc, pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
-    if (fd >= 0)
-        close(fd);
-    return got > 0 && strncmp(name, "slurmstepd\n", 11) == 0 && leftovers_serves(left, pid);
-}
-
-/* Another slurmstepd that serves a step of this number, so of another cluster, or of another slurmd
- * on this machine; 0: none. */
-static long leftovers_other(const struct leftovers *left)
-{
-    long found = 0;
-    DIR *all = opendir(left->proc);
-    struct dirent *entry;
-    while (all != NULL && found == 0 && (entry = readdir(all)) != NULL) {
-        long pid = isdigit((unsigned char)entry->d_name[0]) ? strtol(entry->d_name, NULL, 10) : 0;
-        if (pid > 0 && pid != (long)getpid() && leftovers_daemon(left, entry->d_name))
-            found = pid;
-    }
-    if (all != NULL)
-        closedir(all);
-    return found;
-}
-
 /* Does a slurmstepd of our own slurmd still listen for this step? It hangs at the end of an earlier
  * run: Slurm would not begin the step again before that run was over. */
 static bool leftovers_hangs(const struct leftovers *left, const struct leftover *socket_of)
@@ -143,15 +102,16 @@ static bool leftovers_hangs(const struct leftovers *left, const struct leftover 
 static int leftovers_in(const struct leftovers *left, const struct leftover list[LEFTOVERS],
                         const struct leftover *one, struct sft_error *err)
 {
+    char who[64];
     int folder = open(one->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return 0; /* Slurm will say so itself */
     int rc = leftovers_look(left, one, folder, err);
-    long other = rc == 1 && one == &list[0] ? leftovers_other(left) : 0;
-    if (other != 0 && !leftovers_hangs(left, &list[2]))
-        rc = sft_error_set(err, "%s/%s belongs to a step %u.%u that runs (slurmstepd, process %ld): "
-                                "give each cluster and each slurmd a TmpFS of its own in slurm.conf",
-                           one->folder, one->name, left->job_id, left->step_id, other);
+    if (rc == 1 && one == &list[0] && leftovers_lives(left, folder, who, sizeof who)
+        && !leftovers_hangs(left, &list[2]))
+        rc = sft_error_set(err, "%s/%s belongs to a step %u.%u that runs (%s): give each cluster and each "
+                                "slurmd a TmpFS of its own in slurm.conf",
+                           one->folder, one->name, left->job_id, left->step_id, who);
     if (rc == 1)
         rc = leftovers_rename(one, folder, err);
     close(folder);

@@ -22,6 +22,16 @@ struct leftovers {
     uint32_t job_id, step_id;
 };
 
+/* Of the three names, the one below `tmp`, which another cluster may have, too. */
+void leftovers_client(const struct leftovers *left, char *name, size_t size);
+
+/* Mark that folder as in use for as long as this process lives: a lock, which ends with us however we end. */
+void leftovers_hold(const struct leftovers *left);
+
+/* Is it in use by a living step of that number, of another cluster or another slurmd of this machine? `who` gets the
+ * process, as text. `folder` is `tmp`, open. */
+bool leftovers_lives(const struct leftovers *left, int folder, char *who, size_t size);
+
 /* Rename what stands there to NAME.aside.NUMBERS beside it; nothing is ever removed. Returns how many
  * names were taken, or -1 when one is not to be touched: it belongs to somebody else, is of
  * another kind (a symbolic link), or a step of that number, of another cluster, is alive and has it. */

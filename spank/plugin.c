@@ -13,6 +13,7 @@
 #include "spank/account.h"
 #include "spank/conf.h"
 #include "spank/ending.h"
+#include "spank/fail.h"
 #include "spank/keeper.h"
 #include "spank/launch.h"
 #include "spank/leftovers.h"
@@ -72,6 +73,10 @@ static bool plugin_step(spank_t spank, struct keeper_step *step)
         && step->step_id < SLURM_MAX_NORMAL_STEP_ID;
 }
 
+/* In slurmstepd: our step, and whether a task of it was ever forked. */
+static struct keeper_step plugin_own;
+static bool plugin_served, plugin_forked;
+
 /* Only rank 0 owns a record. */
 static bool plugin_has_rank0(spank_t spank)
 {
@@ -86,46 +91,53 @@ static void plugin_note(int rc, const struct sft_error *err)
 }
 
 /* The PMIx plugin is about to fail for it, and tells the user nothing: the record does. */
-static void plugin_refuse(const struct keeper_step *step, const char *why)
+static void plugin_refuse(const char *why)
 {
     char name[32];
     struct sft_error err = { "" };
     struct sft_record record;
     sft_record_init(&record);
-    snprintf(name, sizeof name, "%u.%u", step->job_id, step->step_id);
+    snprintf(name, sizeof name, "%u.%u", plugin_own.job_id, plugin_own.step_id);
     if (sft_record_set(&record, "step", name, &err) < 0
         || sft_record_set(&record, "state", "failed", &err) < 0
         || sft_record_set(&record, "fail", why, &err) < 0
-        || account_publish(step->job_id, &record, step->comment, &err) < 0)
+        || account_publish(plugin_own.job_id, &record, plugin_own.comment, &err) < 0)
         plugin_note(-1, &err);
     sft_record_clear(&record);
 }
 
-/* Make way for Slurm's PMIx plugin, which runs next. */
-static void plugin_clear(spank_t spank, const struct keeper_step *step)
+/* What stands in the way of Slurm's PMIx plugin, which runs next. False: it will not run, or where it has its
+ * folders is not known. */
+static bool plugin_leftovers(spank_t spank, struct leftovers *left)
 {
     static struct slurmd_folders folders;
     char mpi[64] = "";
     struct sft_error err = { "" };
-    struct leftovers left = { .spool = folders.spool, .tmp = folders.tmp, .proc = "/proc",
-                              .job_id = step->job_id, .step_id = step->step_id };
     if (spank_getenv(spank, "SLURM_MPI_TYPE", mpi, sizeof mpi) == ESPANK_SUCCESS
         && strncmp(mpi, "pmix", 4) != 0)
-        return;
-    if (spank_get_item(spank, S_JOB_UID, &left.uid) != ESPANK_SUCCESS
-        || spank_get_item(spank, S_JOB_GID, &left.gid) != ESPANK_SUCCESS
-        || slurmd_folders_find(spank, &folders, &err) < 0) {
+        return false;
+    if (slurmd_folders_find(spank, &folders, &err) < 0) {
         plugin_note(-1, &err);
-        return;
+        return false;
     }
-    left.tmp_is_users = folders.tmp_is_users;
-    int moved = leftovers_put_aside(&left, &err);
+    *left = (struct leftovers) { .spool = folders.spool, .tmp = folders.tmp, .proc = "/proc",
+                                 .tmp_is_users = folders.tmp_is_users, .job_id = plugin_own.job_id,
+                                 .step_id = plugin_own.step_id };
+    return spank_get_item(spank, S_JOB_UID, &left->uid) == ESPANK_SUCCESS
+        && spank_get_item(spank, S_JOB_GID, &left->gid) == ESPANK_SUCCESS;
+}
+
+static void plugin_clear(spank_t spank)
+{
+    struct sft_error err = { "" };
+    struct leftovers left;
+    int moved = plugin_leftovers(spank, &left) ? leftovers_put_aside(&left, &err) : 0;
     plugin_note(moved, &err);
     if (moved > 0)
         slurm_info("sft-bench: step %u.%u: put aside what an earlier run of it left in %s and %s",
-                   step->job_id, step->step_id, folders.spool, folders.tmp);
+                   plugin_own.job_id, plugin_own.step_id, left.spool, left.tmp);
     if (moved < 0)
-        plugin_refuse(step, err.text);
+        plugin_refuse(err.text);
 }
 
 /* As root, before Slurm's PMIx plugin and before the tasks: the earlier the keeper stands, the fewer
@@ -134,21 +146,33 @@ static void plugin_clear(spank_t spank, const struct keeper_step *step)
 int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
 {
     struct sft_error err = { "" };
-    struct keeper_step step = { .record_fd = -1 };
+    struct keeper_step *own = &plugin_own;
     struct conf conf;
     int rc;
-    if (!plugin_given || !plugin_step(spank, &step))
+    if (!plugin_given || !plugin_step(spank, own))
         return 0;
+    plugin_served = true;
     if ((rc = conf_load(&conf, ac, av, &err)) < 0)
         conf_init(&conf);
     plugin_note(rc, &err);
-    step.comment = conf.comment;
-    plugin_clear(spank, &step); /* before the keeper, which would pass for another step's daemon */
+    own->comment = conf.comment;
+    plugin_clear(spank); /* before the keeper, which would pass for another step's daemon */
     if (plugin_has_rank0(spank))
-        plugin_note(watch_create(step.job_id, step.step_id, conf.comment, conf.update_seconds, &err),
+        plugin_note(watch_create(own->job_id, own->step_id, conf.comment, conf.update_seconds, &err),
                     &err);
-    step.record_fd = watch_fd();
-    plugin_note(keeper_start(&step, &err), &err);
+    own->record_fd = watch_fd();
+    plugin_note(keeper_start(own, &err), &err);
+    return 0;
+}
+
+/* Slurm's PMIx plugin has made its folders. */
+int slurm_spank_user_init(spank_t spank, int ac, char **av)
+{
+    struct leftovers left;
+    (void)ac;
+    (void)av;
+    if (plugin_served && plugin_leftovers(spank, &left))
+        leftovers_hold(&left);
     return 0;
 }
 
@@ -195,6 +219,7 @@ int slurm_spank_task_post_fork(spank_t spank, int ac, char **av)
     (void)spank;
     (void)ac;
     (void)av;
+    plugin_forked = true;
     plugin_note(watch_start(&err), &err);
     return 0;
 }
@@ -217,14 +242,17 @@ int slurm_spank_task_exit(spank_t spank, int ac, char **av)
     return 0;
 }
 
+/* Before 23.11 srun takes a step whose launch failed for a success. */
 int slurm_spank_exit(spank_t spank, int ac, char **av)
 {
     (void)spank;
     (void)ac;
     (void)av;
-    if (spank_context() == S_CTX_REMOTE) {
-        watch_stop();
-        keeper_stop();
-    }
+    if (spank_context() != S_CTX_REMOTE)
+        return 0;
+    watch_stop();
+    if (plugin_served && !plugin_forked)
+        fail_step(plugin_own.job_id, plugin_own.step_id);
+    keeper_stop();
     return 0;
 }
