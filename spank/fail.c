@@ -15,14 +15,14 @@ static bool fail_job_is_sruns(uint32_t job_id)
     if (compat_load_job(&answer, job_id, SHOW_ALL) != SLURM_SUCCESS)
         return false;
     const job_info_t *job = answer->record_count > 0 ? &answer->job_array[0] : NULL;
-    bool sruns = job != NULL && job->batch_flag == 0 && job->command != NULL
-        && job->command[0] != '\0';
+    bool sruns =
+        job != NULL && job->batch_flag == 0 && job->command != NULL && job->command[0] != '\0';
     slurm_free_job_info_msg(answer);
     return sruns;
 }
 
-/* srun hears no exit code of tasks that nobody waited for, takes that for 0, and ends the job with it. Who
- * ends a job first names its exit code. */
+/* srun hears no exit code of tasks that nobody waited for, takes that for 0, and ends the job with
+ * it. Who ends a job first names its exit code. */
 int fail_step(uint32_t job_id, uint32_t step_id)
 {
     if (step_id == 0 && fail_job_is_sruns(job_id))

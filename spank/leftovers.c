@@ -29,14 +29,14 @@ void leftovers_client(const struct leftovers *left, char *name, size_t size)
              (int)left->step_id);
 }
 
-/* As src/plugins/mpi/pmix names them in every release from 22.05 to 26.05. The client's folder stands
- * first: it alone may be another's, and a refusal has to come before anything is moved. */
+/* As src/plugins/mpi/pmix names them in every release from 22.05 to 26.05. The client's folder
+ * stands first: it alone may be another's, and a refusal has to come before anything is moved. */
 static void leftovers_names(const struct leftovers *left, struct leftover list[LEFTOVERS])
 {
     int job = (int)left->job_id, step = (int)left->step_id;
-    list[0] = (struct leftover) { .folder = left->tmp, .type = S_IFDIR };
-    list[1] = (struct leftover) { .folder = left->spool, .type = S_IFDIR };
-    list[2] = (struct leftover) { .folder = left->spool, .type = S_IFSOCK };
+    list[0] = (struct leftover){ .folder = left->tmp, .type = S_IFDIR };
+    list[1] = (struct leftover){ .folder = left->spool, .type = S_IFDIR };
+    list[2] = (struct leftover){ .folder = left->spool, .type = S_IFSOCK };
     leftovers_client(left, list[0].name, NAME);
     snprintf(list[1].name, NAME, "pmix.%d.%d", job, step);
     snprintf(list[2].name, NAME, "stepd.slurm.pmix.%d.%d", job, step);
@@ -45,27 +45,27 @@ static void leftovers_names(const struct leftovers *left, struct leftover list[L
 static const char *leftovers_kind(mode_t mode)
 {
     return S_ISLNK(mode)    ? "a symbolic link"
-        : S_ISDIR(mode)     ? "a folder"
-        : S_ISREG(mode)     ? "a file"
-        : S_ISSOCK(mode)    ? "a socket"
+           : S_ISDIR(mode)  ? "a folder"
+           : S_ISREG(mode)  ? "a file"
+           : S_ISSOCK(mode) ? "a socket"
                             : "of a strange kind";
 }
 
-/* Is the name taken, and by something that may be moved? 0: free, 1: taken, -1: not to be touched. */
+/* Is the name taken, and by something that may be moved? 0: free, 1: taken, -1: leave it. */
 static int leftovers_look(const struct leftovers *left, const struct leftover *one, int folder,
                           struct sft_error *err)
 {
     struct stat st;
     if (fstatat(folder, one->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT
-            ? 0
-            : sft_error_set(err, "%s/%s: %s", one->folder, one->name, strerror(errno));
+                   ? 0
+                   : sft_error_set(err, "%s/%s: %s", one->folder, one->name, strerror(errno));
     if ((st.st_mode & S_IFMT) != one->type)
         return sft_error_set(err, "%s/%s is in the way of Slurm's PMIx plugin and is %s: remove it",
                              one->folder, one->name, leftovers_kind(st.st_mode));
     if (st.st_uid != 0 && st.st_uid != left->uid)
-        return sft_error_set(err, "%s/%s is in the way of Slurm's PMIx plugin and belongs to uid %u: "
-                                  "remove it", one->folder, one->name, (unsigned)st.st_uid);
+        return sft_error_set(err, "%s/%s is in the way of Slurm's PMIx plugin and belongs to uid "
+                                  "%u: remove it", one->folder, one->name, (unsigned)st.st_uid);
     return 1;
 }
 
@@ -73,7 +73,8 @@ static int leftovers_look(const struct leftovers *left, const struct leftover *o
 static int leftovers_rename(const struct leftover *one, int folder, struct sft_error *err)
 {
     char aside[NAME + 64];
-    snprintf(aside, sizeof aside, "%s.aside.%lld.%d", one->name, (long long)time(NULL), (int)getpid());
+    snprintf(aside, sizeof aside, "%s.aside.%lld.%d", one->name, (long long)time(NULL),
+             (int)getpid());
     int rc = renameat2(folder, one->name, folder, aside, RENAME_NOREPLACE);
     if (rc < 0 && (errno == EINVAL || errno == ENOSYS))
         rc = renameat(folder, one->name, folder, aside);
@@ -87,8 +88,8 @@ static int leftovers_rename(const struct leftover *one, int folder, struct sft_e
 static bool leftovers_hangs(const struct leftovers *left, const struct leftover *socket_of)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", left->spool,
-                          socket_of->name);
+    int length =
+        snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", left->spool, socket_of->name);
     if (length >= (int)sizeof address.sun_path)
         return false;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -109,8 +110,8 @@ static int leftovers_in(const struct leftovers *left, const struct leftover list
     int rc = leftovers_look(left, one, folder, err);
     if (rc == 1 && one == &list[0] && leftovers_lives(left, folder, who, sizeof who)
         && !leftovers_hangs(left, &list[2]))
-        rc = sft_error_set(err, "%s/%s belongs to a step %u.%u that runs (%s): give each cluster and each "
-                                "slurmd a TmpFS of its own in slurm.conf",
+        rc = sft_error_set(err, "%s/%s belongs to a step %u.%u that runs (%s): give each cluster "
+                                "and each slurmd a TmpFS of its own in slurm.conf",
                            one->folder, one->name, left->job_id, left->step_id, who);
     if (rc == 1)
         rc = leftovers_rename(one, folder, err);
@@ -145,7 +146,7 @@ int leftovers_put_aside(const struct leftovers *left, struct sft_error *err)
     return moved;
 }
 
-/* The value behind `key =`, without quotes and comment, in the line's memory; NULL: another line. */
+/* The value behind `key =`, without quotes and comment, in the line's memory; NULL: another key. */
 static char *leftovers_value(char *line, const char *key)
 {
     size_t length = strlen(key);
@@ -168,7 +169,7 @@ bool leftovers_mpi_conf(const char *slurm_conf, char *base, size_t size)
     const char *slash = strrchr(slurm_conf, '/');
     if (slash == NULL
         || snprintf(path, sizeof path, "%.*s/mpi.conf", (int)(slash - slurm_conf), slurm_conf)
-            >= (int)sizeof path)
+               >= (int)sizeof path)
         return false;
     FILE *file = fopen(path, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {

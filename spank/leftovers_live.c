@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a folder of PMIx's clients is in use. Slurm itself leaves no mark in it, and clusters number their
- * steps alike; so a step of ours locks its folder, and a step of others, which does not, is known by its
- * slurmstepd's title and the time at which it began. */
+/* Whether a folder of PMIx's clients is in use. Slurm itself leaves no mark in it, and clusters
+ * number their steps alike; so a step of ours locks its folder, and a step of others, which does
+ * not, is known by its slurmstepd's title and the time at which it began. */
 #include "config.h"
 #include "spank/leftovers.h"
 
@@ -17,7 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Slurm's PMIx plugin makes the folder soon after slurmstepd began: seconds, and some for bad days. */
+/* Slurm's PMIx plugin makes the folder soon after slurmstepd began: seconds, and some for bad days.
+ */
 enum { NAME = 96, TEXT = 1024, LIVE_BEFORE = 2, LIVE_AFTER = 60 };
 
 /* Kept open until this process ends. */
@@ -37,7 +38,8 @@ void leftovers_hold(const struct leftovers *left)
 }
 
 /* Without an end mark: the files of /proc that are read here are short. */
-static bool live_read(const struct leftovers *left, const char *pid, const char *file, char text[TEXT])
+static bool live_read(const struct leftovers *left, const char *pid, const char *file,
+                      char text[TEXT])
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s/%s", left->proc, pid, file);
@@ -49,18 +51,19 @@ static bool live_read(const struct leftovers *left, const char *pid, const char 
     return got > 0;
 }
 
-/* `slurmstepd: [12.0]` is the title while step 0 of job 12 is served. Its name tells the daemon from our keeper,
- * which bears the title, too. */
+/* `slurmstepd: [12.0]` is the title while step 0 of job 12 is served. Its name tells the daemon
+ * from our keeper, which bears the title, too. */
 static bool live_serves(const struct leftovers *left, const char *pid, const char *program)
 {
     char text[TEXT], title[64], name[32];
     snprintf(title, sizeof title, "slurmstepd: [%u.%u]", left->job_id, left->step_id);
     snprintf(name, sizeof name, "%s\n", program);
     return live_read(left, pid, "comm", text) && strcmp(text, name) == 0
-        && live_read(left, pid, "cmdline", text) && strncmp(text, title, strlen(title)) == 0;
+           && live_read(left, pid, "cmdline", text) && strncmp(text, title, strlen(title)) == 0;
 }
 
-/* Seconds since 1970 at which the process began; 0: not known. It is the 20th number behind the name's `)`. */
+/* Seconds since 1970 at which the process began; 0: not known. It is the 20th number behind the
+ * name's `)`. */
 static long long live_began(const struct leftovers *left, const char *pid)
 {
     char text[TEXT];
@@ -92,8 +95,8 @@ static bool live_locked(int folder, const char *name)
     return locked;
 }
 
-/* Steps of that number: how many have a keeper, and so would lock their folder; the last slurmstepd that began
- * when the folder was made. */
+/* Steps of that number: how many have a keeper, and so would lock their folder; the last slurmstepd
+ * that began when the folder was made. */
 struct live {
     int daemons, keepers;
     long near; /* 0: none */

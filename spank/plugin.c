@@ -69,8 +69,8 @@ int slurm_spank_init(spank_t spank, int ac, char **av)
 static bool plugin_step(spank_t spank, struct keeper_step *step)
 {
     return spank_remote(spank) && spank_get_item(spank, S_JOB_ID, &step->job_id) == ESPANK_SUCCESS
-        && spank_get_item(spank, S_JOB_STEPID, &step->step_id) == ESPANK_SUCCESS
-        && step->step_id < SLURM_MAX_NORMAL_STEP_ID;
+           && spank_get_item(spank, S_JOB_STEPID, &step->step_id) == ESPANK_SUCCESS
+           && step->step_id < SLURM_MAX_NORMAL_STEP_ID;
 }
 
 /* In slurmstepd: our step, and whether a task of it was ever forked. */
@@ -106,8 +106,8 @@ static void plugin_refuse(const char *why)
     sft_record_clear(&record);
 }
 
-/* What stands in the way of Slurm's PMIx plugin, which runs next. False: it will not run, or where it has its
- * folders is not known. */
+/* What stands in the way of Slurm's PMIx plugin, which runs next. False: it will not run, or where
+ * it has its folders is not known. */
 static bool plugin_leftovers(spank_t spank, struct leftovers *left)
 {
     static struct slurmd_folders folders;
@@ -120,11 +120,14 @@ static bool plugin_leftovers(spank_t spank, struct leftovers *left)
         plugin_note(-1, &err);
         return false;
     }
-    *left = (struct leftovers) { .spool = folders.spool, .tmp = folders.tmp, .proc = "/proc",
-                                 .tmp_is_users = folders.tmp_is_users, .job_id = plugin_own.job_id,
-                                 .step_id = plugin_own.step_id };
+    *left = (struct leftovers){ .spool = folders.spool,
+                                .tmp = folders.tmp,
+                                .proc = "/proc",
+                                .tmp_is_users = folders.tmp_is_users,
+                                .job_id = plugin_own.job_id,
+                                .step_id = plugin_own.step_id };
     return spank_get_item(spank, S_JOB_UID, &left->uid) == ESPANK_SUCCESS
-        && spank_get_item(spank, S_JOB_GID, &left->gid) == ESPANK_SUCCESS;
+           && spank_get_item(spank, S_JOB_GID, &left->gid) == ESPANK_SUCCESS;
 }
 
 static void plugin_clear(spank_t spank)
@@ -140,9 +143,9 @@ static void plugin_clear(spank_t spank)
         plugin_refuse(err.text);
 }
 
-/* As root, before Slurm's PMIx plugin and before the tasks: the earlier the keeper stands, the fewer
- * deaths of slurmstepd leave srun waiting. No failure in here may fail the user's step: complain into slurmd's
- * log and go on. */
+/* As root, before Slurm's PMIx plugin and before the tasks: the earlier the keeper stands, the
+ * fewer deaths of slurmstepd leave srun waiting. No failure in here may fail the user's step:
+ * complain into slurmd's log and go on. */
 int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
 {
     struct sft_error err = { "" };
@@ -158,8 +161,8 @@ int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
     own->comment = conf.comment;
     plugin_clear(spank); /* before the keeper, which would pass for another step's daemon */
     if (plugin_has_rank0(spank))
-        plugin_note(watch_create(own->job_id, own->step_id, conf.comment, conf.update_seconds, &err),
-                    &err);
+        plugin_note(
+            watch_create(own->job_id, own->step_id, conf.comment, conf.update_seconds, &err), &err);
     own->record_fd = watch_fd();
     plugin_note(keeper_start(own, &err), &err);
     return 0;
@@ -225,8 +228,8 @@ int slurm_spank_task_post_fork(spank_t spank, int ac, char **av)
 }
 
 /* Rank 0 has ended, so its record is final. It is published before srun hears of the end: after
- * that the job may be over and takes no update. With the last task the keeper's work is done, and it
- * goes before Slurm takes the step's containers down. */
+ * that the job may be over and takes no update. With the last task the keeper's work is done, and
+ * it goes before Slurm takes the step's containers down. */
 int slurm_spank_task_exit(spank_t spank, int ac, char **av)
 {
     static uint32_t ended;
@@ -236,8 +239,7 @@ int slurm_spank_task_exit(spank_t spank, int ac, char **av)
     if (watch_fd() >= 0 && spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) == ESPANK_SUCCESS
         && rank == 0)
         watch_stop();
-    if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) == ESPANK_SUCCESS
-        && ++ended >= tasks)
+    if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) == ESPANK_SUCCESS && ++ended >= tasks)
         keeper_stop();
     return 0;
 }

@@ -9,9 +9,9 @@
 
 #include "spank/leftovers.h"
 
-/* Slurm's own functions, the ones that its PMIx plugin calls for these paths, and the configuration as
- * it was read: the same from 22.05 to 26.05. Their texts, some bytes once a step, are not given back: the
- * name of Slurm's free() does change. */
+/* Slurm's own functions, the ones that its PMIx plugin calls for these paths, and the configuration
+ * as it was read: the same from 22.05 to 26.05. Their texts, some bytes once a step, are not given
+ * back: the name of Slurm's free() does change. */
 typedef char *(*expand_f)(const char *path, const char *node, const char *host);
 typedef char *(*tmp_fs_f)(char *node);
 
@@ -33,13 +33,14 @@ static int slurmd_copy(char text[PATH_MAX], const char *path, struct sft_error *
 }
 
 /* In the order of Slurm's PMIx plugin: the step's environment, mpi.conf, TmpFS. */
-static int slurmd_tmp(spank_t spank, const slurm_conf_t *conf, char *node, struct slurmd_folders *folders,
-                      struct sft_error *err)
+static int slurmd_tmp(spank_t spank, const slurm_conf_t *conf, char *node,
+                      struct slurmd_folders *folders, struct sft_error *err)
 {
-    folders->tmp_is_users = spank_getenv(spank, "SLURM_PMIX_TMPDIR", folders->tmp, PATH_MAX)
-        == ESPANK_SUCCESS;
+    folders->tmp_is_users =
+        spank_getenv(spank, "SLURM_PMIX_TMPDIR", folders->tmp, PATH_MAX) == ESPANK_SUCCESS;
     if (folders->tmp_is_users
-        || (conf->slurm_conf != NULL && leftovers_mpi_conf(conf->slurm_conf, folders->tmp, PATH_MAX)))
+        || (conf->slurm_conf != NULL
+            && leftovers_mpi_conf(conf->slurm_conf, folders->tmp, PATH_MAX)))
         return 0;
     tmp_fs_f tmp_fs = (tmp_fs_f)(uintptr_t)dlsym(RTLD_DEFAULT, "slurm_get_tmp_fs");
     return slurmd_copy(folders->tmp, tmp_fs != NULL ? tmp_fs(node) : NULL, err);

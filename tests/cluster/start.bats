@@ -303,6 +303,14 @@ beside() {
     refused "$job" "$TMP/spmix_appdir_0_$job.0 belongs to a step $job\.0 that runs \(slurmstepd, process [0-9]+\): give each cluster"
 }
 
+@test "a run that leaves no record and does not start ends with 1, too" {
+    job=$(next_job)
+    ln -s /nowhere "$TMP/spmix_appdir_0_$job.0"
+    finish 1 run.out srun --sft-bench=explain:1
+    told "$job" 'did not start'
+    wait_for 60 job_field_has "$job" state FAILED
+}
+
 # --- requeue ----------------------------------------------------------------------------------------
 
 requeue() {

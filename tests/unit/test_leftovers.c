@@ -20,8 +20,13 @@ static char spool[64], tmp[64], proc[64];
 
 static struct leftovers step_of(void)
 {
-    return (struct leftovers) { .spool = spool, .tmp = tmp, .proc = proc, .uid = getuid(), .gid = getgid(),
-                                .job_id = 12, .step_id = 3 };
+    return (struct leftovers){ .spool = spool,
+                               .tmp = tmp,
+                               .proc = proc,
+                               .uid = getuid(),
+                               .gid = getgid(),
+                               .job_id = 12,
+                               .step_id = 3 };
 }
 
 static const char *in(const char *folder, const char *name)
@@ -111,8 +116,8 @@ static void make_process(int pid, const char *comm, const char *title, int secon
     snprintf(name, sizeof name, "%d/cmdline", pid);
     write_file(in(proc, name), title, strlen(title) + 1);
     clock_gettime(CLOCK_BOOTTIME, &boot);
-    snprintf(text, sizeof text, "%d (%s) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 %lld 0 0\n", pid, comm,
-             (long long)(boot.tv_sec - seconds) * sysconf(_SC_CLK_TCK));
+    snprintf(text, sizeof text, "%d (%s) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 %lld 0 0\n",
+             pid, comm, (long long)(boot.tv_sec - seconds) * sysconf(_SC_CLK_TCK));
     snprintf(name, sizeof name, "%d/stat", pid);
     write_file(in(proc, name), text, strlen(text));
 }
@@ -196,7 +201,8 @@ static void test_users_rights(void **state)
     char name[96];
     leftovers_client(&left, name, sizeof name);
     assert_string_equal(name, "spmix_appdir_12345_12.3");
-    assert_int_equal(chmod(root, 0755) | mkdir(in(tmp, name), 0770) | chown(in(tmp, name), 12345, 12345), 0);
+    assert_int_equal(
+        chmod(root, 0755) | mkdir(in(tmp, name), 0770) | chown(in(tmp, name), 12345, 12345), 0);
     assert_int_equal(leftovers_put_aside(&left, &err), -1);
     assert_contains(err.text, "Permission denied");
     assert_true(is_there(in(tmp, name)));
@@ -232,7 +238,8 @@ static void test_not_living(void **state)
     assert_int_equal(leftovers_put_aside(&left, &err), 1);
 }
 
-/* A lock tells of a step of ours, whatever /proc says; but not of our own slurmd's, which hangs at its end. */
+/* A lock tells of a step of ours, whatever /proc says; but not of our own slurmd's, which hangs at
+ * its end. */
 static void test_locked(void **state)
 {
     (void)state;
@@ -251,7 +258,8 @@ static void test_mpi_conf(void **state)
     (void)state;
     char base[64] = "";
     static const char *const texts[] = {
-        "PMIxCliTmpDirBase=/a/b\n", "# PMIxCliTmpDirBase=/no\n  pmixclitmpdirbase = \"/a/b\" # yes\nPMIxDebug=1\n",
+        "PMIxCliTmpDirBase=/a/b\n",
+        "# PMIxCliTmpDirBase=/no\n  pmixclitmpdirbase = \"/a/b\" # yes\nPMIxDebug=1\n",
         "PMIxCliTmpDirBase=/no\nPMIxCliTmpDirBase=/a/b",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -259,7 +267,8 @@ static void test_mpi_conf(void **state)
         assert_true(leftovers_mpi_conf(in(root, "slurm.conf"), base, sizeof base));
         assert_string_equal(base, "/a/b");
     }
-    static const char *const none[] = { "", "PMIxCliTmpDirBaseX=/a\n", "PMIxCliTmpDirBase=relative\n" };
+    static const char *const none[] = { "", "PMIxCliTmpDirBaseX=/a\n",
+                                        "PMIxCliTmpDirBase=relative\n" };
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         write_file(in(root, "mpi.conf"), none[i], strlen(none[i]));
         assert_false(leftovers_mpi_conf(in(root, "slurm.conf"), base, sizeof base));
@@ -273,9 +282,9 @@ static void test_mpi_conf(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_there), TEST(test_all_three), TEST(test_other_kinds), TEST(test_anothers),
-        TEST(test_users_rights),  TEST(test_living),    TEST(test_not_living),  TEST(test_locked),
-        TEST(test_mpi_conf),
+        TEST(test_nothing_there), TEST(test_all_three),    TEST(test_other_kinds),
+        TEST(test_anothers),      TEST(test_users_rights), TEST(test_living),
+        TEST(test_not_living),    TEST(test_locked),       TEST(test_mpi_conf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
