@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "report/spawn.h"
+#include "report/text.h"
 
 enum { WIDTH = 900, HEIGHT = 380 };
 
@@ -54,14 +55,18 @@ bool chart_possible(void)
 /* In single quotes gnuplot reads no escapes; what could end them, or be a command anywhere, is left out. */
 static void put_text(FILE *out, const char *text)
 {
+    char *copy = strdup(text);
     putc('\'', out);
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
+    if (copy != NULL)
+        text_make_plain(copy);
+    for (const char *at = copy; at != NULL && *at != '\0'; at++) {
+        unsigned char c = (unsigned char)*at;
         bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80
             || strchr(" .,:;/%()+-_=<>", c) != NULL;
         putc(plain ? c : '?', out);
     }
     putc('\'', out);
+    free(copy);
 }
 
 static double chart_most(const struct chart *chart)

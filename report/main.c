@@ -18,6 +18,7 @@
 #include "report/output.h"
 #include "report/page.h"
 #include "report/table.h"
+#include "report/text.h"
 
 enum { EXIT_NONE_FOUND = 1, EXIT_BAD = 2 };
 
@@ -227,6 +228,7 @@ int main(int argc, char **argv)
         status = act(options, &err);
     if (status != EXIT_BAD && finish_output(&err) < 0)
         status = EXIT_BAD;
+    text_make_plain(err.text);
     if (status == EXIT_BAD)
         fprintf(stderr, "sft-report: %s\n", err.text);
     free(options);

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "report/text.h"
 #include "sweep/follow.h"
 #include "sweep/plan.h"
 #include "sweep/submit.h"
@@ -175,6 +176,7 @@ int main(int argc, char **argv)
         sft_error_set(&err, "standard output: %s", strerror(errno));
         exit_status = BAD;
     }
+    text_make_plain(err.text);
     if (exit_status == BAD)
         fprintf(stderr, "sft-sweep: %s\n", err.text);
     return exit_status;

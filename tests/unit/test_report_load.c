@@ -266,6 +266,12 @@ static void test_sacct_runs(void **state)
     write_sacct(dir, SACCT_SCAN "echo '{\"jobs\": []}'; exit 3");
     assert_int_equal(load_asked(&rows, &filter, &err), -1);
     assert_contains(err.text, "exit status 3");
+    /* its words stand in the one line, without what begins each of them */
+    write_sacct(dir, "echo 'sacct: error: Problem talking to the database: Connection refused' >&2\n"
+                     "printf 'and\\033[31m more\\n\\n' >&2; exit 1");
+    assert_int_equal(load_asked(&rows, &filter, &err), -1);
+    assert_contains(err.text, "/sacct failed with exit status 1: Problem talking to the database: Connection refused; "
+                              "and?[31m more");
     write_sacct(dir, "kill -9 $$");
     assert_int_equal(load_asked(&rows, &filter, &err), -1);
     assert_contains(err.text, "signal 9");
