@@ -40,7 +40,7 @@ sft_report_LDADD = report/libreport.la
 REPORT_ROWS = tests/unit/report_rows.c tests/unit/report_rows.h
 if HAVE_CMOCKA
 REPORT_TESTS = tests/unit/test_report_load tests/unit/test_report_filter \
-	tests/unit/test_report_answer tests/unit/test_report_scan \
+	tests/unit/test_report_answer tests/unit/test_report_scan tests/unit/test_report_files \
 	tests/unit/test_report_output tests/unit/test_report_group tests/unit/test_report_compare \
 	tests/unit/test_report_page tests/unit/test_manual
 check_PROGRAMS += $(REPORT_TESTS)
@@ -48,6 +48,8 @@ tests_unit_test_report_load_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_report_load_LDADD = report/libreport.la $(UNIT_LIBS)
 tests_unit_test_report_answer_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_report_answer_LDADD = report/libreport.la $(UNIT_LIBS)
+tests_unit_test_report_files_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_report_files_LDADD = report/libreport.la $(UNIT_LIBS)
 tests_unit_test_report_scan_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_report_scan_LDADD = report/libreport.la $(UNIT_LIBS)
 tests_unit_test_report_filter_CFLAGS = $(UNIT_CFLAGS)
