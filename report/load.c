@@ -285,6 +285,18 @@ static int load_records(const struct load *load, const json_t *job, const struct
     return rc;
 }
 
+/* A run before the last one is the same job's where Slurm started that once more; else an old job's, of an id that was
+ * used again. */
+static bool run_counts(const struct scan_job *chosen, const json_t *job)
+{
+    static const char *const again[] = { "REQUEUED", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL" };
+    const char *state = job_state_of(job);
+    for (size_t i = 0; chosen->next == SCAN_ITS_NEXT && i < sizeof again / sizeof *again; i++)
+        if (strcmp(state, again[i]) == 0)
+            return true;
+    return chosen->next == SCAN_LAST;
+}
+
 /* The job as it stands in the answer. One that cannot be read, or whose id cannot, costs its records. */
 static int load_job(const struct load *load, const struct answer_part *part, struct found found[2],
                     struct sft_error *err)
@@ -298,7 +310,7 @@ static int load_job(const struct load *load, const struct answer_part *part, str
     else if (load->chosen == NULL)
         rc = load_records(load, job, NULL, found, err);
     else if ((chosen = scan_find(load->chosen, id, json_time_of(json_object_get(job, "time"), "submission"))) != NULL
-             && !chosen->taken) {
+             && !chosen->taken && run_counts(chosen, job)) {
         chosen->taken = true;
         rc = load_records(load, job, chosen, found, err);
     }

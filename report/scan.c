@@ -18,8 +18,7 @@ struct reader {
     const char *mark;
     int field;
     struct scan_job job;
-    bool begun; /* a comment has the beginning of a record */
-    bool odd;   /* a field is not what it should be */
+    bool odd; /* a field is not what it should be */
 };
 
 /* The first byte stands in no number, so where the mark begins is never in doubt. */
@@ -50,7 +49,7 @@ static void reader_begin(struct reader *reader)
 {
     reader->field = FIELD_ID;
     reader->job = (struct scan_job) { 0 };
-    reader->begun = reader->odd = false;
+    reader->odd = false;
 }
 
 static int number_read(const char *text, long long least, long long *value)
@@ -77,7 +76,7 @@ static void reader_field(struct reader *reader, const char *text)
         reader->odd |= number_read(text, 1, &again) < 0 || again != job->id;
         break;
     default:
-        reader->begun |= strstr(text, "sft1{") != NULL;
+        job->begun |= strstr(text, "sft1{") != NULL;
     }
 }
 
@@ -98,7 +97,7 @@ static int reader_line(struct reader *reader, char *line, struct sft_error *err)
     reader_field(reader, line);
     if (inside)
         return 0;
-    if (reader->field == FIELD_LAST && reader->begun && !reader->odd)
+    if (reader->field == FIELD_LAST && !reader->odd)
         rc = job_add(reader->scan, &reader->job, err);
     reader_begin(reader);
     return rc;
@@ -126,16 +125,33 @@ static int job_compare(const void *left, const void *right)
     return (a->submitted > b->submitted) - (a->submitted < b->submitted);
 }
 
-void scan_finish(struct scan *scan)
+static void runs_join(struct scan *scan)
+{
+    for (size_t i = 0; i + 1 < scan->count; i++) {
+        struct scan_job *job = &scan->job[i];
+        if (job[1].id == job->id)
+            job->next = job[1].uid == job->uid ? SCAN_ITS_NEXT : SCAN_ANOTHERS;
+    }
+}
+
+/* Keep those with a record, or else the first of equals. */
+static void scan_keep(struct scan *scan, bool begun)
 {
     size_t kept = 0;
+    for (size_t i = 0; i < scan->count; i++)
+        if (begun ? scan->job[i].begun : kept == 0 || job_compare(&scan->job[kept - 1], &scan->job[i]) != 0)
+            scan->job[kept++] = scan->job[i];
+    scan->count = kept;
+}
+
+void scan_finish(struct scan *scan)
+{
     if (scan->count == 0)
         return;
     qsort(scan->job, scan->count, sizeof *scan->job, job_compare);
-    for (size_t i = 0; i < scan->count; i++)
-        if (kept == 0 || job_compare(&scan->job[kept - 1], &scan->job[i]) != 0)
-            scan->job[kept++] = scan->job[i];
-    scan->count = kept;
+    scan_keep(scan, false);
+    runs_join(scan);
+    scan_keep(scan, true);
 }
 
 struct scan_job *scan_find(const struct scan *scan, long long id, long long submitted)

@@ -12,6 +12,8 @@
 #include "report/spawn.h"
 #include "report/text.h"
 
+#define TIME_FORMAT "SLURM_TIME_FORMAT"
+
 /* sacct reads local times without a zone. */
 static const char *time_text(char *text, size_t size, time_t at)
 {
@@ -51,6 +53,7 @@ void source_command_scan(struct source_command *command, const struct filter *fi
     command_add(command, "-o");
     command_add(command, SCAN_FIELDS);
     command_add(command, "-X"); /* comments are the job's: leave its steps in the database */
+    command_add(command, "-D"); /* while a requeued job waits, what it measured stands in the run before */
     for (size_t i = 0; i < filter->job_count; i++)
         jobs_add(command, filter->jobs[i]);
     if (filter->job_count > 0) {
@@ -83,6 +86,7 @@ void source_command_jobs(struct source_command *command, const struct scan_job *
     command_begin(command);
     command_add(command, "--json");
     command_add(command, "-X");
+    command_add(command, "-D");
     command_add(command, "-j");
     for (size_t i = 0; i < count && i < SOURCE_BATCH; i++)
         if (i == 0 || job[i].id != job[i - 1].id)
@@ -111,6 +115,9 @@ int source_read_sacct(const struct scan_job *job, size_t count, char **text, siz
     *text = NULL;
     if (command == NULL)
         return sft_error_set(err, "no memory");
+    /* sacct 22.05 writes times as this says and reads them back for its JSON: another form, perhaps in the user's
+     * environment, it cannot read. */
+    setenv(TIME_FORMAT, "standard", 1);
     source_command_jobs(command, job, count);
     int rc = spawn_read(command->argument, NULL, text, length, err);
     rc = source_advise(command->argument[0], rc, err);
@@ -148,7 +155,7 @@ int source_scan_sacct(const struct filter *filter, struct scan *scan, struct sft
     *scan = (struct scan) { 0 };
     int rc = command == NULL ? sft_error_set(err, "no memory") : scan_mark_make(mark, err);
     if (rc == 0) {
-        setenv("SLURM_TIME_FORMAT", "%s", 1); /* of local time alone an hour a year comes twice */
+        setenv(TIME_FORMAT, "%s", 1); /* of local time alone an hour a year comes twice */
         source_command_scan(command, filter, mark);
         rc = scan_run(command, mark, scan, err);
         rc = source_advise(command->argument[0], rc, err);

@@ -121,14 +121,17 @@ static int queue_line(struct sweep_state *state, char *line, struct sft_error *e
         return 0;
     *word++ = '\0';
     *comment++ = '\0';
-    /* A job with a record that stands in the accounting is known better from there. */
-    if (text_digits(line, &id) < 0 || state_find(state, id) != NULL)
+    if (text_digits(line, &id) < 0)
         return 0;
-    struct sweep_job *job = state_add(state, id, err);
-    if (job == NULL)
+    enum sweep_job_state said = word_in(word, pending) ? SWEEP_PENDING : word_in(word, running) ? SWEEP_RUNNING : SWEEP_BAD;
+    struct sweep_job *job = state_find(state, id);
+    /* A job with a record in the accounting is known better from there, unless that is of a run before a requeue. */
+    if (job != NULL && (job->state == SWEEP_COMPLETE || said == SWEEP_BAD))
+        return 0;
+    if (job == NULL && (job = state_add(state, id, err)) == NULL)
         return -1;
+    *job = (struct sweep_job) { .id = id, .state = said, .tok_s = NAN };
     snprintf(job->word, sizeof job->word, "%.23s", word);
-    job->state = word_in(word, pending) ? SWEEP_PENDING : word_in(word, running) ? SWEEP_RUNNING : SWEEP_BAD;
     job_comment(job, comment, job->state == SWEEP_BAD);
     return 0;
 }

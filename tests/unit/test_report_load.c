@@ -258,10 +258,10 @@ static void test_sacct_runs(void **state)
     assert_non_null(mkdtemp(dir));
     rows_init(&rows);
 
-    write_sacct(dir, "[ \"$1 $2 $4 $5 $6\" = '-nP --delimiter -o JobIDRaw,Submit,UID,AdminComment,Comment,JobIDRaw -X' ]"
-                     " && shift 6 && [ \"$*\" = '-j 7,9 -u x; false' ] && [ $SLURM_TIME_FORMAT = %s ]");
+    write_sacct(dir, "[ \"$1 $2 $4 $5 $6 $7\" = '-nP --delimiter -o JobIDRaw,Submit,UID,AdminComment,Comment,JobIDRaw -X -D' ]"
+                     " && shift 7 && [ \"$*\" = '-j 7,9 -u x; false' ] && [ $SLURM_TIME_FORMAT = %s ]");
     assert_int_equal(load_asked(&rows, &filter, &err), 0); /* nothing there: sacct is asked no more */
-    write_sacct(dir, SACCT_SCAN "[ \"$*\" = '--json -X -j 7,9' ] && echo '{\"jobs\": []}'");
+    write_sacct(dir, SACCT_SCAN "[ \"$*\" = '--json -X -D -j 7,9' ] && [ $SLURM_TIME_FORMAT = standard ] && echo '{\"jobs\": []}'");
     assert_int_equal(load_asked(&rows, &filter, &err), 0);
     write_sacct(dir, SACCT_SCAN "echo '{\"jobs\": []}'; exit 3");
     assert_int_equal(load_asked(&rows, &filter, &err), -1);
@@ -307,6 +307,18 @@ static void test_sacct_chooses(void **state)
     assert_string_equal(row_find(&rows, 9, "0")->user, "root");
     assert_int_equal(row_find(&rows, 9, "0")->submitted, 100);
     rows_clear(&rows);
+    /* a job that waits for its next run, which has no record yet; and an old job whose id is used again */
+    write_sacct(dir, "line() { echo \"$1$m$2$m$3$m$4$m$m$1\"; }\n"
+                     "job() { echo \"{\\\"job_id\\\": $1, \\\"time\\\": {\\\"submission\\\": $2}, \\\"state\\\":"
+                     " {\\\"current\\\": \\\"$3\\\"}, \\\"comment\\\": {\\\"administrator\\\":"
+                     " \\\"sft1{step=$1.0 state=running model=x}\\\"}}\"; }\n"
+                     "[ \"$1\" = -nP ] && m=$3 && line 7 1 0 sft1{ && line 7 2 0 && line 8 1 0 sft1{ && line 8 2 0 &&\n"
+                     "line 9 1 0 sft1{ && line 9 2 5 && exit\n"
+                     "echo '{\"jobs\": ['; job 7 1 REQUEUED; echo ,; job 8 1 COMPLETED; echo ,; job 9 1 REQUEUED; echo ']}'");
+    assert_int_equal(load_asked(&rows, &filter, &err), 0);
+    assert_int_equal(rows.count, 1);
+    assert_string_equal(row_find(&rows, 7, "0")->state, "partial");
+    rows_clear(&rows);
     snprintf(path, sizeof path, "%s/sacct", dir);
     unlink(path);
     rmdir(dir);
@@ -319,12 +331,12 @@ static void test_sacct_times(void **state)
     struct source_command *command = calloc(1, sizeof *command);
     setenv("TZ", "Asia/Tokyo", 1);
     source_command_scan(command, &filter, "|");
-    assert_string_equal(command->argument[7], "-S");
-    assert_string_equal(command->argument[8], "2026-01-15T12:20:00");
-    assert_string_equal(command->argument[9], "-E");
-    assert_string_equal(command->argument[10], "2026-01-15T12:21:00");
-    assert_string_equal(command->argument[11], "-a");
-    assert_null(command->argument[12]);
+    assert_string_equal(command->argument[8], "-S");
+    assert_string_equal(command->argument[9], "2026-01-15T12:20:00");
+    assert_string_equal(command->argument[10], "-E");
+    assert_string_equal(command->argument[11], "2026-01-15T12:21:00");
+    assert_string_equal(command->argument[12], "-a");
+    assert_null(command->argument[13]);
     free(command);
 }
 
@@ -336,8 +348,8 @@ static void test_sacct_batches(void **state)
     struct scan_job job[SOURCE_BATCH + 1];
     const struct scan_job runs[] = { { .id = 5, .submitted = 1 }, { .id = 5, .submitted = 2 }, { .id = 6 } };
     source_command_jobs(command, runs, 3);
-    assert_string_equal(command->argument[4], "5,6");
-    assert_null(command->argument[5]);
+    assert_string_equal(command->argument[5], "5,6");
+    assert_null(command->argument[6]);
     for (int i = 0; i <= SOURCE_BATCH; i++)
         job[i] = (struct scan_job) { .id = 4294967295LL - SOURCE_BATCH + i };
     source_command_jobs(command, job, SOURCE_BATCH);

@@ -76,6 +76,21 @@ static void test_each_once_and_in_order(void **state)
     ids_are(LINE("3", "2", "0", RECORD, "") LINE("3", "1", "0", RECORD, ""), "3 3");
 }
 
+/* Which of an id's runs a record stands in, and whose the next is, also where that has no record. */
+static void test_runs_of_one_id(void **state)
+{
+    (void)state;
+    struct scan scan;
+    scan_text(&scan, LINE("3", "30", "7", "", "") LINE("3", "10", "7", RECORD, "") LINE("3", "20", "8", RECORD, "")
+                         LINE("4", "10", "7", RECORD, "") LINE("4", "20", "7", "", "") LINE("5", "10", "7", RECORD, ""));
+    assert_int_equal(scan.count, 4);
+    assert_int_equal(scan_find(&scan, 3, 10)->next, SCAN_ANOTHERS);
+    assert_int_equal(scan_find(&scan, 3, 20)->next, SCAN_ANOTHERS);
+    assert_int_equal(scan_find(&scan, 4, 10)->next, SCAN_ITS_NEXT);
+    assert_int_equal(scan_find(&scan, 5, 10)->next, SCAN_LAST);
+    scan_clear(&scan);
+}
+
 static void test_what_is_no_answer(void **state)
 {
     (void)state;
@@ -106,7 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_jobs_with_records),    cmocka_unit_test(test_a_comment_is_no_job),
         cmocka_unit_test(test_each_once_and_in_order), cmocka_unit_test(test_what_is_no_answer),
-        cmocka_unit_test(test_marks_differ),
+        cmocka_unit_test(test_runs_of_one_id),       cmocka_unit_test(test_marks_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -239,6 +239,27 @@ static void test_accounting_and_queue_together(void **unused)
     rows_clear(&rows);
 }
 
+/* The accounting has the run that was requeued, and the queue the job, which is not to be submitted once more. */
+static void test_a_requeued_job_is_alive(void **unused)
+{
+    (void)unused;
+    struct sft_error err = { "" };
+    struct rows rows;
+    rows_init(&rows);
+    assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "1", "--repeat", "4"), 0);
+    make();
+    row_add(&rows, 20, "partial", "tiny:1", ROW_PARTIAL);
+    row_add(&rows, 21, "failed", "tiny:1", 0);
+    row_add(&rows, 22, "partial", "tiny:1", ROW_PARTIAL);
+    assert_int_equal(sweep_state_rows(&state, &rows, &err), 0);
+    count("m|20|PENDING|sft-sweep:tiny:1\nm|21|RUNNING|sft-sweep:tiny:1\nm|22|CANCELLED|sft-sweep:tiny:1\n", false);
+    assert_int_equal(cells.cell[0].pending, 1);
+    assert_int_equal(cells.cell[0].running, 1);
+    assert_int_equal(cells.cell[0].bad, 1);
+    assert_string_equal(state.job[2].word, "partial");
+    rows_clear(&rows);
+}
+
 /* A record leaves its request out where it is long, and has the site's words in it; sft-sweep's own stands in the
  * comment. Under one name a run with more keys is another configuration. */
 static void test_what_was_asked_counts(void **unused)
@@ -353,6 +374,7 @@ int main(void)
         TEST(test_the_grid), TEST(test_a_name_of_its_own), TEST(test_what_is_refused),
         TEST(test_a_request_that_says_more), TEST(test_the_queue), TEST(test_a_failure_has_its_reason),
         TEST(test_accounting_and_queue_together),
+        TEST(test_a_requeued_job_is_alive),
         TEST(test_what_was_asked_counts), TEST(test_cells_of_what_is_there), TEST(test_the_partition), TEST(test_the_plans_figures),
         TEST(test_the_words_of_a_submission),
     };
