@@ -88,7 +88,7 @@ setup() {
     mariadb --no-defaults -u root --socket="$MYSQL_UNIX_PORT" slurm -e "
         update sft_job_table set derived_es = 'sft1{step=1.0 state=complete model= <script>', admin_comment = '' where id_job = 1030;
         update sft_job_table set derived_es = '', admin_comment = concat('sft1{', repeat('x', 9000)) where id_job = 1031;
-        update sft_job_table set derived_es = concat('a', char(10), '1001', char(31), 'sft1{b', char(27), '[31m'), admin_comment = '' where id_job = 1032;
+        update sft_job_table set derived_es = concat('a', char(10), '1002', char(31), 'sft1{b', char(27), '[31m'), admin_comment = '' where id_job = 1032;
         update sft_job_table set derived_es = x'ff80c328736674317b', admin_comment = '' where id_job = 1033;
         update sft_job_table set derived_es = '99999999999999999999|1e999|-0|{{', admin_comment = '<b>80%</b>' where id_job = 1034;"
     run "$REPORT" --csv
@@ -113,15 +113,16 @@ setup() {
 @test "what a user writes changes nothing of the others' report" {
     need_users
     "$REPORT" -a --csv 2>/dev/null >before.csv
-    ids=$(cut -d, -f1 before.csv | tail -n +2)
-    # the comments: every other job's id, with what the scan's text, sacct's and a JSON part jobs by
-    lines=$(for id in $ids; do printf '%s\x1fsft1{\n%s|sft1{\n%s\n' "$id" "$id" "$id"; done | head -c 900)
-    for comment in "x"$'\n'"$lines" "sft1{"$'\n'"$lines" \
-        'x"},{"job_id": 1001, "comment": {"administrator": "sft1{step=1001.0 state=complete model=tiny tok_s=9}"}},{"a":"' \
-        "sft1{step=1001.0 state=complete model=tiny tok_s=9 request=tiny:1}" $'\x1f0000000000000000\x1f\n1001\x1f1\x1f'; do
-        job=$(as 4302 sbatch --parsable -o /dev/null -J $'1001\n=cmd|calc\x1f1002' --comment "$comment" --wrap true)
-        wait_for 60 job_is_told "$job" 4302
+    # other jobs' ids again and again, so that they would be asked for in several batches, with what parts jobs in sacct's
+    # text and JSON
+    lines=$(for _ in $(seq 45); do printf '1002\x1fsft1{\n1003|sft1{\n'; done)
+    jobs=()
+    for comment in "x"$'\n'"$lines" {1..11}$'\n'"${lines//|/$'\x1f'}" \
+        'x"},{"job_id": 1002, "comment": {"administrator": "sft1{step=1002.0 state=complete model=tiny tok_s=9}"}},{"a":"' \
+        "sft1{step=1002.0 state=complete model=tiny tok_s=9 request=tiny:1}" $'\x1f0000000000000000\x1f\n1002\x1f1\x1f'; do
+        jobs+=("$(as 4302 sbatch --parsable -o /dev/null -c 1 -J $'1002\n=cmd|calc\x1f1003' --comment "$comment" --wrap true)")
     done
+    for job in "${jobs[@]}"; do wait_for 60 job_is_told "$job" 4302; done
     "$REPORT" -a --csv 2>/dev/null >after.csv
     cmp before.csv after.csv
     [ "$(as 4301 "$REPORT" -a --csv 2>/dev/null | cmp - before.csv && echo same)" = same ]
@@ -135,19 +136,19 @@ setup() {
 
 @test "a user's own record stands in that user's job alone, however it is named" {
     need_users
-    job=$(as 4302 sbatch --parsable -o /dev/null -J $'=1+1\n1001,x' \
-        --comment "sft1{step=1001.0 state=complete model=tiny tok_s=9} sft1{step=JOB.0 state=complete model==cmd}" --wrap 'sleep 1')
-    as 4302 scontrol update job "$job" comment="sft1{step=1001.0 state=complete model=tiny} sft1{step=$job.0 state=complete model==cmd fail=%1B[31m}"
+    job=$(as 4302 sbatch --parsable -o /dev/null -J $'=1+1\n1002,x' \
+        --comment "sft1{step=1002.0 state=complete model=tiny tok_s=9} sft1{step=JOB.0 state=complete model==cmd}" --wrap 'sleep 1')
+    as 4302 scontrol update job "$job" comment="sft1{step=1002.0 state=complete model=tiny} sft1{step=$job.0 state=complete model==cmd fail=%1B[31m}"
     wait_for 60 job_is_told "$job" 4302
     run as 0 "$REPORT" -j "$job" --csv
     [ "$status" -eq 0 ]
     echo "$output"
     [ "$(grep -c "^$job," <<<"$output")" -eq 1 ]
-    grep -q "^$job,0,complete,unconfirmed,\"'=1+1?1001,x\",COMPLETED,suzuki," <<<"$output"
+    grep -q "^$job,0,complete,unconfirmed,\"'=1+1?1002,x\",COMPLETED,suzuki," <<<"$output"
     grep -q ",'=cmd," <<<"$output"
     if grep -q $'\x1b' <<<"$output"; then return 1; fi
-    [ "$("$REPORT" -j 1001 --csv 2>/dev/null | grep -c '^1001,')" -eq 1 ]
-    run "$REPORT" -j 1001 --csv
+    [ "$("$REPORT" -j 1002 --csv 2>/dev/null | grep -c '^1002,')" -eq 1 ]
+    run "$REPORT" -j 1002 --csv
     [[ $output != *cmd* ]]
 }
 
@@ -221,7 +222,7 @@ setup() {
     [ "${#lines[@]}" -eq 1 ]
     [[ $output == "sft-report: sacct failed with exit status 1: "*"atabase"* ]]
     "$CLUSTER" kill-dbd "$FOLDER/c"
-    run "$REPORT" -j 1001 --json
+    run "$REPORT" -j 1002 --json
     "$CLUSTER" start-dbd "$FOLDER/c"
     echo "$output"
     [ "$status" -eq 2 ]
