@@ -78,4 +78,7 @@ if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_sacct
 tests_fuzz_fuzz_sacct_LDADD = report/libreport.la
 tests_fuzz_fuzz_sacct_LDFLAGS = $(FUZZ_LDFLAGS)
+noinst_PROGRAMS += tests/fuzz/fuzz_scan
+tests_fuzz_fuzz_scan_LDADD = report/libreport.la
+tests_fuzz_fuzz_scan_LDFLAGS = $(FUZZ_LDFLAGS)
 endif
