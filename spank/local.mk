@@ -18,6 +18,8 @@ spank_libsftspank_la_SOURCES = \
 	spank/line.c spank/line.h \
 	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
+	spank/page.c spank/page.h \
+	spank/program.c spank/program.h \
 	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h
 
@@ -52,7 +54,8 @@ spank_sft_bench_la_SOURCES = \
 	spank/place.c spank/place.h \
 	spank/plugin.c \
 	spank/slurm_compat.h \
-	spank/watch.c spank/watch.h
+	spank/watch.c spank/watch.h \
+	spank/witness.c spank/witness.h
 spank_sft_bench_la_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
 spank_sft_bench_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/spank/plugin.map -Wl,-z,nodelete -pthread

@@ -17,6 +17,7 @@
 #include "spank/place.h"
 #include "spank/slurm_compat.h"
 #include "spank/watch.h"
+#include "spank/witness.h"
 
 SPANK_PLUGIN(sft_bench, 1)
 
@@ -24,13 +25,14 @@ SPANK_PLUGIN(sft_bench, 1)
 static int plugin_ac;
 static char **plugin_av;
 
-/* Runs twice on the remote side before Slurm 24.05, and again for the environment: so it holds
- * nothing. The remote side asks options_given. */
+/* Runs twice on the remote side before Slurm 24.05, and again for the environment: the last text counts.
+ * Whether a step carries the option, the remote side asks options_given. */
 static int plugin_option(int value, const char *argument, int remote)
 {
     (void)value;
-    (void)argument;
-    if (!remote && spank_context() == S_CTX_LOCAL)
+    if (remote)
+        witness_option(argument);
+    else if (spank_context() == S_CTX_LOCAL)
         launch_late(true, plugin_ac, plugin_av);
     return 0;
 }
@@ -88,9 +90,11 @@ int slurm_spank_user_init(spank_t spank, int ac, char **av)
     if ((rc = conf_load(&conf, ac, av, &err)) < 0)
         conf_init(&conf);
     plugin_note(rc, &err);
-    if (plugin_has_rank0(spank))
+    if (plugin_has_rank0(spank)) {
+        witness_begin(spank, &conf);
         plugin_note(watch_create(step.job_id, step.step_id, conf.comment, conf.update_seconds, &err),
                     &err);
+    }
     step.record_fd = watch_fd();
     step.comment = conf.comment;
     plugin_note(keeper_start(&step, &err), &err);
@@ -128,9 +132,9 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
 int slurm_spank_task_post_fork(spank_t spank, int ac, char **av)
 {
     struct sft_error err = { "" };
-    (void)spank;
     (void)ac;
     (void)av;
+    witness_task(spank);
     plugin_note(watch_start(&err), &err);
     return 0;
 }
@@ -144,6 +148,7 @@ int slurm_spank_task_exit(spank_t spank, int ac, char **av)
     uint32_t rank, tasks;
     (void)ac;
     (void)av;
+    witness_exit(spank);
     if (watch_fd() >= 0 && spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) == ESPANK_SUCCESS
         && rank == 0)
         watch_stop();
@@ -159,6 +164,7 @@ int slurm_spank_exit(spank_t spank, int ac, char **av)
     (void)ac;
     (void)av;
     if (spank_context() == S_CTX_REMOTE) {
+        witness_over();
         watch_stop();
         keeper_stop();
     }
