@@ -22,7 +22,7 @@ static void open_result(void)
     assert_true(memory >= 0);
     snprintf(number, sizeof number, "%d", memory);
     setenv(SFT_RECORD_ENV, number, 1);
-    if (result_open(&result, true, folder, &err) < 0)
+    if (result_open(&result, true, &err) < 0 || result_folder(&result, folder, &err) < 0)
         fail_msg("%s", err.text);
 }
 
