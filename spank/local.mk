@@ -75,7 +75,8 @@ EXTRA_DIST += spank/plugin.map spank/node.map
 
 if HAVE_CMOCKA
 SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
-	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_nic
+	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_nic tests/unit/test_page \
+	tests/unit/test_program
 check_PROGRAMS += $(SPANK_TESTS)
 tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
@@ -89,6 +90,10 @@ tests_unit_test_fabric_machines_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_fabric_machines_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_gid_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_gid_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_page_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_page_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_program_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_program_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_nic_SOURCES = tests/unit/test_nic.c $(MACHINE_TREE)
 tests_unit_test_nic_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nic_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
@@ -133,6 +138,9 @@ if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_LDADD = spank/libsftspank.la lib/libsft.la
 tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LDFLAGS)
+noinst_PROGRAMS += tests/fuzz/fuzz_page
+tests_fuzz_fuzz_page_LDADD = spank/libsftspank.la lib/libsft.la
+tests_fuzz_fuzz_page_LDFLAGS = $(FUZZ_LDFLAGS)
 noinst_PROGRAMS += tests/fuzz/fuzz_fabric
 tests_fuzz_fuzz_fabric_LDADD = spank/libsftspank.la lib/libsft.la
 tests_fuzz_fuzz_fabric_LDFLAGS = $(FUZZ_LDFLAGS)

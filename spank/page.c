@@ -144,6 +144,8 @@ static void put_end(char why[PAGE_WHY], const struct page_facts *facts, const ch
         break;
     case PAGE_UNSTARTED:
         snprintf(why, PAGE_WHY, "Slurm did not start the tasks: look at slurmd's log on %s", facts->host);
+        if (facts->refused[0] != '\0')
+            snprintf(why, PAGE_WHY, "%s", facts->refused);
         break;
     case PAGE_ORPHANED:
         snprintf(why, PAGE_WHY, "slurmstepd on %s was killed %s", facts->host, when);
@@ -165,9 +167,11 @@ static int put_state(struct sft_record *record, const struct page_facts *facts, 
     if (junk != NULL)
         snprintf(why, sizeof why, "what rank 0 on %s wrote is no record: %s", facts->host, junk);
     else if (failed || (!complete && facts->end != PAGE_RUNS))
-        put_end(why, facts, silent  ? "before its first word"
+        put_end(why, facts, silent   ? "before its first word"
                             : claims ? "after its last word"
                                      : "before its last word");
+    if (silent && facts->end == PAGE_ENDED && WIFEXITED(facts->status) && junk == NULL && !facts->other)
+        snprintf(why + strlen(why), sizeof why - strlen(why), ": its output may tell why");
     if (why[0] != '\0' && (reason == NULL || reason[0] == '\0') && sft_record_set(record, "fail", why, err) < 0)
         return -1;
     return sft_record_set(record, "state", failed ? "failed" : complete ? "complete" : "partial", err);

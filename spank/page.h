@@ -36,6 +36,7 @@ struct page_facts {
     char program[PROGRAM_TEXT]; /* "": not seen yet */
     enum page_end end;
     int status;                 /* rank 0's, as wait(2) gives it */
+    char refused[200];          /* why no task was started, "": Slurm's log tells */
     bool other;                 /* before it another rank of its node had ended badly: */
     uint32_t other_rank;
     int other_status;

@@ -23,6 +23,9 @@ void witness_task(spank_t spank);
 /* In slurm_spank_task_exit, before the last record is published. */
 void witness_exit(spank_t spank);
 
+/* Why no task will be started, where we know it and Slurm does not say it. */
+void witness_refused(const char *why);
+
 /* The step is over; if no task was started, that is its end. */
 void witness_over(void);
 
