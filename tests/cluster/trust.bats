@@ -223,10 +223,13 @@ failed_start() {
 
 @test "data that the node cannot read: the run's record and a sweep's have the reason" {
     cp "$TOP/examples/instructions.json" late.json
-    job=$(as_user sbatch --parsable -H -J lost -o late.out --sft-bench="tiny:2,gpus=1,steps=2,data=$PWD/late.json")
+    # as root: of users without an association sacct shows no jobs by name
+    job=$(sbatch --parsable -H -J lost -o late.out --sft-bench="tiny:2,gpus=1,steps=2,data=$PWD/late.json")
     rm late.json
     scontrol release "$job"
     failed_start "$PWD/late.json: cannot read the data: No such file or directory (rank 0 on *), and 1 more ranks"
+    run "$SFT_ROOT/bin/sft-sweep" --name lost --status
+    [[ $output == *"$job  "*"  failed"* ]]
 }
 
 @test "options that nobody looked at before: the record has the job's complaint" {
@@ -235,18 +238,20 @@ failed_start() {
     is program '*'
 }
 
-@test "another rank of rank 0's node fails in the run: its reason is the record's" {
-    as_user srun --sft-bench="tiny:1,gpus=2,steps=100000,warmup=0,data=synthetic" >run.out 2>&1 &
-    srun_pid=$!
+@test "another rank of rank 0's node ends the run: its reason is the record's" {
     last_job=$(newest_job)
-    export SFT_TEST_MARK=
+    SFT_TEST_MARK=$FOLDER as_user srun --sft-bench="tiny:1,gpus=2,steps=100000,warmup=0,data=synthetic,timeout=10" \
+        >run.out 2>&1 &
+    srun_pid=$!
     wait_for 30 is_running
     wait_for 60 comment_has 'state=partial'
-    scontrol -o show job "$job" | grep -q 'AdminComment=sft1{.*program=site'
-    scancel "$job"
-    wait "$srun_pid" || true
-    ended CANCELLED
-    is state partial
+    kill -STOP "$(task_of 0)"
+    wait_for 120 no_srun
+    ended FAILED
+    is state failed
+    is fail 'rank 0 on * has not answered for *'
+    is program site
+    is doubted ''
 }
 
 @test "explain leaves no record" {
