@@ -263,7 +263,8 @@ static int file_write(const char *folder, const char *id, const char *end, const
                       struct sft_error *err)
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s.%s", folder, id, end);
+    if ((size_t)snprintf(path, sizeof path, "%s/%s.%s", folder, id, end) >= sizeof path)
+        return sft_error_set(err, "--charts: the folder's name is too long");
     FILE *file = fopen(path, "w");
     if (file == NULL)
         return sft_error_set(err, "--charts: %s: %s", path, strerror(errno));

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "spank/account.h"
+#include "spank/fail.h"
 #include "spank/slurm_compat.h"
 
 enum { KEEPER_SECONDS = 50, KEEPER_PATIENCE_MS = 1000, KEEPER_TRIES = 5 };
@@ -42,7 +43,7 @@ static void keeper_act(const struct keeper_step *step)
     alarm(KEEPER_SECONDS);
     keeper_publish(step, name);
     for (int i = 0; i < KEEPER_TRIES; i++) {
-        if (compat_kill_step(step->job_id, step->step_id) == SLURM_SUCCESS
+        if (fail_step(step->job_id, step->step_id) == SLURM_SUCCESS
             || compat_job_is_over(errno))
             return;
         sleep(2);
