@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -17,10 +16,13 @@
 #include <unistd.h>
 
 #include "spank/deliver.h"
+#include "spank/fail.h"
 #include "spank/leave.h"
+#include "spank/page.h"
 #include "spank/publish.h"
 #include "spank/slurm_compat.h"
 #include "spank/spool.h"
+#include "spank/witness.h"
 
 enum {
     KEEPER_SECONDS = 900, /* after slurmstepd's death, until slurmctld answers */
@@ -28,7 +30,7 @@ enum {
     KEEPER_PAUSE = 2 /* seconds between two tries to kill the step */
 };
 
-enum keeper_order { KEEPER_RECORD, KEEPER_QUIT };
+enum keeper_order { KEEPER_RECORD, KEEPER_FINAL, KEEPER_QUIT };
 
 struct keeper_message {
     enum keeper_order order;
@@ -45,6 +47,7 @@ struct keeper {
     const struct keeper_step *step;
     int socket;
     uint32_t serial; /* of the record in publish */
+    bool final;      /* it tells rank 0's end, which nobody knows after slurmstepd's death */
     struct publish publish;
 };
 
@@ -53,13 +56,14 @@ static void keeper_read_page(struct keeper *keeper)
 {
     const struct keeper_step *step = keeper->step;
     struct spooled spooled = { .job_id = step->job_id, .step_id = step->step_id };
-    char page[SFT_RECORD_PAGE], name[SPOOL_NAME];
+    struct page_facts facts;
+    char page[SFT_RECORD_PAGE];
     struct sft_record record;
     if (step->record_fd < 0 || pread(step->record_fd, page, sizeof page, 0) != (ssize_t)sizeof page)
         return;
-    sft_record_init(&record);
-    spool_name(step->job_id, step->step_id, name);
-    if (account_read(page, sizeof page, name, &record, NULL) != 1)
+    witness_orphaned();
+    witness_facts(&facts);
+    if (page_read(page, sizeof page, &facts, &record, NULL) != 1)
         return;
     spooled.comment = step->comment;
     if (sft_record_format(&record, false, spooled.text, sizeof spooled.text, NULL) == 0) {
@@ -69,16 +73,24 @@ static void keeper_read_page(struct keeper *keeper)
     sft_record_clear(&record);
 }
 
+/* A run whose end is in its record has not failed for want of a daemon. */
+static int keeper_end(const struct keeper *keeper)
+{
+    const struct keeper_step *step = keeper->step;
+    return keeper->final ? compat_kill_step(step->job_id, step->step_id)
+                         : fail_step(step->job_id, step->step_id);
+}
+
 /* First the record: a step that has ended may be the end of the job, which takes no update. */
 static void keeper_act(struct keeper *keeper)
 {
-    const struct keeper_step *step = keeper->step;
     time_t end = time(NULL) + KEEPER_SECONDS;
     alarm(KEEPER_SECONDS + KEEPER_SECONDS / 10);
-    keeper_read_page(keeper);
+    if (!keeper->final)
+        keeper_read_page(keeper);
     while (keeper->publish.pending && time(NULL) < end && !publish_try(&keeper->publish))
         usleep((useconds_t)publish_due(&keeper->publish) * 1000);
-    while (compat_kill_step(step->job_id, step->step_id) != SLURM_SUCCESS
+    while (keeper_end(keeper) != SLURM_SUCCESS
            && !compat_job_is_over(errno) && time(NULL) < end)
         sleep(KEEPER_PAUSE);
     alarm(0);
@@ -103,6 +115,7 @@ static bool keeper_hear(struct keeper *keeper, bool *alive)
             return false;
         message.text[sizeof message.text - 1] = '\0';
         keeper->serial = message.serial;
+        keeper->final = message.order == KEEPER_FINAL;
         publish_set(&keeper->publish, message.text, NULL);
     }
     *alive = got < 0 && (errno == EAGAIN || errno == EINTR);
@@ -210,9 +223,10 @@ int keeper_start(const struct keeper_step *step, struct sft_error *err)
     return 0;
 }
 
-int keeper_publish(const char *text)
+int keeper_publish(const char *text, bool final)
 {
-    struct keeper_message message = { .order = KEEPER_RECORD, .serial = keeper_serial + 1 };
+    struct keeper_message message = { .order = final ? KEEPER_FINAL : KEEPER_RECORD,
+                                      .serial = keeper_serial + 1 };
     if (keeper_socket < 0 || strlen(text) >= sizeof message.text)
         return -1;
     strcpy(message.text, text);

@@ -17,9 +17,11 @@
 #include "spank/deliver.h"
 #include "spank/hold.h"
 #include "spank/keeper.h"
+#include "spank/page.h"
 #include "spank/publish.h"
 #include "spank/settings.h"
 #include "spank/slurm_compat.h"
+#include "spank/witness.h"
 
 /* Seconds: to the second update; until it is said that the end waits; where rank 0's end is not
  * known. */
@@ -31,7 +33,7 @@ static struct {
     char step[32];
     bool comment;
     int longest;
-    bool started;
+    bool started, ran;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -69,13 +71,14 @@ int watch_fd(void)
     return watch.fd;
 }
 
-/* The record of the page, as text. Returns as account_read. */
+/* The record that stands for the step now, as text. Returns as page_read. */
 static int watch_text(const char *page, char text[SFT_RECORD_MAX], bool *complete,
                       struct sft_error *err)
 {
+    struct page_facts facts;
     struct sft_record record;
-    sft_record_init(&record);
-    int rc = account_read(page, SFT_RECORD_PAGE, watch.step, &record, err);
+    witness_facts(&facts);
+    int rc = page_read(page, SFT_RECORD_PAGE, &facts, &record, err);
     if (rc <= 0)
         return rc;
     const char *state = sft_record_get(&record, "state");
@@ -86,17 +89,20 @@ static int watch_text(const char *page, char text[SFT_RECORD_MAX], bool *complet
 }
 
 /* A task may write while we read; a page that is no record is looked at again a second later. What
- * was handed over the keeper tries until it is in: only then is the page done with. */
+ * was handed over the keeper tries until it is in: only then is the page done with. An empty page
+ * counts for nothing but a first record: what comes after it is looked for each second. */
 static void watch_look(void)
 {
     char page[SFT_RECORD_PAGE], text[SFT_RECORD_MAX];
     bool complete;
     if (pread(watch.fd, page, sizeof page, 0) != (ssize_t)sizeof page
         || (watch.handed && memcmp(page, watch.page, sizeof page) == 0)
-        || watch_text(page, text, &complete, NULL) <= 0 || keeper_publish(text) < 0)
+        || watch_text(page, text, &complete, NULL) <= 0 || keeper_publish(text, false) < 0)
         return;
     watch.handed = true;
     memcpy(watch.page, page, sizeof page);
+    if (page[0] == '\0')
+        return;
     watch.interval = watch.interval == 0 ? WATCH_FIRST : watch.interval * 2;
     if (watch.interval > watch.longest)
         watch.interval = watch.longest;
@@ -114,11 +120,13 @@ static bool watch_pause(void)
     return watch.stop;
 }
 
-/* Look every second for the first record, then at growing intervals: a job that is cancelled or
- * runs out of time takes no update any more, so the last one before has to do. */
+/* A record stands from the step's start. Look every second for what rank 0 writes first, then at
+ * growing intervals: a job that is cancelled or runs out of time takes no update any more, so the
+ * last one before has to do. */
 static void *watch_run(void *unused)
 {
     (void)unused;
+    watch_look();
     pthread_mutex_lock(&watch.lock);
     while (!watch_pause()) {
         pthread_mutex_unlock(&watch.lock);
@@ -145,7 +153,7 @@ int watch_start(struct sft_error *err)
     pthread_sigmask(SIG_SETMASK, &all, &was);
     int rc = pthread_create(&watch.thread, NULL, watch_run, NULL);
     pthread_sigmask(SIG_SETMASK, &was, NULL);
-    watch.started = rc == 0;
+    watch.started = watch.ran = rc == 0;
     return rc == 0 ? 0 : sft_error_set(err, "thread: %s", strerror(rc));
 }
 
@@ -178,7 +186,7 @@ static void watch_hold(const char *text, int limit, struct keeper_answer *answer
 {
     int patience = limit < WATCH_PATIENCE ? limit : WATCH_PATIENCE;
     answer->result = ACCOUNT_SILENT;
-    if (keeper_publish(text) < 0) {
+    if (keeper_publish(text, true) < 0) {
         watch_alone(text, answer);
         return;
     }
@@ -239,13 +247,15 @@ void watch_stop(int status, int hold_seconds)
     struct sft_error err = { "" }, spool = { "" };
     char page[SFT_RECORD_PAGE], file[PATH_MAX];
     bool complete = false;
-    if (!watch.started)
+    if (watch.fd < 0 || (watch.ran && !watch.started))
         return;
-    watch_join();
+    if (watch.started)
+        watch_join();
+    watch.ran = true; /* or no task was started: the record tells that */
     if (pread(watch.fd, page, sizeof page, 0) != (ssize_t)sizeof page)
         return;
     int rc = watch_text(page, spooled.text, &complete, &err);
-    if (rc < 0)
+    if (err.text[0] != '\0')
         slurm_error("sft-bench: record of %s: %s", watch.step, err.text);
     if (rc <= 0)
         return;
