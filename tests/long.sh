@@ -9,7 +9,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
-SFT_ROOT=${SFT_ROOT:-$top/build/tests/root}
+export SFT_ROOT=${SFT_ROOT:-$top/build/tests/root}
 CLUSTER=$top/tests/cluster/sft-cluster
 PLUGIN=$SFT_ROOT/lib/sft-bench/sft_bench.so
 DUMMY=$top/tests/cluster/dummy-job
@@ -49,26 +49,14 @@ scenario_whole_end() {
     wait_until 60 no_files || fail "files are left: $(find "$FOLDER/c/spool" -path '*/sft-bench/*')"
 }
 
-# many: 200 jobs end while slurmctld is away for a minute, and a report after: all records, none twice.
-scenario_many() {
-    local i
-    cluster_begin --nodes 20 --cpus 10
-    export DUMMY_UNTIL=$FOLDER/go
-    for ((i = 0; i < 200; i++)); do
-        sbatch -Q -n 1 -c 1 -o "out.%j" --wrap \
-            "srun --sft-bench=tiny:1,gpus=0 -n 1 -c 1" >/dev/null || fail "sbatch"
-    done
-    wait_until 300 running 200 || fail "$(squeue -h -t R | wc -l) of 200 jobs run"
-    sleep 10
-    "$CLUSTER" kill-ctld "$FOLDER/c"
-    touch "$FOLDER/go"
-    sleep 60
-    "$CLUSTER" start-ctld "$FOLDER/c"
-    wait_until 600 all_complete 200 || fail "$(complete_jobs) of 200 records are complete"
-    [ "$(sacct -X -n -P -o admincomment | grep -o 'step=[0-9.]*' | sort | uniq -d | wc -l)" -eq 0 ] ||
-        fail "a record stands twice"
-    [ "$("$SFT_ROOT/bin/sft-report" --csv 2>/dev/null | grep -c ',complete,')" -eq 200 ] || fail "sft-report"
-    nodes_fine
+# jobs: 200 at once, and a report after.
+scenario_jobs() {
+    "$top/tests/long/jobs.sh"
+}
+
+# start: step daemons and ranks killed early, again and again.
+scenario_start() {
+    "$top/tests/long/start.sh"
 }
 
 fail() {
@@ -125,18 +113,6 @@ nodes_fine() {
 
 no_files() {
     [ -z "$(find "$FOLDER/c/spool" -path '*/sft-bench/*' -name '[0-9]*')" ]
-}
-
-running() {
-    [ "$(squeue -h -t R | wc -l)" -eq "$1" ]
-}
-
-complete_jobs() {
-    sacct -X -n -P -o admincomment | grep -c 'state=complete'
-}
-
-all_complete() {
-    [ "$(complete_jobs)" -eq "$1" ]
 }
 
 names() {
