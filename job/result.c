@@ -41,9 +41,24 @@ static int memory_file(void)
     return file;
 }
 
+/* Has another rank of this node written why it failed? */
+static bool page_is_told(const struct result *result)
+{
+    char page[SFT_RECORD_PAGE + 1] = "";
+    struct sft_record record;
+    if (pread(result->file, page, SFT_RECORD_PAGE, 0) != SFT_RECORD_PAGE
+        || memcmp(page, result->page, SFT_RECORD_PAGE) == 0
+        || sft_record_parse(&record, page, NULL, NULL) < 0)
+        return false;
+    const char *state = sft_record_get(&record, "state");
+    bool failed = state != NULL && strcmp(state, "failed") == 0;
+    sft_record_clear(&record);
+    return failed;
+}
+
 static int page_put(struct result *result, const struct sft_record *record, struct sft_error *err)
 {
-    if (result->file < 0)
+    if (result->file < 0 || page_is_told(result))
         return 0;
     if (sft_record_page(record, result->page, err) < 0)
         return -1;
@@ -154,8 +169,10 @@ static int out_make(struct result *result, const char *out, struct sft_error *er
     return 0;
 }
 
-int result_open(struct result *result, bool active, const char *out, struct sft_error *err)
+int result_open(struct result *result, bool active, struct sft_error *err)
 {
+    char start[32];
+    time_t now = time(NULL);
     pthread_mutex_lock(&page_lock);
     memset(result, 0, sizeof *result);
     sft_record_init(&result->record);
@@ -163,20 +180,20 @@ int result_open(struct result *result, bool active, const char *out, struct sft_
     result->active = active;
     result->begin = measure_now();
     pthread_mutex_unlock(&page_lock);
-    if (!active)
-        return 0;
-    char start[32];
-    time_t now = time(NULL);
     strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
-    if (sft_record_set(&result->record, "start", start, err) < 0)
-        return -1;
-    return out_make(result, out, err);
+    return active ? sft_record_set(&result->record, "start", start, err) : 0;
+}
+
+int result_folder(struct result *result, const char *out, struct sft_error *err)
+{
+    return result->active ? out_make(result, out, err) : 0;
 }
 
 void result_close(struct result *result)
 {
     pthread_mutex_lock(&page_lock);
     result->active = false;
+    result->file = -1;
     pthread_mutex_unlock(&page_lock);
     sft_record_clear(&result->record);
     free(result->loss);
@@ -243,16 +260,38 @@ int result_add_loss(struct result *result, double loss, struct sft_error *err)
     return 0;
 }
 
+/* Another rank's word: what rank 0 wrote last, as failed; an end that it wrote stays. Called with the lock. */
+static void page_tell(struct result *result, const char *why)
+{
+    struct sft_record record;
+    char *page = result->page;
+    sft_record_init(&record);
+    if (result->file >= 0 && pread(result->file, page, SFT_RECORD_PAGE, 0) == SFT_RECORD_PAGE
+        && (page[0] == '\0' || sft_record_parse(&record, page, NULL, NULL) == 0)) {
+        const char *state = sft_record_get(&record, "state");
+        bool ended = state != NULL && strcmp(state, "running") != 0;
+        if (!ended && sft_record_set(&record, "state", "failed", NULL) == 0
+            && sft_record_set(&record, "fail", why, NULL) == 0)
+            page_put(result, &record, NULL);
+    }
+    sft_record_clear(&record);
+}
+
 void result_fail(struct result *result, const char *why)
 {
     struct sft_error ignored;
     char cut[FAIL_SIZE];
-    if (!result->active)
-        return;
     snprintf(cut, sizeof cut, "%s", why);
-    if (sft_record_set(&result->record, "state", "failed", &ignored) == 0
-        && sft_record_set(&result->record, "fail", cut, &ignored) == 0)
+    if (cut[0] == '\0')
+        return;
+    if (!result->active) {
+        pthread_mutex_lock(&page_lock);
+        page_tell(result, cut);
+        pthread_mutex_unlock(&page_lock);
+    } else if (sft_record_set(&result->record, "state", "failed", &ignored) == 0
+               && sft_record_set(&result->record, "fail", cut, &ignored) == 0) {
         result_write(result, true, &ignored);
+    }
 }
 
 static void page_cut(struct result *result, const char *why)
@@ -275,6 +314,8 @@ void result_fail_aside(struct result *result, const char *why)
     result->cut = true;
     if (active)
         page_cut(result, cut);
+    else if (!result->active)
+        page_tell(result, cut);
     pthread_mutex_unlock(&page_lock);
     if (active)
         json_cut(result, cut);

@@ -14,7 +14,7 @@
 enum result_file { RESULT_JSON, RESULT_TRACE, RESULT_FILES };
 
 struct result {
-    bool active;        /* rank 0; on the others every function does nothing and succeeds */
+    bool active;        /* rank 0; the others write nothing but why they fail */
     int file;           /* memory file, -1: none */
     char out[1088];     /* result.json's path, "": none */
     char *json;         /* what stands there, or should */
@@ -32,12 +32,15 @@ struct result {
     size_t host_size;
 };
 
-/* Takes the memory file from the environment (SFT_RECORD_ENV; checks that it is one, so that a
- * number left over from elsewhere never overwrites a file of the user's) and removes the variable;
- * makes the folder `out` ("": none) and begins result.json there, in the place of another run's: what cannot be
- * written now is an error, since nothing is lost yet. */
-int result_open(struct result *result, bool active, const char *out, struct sft_error *err);
+/* Before anything else can fail. Takes the memory file from the environment (SFT_RECORD_ENV; checks that
+ * it is one, so that a number left over from elsewhere never overwrites a file of the user's) and removes
+ * the variable. */
+int result_open(struct result *result, bool active, struct sft_error *err);
 void result_close(struct result *result);
+
+/* Makes the folder `out` ("": none) and begins result.json there, in the place of another run's: what cannot be
+ * written now is an error, since nothing is lost yet. */
+int result_folder(struct result *result, const char *out, struct sft_error *err);
 
 /* Write memory file and result.json. Called often: `force` or else at most once a second. Fails for the memory file
  * alone. */
@@ -51,7 +54,9 @@ int result_lost(const struct result *result, struct sft_error *err);
 
 int result_add_loss(struct result *result, double loss, struct sft_error *err);
 
-/* state=failed with its reason, written at once; keeps what was measured out of the record. */
+/* state=failed with its reason, written at once. Another rank than 0 writes its reason upon what rank 0,
+ * where it is on the same node, wrote last, unless that is an end already; rank 0 lets it stand. "" does
+ * nothing. */
 void result_fail(struct result *result, const char *why);
 
 /* The same from another thread, while the main one may be anywhere: upon the record as it was last written.

@@ -210,9 +210,9 @@ int setup_run(struct run *run, struct sft_error *err)
 {
     if (setup_hosts(run, err) < 0)
         return -1;
-    int failed = setup_own(run, err);
+    int failed = result_folder(&run->result, run->request.out, err);
     if (failed == 0)
-        failed = result_open(&run->result, run->comm->rank == 0, run->request.out, err);
+        failed = setup_own(run, err);
     if (failed == 0 && run->comm->rank == 0 && run->request.trace[0] != '\0'
         && file_write_clear(run->request.trace, err) < 0)
         failed = sft_error_prefix(err, "trace");

@@ -139,7 +139,7 @@ static int record_figures(struct run *run, const struct figures *f, struct sft_e
         { "step_p95_ms", f->p95 * 1e3 },   { "samples_s", f->samples },
         { "tok_s", f->processed },         { "tok_s_real", f->real },
         { "tok_s_trained", f->trained },   { "tflops", f->tflops },
-        { "exposed_ms", f->exposed * 1e3 },
+        { "exposed_ms", f->exposed * 1e3 }, { "steps_s", f->all },
     };
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
         if (sft_record_set_real(r, reals[i].key, reals[i].value, err) < 0)

@@ -20,6 +20,8 @@ spank_libsftspank_la_SOURCES = \
 	spank/line.c spank/line.h \
 	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
+	spank/page.c spank/page.h \
+	spank/program.c spank/program.h \
 	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h
 
@@ -57,7 +59,8 @@ spank_sft_bench_la_SOURCES = \
 	spank/plugin.c \
 	spank/slurm_compat.h \
 	spank/slurmd.c spank/slurmd.h \
-	spank/watch.c spank/watch.h
+	spank/watch.c spank/watch.h \
+	spank/witness.c spank/witness.h
 spank_sft_bench_la_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
 spank_sft_bench_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/spank/plugin.map -Wl,-z,nodelete -pthread
@@ -77,7 +80,8 @@ EXTRA_DIST += spank/plugin.map spank/node.map
 
 if HAVE_CMOCKA
 SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
-	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_leftovers tests/unit/test_nic
+	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_leftovers tests/unit/test_nic \
+	tests/unit/test_page tests/unit/test_program
 check_PROGRAMS += $(SPANK_TESTS)
 tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
@@ -93,6 +97,10 @@ tests_unit_test_gid_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_gid_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_leftovers_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_leftovers_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_page_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_page_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_program_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_program_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_nic_SOURCES = tests/unit/test_nic.c $(MACHINE_TREE)
 tests_unit_test_nic_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nic_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
@@ -137,6 +145,9 @@ if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_LDADD = spank/libsftspank.la lib/libsft.la
 tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LDFLAGS)
+noinst_PROGRAMS += tests/fuzz/fuzz_page
+tests_fuzz_fuzz_page_LDADD = spank/libsftspank.la lib/libsft.la
+tests_fuzz_fuzz_page_LDFLAGS = $(FUZZ_LDFLAGS)
 noinst_PROGRAMS += tests/fuzz/fuzz_fabric
 tests_fuzz_fuzz_fabric_LDADD = spank/libsftspank.la lib/libsft.la
 tests_fuzz_fuzz_fabric_LDFLAGS = $(FUZZ_LDFLAGS)

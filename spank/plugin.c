@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "lib/record.h"
-#include "spank/account.h"
 #include "spank/conf.h"
 #include "spank/ending.h"
 #include "spank/fail.h"
@@ -23,6 +22,7 @@
 #include "spank/slurm_compat.h"
 #include "spank/slurmd.h"
 #include "spank/watch.h"
+#include "spank/witness.h"
 
 SPANK_PLUGIN(sft_bench, 1)
 
@@ -34,14 +34,14 @@ static char **plugin_av;
  * nothing yet. */
 static bool plugin_given;
 
-/* Runs twice on the remote side before Slurm 24.05, and again for the environment: once or more is
- * the same. */
+/* Runs twice on the remote side before Slurm 24.05, and again for the environment: the last text counts. */
 static int plugin_option(int value, const char *argument, int remote)
 {
     (void)value;
-    (void)argument;
     plugin_given = plugin_given || remote;
-    if (!remote && spank_context() == S_CTX_LOCAL)
+    if (remote)
+        witness_option(argument);
+    else if (spank_context() == S_CTX_LOCAL)
         launch_late(true, plugin_ac, plugin_av);
     return 0;
 }
@@ -90,22 +90,6 @@ static void plugin_note(int rc, const struct sft_error *err)
         slurm_error("sft-bench: %s", err->text);
 }
 
-/* The PMIx plugin is about to fail for it, and tells the user nothing: the record does. */
-static void plugin_refuse(const char *why)
-{
-    char name[32];
-    struct sft_error err = { "" };
-    struct sft_record record;
-    sft_record_init(&record);
-    snprintf(name, sizeof name, "%u.%u", plugin_own.job_id, plugin_own.step_id);
-    if (sft_record_set(&record, "step", name, &err) < 0
-        || sft_record_set(&record, "state", "failed", &err) < 0
-        || sft_record_set(&record, "fail", why, &err) < 0
-        || account_publish(plugin_own.job_id, &record, plugin_own.comment, &err) < 0)
-        plugin_note(-1, &err);
-    sft_record_clear(&record);
-}
-
 /* What stands in the way of Slurm's PMIx plugin, which runs next. False: it will not run, or where
  * it has its folders is not known. */
 static bool plugin_leftovers(spank_t spank, struct leftovers *left)
@@ -139,8 +123,8 @@ static void plugin_clear(spank_t spank)
     if (moved > 0)
         slurm_info("sft-bench: step %u.%u: put aside what an earlier run of it left in %s and %s",
                    plugin_own.job_id, plugin_own.step_id, left.spool, left.tmp);
-    if (moved < 0)
-        plugin_refuse(err.text);
+    if (moved < 0) /* that plugin is about to fail for it, and tells the user nothing: the record does */
+        witness_unstarted(err.text);
 }
 
 /* As root, before Slurm's PMIx plugin and before the tasks: the earlier the keeper stands, the
@@ -159,10 +143,11 @@ int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
         conf_init(&conf);
     plugin_note(rc, &err);
     own->comment = conf.comment;
+    if (plugin_has_rank0(spank))
+        witness_begin(spank, &conf);
     plugin_clear(spank); /* before the keeper, which would pass for another step's daemon */
     if (plugin_has_rank0(spank))
-        plugin_note(
-            watch_create(own->job_id, own->step_id, conf.comment, conf.update_seconds, &err), &err);
+        plugin_note(watch_create(own->job_id, own->step_id, conf.comment, conf.update_seconds, &err), &err);
     own->record_fd = watch_fd();
     plugin_note(keeper_start(own, &err), &err);
     return 0;
@@ -219,10 +204,10 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
 int slurm_spank_task_post_fork(spank_t spank, int ac, char **av)
 {
     struct sft_error err = { "" };
-    (void)spank;
     (void)ac;
     (void)av;
     plugin_forked = true;
+    witness_task(spank);
     plugin_note(watch_start(&err), &err);
     return 0;
 }
@@ -236,6 +221,7 @@ int slurm_spank_task_exit(spank_t spank, int ac, char **av)
     uint32_t rank, tasks;
     (void)ac;
     (void)av;
+    witness_exit(spank);
     if (watch_fd() >= 0 && spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) == ESPANK_SUCCESS
         && rank == 0)
         watch_stop();
@@ -252,6 +238,7 @@ int slurm_spank_exit(spank_t spank, int ac, char **av)
     (void)av;
     if (spank_context() != S_CTX_REMOTE)
         return 0;
+    witness_over();
     watch_stop();
     if (plugin_served && !plugin_forked)
         fail_step(plugin_own.job_id, plugin_own.step_id);
