@@ -270,7 +270,8 @@ static int file_write(const char *folder, const char *id, const char *end, const
                       struct sft_error *err)
 {
     char path[4096], beside[sizeof path + 8];
-    snprintf(path, sizeof path, "%s/%s.%s", folder, id, end);
+    if ((size_t)snprintf(path, sizeof path, "%s/%s.%s", folder, id, end) >= sizeof path)
+        return sft_error_set(err, "--charts: the folder's name is too long");
     snprintf(beside, sizeof beside, "%s.XXXXXX", path);
     int fd = mkstemp(beside);
     mode_t mask = umask(0);

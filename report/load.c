@@ -104,8 +104,9 @@ static const char *row_state_of(const struct sft_record *record, const char *job
 
 static unsigned marks_of(const struct row *row)
 {
-    const char *data = sft_record_get(&row->record, "data");
+    const char *data = sft_record_get(&row->record, "data"), *doubted = sft_record_get(&row->record, "doubted");
     return (strcmp(row->state, "partial") == 0 ? ROW_PARTIAL : 0)
+           | (doubted != NULL && *doubted != '\0' ? ROW_DOUBTED : 0)
            | (data != NULL && strncmp(data, "synthetic", 9) == 0
                       && (data[9] == '\0' || data[9] == ':') ? ROW_SYNTHETIC : 0);
 }

@@ -200,6 +200,7 @@ bool row_key_is_text(const char *key)
                                          "backend",   "device",    "data",   "data_sum", "tokenizer",
                                          "slow_host", "start",     "hosts",  "version", "blas",
                                          "mpi",       "nccl", "cpus",     "pmix",      "fail",   "states", "recompute", "zero",
+                                         "program", "checked", "doubted",
                                          "cuda",      "clock_reasons", "request", "nccl_env", "ranks_ms" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(key, words[i]) == 0)
@@ -207,10 +208,30 @@ bool row_key_is_text(const char *key)
     return false;
 }
 
-static const char *marks_text(unsigned marks)
+bool row_is_checked(const struct row *row)
 {
-    /* edited and unconfirmed exclude each other: one needs two records, the other one alone */
-    return marks & ROW_EDITED ? "edited" : marks & ROW_UNCONFIRMED ? "unconfirmed" : "confirmed";
+    static const char *const wanted[] = { "program", "nodes", "ranks", "time" };
+    const char *checked = sft_record_get(&row->record, "checked");
+    char text[256], word[16];
+    if ((row->marks & (ROW_UNCONFIRMED | ROW_DOUBTED)) || checked == NULL)
+        return false;
+    snprintf(text, sizeof text, ",%.200s,", checked);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        snprintf(word, sizeof word, ",%s,", wanted[i]);
+        if (strstr(text, word) == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* Who stands for the record: the worst that is known of it. */
+static const char *trust_text(const struct row *row)
+{
+    return row->marks & ROW_UNCONFIRMED ? "comment"
+           : row->marks & ROW_DOUBTED   ? "doubted"
+           : row->marks & ROW_EDITED    ? "edited"
+           : row_is_checked(row)        ? "checked"
+                                        : "published";
 }
 
 void row_fields(const struct row *row, struct row_field field[ROW_FIELDS])
@@ -219,7 +240,7 @@ void row_fields(const struct row *row, struct row_field field[ROW_FIELDS])
         { "job_id", NULL, row->job_id },
         { "step_id", row_step(row), 0 },
         { "run_state", row->state, 0 },
-        { "trust", marks_text(row->marks), 0 },
+        { "trust", trust_text(row), 0 },
         { "job_name", row->job_name, 0 },
         { "job_state", row->job_state, 0 },
         { "user", row->user, 0 },

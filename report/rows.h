@@ -14,6 +14,7 @@ enum row_mark {
     ROW_SYNTHETIC = 2,   /* trained on generated data */
     ROW_EDITED = 4,      /* the user's comment says another thing than the admin comment */
     ROW_UNCONFIRMED = 8, /* only in the job's comment, which the job's owner can write */
+    ROW_DOUBTED = 16,    /* the step daemon found the record at odds with what Slurm and root saw */
 };
 
 struct row {
@@ -62,6 +63,10 @@ void rows_last(struct rows *rows);
 /* The step in its job: what stands behind the dot of the record's `step` (JOBID.STEPID); "" where
  * there is none. */
 const char *row_step(const struct row *row);
+
+/* Did the step daemon find program, nodes, ranks and time right? That is all that anybody can check: the
+ * figures are the job's own, and the job is its owner's. */
+bool row_is_checked(const struct row *row);
 
 /* Are the key's values words, even where they look like a number (a step "12.10", a host "10")? */
 bool row_key_is_text(const char *key);

@@ -15,9 +15,13 @@ spank_libsftspank_la_SOURCES = \
 	spank/gid.c spank/gid.h \
 	spank/gpu_link.c spank/gpu_link.h \
 	spank/gres.c spank/gres.h \
+	spank/leftovers.c spank/leftovers.h \
+	spank/leftovers_live.c \
 	spank/line.c spank/line.h \
 	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
+	spank/page.c spank/page.h \
+	spank/program.c spank/program.h \
 	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h
 
@@ -43,7 +47,9 @@ if HAVE_SLURM
 pkglib_LTLIBRARIES = spank/sft_bench.la
 spank_sft_bench_la_SOURCES = \
 	spank/account.c spank/account.h \
+	spank/ending.c spank/ending.h \
 	spank/facts.c spank/facts.h \
+	spank/fail.c spank/fail.h \
 	spank/keeper.c spank/keeper.h \
 	spank/launch.c spank/launch.h \
 	spank/network.c spank/network.h \
@@ -52,7 +58,9 @@ spank_sft_bench_la_SOURCES = \
 	spank/place.c spank/place.h \
 	spank/plugin.c \
 	spank/slurm_compat.h \
-	spank/watch.c spank/watch.h
+	spank/slurmd.c spank/slurmd.h \
+	spank/watch.c spank/watch.h \
+	spank/witness.c spank/witness.h
 spank_sft_bench_la_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
 spank_sft_bench_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/spank/plugin.map -Wl,-z,nodelete -pthread
@@ -72,7 +80,8 @@ EXTRA_DIST += spank/plugin.map spank/node.map
 
 if HAVE_CMOCKA
 SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
-	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_nic
+	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_leftovers tests/unit/test_nic \
+	tests/unit/test_page tests/unit/test_program
 check_PROGRAMS += $(SPANK_TESTS)
 tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
@@ -86,6 +95,12 @@ tests_unit_test_fabric_machines_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_fabric_machines_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_gid_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_gid_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_leftovers_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_leftovers_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_page_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_page_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_program_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_program_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_nic_SOURCES = tests/unit/test_nic.c $(MACHINE_TREE)
 tests_unit_test_nic_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nic_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
@@ -130,6 +145,9 @@ if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_LDADD = spank/libsftspank.la lib/libsft.la
 tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LDFLAGS)
+noinst_PROGRAMS += tests/fuzz/fuzz_page
+tests_fuzz_fuzz_page_LDADD = spank/libsftspank.la lib/libsft.la
+tests_fuzz_fuzz_page_LDFLAGS = $(FUZZ_LDFLAGS)
 noinst_PROGRAMS += tests/fuzz/fuzz_fabric
 tests_fuzz_fuzz_fabric_LDADD = spank/libsftspank.la lib/libsft.la
 tests_fuzz_fuzz_fabric_LDFLAGS = $(FUZZ_LDFLAGS)

@@ -59,8 +59,9 @@ static void job_record(struct sweep_job *job, const struct row *row)
     job->asked = row->asked[0] != '\0';
     if (job->asked)
         request = row->asked;
-    job->state = strcmp(row->state, "complete") == 0 ? SWEEP_COMPLETE : SWEEP_BAD;
-    snprintf(job->word, sizeof job->word, "%.23s", row->state);
+    bool doubted = row->marks & ROW_DOUBTED;
+    job->state = strcmp(row->state, "complete") == 0 && !doubted ? SWEEP_COMPLETE : SWEEP_BAD;
+    snprintf(job->word, sizeof job->word, "%.23s", doubted ? "doubted" : row->state);
     if (request != NULL)
         snprintf(job->request, sizeof job->request, "%s", request);
     job->tok_s = sft_record_get_real(&row->record, "tok_s", NAN);

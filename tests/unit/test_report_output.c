@@ -108,7 +108,7 @@ static void test_table_notes(void **state)
     assert_non_null(strstr(text, "\nP  partial: "));
     assert_non_null(strstr(text, "\nS  synthetic: "));
     assert_non_null(strstr(text, "\nE  edited: "));
-    assert_non_null(strstr(text, "\nU  unconfirmed: "));
+    assert_non_null(strstr(text, "\nC  comment: "));
     assert_non_null(strstr(text, "\n109.0: data: /home/suzuki/a.json: No such file\n"));
     assert_non_null(strstr(text, " more columns: --wide\n"));
     free(text);
@@ -182,7 +182,7 @@ static void test_csv_quotes(void **state)
     load_comment(&rows, "sft1{step=7.0 model=x%22y data=a%2Cb fail=one%0Atwo zz_new=1}");
     char *text = output(&rows, CSV, 0);
     assert_int_equal(strncmp(text, "job_id,step_id,run_state,trust,job_name,", 40), 0);
-    assert_non_null(strstr(text, ",zz_new\r\n7,0,unknown,confirmed,\"a,b\",UNKNOWN,u,"));
+    assert_non_null(strstr(text, ",zz_new\r\n7,0,unknown,published,\"a,b\",UNKNOWN,u,"));
     assert_non_null(strstr(text, ",\"x\"\"y\","));
     assert_non_null(strstr(text, ",\"a,b\","));
     assert_non_null(strstr(text, ",one?two,1\r\n"));
