@@ -3,10 +3,12 @@
 # libsftspank is what needs no Slurm, for the unit tests.
 noinst_LTLIBRARIES += spank/libsftspank.la
 spank_libsftspank_la_SOURCES = \
+	spank/ask.c spank/ask.h \
 	spank/check.c spank/check.h \
 	spank/cmdline.c spank/cmdline.h \
 	spank/conf.c spank/conf.h \
 	spank/conf_fabric.c spank/conf_fabric.h \
+	spank/conf_file.c spank/conf_file.h \
 	spank/fabric.c spank/fabric.h spank/fabric_internal.h \
 	spank/fabric_gid.c \
 	spank/fabric_ports.c \
@@ -14,10 +16,14 @@ spank_libsftspank_la_SOURCES = \
 	spank/fabric_warn.c \
 	spank/gid.c spank/gid.h \
 	spank/gpu_link.c spank/gpu_link.h \
+	spank/features.c spank/features.h \
 	spank/gres.c spank/gres.h \
+	spank/hosts.c spank/hosts.h \
 	spank/line.c spank/line.h \
 	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
+	spank/probe.c spank/probe.h \
+	spank/shape.c spank/shape.h \
 	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h
 
@@ -46,13 +52,15 @@ spank_sft_bench_la_SOURCES = \
 	spank/facts.c spank/facts.h \
 	spank/keeper.c spank/keeper.h \
 	spank/launch.c spank/launch.h \
+	spank/limits.c spank/limits.h \
 	spank/network.c spank/network.h \
 	spank/options.c spank/options.h \
 	spank/node.h \
 	spank/place.c spank/place.h \
 	spank/plugin.c \
 	spank/slurm_compat.h \
-	spank/watch.c spank/watch.h
+	spank/watch.c spank/watch.h \
+	spank/where.c spank/where.h
 spank_sft_bench_la_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
 spank_sft_bench_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/spank/plugin.map -Wl,-z,nodelete -pthread

@@ -10,6 +10,7 @@
 
 #include "lib/record.h"
 #include "spank/conf.h"
+#include "spank/facts.h"
 #include "spank/keeper.h"
 #include "spank/launch.h"
 #include "spank/network.h"
@@ -39,6 +40,7 @@ int slurm_spank_init(spank_t spank, int ac, char **av)
 {
     plugin_ac = ac;
     plugin_av = av;
+    conf_trust(facts_slurm_user());
     switch (spank_context()) {
     case S_CTX_LOCAL:
     case S_CTX_ALLOCATOR:
