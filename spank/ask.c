@@ -314,6 +314,17 @@ static int settle_ranks(const struct ask *ask, const struct sft_request *request
     return 0;
 }
 
+const char *ask_words(const struct ask *ask, char *text, size_t size)
+{
+    if (ask->said[0] != '\0')
+        snprintf(text, size, "%s", ask->said);
+    else if (ask->tasks_per_node > 0)
+        snprintf(text, size, "--ntasks-per-node=%d", ask->tasks_per_node);
+    else
+        snprintf(text, size, "-n %d", ask->ntasks);
+    return text;
+}
+
 int ask_settle(const struct ask *ask, struct sft_request *request, int most, int *tasks,
                struct sft_error *err)
 {

@@ -50,4 +50,7 @@ int ask_nodes(const struct ask *ask, struct sft_request *request, struct sft_err
 int ask_settle(const struct ask *ask, struct sft_request *request, int most, int *tasks,
                struct sft_error *err);
 
+/* The words from which the GPUs of a node follow, for messages: "--gres=gpu:4", "-n 4". */
+const char *ask_words(const struct ask *ask, char *text, size_t size);
+
 #endif

@@ -224,7 +224,24 @@ static int facts_job_cpus(uint32_t job_id)
     return ours ? gres_cpus(getenv("SLURM_JOB_CPUS_PER_NODE")) : 0;
 }
 
-int facts_allocation(struct sft_cluster *cluster, uint32_t job_id, bool *slices,
+/* CPUs of which only `threads` on each core may be used; the allocation's first node stands for all. */
+static int facts_usable(const job_info_t *job, int cpus, int threads)
+{
+    node_info_msg_t *answer = NULL;
+    struct words hosts = { 0 }, bad = { 0 };
+    hosts_expand(job->nodes != NULL ? job->nodes : "", &hosts, &bad);
+    if (hosts.count > 0 && slurm_load_node_single(&answer, hosts.list[0], SHOW_ALL) == SLURM_SUCCESS
+        && answer->record_count > 0) {
+        int all = facts_threads(&answer->node_array[0]);
+        cpus = threads < all ? cpus / all * threads : cpus;
+    }
+    slurm_free_node_info_msg(answer);
+    words_clear(&hosts);
+    words_clear(&bad);
+    return cpus;
+}
+
+int facts_allocation(struct sft_cluster *cluster, uint32_t job_id, int threads, bool *slices,
                      struct sft_error *err)
 {
     job_info_msg_t *answer = NULL;
@@ -241,6 +258,8 @@ int facts_allocation(struct sft_cluster *cluster, uint32_t job_id, bool *slices,
         cluster->nodes = (int)job->num_nodes;
         cluster->gpus_per_node = facts_job_gpus(job, slices);
         cluster->cpus_per_node = facts_job_cpus(job_id);
+        if (threads > 0 && cluster->cpus_per_node > 0)
+            cluster->cpus_per_node = facts_usable(job, cluster->cpus_per_node, threads);
         snprintf(cluster->partition, sizeof cluster->partition, "%s",
                  job->partition != NULL ? job->partition : "");
         rc = 0;

@@ -51,7 +51,8 @@ spank_sft_bench_la_SOURCES = \
 	spank/account.c spank/account.h \
 	spank/facts.c spank/facts.h \
 	spank/keeper.c spank/keeper.h \
-	spank/launch.c spank/launch.h \
+	spank/launch.c spank/launch.h spank/launch_internal.h \
+	spank/launch_plan.c \
 	spank/limits.c spank/limits.h \
 	spank/network.c spank/network.h \
 	spank/options.c spank/options.h \
@@ -79,9 +80,13 @@ endif
 EXTRA_DIST += spank/plugin.map spank/node.map
 
 if HAVE_CMOCKA
-SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
-	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_nic
+SPANK_TESTS = tests/unit/test_ask tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
+	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_nic tests/unit/test_shape
 check_PROGRAMS += $(SPANK_TESTS)
+tests_unit_test_ask_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_ask_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_shape_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_shape_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_cmdline_CFLAGS = $(UNIT_CFLAGS)

@@ -197,15 +197,12 @@ static void shape_cpus(struct shape *shape, const struct candidates *all, bool u
 
 static void shape_types(struct shape *shape, const struct candidates *all)
 {
-    const struct candidate *first = NULL;
     for (int i = 0; i < all->count; i++) {
         const struct candidate *c = &all->list[i];
         if (c->slice[0] != '\0' && shape->most == 0)
             snprintf(shape->slice, sizeof shape->slice, "%s", c->slice);
-        if (c->gpus >= shape->gpus && c->gpus > 0 && first == NULL)
-            first = c;
-        bool by_name = c->types > 1 && c->gpus < c->whole;
-        if (c->gpus >= shape->gpus && c->gpus > 0 && by_name && shape->type[0] == '\0'
+        bool by_name = c->types > 0 && (c->gpus < c->whole || (c->slice[0] != '\0' && c->types == 1));
+        if (c->gpus >= shape->gpus && c->gpus > 0 && shape->gpus > 0 && by_name && shape->type[0] == '\0'
             && (all->wish->type == NULL || all->wish->type[0] == '\0'))
             snprintf(shape->type, sizeof shape->type, "%s", c->type);
     }
@@ -227,6 +224,40 @@ static void shape_gpus(struct shape *shape, const struct candidates *all, bool u
         shape->gpus = up ? 0 : shape->least;
 }
 
+static void shape_find(struct shape *shape, const struct shape_site *site, struct candidates *all)
+{
+    const struct shape_wish *wish = all->wish;
+    bool up = true;
+    candidates_find(all, site);
+    shape_gpus(shape, all, up);
+    if (!candidates_enough(all, shape->gpus, up) || (shape->gpus == 0 && shape->most > 0 && wish->gpus < 0)) {
+        up = false;
+        shape_gpus(shape, all, up);
+    }
+    shape_types(shape, all);
+    shape_cpus(shape, all, up);
+    shape->narrowed = all->count;
+    shape->nodes = candidates_with(all, shape->gpus, false);
+    if (all->partition->max_nodes > 0 && shape->nodes > all->partition->max_nodes)
+        shape->nodes = all->partition->max_nodes;
+}
+
+/* What is asked by its type is there on the nodes with that type alone: look again. */
+static void shape_by_type(struct shape *shape, const struct shape_site *site,
+                          const struct shape_partition *partition, const struct shape_wish *wish)
+{
+    struct shape_wish typed = *wish;
+    struct shape again;
+    typed.type = shape->type;
+    shape_make(&again, site, partition, &typed);
+    if (again.nodes < wish->nodes || again.gpus < shape->gpus) {
+        shape->type[0] = '\0';
+        return;
+    }
+    memcpy(again.type, shape->type, sizeof again.type);
+    *shape = again;
+}
+
 void shape_make(struct shape *shape, const struct shape_site *site,
                 const struct shape_partition *partition, const struct shape_wish *wish)
 {
@@ -235,18 +266,8 @@ void shape_make(struct shape *shape, const struct shape_site *site,
     all.list = calloc((size_t)site->nodes + 1, sizeof *all.list);
     if (all.list == NULL)
         return;
-    candidates_find(&all, site);
-    bool up = true;
-    shape_gpus(shape, &all, up);
-    if (!candidates_enough(&all, shape->gpus, up) || (shape->gpus == 0 && shape->most > 0 && wish->gpus < 0)) {
-        up = false;
-        shape_gpus(shape, &all, up);
-    }
-    shape_types(shape, &all);
-    shape_cpus(shape, &all, up);
-    shape->narrowed = all.count;
-    shape->nodes = candidates_with(&all, shape->gpus, false);
-    if (partition->max_nodes > 0 && shape->nodes > partition->max_nodes)
-        shape->nodes = partition->max_nodes;
+    shape_find(shape, site, &all);
     free(all.list);
+    if (shape->type[0] != '\0' && wish->site_gpus < 0)
+        shape_by_type(shape, site, partition, wish);
 }

@@ -209,6 +209,7 @@ static int where_plan_in(struct where *where, const struct facts_partition *part
 {
     struct sft_request wanted;
     struct shape shape;
+    char words[128];
     int tasks;
     if (where_try(where, partition, request, &wanted, &shape, &tasks, err) < 0)
         return -1;
@@ -217,8 +218,7 @@ static int where_plan_in(struct where *where, const struct facts_partition *part
         return -1;
     if (sft_plan_make(plan, &wanted, cluster, err) < 0)
         return request->gpus < 0 && wanted.gpus > shape.most
-            ? sft_error_prefix(err, "%s", where->ask->said[0] != '\0' ? where->ask->said : "-n or --ntasks-per-node")
-            : -1;
+            ? sft_error_prefix(err, "%s", ask_words(where->ask, words, sizeof words)) : -1;
     snprintf(where->type, sizeof where->type, "%s", shape.type);
     return 0;
 }
