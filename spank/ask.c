@@ -51,8 +51,10 @@ static int ask_gpus(struct ask *ask, const char *option, const char *value, bool
     struct gres_gpus list[GRES_TYPES];
     size_t length = strlen(ask->said);
     *text = '\0';
-    for (const char *at = value; bare && *at != '\0'; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ','))
-        snprintf(text + strlen(text), sizeof text - strlen(text), "gpu:%.*s,", (int)strcspn(at, ","), at);
+    for (const char *at = value; bare && *at != '\0';
+         at += strcspn(at, ",") + (at[strcspn(at, ",")] == ','))
+        snprintf(text + strlen(text), sizeof text - strlen(text), "gpu:%.*s,",
+                 (int)strcspn(at, ","), at);
     if (!bare)
         snprintf(text, sizeof text, "%s", value);
     int types = gres_list(text, list);
@@ -64,8 +66,10 @@ static int ask_gpus(struct ask *ask, const char *option, const char *value, bool
     for (int i = 0; i < types; i++) {
         *gpus += list[i].count;
         if (list[i].slice && types > 1)
-            return sft_error_set(err, "%s: slices beside others cannot be trained on together: name one "
-                                      "type, or take it away and use gpus=N", ask->said);
+            return sft_error_set(err,
+                                 "%s: slices beside others cannot be trained on together: name one "
+                                 "type, or take it away and use gpus=N",
+                                 ask->said);
         if (types == 1)
             snprintf(ask->type, sizeof ask->type, "%s", list[i].type);
     }
@@ -83,8 +87,11 @@ static int read_gpus(const struct reader *reader, struct sft_error *err)
     if (gres != NULL && ask_gpus(ask, "gres", gres, false, &ask->gpus, err) < 0)
         return -1;
     if (node != NULL && ask->gpus >= 0)
-        return sft_error_set(err, "%s and --gpus-per-node=%.60s: Slurm would add them: take one of them away, "
-                                  "or both and use gpus=N", ask->said, node);
+        return sft_error_set(
+            err,
+            "%s and --gpus-per-node=%.60s: Slurm would add them: take one of them away, "
+            "or both and use gpus=N",
+            ask->said, node);
     if (node != NULL && ask_gpus(ask, "gpus-per-node", node, true, &ask->gpus, err) < 0)
         return -1;
     return total != NULL ? ask_gpus(ask, "gpus", total, true, &ask->gpus_total, err) : 0;
@@ -102,18 +109,27 @@ static int read_sharing(const struct reader *reader, struct sft_error *err)
     if (value != NULL && ask_gpus(ask, option, value, by_task != NULL, &each, err) < 0)
         return -1;
     if (each >= 0 && each != 1)
-        return sft_error_set(err, "--%s=%.60s: a rank trains on one GPU: take it away, and say with gpus=N "
-                                  "how many GPUs, and so ranks, each node has", option, value);
+        return sft_error_set(
+            err,
+            "--%s=%.60s: a rank trains on one GPU: take it away, and say with gpus=N "
+            "how many GPUs, and so ranks, each node has",
+            option, value);
     ask->gpus_by_task = each == 1;
     value = read_value(reader, "ntasks-per-gpu", "NTASKS_PER_GPU");
     if (value != NULL && strcmp(value, "1") != 0)
-        return sft_error_set(err, "--ntasks-per-gpu=%.60s: a GPU has one rank: take it away, and say with "
-                                  "gpus=N how many GPUs, and so ranks, each node has", value);
+        return sft_error_set(
+            err,
+            "--ntasks-per-gpu=%.60s: a GPU has one rank: take it away, and say with "
+            "gpus=N how many GPUs, and so ranks, each node has",
+            value);
     ask->tasks_by_gpu = value != NULL;
     value = read_value(reader, "gpus-per-socket", "GPUS_PER_SOCKET");
     if (value != NULL)
-        return sft_error_set(err, "--gpus-per-socket=%.60s: not to be planned with: take it away, and say with "
-                                  "gpus=N how many GPUs each node has", value);
+        return sft_error_set(
+            err,
+            "--gpus-per-socket=%.60s: not to be planned with: take it away, and say with "
+            "gpus=N how many GPUs each node has",
+            value);
     return 0;
 }
 
@@ -122,10 +138,10 @@ static long ask_memory(const char *value)
 {
     char *end;
     double size = strtod(value, &end);
-    double unit = *end == 'K' || *end == 'k' ? 1.0 / 1024
-        : *end == 'G' || *end == 'g'         ? 1024
-        : *end == 'T' || *end == 't'         ? 1024 * 1024
-                                             : 1;
+    double unit = *end == 'K' || *end == 'k'   ? 1.0 / 1024
+                  : *end == 'G' || *end == 'g' ? 1024
+                  : *end == 'T' || *end == 't' ? 1024 * 1024
+                                               : 1;
     size *= unit;
     return size >= 1 && size < 1e12 ? (long)size : -1;
 }
@@ -136,7 +152,8 @@ static void read_threads(const struct reader *reader)
     struct ask *ask = reader->ask;
     const char *hint = ask_value(reader->user, reader->program, "hint", "HINT");
     const char *layout = cmdline_value(reader->user, "extra-node-info");
-    const char *value = ask_value(reader->user, reader->program, "threads-per-core", "THREADS_PER_CORE");
+    const char *value =
+        ask_value(reader->user, reader->program, "threads-per-core", "THREADS_PER_CORE");
     if (value == NULL && layout != NULL && strchr(layout, ':') != NULL)
         value = strchr(strchr(layout, ':') + 1, ':') != NULL ? strrchr(layout, ':') + 1 : NULL;
     ask->threads = value != NULL && atoi(value) > 0 ? atoi(value) : 0;
@@ -149,7 +166,8 @@ static void read_threads(const struct reader *reader)
 
 static void read_cpus(const struct reader *reader)
 {
-    static const char *const own[] = { "cpus-per-task", "cpus-per-gpu", "cores-per-socket", "exact", "overcommit" };
+    static const char *const own[] = { "cpus-per-task", "cpus-per-gpu", "cores-per-socket", "exact",
+                                       "overcommit" };
     struct ask *ask = reader->ask;
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         ask->cpus = ask->cpus || cmdline_has(reader->user, own[i]);
@@ -243,26 +261,34 @@ int ask_nodes(const struct ask *ask, struct sft_request *request, struct sft_err
     int hosts = ask->with.count;
     const char *model = request->explain ? "explain" : request->preset->name;
     if (ask->nodes != 0 && request->nodes > 0 && ask->nodes != request->nodes)
-        return sft_error_set(err, ask->nodes > 0 ? "%s:%d and -N %d are a contradiction: take one of the two "
-                                                   "numbers away"
-                                                 : "%s:%d and -N are a contradiction: take one of the two away",
+        return sft_error_set(err,
+                             ask->nodes > 0
+                                 ? "%s:%d and -N %d are a contradiction: take one of the two "
+                                   "numbers away"
+                                 : "%s:%d and -N are a contradiction: take one of the two away",
                              model, request->nodes, ask->nodes);
     if (ask->nodes < 0 && ask->step)
-        return sft_error_set(err, "-N with a range, or no plain number: ranks are counted before the nodes are "
-                                  "known: take it away, and write %s:N", model);
+        return sft_error_set(
+            err,
+            "-N with a range, or no plain number: ranks are counted before the nodes are "
+            "known: take it away, and write %s:N",
+            model);
     if (ask->nodes > 0)
         request->nodes = ask->nodes;
     if (request->nodes > 0 && hosts > request->nodes)
-        return sft_error_set(err, "%s:%d and the %d hosts that you name are a contradiction: ask for %d nodes, or "
-                                  "name fewer hosts", model, request->nodes, hosts, hosts);
+        return sft_error_set(
+            err,
+            "%s:%d and the %d hosts that you name are a contradiction: ask for %d nodes, or "
+            "name fewer hosts",
+            model, request->nodes, hosts, hosts);
     if (request->nodes < 0 && hosts > 0 && ask->nodes == 0)
         request->nodes = hosts;
     return 0;
 }
 
 /* The GPUs of a node that follow from the user's words, with `nodes` of them; -1: none follow. */
-static int settle_gpus(const struct ask *ask, const struct sft_request *request, int nodes, int most,
-                       struct sft_error *err, int *gpus)
+static int settle_gpus(const struct ask *ask, const struct sft_request *request, int nodes,
+                       int most, struct sft_error *err, int *gpus)
 {
     int total = ask->gpus_total >= 0 ? ask->gpus_total : ask->ntasks;
     *gpus = ask->gpus;
@@ -275,9 +301,11 @@ static int settle_gpus(const struct ask *ask, const struct sft_request *request,
     else if (total > 0 && total % nodes == 0)
         *gpus = total / nodes;
     else if (total > 0)
-        return sft_error_set(err, "%s%d does not divide by %d nodes: each has as many GPUs and ranks as the "
-                                  "others; gpus=N says how many", ask->gpus_total >= 0 ? "--gpus=" : "-n ",
-                             total, nodes);
+        return sft_error_set(
+            err,
+            "%s%d does not divide by %d nodes: each has as many GPUs and ranks as the "
+            "others; gpus=N says how many",
+            ask->gpus_total >= 0 ? "--gpus=" : "-n ", total, nodes);
     else if (ask->gpus_total == 0)
         *gpus = 0;
     return 0;
@@ -286,9 +314,10 @@ static int settle_gpus(const struct ask *ask, const struct sft_request *request,
 /* Nodes where only a total was said: as few as have room, and divide it. */
 static int settle_nodes(const struct ask *ask, const struct sft_request *request, int most)
 {
-    int each = ask->gpus > 0 ? ask->gpus
-        : request->gpus > 0  ? request->gpus
-        : ask->tasks_per_node > 0 ? ask->tasks_per_node : 0;
+    int each = ask->gpus > 0             ? ask->gpus
+               : request->gpus > 0       ? request->gpus
+               : ask->tasks_per_node > 0 ? ask->tasks_per_node
+                                         : 0;
     int total = ask->gpus_total > 0 ? ask->gpus_total : ask->ntasks;
     int room = each > 0 ? each : most;
     if (total <= 0 || room <= 0 || request->gpus == 0)
@@ -299,17 +328,24 @@ static int settle_nodes(const struct ask *ask, const struct sft_request *request
     return nodes;
 }
 
-static int settle_ranks(const struct ask *ask, const struct sft_request *request, struct sft_error *err)
+static int settle_ranks(const struct ask *ask, const struct sft_request *request,
+                        struct sft_error *err)
 {
     int gpus = request->gpus, nodes = request->nodes;
     if (gpus > 0 && ask->tasks_per_node > 0 && ask->tasks_per_node != gpus)
-        return sft_error_set(err, "--ntasks-per-node=%d and %d GPUs a node: each GPU has one rank: take it away, "
-                                  "or say gpus=%d", ask->tasks_per_node, gpus, ask->tasks_per_node);
+        return sft_error_set(
+            err,
+            "--ntasks-per-node=%d and %d GPUs a node: each GPU has one rank: take it away, "
+            "or say gpus=%d",
+            ask->tasks_per_node, gpus, ask->tasks_per_node);
     if (gpus > 0 && ask->ntasks > 0 && nodes > 0 && ask->ntasks != nodes * gpus) {
         bool divides = ask->ntasks % nodes == 0;
-        return sft_error_set(err, "-n %d and %d node%s with %d GPUs each: each GPU has one rank: take it away, or "
-                                  "say gpus=%.0d%s", ask->ntasks, nodes, nodes == 1 ? "" : "s", gpus,
-                             divides ? ask->ntasks / nodes : 0, divides ? "" : "N");
+        return sft_error_set(
+            err,
+            "-n %d and %d node%s with %d GPUs each: each GPU has one rank: take it away, or "
+            "say gpus=%.0d%s",
+            ask->ntasks, nodes, nodes == 1 ? "" : "s", gpus, divides ? ask->ntasks / nodes : 0,
+            divides ? "" : "N");
     }
     return 0;
 }
@@ -337,8 +373,8 @@ int ask_settle(const struct ask *ask, struct sft_request *request, int most, int
     if (settle_gpus(ask, request, nodes, most, err, &gpus) < 0)
         return -1;
     if (gpus >= 0 && request->gpus >= 0 && gpus != request->gpus)
-        return sft_error_set(err, "gpus=%d and %s are a contradiction: take one of the two away", request->gpus,
-                             ask->said);
+        return sft_error_set(err, "gpus=%d and %s are a contradiction: take one of the two away",
+                             request->gpus, ask->said);
     if (gpus >= 0)
         request->gpus = gpus;
     *tasks = ask->tasks_per_node > 0 ? ask->tasks_per_node : (ask->ntasks + nodes - 1) / nodes;

@@ -20,16 +20,22 @@ void conf_trust(uid_t owner)
 }
 
 /* Who may write here may say what every run does. */
-static int file_judge(const struct stat *is, const char *path, const char *what, struct sft_error *err)
+static int file_judge(const struct stat *is, const char *path, const char *what,
+                      struct sft_error *err)
 {
     unsigned mode = (unsigned)is->st_mode & 07777;
     bool sticky = S_ISDIR(is->st_mode) && (mode & S_ISVTX) != 0;
     if ((mode & (S_IWGRP | S_IWOTH)) != 0 && !sticky)
-        return sft_error_set(err, "configuration %s: mode %04o: %s can be written by others than its owner: "
-                                  "chmod go-w", path, mode, what);
+        return sft_error_set(
+            err,
+            "configuration %s: mode %04o: %s can be written by others than its owner: "
+            "chmod go-w",
+            path, mode, what);
     if (is->st_uid != 0 && is->st_uid != getuid() && is->st_uid != trusted)
-        return sft_error_set(err, "configuration %s: mode %04o, owner %u: %s must be root's or SlurmUser's: chown it",
-                             path, mode, (unsigned)is->st_uid, what);
+        return sft_error_set(
+            err,
+            "configuration %s: mode %04o, owner %u: %s must be root's or SlurmUser's: chown it",
+            path, mode, (unsigned)is->st_uid, what);
     return 0;
 }
 

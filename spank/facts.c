@@ -15,7 +15,8 @@
 /* Of plugins with these names nothing is to be expected that changes a job's shape. */
 static bool facts_harmless(const char *name, size_t length)
 {
-    static const char *const known[] = { "none", "syslog", "logging", "throttle", "require_timelimit" };
+    static const char *const known[] = { "none", "syslog", "logging", "throttle",
+                                         "require_timelimit" };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (length == strlen(known[i]) && strncmp(name, known[i], length) == 0)
             return true;
@@ -48,11 +49,12 @@ static int facts_config(struct facts *facts, struct memory *memory, struct sft_e
     if (slurm_load_ctl_conf(0, &conf) != SLURM_SUCCESS)
         return sft_error_set(err, "cannot ask Slurm's controller for its configuration: %s",
                              slurm_strerror(errno));
-    facts->steered = facts_steers(conf->cli_filter_plugins) || facts_steers(conf->job_submit_plugins);
+    facts->steered =
+        facts_steers(conf->cli_filter_plugins) || facts_steers(conf->job_submit_plugins);
     facts->limited = (conf->accounting_storage_enforce & COMPAT_ENFORCE_LIMITS) != 0;
     memory->given = (conf->select_type_param & COMPAT_SELECT_MEMORY) != 0;
     memory->standard = conf->def_mem_per_cpu;
-    slurm_free_ctl_conf(conf);
+    COMPAT_FREE_CONF(conf);
     return 0;
 }
 
@@ -60,7 +62,7 @@ static bool facts_is_down(uint32_t state)
 {
     uint32_t base = state & NODE_STATE_BASE;
     return base == NODE_STATE_DOWN || base == NODE_STATE_ERROR || base == NODE_STATE_FUTURE
-        || (state & (NODE_STATE_DRAIN | NODE_STATE_FAIL)) != 0;
+           || (state & (NODE_STATE_DRAIN | NODE_STATE_FAIL)) != 0;
 }
 
 /* A node whose CPUs are as many as its cores gives out cores, whatever threads they have. */
@@ -75,10 +77,12 @@ static void facts_node(struct shape_node *to, const node_info_t *node)
     to->name = node->name;
     to->features = node->features;
     to->gres = node->gres;
-    to->cpus = node->cpus_efctv > 0 && node->cpus_efctv < node->cpus ? node->cpus_efctv : node->cpus;
+    to->cpus =
+        node->cpus_efctv > 0 && node->cpus_efctv < node->cpus ? node->cpus_efctv : node->cpus;
     to->sockets = node->sockets;
     to->threads = facts_threads(node);
-    to->memory = (long)(node->real_memory - (node->mem_spec_limit < node->real_memory ? node->mem_spec_limit : 0));
+    to->memory = (long)(node->real_memory
+                        - (node->mem_spec_limit < node->real_memory ? node->mem_spec_limit : 0));
     to->down = facts_is_down(node->node_state);
 }
 
@@ -137,7 +141,8 @@ static int facts_partitions(struct facts *facts, const struct memory *memory, st
         return sft_error_set(err, "out of memory");
     for (uint32_t i = 0; i < answer->record_count; i++)
         if (answer->partition_array[i].name != NULL)
-            facts_partition(&facts->partition[facts->partitions++], &answer->partition_array[i], memory);
+            facts_partition(&facts->partition[facts->partitions++], &answer->partition_array[i],
+                            memory);
     return 0;
 }
 
@@ -224,7 +229,8 @@ static int facts_job_cpus(uint32_t job_id)
     return ours ? gres_cpus(getenv("SLURM_JOB_CPUS_PER_NODE")) : 0;
 }
 
-/* CPUs of which only `threads` on each core may be used; the allocation's first node stands for all. */
+/* CPUs of which only `threads` on each core may be used; the allocation's first node stands for
+ * all. */
 static int facts_usable(const job_info_t *job, int cpus, int threads)
 {
     node_info_msg_t *answer = NULL;

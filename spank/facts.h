@@ -36,8 +36,8 @@ const struct facts_partition *facts_find(const struct facts *facts, const char *
 /* Add the hosts of the reservations "a,b". */
 int facts_reserved(const char *names, struct words *hosts, struct sft_error *err);
 
-/* The shape of the allocation that we are in; *slices: its GPUs are slices. With `threads` above 0 a
- * task may use only so many threads of each core. */
+/* The shape of the allocation that we are in; *slices: its GPUs are slices. With `threads` above 0
+ * a task may use only so many threads of each core. */
 int facts_allocation(struct sft_cluster *cluster, uint32_t job_id, int threads, bool *slices,
                      struct sft_error *err);
 

@@ -9,7 +9,8 @@
 
 #define HOSTS_MAX 65536 /* names of one list; what is beyond counts as not readable */
 
-/* Add the names of the list to `hosts`, and elements that are none (node[3-], a[1) to `bad`, whole. */
+/* Add the names of the list to `hosts`, and elements that are none (node[3-], a[1) to `bad`, whole.
+ */
 void hosts_expand(const char *list, struct words *hosts, struct words *bad);
 
 /* Is the node's name in the list, letter for letter? */

@@ -31,15 +31,17 @@ static int launch_rest(struct launch *launch, struct sft_error *err)
     const struct cmdline *user = &launch->user;
     bool any = user->rest < user->count;
     if (launch->step && (cmdline_has(user, "multi-prog") || getenv("SLURM_SRUN_MULTI") != NULL))
-        return sft_error_set(err, "--multi-prog starts programs of its own, and --sft-bench brings one: take "
-                                  "one of the two away");
+        return sft_error_set(
+            err, "--multi-prog starts programs of its own, and --sft-bench brings one: take "
+                 "one of the two away");
     launch->script = !launch->step && ((any && !user->dashes) || cmdline_has(user, "wrap"));
     for (int i = user->rest; i < user->count; i++)
         if (strcmp(user->words[i], ":") == 0)
             return sft_error_set(err, "a heterogeneous job (':') is not supported");
     if (launch->step && any && !user->dashes)
-        return sft_error_set(err, "'%s' would be a command, and --sft-bench brings its own: take it "
-                                  "away, or put words for sft-bench-job behind --",
+        return sft_error_set(err,
+                             "'%s' would be a command, and --sft-bench brings its own: take it "
+                             "away, or put words for sft-bench-job behind --",
                              user->words[user->rest]);
     return 0;
 }
@@ -60,7 +62,8 @@ static int launch_request(struct launch *launch, struct sft_error *err)
 static int launch_ask(struct launch *launch, struct sft_error *err)
 {
     launch->program = launch->step ? ASK_SRUN : options_known("wrap") ? ASK_SBATCH : ASK_SALLOC;
-    if (ask_read(&launch->ask, &launch->user, launch->program, launch_allocation(launch) != 0, err) < 0)
+    if (ask_read(&launch->ask, &launch->user, launch->program, launch_allocation(launch) != 0, err)
+        < 0)
         return -1;
     launch->slices = gres_is_slice(launch->ask.type);
     return ask_nodes(&launch->ask, &launch->request, err);
@@ -76,11 +79,16 @@ static void launch_check(const struct launch *launch)
     if (rc == 1)
         exit(1);
     if (rc == CHECK_NO_FOLDER)
-        fprintf(stderr, "sft-bench: note: --chdir=%s: no such folder on this host: data and tokenizer are only "
-                        "checked when the job starts\n", folder);
+        fprintf(
+            stderr,
+            "sft-bench: note: --chdir=%s: no such folder on this host: data and tokenizer are only "
+            "checked when the job starts\n",
+            folder);
     if (rc == CHECK_NOT_HERE)
-        fprintf(stderr, "sft-bench: note: %s does not run on this host: data and tokenizer are only "
-                        "checked when the job starts\n", launch->conf.job);
+        fprintf(stderr,
+                "sft-bench: note: %s does not run on this host: data and tokenizer are only "
+                "checked when the job starts\n",
+                launch->conf.job);
 }
 
 /* `srun --sft-bench=REQUEST -- words`, to be run inside of the new allocation. */
@@ -198,8 +206,8 @@ static bool launch_wanted(struct launch *launch)
     if (!cmdline_hints(&launch->user) || options_scan(&launch->user, &err) < 0)
         return false;
     return cmdline_value(&launch->user, CMDLINE_OPTION) != NULL
-        && !cmdline_has(&launch->user, "help") && !cmdline_has(&launch->user, "usage")
-        && !cmdline_has(&launch->user, "version");
+           && !cmdline_has(&launch->user, "help") && !cmdline_has(&launch->user, "usage")
+           && !cmdline_has(&launch->user, "version");
 }
 
 static void launch_try(bool step, int ac, char **av)

@@ -14,7 +14,7 @@
  * variable that leaked somewhere never stops another srun. */
 #define LAUNCH_GUARD "SFT_BENCH_LAUNCHED"
 struct launch {
-    bool step;   /* srun; otherwise sbatch or salloc */
+    bool step; /* srun; otherwise sbatch or salloc */
     enum ask_program program;
     bool script; /* sbatch or salloc with its own script or command: only shape the allocation */
     struct conf conf;
@@ -24,8 +24,8 @@ struct launch {
     struct where where;
     struct sft_cluster cluster;
     struct sft_plan plan;
-    bool slices;  /* the GPUs are slices */
-    bool assumed; /* a filter may send the job elsewhere, and nobody could be asked */
+    bool slices;                /* the GPUs are slices */
+    bool assumed;               /* a filter may send the job elsewhere, and nobody could be asked */
     char text[SFT_REQUEST_MAX]; /* the request as the job gets it */
 };
 

@@ -36,7 +36,8 @@ void launch_options(const struct launch *launch, struct words *line)
         .slices = launch->slices,
         .bind_none = COMPAT_GPU_BIND_NONE,
     };
-    if (!launch->cluster.allocated && launch->ask.partition == NULL && launch->where.partition[0] != '\0')
+    if (!launch->cluster.allocated && launch->ask.partition == NULL
+        && launch->where.partition[0] != '\0')
         words_add(line, "--partition=%s", launch->where.partition);
     line_options(line, &options);
 }
@@ -60,8 +61,8 @@ static void launch_nothing(const struct launch *launch, struct words *line)
         words_add(line, "%s", launch->step ? launch->conf.job : "--wrap=true");
 }
 
-/* Before anything is planned: where does a job of the user's words go? With one GPU, if it is to have
- * any, because sites send jobs by that. */
+/* Before anything is planned: where does a job of the user's words go? With one GPU, if it is to
+ * have any, because sites send jobs by that. */
 static bool launch_probe_rough(const struct launch *launch, bool gpus, struct probe *probe)
 {
     struct words line = { 0 };
@@ -95,7 +96,8 @@ static bool launch_probe_plan(const struct launch *launch, struct probe *probe)
 
 static int launch_plan_in(struct launch *launch, const char *partitions, struct sft_error *err)
 {
-    return where_plan(&launch->where, partitions, &launch->request, &launch->cluster, &launch->plan, err);
+    return where_plan(&launch->where, partitions, &launch->request, &launch->cluster, &launch->plan,
+                      err);
 }
 
 /* -p, else what the program takes from its environment, else the site's. */
@@ -105,7 +107,8 @@ static const char *launch_partition(const struct launch *launch)
 }
 
 /* Plan for the very nodes that Slurm named. */
-static int launch_plan_named(struct launch *launch, const struct probe *probe, struct sft_error *err)
+static int launch_plan_named(struct launch *launch, const struct probe *probe,
+                             struct sft_error *err)
 {
     struct words bad = { 0 };
     hosts_expand(probe->nodes, &launch->where.named, &bad);
@@ -113,8 +116,8 @@ static int launch_plan_named(struct launch *launch, const struct probe *probe, s
     return launch_plan_in(launch, probe->partition, err);
 }
 
-/* A filter may add a constraint, too: then the nodes that Slurm names have other GPUs than most of the
- * partition, and are to be planned for. */
+/* A filter may add a constraint, too: then the nodes that Slurm names have other GPUs than most of
+ * the partition, and are to be planned for. */
 static void launch_plan_nodes(struct launch *launch, const struct probe *probe)
 {
     struct launch kept = *launch;
@@ -122,11 +125,14 @@ static void launch_plan_nodes(struct launch *launch, const struct probe *probe)
     if (launch->cluster.gpus_least == launch->cluster.gpus_most)
         return;
     bool other = launch_plan_named(launch, probe, &err) == 0
-        && launch->plan.gpus_per_node != kept.plan.gpus_per_node;
+                 && launch->plan.gpus_per_node != kept.plan.gpus_per_node;
     kept.where.named = launch->where.named;
     if (other) {
-        fprintf(stderr, "sft-bench: note: planned for %d GPUs a node, as %s has, where Slurm would start the job; "
-                        "gpus=N asks for another number\n", launch->plan.gpus_per_node, probe->nodes);
+        fprintf(stderr,
+                "sft-bench: note: planned for %d GPUs a node, as %s has, where Slurm would start "
+                "the job; "
+                "gpus=N asks for another number\n",
+                launch->plan.gpus_per_node, probe->nodes);
         return;
     }
     *launch = kept;
@@ -134,23 +140,29 @@ static void launch_plan_nodes(struct launch *launch, const struct probe *probe)
 }
 
 /* Where a filter or the controller's script may send the job elsewhere, Slurm itself is asked, by
- * --test-only with the very words: first with the user's, for the partition to plan for, then with the
- * plan's, which may change the answer. It costs some milliseconds and two job ids. */
+ * --test-only with the very words: first with the user's, for the partition to plan for, then with
+ * the plan's, which may change the answer. It costs some milliseconds and two job ids. */
 static int launch_plan_steered(struct launch *launch, struct sft_error *err)
 {
     struct probe probe, again;
     bool own = launch->ask.said[0] != '\0' || launch->request.gpus == 0;
-    bool told = (!own && launch_probe_rough(launch, true, &probe)) || launch_probe_rough(launch, false, &probe);
-    if (launch_plan_in(launch, told ? probe.partition : launch_partition(launch), err) < 0)
-        return -1;
+    bool told = (!own && launch_probe_rough(launch, true, &probe))
+                || launch_probe_rough(launch, false, &probe);
     launch->assumed = !told;
-    if (!told)
-        return 0;
+    if (!told) {
+        int rc = launch_plan_in(launch, launch_partition(launch), err);
+        return rc < 0 && launch->ask.partition == NULL ? launch_plan_in(launch, WHERE_ANY, err)
+                                                       : rc;
+    }
+    if (launch_plan_in(launch, probe.partition, err) < 0)
+        return -1;
     if (!own && launch->request.gpus < 0)
         launch_plan_nodes(launch, &probe);
     if (!launch_probe_plan(launch, &again))
         return launch_plan_named(launch, &probe, err);
-    return strcmp(again.partition, launch->cluster.partition) != 0 ? launch_plan_in(launch, again.partition, err) : 0;
+    return strcmp(again.partition, launch->cluster.partition) != 0
+               ? launch_plan_in(launch, again.partition, err)
+               : 0;
 }
 
 /* One line on what the plan assumes, where it does. */
@@ -161,8 +173,10 @@ static void launch_note(const struct launch *launch)
         where_note(&launch->where, cluster, &launch->request);
         return;
     }
-    fprintf(stderr, "sft-bench: note: planned for %s%s, %d GPUs a node: this site's filters may send the job elsewhere, "
-                    "and Slurm does not say beforehand where; -p names a partition\n",
+    fprintf(stderr,
+            "sft-bench: note: planned for %s%s, %d GPUs a node: this site's filters may send the "
+            "job elsewhere, "
+            "and Slurm does not say beforehand where; -p names a partition\n",
             cluster->partition[0] != '\0' ? "partition " : "any partition", cluster->partition,
             launch->plan.gpus_per_node);
 }
@@ -174,7 +188,8 @@ static int launch_plan_here(struct launch *launch, struct sft_error *err)
     bool ask = options_known("test-only");
     launch->assumed = launch->where.facts.steered && !ask; /* salloc has no such option */
     int rc = launch->where.facts.steered && ask
-        ? launch_plan_steered(launch, err) : launch_plan_in(launch, launch_partition(launch), err);
+                 ? launch_plan_steered(launch, err)
+                 : launch_plan_in(launch, launch_partition(launch), err);
     if (rc == 0)
         launch_note(launch);
     return rc;
@@ -195,12 +210,14 @@ static int launch_plan_given(struct launch *launch, uint32_t job_id, struct sft_
     /* What the variables say of threads, the allocation has in its count of CPUs already. */
     const struct cmdline *user = &launch->user;
     bool own = cmdline_has(user, "hint") || cmdline_has(user, "threads-per-core")
-        || cmdline_has(user, "extra-node-info");
-    if (job_id != 0 && facts_allocation(cluster, job_id, own ? launch->ask.threads : 0, &launch->slices, err) < 0)
+               || cmdline_has(user, "extra-node-info");
+    if (job_id != 0
+        && facts_allocation(cluster, job_id, own ? launch->ask.threads : 0, &launch->slices, err)
+               < 0)
         return -1;
     if (job_id == 0 && launch->conf.gpus_per_node >= 0)
         cluster->gpus_per_node = launch->conf.gpus_per_node;
-    int most = job_id != 0 ? cluster->gpus_per_node : 1024;
+    int most = cluster->gpus_per_node; /* 0 elsewhere, where -n says nothing of GPUs */
     if (wanted.nodes < 0 && cluster->nodes > 0 && launch->ask.nodes == 0
         && (launch->ask.ntasks == 0 || cluster->nodes == 1))
         wanted.nodes = cluster->nodes;
@@ -213,7 +230,8 @@ static int launch_plan_given(struct launch *launch, uint32_t job_id, struct sft_
     if (sft_plan_make(&launch->plan, &wanted, cluster, err) == 0)
         return 0;
     return launch->request.gpus < 0 && wanted.gpus > cluster->gpus_per_node
-        ? sft_error_prefix(err, "%s", ask_words(&launch->ask, words, sizeof words)) : -1;
+               ? sft_error_prefix(err, "%s", ask_words(&launch->ask, words, sizeof words))
+               : -1;
 }
 
 int launch_plan(struct launch *launch, struct sft_error *err)
@@ -222,7 +240,8 @@ int launch_plan(struct launch *launch, struct sft_error *err)
     int rc = job_id != 0 || launch_elsewhere(launch) ? launch_plan_given(launch, job_id, err)
                                                      : launch_plan_here(launch, err);
     if (rc < 0 && launch->where.without.count > 0)
-        return sft_error_suffix(err, " (without exclude_hosts = %.200s)", launch->conf.fabric.exclude_hosts);
+        return sft_error_suffix(err, " (without exclude_hosts = %.200s)",
+                                launch->conf.fabric.exclude_hosts);
     if (rc < 0)
         return -1;
     if (launch->conf.cpus_per_task > 0)

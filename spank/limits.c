@@ -41,7 +41,8 @@ static void limits_take(struct limits *limits, const char *tres, int nodes)
         limits->cpus = (int)cpus;
 }
 
-static void limits_association(struct limits *limits, const slurmdb_assoc_rec_t *one, const char *user)
+static void limits_association(struct limits *limits, const slurmdb_assoc_rec_t *one,
+                               const char *user)
 {
     if (one->user == NULL || strcmp(one->user, user) != 0)
         return;
@@ -62,8 +63,9 @@ static bool limits_same(const char *a, const char *b)
 static void limits_qos(struct limits *limits, const slurmdb_qos_rec_t *one)
 {
     bool ours = limits->qos != NULL ? limits_same(one->name, limits->qos)
-        : limits->default_qos != 0 && limits->default_qos < NO_VAL ? one->id == limits->default_qos
-                                                                   : limits_same(one->name, "normal");
+                : limits->default_qos != 0 && limits->default_qos < NO_VAL
+                    ? one->id == limits->default_qos
+                    : limits_same(one->name, "normal");
     if (!ours && !limits_same(one->name, limits->partition_qos))
         return;
     limits_take(limits, one->max_tres_pj, limits->nodes);
@@ -76,7 +78,8 @@ static void limits_qos(struct limits *limits, const slurmdb_qos_rec_t *one)
 static void limits_all(struct limits *limits, assoc_mgr_info_msg_t *answer, const char *user)
 {
     compat_iterator at;
-    if (answer->assoc_list != NULL && (at = slurm_list_iterator_create(answer->assoc_list)) != NULL) {
+    if (answer->assoc_list != NULL
+        && (at = slurm_list_iterator_create(answer->assoc_list)) != NULL) {
         for (slurmdb_assoc_rec_t *one; (one = slurm_list_next(at)) != NULL;)
             limits_association(limits, one, user);
         slurm_list_iterator_destroy(at);
@@ -91,7 +94,8 @@ static void limits_all(struct limits *limits, assoc_mgr_info_msg_t *answer, cons
 int limits_cpus(const char *account, const char *qos, const char *partition_qos, int nodes)
 {
     struct limits limits = { account, qos, partition_qos, 0, nodes > 0 ? nodes : 1, 0 };
-    assoc_mgr_info_request_msg_t request = { .flags = ASSOC_MGR_INFO_FLAG_ASSOC | ASSOC_MGR_INFO_FLAG_QOS };
+    assoc_mgr_info_request_msg_t request = { .flags = ASSOC_MGR_INFO_FLAG_ASSOC
+                                                      | ASSOC_MGR_INFO_FLAG_QOS };
     assoc_mgr_info_msg_t *answer = NULL;
     const struct passwd *me = getpwuid(getuid());
     if (me == NULL || (request.user_list = slurm_list_create(NULL)) == NULL)

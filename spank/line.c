@@ -13,24 +13,24 @@ static bool line_has_one(const struct cmdline *user, const char *const *names)
     return false;
 }
 
-#define USER_HAS(line, ...) line_has_one((line)->user, (const char *const[]) { __VA_ARGS__, NULL })
+#define USER_HAS(line, ...) line_has_one((line)->user, (const char *const[]){ __VA_ARGS__, NULL })
 
-/* In an allocation the node count is the allocation's, unless fewer are wanted. Nodes that the user
- * named by name come with their own count, unless more are wanted. */
+/* In an allocation the node count is the allocation's, unless fewer are wanted. Hosts that the user
+ * named, and that could not be counted, come with their own number. */
 static void line_nodes(struct words *words, const struct line *line)
 {
     const struct sft_plan *plan = line->plan;
     const struct sft_cluster *cluster = line->cluster;
-    int hosts = line->ask->with.count;
-    if (USER_HAS(line, "nodes") || (line->ask->nodelist != NULL && plan->nodes <= hosts))
+    const struct ask *ask = line->ask;
+    if (USER_HAS(line, "nodes") || (ask->nodelist != NULL && ask->with.count == 0))
         return;
     if (!cluster->allocated || cluster->nodes == 0 || plan->nodes < cluster->nodes)
         words_add(words, "--nodes=%d", plan->nodes);
 }
 
 /* --ntasks is said beside --ntasks-per-node because SLURM_NTASKS of an allocation would win, and
- * --ntasks-per-node beside the user's -n because Slurm may lay tasks out unevenly: two on a GPU. Where
- * Slurm counts the tasks by GPU it wants neither. */
+ * --ntasks-per-node beside the user's -n because Slurm may lay tasks out unevenly: two on a GPU.
+ * Where Slurm counts the tasks by GPU it wants neither. */
 static void line_tasks(struct words *words, const struct line *line)
 {
     const struct sft_plan *plan = line->plan;
@@ -44,15 +44,16 @@ static void line_tasks(struct words *words, const struct line *line)
 }
 
 /* GPUs are asked by node and never bound to a task: with ConstrainDevices a task that has only its
- * own GPU cannot reach its peers' memory. Slices have no such way, and of several a process sees only
- * the first: there each task gets its own. */
+ * own GPU cannot reach its peers' memory. Slices have no such way, and of several a process sees
+ * only the first: there each task gets its own. */
 static void line_gpus(struct words *words, const struct line *line)
 {
     const struct sft_plan *plan = line->plan;
     const struct ask *ask = line->ask;
     if (plan->gpus_per_node > 0 && ask->gpus < 0 && !ask->gpus_by_task && !ask->tasks_by_gpu) {
         const char *type = ask->type[0] != '\0' ? ask->type : line->type;
-        words_add(words, "--gpus-per-node=%s%s%d", type, type[0] != '\0' ? ":" : "", plan->gpus_per_node);
+        words_add(words, "--gpus-per-node=%s%s%d", type, type[0] != '\0' ? ":" : "",
+                  plan->gpus_per_node);
     }
     if (ask->tasks_by_gpu && ask->gpus < 0 && ask->gpus_total < 0 && ask->ntasks == 0)
         words_add(words, "--gpus=%d", plan->ranks);
@@ -68,7 +69,8 @@ static void line_gpus(struct words *words, const struct line *line)
 static void line_cpus(struct words *words, const struct line *line)
 {
     if (line->plan->cpus_per_task > 0 && !line->ask->cpus)
-        words_add(words, "--cpus-per-%s=%d", line->ask->tasks_by_gpu ? "gpu" : "task", line->plan->cpus_per_task);
+        words_add(words, "--cpus-per-%s=%d", line->ask->tasks_by_gpu ? "gpu" : "task",
+                  line->plan->cpus_per_task);
 }
 
 /* An allocation is made already. */

@@ -17,9 +17,9 @@ struct line {
     const struct conf *conf;
     const struct words *without; /* hosts to leave out; NULL: none */
     const char *type;            /* of the GPUs, to be asked for by name; "": any */
-    bool step;                   /* srun: a step's options, too; otherwise only the allocation's shape */
-    bool slices;                 /* the GPUs are slices, of which a process sees but one */
-    bool bind_none;              /* this Slurm understands --gpu-bind=none */
+    bool step;      /* srun: a step's options, too; otherwise only the allocation's shape */
+    bool slices;    /* the GPUs are slices, of which a process sees but one */
+    bool bind_none; /* this Slurm understands --gpu-bind=none */
 };
 
 /* An option that the user gave, or another that decides the same, is left to the user. */

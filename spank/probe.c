@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROBE_SECONDS 20 /* a controller that is busier than this is not waited for */
+#define PROBE_SECONDS 10 /* a controller that is busier than this is not waited for */
 
 static bool probe_word(const char *text, const char *before, char *word, size_t size)
 {
@@ -30,7 +30,7 @@ bool probe_read(struct probe *probe, const char *text)
 {
     const char *start = strstr(text, " to start at ");
     return start != NULL && probe_word(start, " on nodes ", probe->nodes, sizeof probe->nodes)
-        && probe_word(start, " in partition ", probe->partition, sizeof probe->partition);
+           && probe_word(start, " in partition ", probe->partition, sizeof probe->partition);
 }
 
 /* As quiet or loud as Slurm is by itself: its answer is a message of the level "info". */

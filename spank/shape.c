@@ -43,7 +43,7 @@ static bool shape_may(const struct shape_node *node, const struct shape_wish *wi
         return false;
     bool others = wish->with == NULL || wish->with->count == 0 || wish->nodes > wish->with->count;
     return (others || hosts_has(wish->with, node->name))
-        && features_meet(wish->features, node->features);
+           && features_meet(wish->features, node->features);
 }
 
 /* Of several types of GPUs on a node the most numerous one is trained on: a rank waits for the
@@ -80,7 +80,7 @@ static void candidates_add(struct candidates *all, const struct shape_node *node
     if (!shape_may(node, all->wish))
         return;
     struct candidate *c = &all->list[all->count++];
-    *c = (struct candidate) { .node = node };
+    *c = (struct candidate){ .node = node };
     c->forced = shape_has(all->wish->with, node->name);
     candidate_gpus(c, all->wish);
 }
@@ -146,7 +146,8 @@ static int candidate_cores(const struct candidates *all, const struct candidate 
     } limits[] = {
         { "MaxCPUsPerNode", p->cpus_per_node },
         { "MaxCPUsPerSocket", p->cpus_per_socket * (node->sockets > 0 ? node->sockets : 1) },
-        { "the memory that each CPU brings along", mem > 0 && node->memory > 0 ? (int)(node->memory / mem) : 0 },
+        { "the memory that each CPU brings along",
+          mem > 0 && node->memory > 0 ? (int)(node->memory / mem) : 0 },
         { "a limit of your account or QOS", wish->cpus },
     };
     *cpus = node->cpus;
@@ -165,7 +166,8 @@ static int candidate_cpus(const struct candidates *all, const struct candidate *
 {
     int cpus, cores = candidate_cores(all, c, &cpus, limit);
     int threads = c->node->threads > 0 ? c->node->threads : 1;
-    int used = all->wish->threads > 0 && all->wish->threads < threads ? all->wish->threads : threads;
+    int used =
+        all->wish->threads > 0 && all->wish->threads < threads ? all->wish->threads : threads;
     int sharers = gpus > 0 && c->whole > tasks ? c->whole : tasks;
     if (cores < sharers)
         sharers = tasks;
@@ -201,9 +203,10 @@ static void shape_types(struct shape *shape, const struct candidates *all)
         const struct candidate *c = &all->list[i];
         if (c->slice[0] != '\0' && shape->most == 0)
             snprintf(shape->slice, sizeof shape->slice, "%s", c->slice);
-        bool by_name = c->types > 0 && (c->gpus < c->whole || (c->slice[0] != '\0' && c->types == 1));
-        if (c->gpus >= shape->gpus && c->gpus > 0 && shape->gpus > 0 && by_name && shape->type[0] == '\0'
-            && (all->wish->type == NULL || all->wish->type[0] == '\0'))
+        bool by_name =
+            c->types > 0 && (c->gpus < c->whole || (c->slice[0] != '\0' && c->types == 1));
+        if (c->gpus >= shape->gpus && c->gpus > 0 && shape->gpus > 0 && by_name
+            && shape->type[0] == '\0' && (all->wish->type == NULL || all->wish->type[0] == '\0'))
             snprintf(shape->type, sizeof shape->type, "%s", c->type);
     }
 }
@@ -230,7 +233,8 @@ static void shape_find(struct shape *shape, const struct shape_site *site, struc
     bool up = true;
     candidates_find(all, site);
     shape_gpus(shape, all, up);
-    if (!candidates_enough(all, shape->gpus, up) || (shape->gpus == 0 && shape->most > 0 && wish->gpus < 0)) {
+    if (!candidates_enough(all, shape->gpus, up)
+        || (shape->gpus == 0 && shape->most > 0 && wish->gpus < 0)) {
         up = false;
         shape_gpus(shape, all, up);
     }

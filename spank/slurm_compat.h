@@ -37,6 +37,13 @@ typedef ListIterator compat_iterator;
 #define COMPAT_SELECT_MEMORY SELECT_MEMORY
 #endif
 
+/* What slurm_load_ctl_conf made. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
+#define COMPAT_FREE_CONF slurm_free_conf
+#else
+#define COMPAT_FREE_CONF slurm_free_ctl_conf
+#endif
+
 /* AccountingStorageEnforce's bit for limits: the same in every release, but not in Slurm's header. */
 #define COMPAT_ENFORCE_LIMITS 0x0002
 

@@ -24,7 +24,8 @@ static void where_names(char *text, size_t size, const struct words *names)
 {
     *text = '\0';
     for (int i = 0; i < names->count && i < 4; i++)
-        snprintf(text + strlen(text), size - strlen(text), "%s'%.60s'", i > 0 ? ", " : "", names->list[i]);
+        snprintf(text + strlen(text), size - strlen(text), "%s'%.60s'", i > 0 ? ", " : "",
+                 names->list[i]);
     if (names->count > 4)
         snprintf(text + strlen(text), size - strlen(text), " and %d more", names->count - 4);
 }
@@ -44,8 +45,10 @@ static void where_exclude(struct where *where)
     }
     if (unknown.count > 0) {
         where_names(names, sizeof names, &unknown);
-        fprintf(stderr, "sft-bench: note: %s: exclude_hosts: Slurm knows no node %s: left out of the list; take it "
-                        "off the line when it is gone for good\n",
+        fprintf(stderr,
+                "sft-bench: note: %s: exclude_hosts: Slurm knows no node %s: left out of the list; "
+                "take it "
+                "off the line when it is gone for good\n",
                 conf_place(conf, "exclude_hosts", file, sizeof file), names);
     }
     words_clear(&listed);
@@ -56,20 +59,23 @@ static void where_partition(struct where *where)
 {
     const struct conf *conf = where->conf;
     char kept[sizeof where->partition] = "", file[CONF_PATH + 16];
-    for (const char *at = conf->partition; *at != '\0'; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
+    for (const char *at = conf->partition; *at != '\0';
+         at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
         int length = (int)strcspn(at, ",");
         const struct facts_partition *found = facts_find(&where->facts, at, length);
         if (found != NULL)
-            snprintf(kept + strlen(kept), sizeof kept - strlen(kept), "%s%s", *kept != '\0' ? "," : "",
-                     found->shape.name);
+            snprintf(kept + strlen(kept), sizeof kept - strlen(kept), "%s%s",
+                     *kept != '\0' ? "," : "", found->shape.name);
         else if (length > 0)
-            fprintf(stderr, "sft-bench: note: %s: partition: Slurm knows no partition '%.*s': left out\n",
+            fprintf(stderr,
+                    "sft-bench: note: %s: partition: Slurm knows no partition '%.*s': left out\n",
                     conf_place(conf, "partition", file, sizeof file), length, at);
     }
     strcpy(where->partition, kept);
 }
 
-int where_open(struct where *where, const struct conf *conf, const struct ask *ask, struct sft_error *err)
+int where_open(struct where *where, const struct conf *conf, const struct ask *ask,
+               struct sft_error *err)
 {
     memset(where, 0, sizeof *where);
     where->conf = conf;
@@ -110,8 +116,8 @@ static void where_narrowed(const struct where *where, char *text, size_t size)
     *text = '\0';
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (parts[i].there)
-            snprintf(text + strlen(text), size - strlen(text), "%s%s", *text == '\0' ? " (with " : ", ",
-                     parts[i].word);
+            snprintf(text + strlen(text), size - strlen(text), "%s%s",
+                     *text == '\0' ? " (with " : ", ", parts[i].word);
     if (*text != '\0')
         snprintf(text + strlen(text), size - strlen(text), ")");
 }
@@ -141,7 +147,8 @@ static struct shape_wish where_wish(const struct where *where, const char *parti
     return wish;
 }
 
-static int where_no_partition(const struct where *where, int length, const char *name, struct sft_error *err)
+static int where_no_partition(const struct where *where, int length, const char *name,
+                              struct sft_error *err)
 {
     char known[256] = "";
     for (int i = 0; i < where->facts.partitions && strlen(known) < sizeof known - 80; i++)
@@ -152,8 +159,8 @@ static int where_no_partition(const struct where *where, int length, const char 
 
 /* What one partition has for the request, in numbers. */
 static int where_try(const struct where *where, const struct facts_partition *partition,
-                     const struct sft_request *request, struct sft_request *wanted, struct shape *shape,
-                     int *tasks, struct sft_error *err)
+                     const struct sft_request *request, struct sft_request *wanted,
+                     struct shape *shape, int *tasks, struct sft_error *err)
 {
     struct shape_wish wish = where_wish(where, partition->qos, request, 0);
     int tasks_asked;
@@ -173,7 +180,8 @@ static void where_cluster(struct sft_cluster *cluster, const struct where *where
                           const struct shape *shape, const char *partition, int tasks)
 {
     memset(cluster, 0, sizeof *cluster);
-    snprintf(cluster->partition, sizeof cluster->partition, "%s", partition != NULL ? partition : "");
+    snprintf(cluster->partition, sizeof cluster->partition, "%s",
+             partition != NULL ? partition : "");
     where_narrowed(where, cluster->narrowed, sizeof cluster->narrowed);
     cluster->nodes = shape->nodes;
     cluster->gpus_per_node = shape->gpus;
@@ -184,28 +192,37 @@ static void where_cluster(struct sft_cluster *cluster, const struct where *where
     cluster->gpus_most = shape->most;
 }
 
-static int where_refuse(const struct where *where, const struct sft_cluster *cluster, const struct shape *shape,
-                        const struct sft_request *wanted, struct sft_error *err)
+static int where_refuse(const struct where *where, const struct sft_cluster *cluster,
+                        const struct shape *shape, const struct sft_request *wanted,
+                        struct sft_error *err)
 {
     char of[160];
-    snprintf(of, sizeof of, "%s%s%s%s", cluster->partition[0] != '\0' ? "partition '" : "this cluster",
-             cluster->partition, cluster->partition[0] != '\0' ? "'" : "", cluster->narrowed);
+    snprintf(of, sizeof of, "%s%s%s%s",
+             cluster->partition[0] != '\0' ? "partition '" : "this cluster", cluster->partition,
+             cluster->partition[0] != '\0' ? "'" : "", cluster->narrowed);
     if (shape->narrowed == 0)
-        return sft_error_set(err, "no node of %s is left%s: ask for other nodes, or another partition with -p", of,
-                             where->without.count > 0 ? " beside exclude_hosts" : "");
+        return sft_error_set(
+            err, "no node of %s is left%s: ask for other nodes, or another partition with -p", of,
+            where->without.count > 0 ? " beside exclude_hosts" : "");
     if (shape->slice[0] != '\0' && wanted->gpus != 0 && where->ask->type[0] == '\0')
-        return sft_error_set(err, "the GPUs of %s are slices: ask for them by type, --gres=gpu:%s:N, or say gpus=0 to "
-                                  "train on the CPUs", of, shape->slice);
+        return sft_error_set(
+            err,
+            "the GPUs of %s are slices: ask for them by type, --gres=gpu:%s:N, or say gpus=0 to "
+            "train on the CPUs",
+            of, shape->slice);
     if (shape->short_of_cpus && !where->ask->cpus && shape->gpus > 1)
-        return sft_error_set(err, "%d tasks on a node need a CPU each, and the nodes of %s give fewer%s%s: ask for "
-                                  "fewer with gpus=N", shape->gpus, of, shape->limit != NULL ? ", by " : "",
-                             shape->limit != NULL ? shape->limit : "");
+        return sft_error_set(
+            err,
+            "%d tasks on a node need a CPU each, and the nodes of %s give fewer%s%s: ask for "
+            "fewer with gpus=N",
+            shape->gpus, of, shape->limit != NULL ? ", by " : "",
+            shape->limit != NULL ? shape->limit : "");
     return 0;
 }
 
 static int where_plan_in(struct where *where, const struct facts_partition *partition,
-                         const struct sft_request *request, struct sft_cluster *cluster, struct sft_plan *plan,
-                         struct sft_error *err)
+                         const struct sft_request *request, struct sft_cluster *cluster,
+                         struct sft_plan *plan, struct sft_error *err)
 {
     struct sft_request wanted;
     struct shape shape;
@@ -218,12 +235,14 @@ static int where_plan_in(struct where *where, const struct facts_partition *part
         return -1;
     if (sft_plan_make(plan, &wanted, cluster, err) < 0)
         return request->gpus < 0 && wanted.gpus > shape.most
-            ? sft_error_prefix(err, "%s", ask_words(where->ask, words, sizeof words)) : -1;
+                   ? sft_error_prefix(err, "%s", ask_words(where->ask, words, sizeof words))
+                   : -1;
     snprintf(where->type, sizeof where->type, "%s", shape.type);
     return 0;
 }
 
-/* Of several partitions the largest that has room; Slurm tries the others, too, with the same words. */
+/* Of several partitions the largest that has room; Slurm tries the others, too, with the same
+ * words. */
 static int where_best(struct where *where, const char *names, const struct sft_request *request,
                       struct sft_cluster *cluster, struct sft_plan *plan, struct sft_error *err)
 {
@@ -231,12 +250,15 @@ static int where_best(struct where *where, const char *names, const struct sft_r
     struct sft_plan its;
     struct sft_error why;
     int rc = -1, size = -1;
-    for (const char *at = names; *at != '\0'; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
+    for (const char *at = names; *at != '\0';
+         at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
         int length = (int)strcspn(at, ",");
         const struct facts_partition *p = facts_find(&where->facts, at, length);
         if (length == 0)
             continue;
-        if (p == NULL || ((int)strlen(p->shape.name) == length && strncmp(p->shape.name, at, (size_t)length) != 0))
+        if (p == NULL
+            || ((int)strlen(p->shape.name) == length
+                && strncmp(p->shape.name, at, (size_t)length) != 0))
             return where_no_partition(where, length, at, err);
         int rc_one = where_plan_in(where, p, request, &one, &its, &why);
         if (rc_one < rc || (rc_one == rc && p->nodes <= size))
@@ -254,22 +276,31 @@ int where_plan(struct where *where, const char *partitions, const struct sft_req
                struct sft_cluster *cluster, struct sft_plan *plan, struct sft_error *err)
 {
     static const struct facts_partition everything;
-    if (partitions != NULL && partitions[0] != '\0')
+    bool any = partitions != NULL && strcmp(partitions, WHERE_ANY) == 0;
+    if (!any && partitions != NULL && partitions[0] != '\0')
         return where_best(where, partitions, request, cluster, plan, err);
-    for (int i = 0; i < where->facts.partitions; i++)
+    for (int i = 0; i < where->facts.partitions && !any; i++)
         if (where->facts.partition[i].standard)
             return where_plan_in(where, &where->facts.partition[i], request, cluster, plan, err);
     return where_plan_in(where, &everything, request, cluster, plan, err);
 }
 
-void where_note(const struct where *where, const struct sft_cluster *cluster, const struct sft_request *request)
+void where_note(const struct where *where, const struct sft_cluster *cluster,
+                const struct sft_request *request)
 {
     if (cluster->partition[0] == '\0')
-        fprintf(stderr, "sft-bench: note: no default partition: planned for any node of this cluster, %d GPUs a node; "
-                        "-p names a partition\n", cluster->gpus_per_node);
-    else if (cluster->gpus_least != cluster->gpus_most && request->gpus < 0 && where->ask->said[0] == '\0'
-             && where->ask->ntasks == 0 && where->ask->tasks_per_node == 0)
-        fprintf(stderr, "sft-bench: note: the nodes of partition '%s'%s have %d to %d GPUs: planned for %d; gpus=N "
-                        "asks for another number\n", cluster->partition, cluster->narrowed, cluster->gpus_least,
-                cluster->gpus_most, cluster->gpus_per_node);
+        fprintf(stderr,
+                "sft-bench: note: no default partition: planned for any node of this cluster, %d "
+                "GPUs a node; "
+                "-p names a partition\n",
+                cluster->gpus_per_node);
+    else if (cluster->gpus_least != cluster->gpus_most && request->gpus < 0
+             && where->ask->said[0] == '\0' && where->ask->ntasks == 0
+             && where->ask->tasks_per_node == 0)
+        fprintf(stderr,
+                "sft-bench: note: the nodes of partition '%s'%s have %d to %d GPUs: planned for "
+                "%d; gpus=N "
+                "asks for another number\n",
+                cluster->partition, cluster->narrowed, cluster->gpus_least, cluster->gpus_most,
+                cluster->gpus_per_node);
 }

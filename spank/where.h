@@ -20,14 +20,16 @@ struct where {
     char type[GRES_TYPE];  /* of the GPUs, to be asked for by name; "": any */
 };
 
-/* Ask the controller. What the site's file names and Slurm does not know is left out, with a line on
- * stderr that names file and line. where_close always. */
+/* Ask the controller. What the site's file names and Slurm does not know is left out, with a line
+ * on stderr that names file and line. where_close always. */
 int where_open(struct where *where, const struct conf *conf, const struct ask *ask,
                struct sft_error *err);
 void where_close(struct where *where);
 
-/* Plan the request for the partitions "a,b" (NULL or "": the cluster's default, or any node where there
- * is none). Fills cluster and plan. */
+#define WHERE_ANY "*" /* no partition's name: nodes of whatever partition */
+
+/* Plan the request for the partitions "a,b" (NULL or "": the cluster's default, or any node where
+ * there is none). Fills cluster and plan. */
 int where_plan(struct where *where, const char *partitions, const struct sft_request *request,
                struct sft_cluster *cluster, struct sft_plan *plan, struct sft_error *err);
 

@@ -126,7 +126,7 @@ if part cluster; then
     export SFT_ROOT=$build/root SFT_BUILDDIR=$build/plain
     # The kill and stall tests mostly wait; they have clusters of their own and run beside the others.
     { bats_run tests/cluster/kill.bats; bats_run tests/cluster/stall.bats; } &
-    for file in tests/cluster/{cluster,job,network,place,plugin,report,shard,sweep}.bats; do
+    for file in tests/cluster/{cluster,job,network,place,plugin,report,shard,sites,sweep}.bats; do
         bats_run "$file"
         bats_count "$file"
     done

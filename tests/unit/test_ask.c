@@ -37,8 +37,8 @@ struct scene {
 };
 
 /* `words` is one text with blanks between; most: GPUs of a node. Returns what the steps return. */
-static int scene_set(struct scene *scene, const char *request, const char *words, int most, enum ask_program program,
-                     bool allocated)
+static int scene_set(struct scene *scene, const char *request, const char *words, int most,
+                     enum ask_program program, bool allocated)
 {
     char text[512];
     int length = snprintf(text, sizeof text, "srun %s", words);
@@ -66,7 +66,8 @@ static void assert_settled(const char *request, const char *words, int nodes, in
     if (scene_set(&scene, request, words, 4, ASK_SRUN, false) < 0)
         fail_msg("%s %s: %s", request, words, scene.err.text);
     if (scene.request.nodes != nodes || scene.request.gpus != gpus)
-        fail_msg("%s %s: %d nodes with %d GPUs", request, words, scene.request.nodes, scene.request.gpus);
+        fail_msg("%s %s: %d nodes with %d GPUs", request, words, scene.request.nodes,
+                 scene.request.gpus);
     scene_clear(&scene);
 }
 
@@ -115,7 +116,8 @@ static void test_tasks_of_the_users(void **state)
     assert_int_equal(scene_set(&scene, "tiny:2,gpus=0", "-n3", 4, ASK_SRUN, false), 0);
     assert_true(scene.request.gpus == 0 && scene.tasks == 2);
     scene_clear(&scene);
-    assert_int_equal(scene_set(&scene, "tiny:2", "-n4", 0, ASK_SRUN, false), 0); /* nodes without GPUs */
+    assert_int_equal(scene_set(&scene, "tiny:2", "-n4", 0, ASK_SRUN, false),
+                     0); /* nodes without GPUs */
     assert_true(scene.request.gpus == -1 && scene.tasks == 2);
     scene_clear(&scene);
 }
@@ -182,18 +184,24 @@ static void test_cpus_and_memory(void **state)
         long memory;
         bool own;
     } cases[] = {
-        { "--hint=nomultithread", 1, 0, false },   { "--hint=multithread", 0, 0, false },
-        { "--hint=memory_bound", 0, 0, true },     { "--threads-per-core=1", 1, 0, false },
-        { "-B 2:16:1", 1, 0, false },              { "-B 2:16", 0, 0, false },
-        { "--mem-per-cpu=2G", 0, 2048, false },    { "--mem-per-cpu=500", 0, 500, false },
-        { "--mem=0", 0, -1, false },               { "-c 3", 0, 0, true },
+        { "--hint=nomultithread", 1, 0, false },
+        { "--hint=multithread", 0, 0, false },
+        { "--hint=memory_bound", 0, 0, true },
+        { "--threads-per-core=1", 1, 0, false },
+        { "-B 2:16:1", 1, 0, false },
+        { "-B 2:16", 0, 0, false },
+        { "--mem-per-cpu=2G", 0, 2048, false },
+        { "--mem-per-cpu=500", 0, 500, false },
+        { "--mem=0", 0, -1, false },
+        { "-c 3", 0, 0, true },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct scene scene;
         assert_int_equal(scene_set(&scene, "tiny:1", cases[i].words, 4, ASK_SRUN, false), 0);
         if (scene.ask.threads != cases[i].threads || scene.ask.mem_per_cpu != cases[i].memory
             || scene.ask.cpus != cases[i].own)
-            fail_msg("%s: %d %ld %d", cases[i].words, scene.ask.threads, scene.ask.mem_per_cpu, scene.ask.cpus);
+            fail_msg("%s: %d %ld %d", cases[i].words, scene.ask.threads, scene.ask.mem_per_cpu,
+                     scene.ask.cpus);
         scene_clear(&scene);
     }
 }
@@ -202,9 +210,12 @@ int main(void)
 {
     clearenv(); /* no SLURM_ variables of a job that runs the tests */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gpus_of_the_users),   cmocka_unit_test(test_tasks_of_the_users),
-        cmocka_unit_test(test_contradictions),      cmocka_unit_test(test_slices_by_type),
-        cmocka_unit_test(test_variables_of_each_program), cmocka_unit_test(test_cpus_and_memory),
+        cmocka_unit_test(test_gpus_of_the_users),
+        cmocka_unit_test(test_tasks_of_the_users),
+        cmocka_unit_test(test_contradictions),
+        cmocka_unit_test(test_slices_by_type),
+        cmocka_unit_test(test_variables_of_each_program),
+        cmocka_unit_test(test_cpus_and_memory),
     };
     return cmocka_run_group_tests_name("ask", tests, NULL, NULL);
 }

@@ -192,7 +192,7 @@ static void test_the_users_own_options_win(void **state)
     ASSERT_LINE("srun\0-n4", "tiny:2", &outside, true,
                 "--nodes=2 --ntasks-per-node=2 --gpus-per-node=2 --gpu-bind=none --cpus-per-task=12 " STEP);
     ASSERT_LINE("srun\0--gres=gpu:1\0-wa,b", "tiny:2", &outside, true,
-                "--ntasks=2 --ntasks-per-node=1 --gpu-bind=none --cpus-per-task=12 " STEP);
+                "--nodes=2 --ntasks=2 --ntasks-per-node=1 --gpu-bind=none --cpus-per-task=12 " STEP);
     ASSERT_LINE("srun\0-wa", "tiny:2", &outside, true,
                 "--nodes=2 --ntasks=16 --ntasks-per-node=8 --gpus-per-node=8 --gpu-bind=none "
                 "--cpus-per-task=12 " STEP);

@@ -7,7 +7,10 @@
 #include "spank/probe.h"
 #include "spank/shape.h"
 
-#define NODE(n, gpus, count, ...) { .name = n, .gres = gpus, .cpus = count, .sockets = 1, .threads = 1, __VA_ARGS__ }
+#define NODE(n, gpus, count, ...)                                                                  \
+    {                                                                                              \
+        .name = n, .gres = gpus, .cpus = count, .sockets = 1, .threads = 1, __VA_ARGS__            \
+    }
 
 /* Two nodes of 2 GPUs and one of 4, as in a partition that was grown. */
 static struct shape_node mixed[] = {
@@ -20,11 +23,11 @@ static const struct shape_partition everything;
 
 static struct shape_wish wish_of(int nodes, int gpus)
 {
-    return (struct shape_wish) { .nodes = nodes, .gpus = gpus, .site_gpus = -1 };
+    return (struct shape_wish){ .nodes = nodes, .gpus = gpus, .site_gpus = -1 };
 }
 
-static struct shape shaped(struct shape_node *nodes, int count, const struct shape_partition *partition,
-                           const struct shape_wish *wish)
+static struct shape shaped(struct shape_node *nodes, int count,
+                           const struct shape_partition *partition, const struct shape_wish *wish)
 {
     const struct shape_site site = { nodes, count };
     struct shape shape;
@@ -32,7 +35,8 @@ static struct shape shaped(struct shape_node *nodes, int count, const struct sha
     return shape;
 }
 
-#define SHAPED(nodes, partition, wish) shaped(nodes, (int)(sizeof(nodes) / sizeof(nodes)[0]), partition, wish)
+#define SHAPED(nodes, partition, wish)                                                             \
+    shaped(nodes, (int)(sizeof(nodes) / sizeof(nodes)[0]), partition, wish)
 
 static struct shape of_mixed(int nodes, int gpus)
 {
@@ -61,8 +65,8 @@ static void test_most_nodes_decide(void **state)
 {
     (void)state;
     struct shape_node nodes[] = {
-        NODE("dev", "gpu:1", 8), NODE("n1", "gpu:8", 96), NODE("n2", "gpu:8", 96), NODE("n3", "gpu:8", 96),
-        NODE("login", NULL, 96),
+        NODE("dev", "gpu:1", 8), NODE("n1", "gpu:8", 96), NODE("n2", "gpu:8", 96),
+        NODE("n3", "gpu:8", 96), NODE("login", NULL, 96),
     };
     struct shape_wish wish = wish_of(1, -1);
     struct shape shape = SHAPED(nodes, &everything, &wish);
@@ -120,7 +124,9 @@ static void test_nodes_that_are_down(void **state)
 {
     (void)state;
     struct shape_node nodes[] = {
-        NODE("a1", "gpu:8", 64, .down = true), NODE("a2", "gpu:8", 64, .down = true), NODE("b1", "gpu:4", 32),
+        NODE("a1", "gpu:8", 64, .down = true),
+        NODE("a2", "gpu:8", 64, .down = true),
+        NODE("b1", "gpu:4", 32),
     };
     struct shape_wish wish = wish_of(1, -1);
     assert_int_equal(SHAPED(nodes, &everything, &wish).gpus, 4);
@@ -287,10 +293,22 @@ static void test_constraints(void **state)
         const char *constraint;
         bool meets;
     } cases[] = {
-        { "", true },          { "ib", true },          { "a100", true },         { "h100", false },
-        { "ib&a100", true },   { "ib&h100", false },    { "h100|a100", true },    { "[h100|a100]", true },
-        { "(h100|a100)&ib", true }, { "(h100|v100)&ib", false }, { "a100*2", true }, { "[a100*1&ib*1]", true },
-        { "ib,a100", true },   { "i", false },          { "&&", true },           { "(ib", true },
+        { "", true },
+        { "ib", true },
+        { "a100", true },
+        { "h100", false },
+        { "ib&a100", true },
+        { "ib&h100", false },
+        { "h100|a100", true },
+        { "[h100|a100]", true },
+        { "(h100|a100)&ib", true },
+        { "(h100|v100)&ib", false },
+        { "a100*2", true },
+        { "[a100*1&ib*1]", true },
+        { "ib,a100", true },
+        { "i", false },
+        { "&&", true },
+        { "(ib", true },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (features_meet(cases[i].constraint, "a100,ib") != cases[i].meets)
@@ -302,14 +320,17 @@ static void test_what_test_only_says(void **state)
 {
     (void)state;
     struct probe probe;
-    assert_true(probe_read(&probe, "srun: lua: hello\nsrun: Job 12 to start at 2026-11-26T07:00:19 using 4 processors "
-                                   "on nodes hgx-[0001-0002] in partition h200\n"));
+    assert_true(probe_read(
+        &probe, "srun: lua: hello\nsrun: Job 12 to start at 2026-11-26T07:00:19 using 4 processors "
+                "on nodes hgx-[0001-0002] in partition h200\n"));
     assert_string_equal(probe.partition, "h200");
     assert_string_equal(probe.nodes, "hgx-[0001-0002]");
-    assert_true(probe_read(&probe, "sbatch: Job 7 to start at 2026-11-26T07:00:19 a using 1 processors on nodes n1 in "
-                                   "partition a"));
+    assert_true(probe_read(
+        &probe, "sbatch: Job 7 to start at 2026-11-26T07:00:19 a using 1 processors on nodes n1 in "
+                "partition a"));
     assert_string_equal(probe.partition, "a");
-    assert_false(probe_read(&probe, "allocation failure: Requested node configuration is not available\n"));
+    assert_false(
+        probe_read(&probe, "allocation failure: Requested node configuration is not available\n"));
     assert_false(probe_read(&probe, ""));
 }
 
