@@ -200,6 +200,32 @@ static bool launch_elsewhere(const struct launch *launch)
     return ask_value(&launch->user, launch->program, "clusters", "CLUSTERS") != NULL;
 }
 
+/* How the allocation shares GPUs out to tasks of its own is not how a step of one rank a GPU does.
+ */
+static void launch_forget(const struct launch *launch)
+{
+    static const char *const names[][2] = {
+        { "gpus-per-task", "SLURM_GPUS_PER_TASK" },
+        { "tres-per-task", "SLURM_TRES_PER_TASK" },
+        { "ntasks-per-gpu", "SLURM_NTASKS_PER_GPU" },
+        { "ntasks-per-tres", "SLURM_NTASKS_PER_TRES" },
+        { "gpus-per-socket", "SLURM_GPUS_PER_SOCKET" },
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!cmdline_has(&launch->user, names[i][0]))
+            unsetenv(names[i][1]);
+}
+
+static void launch_note_given(const struct launch *launch)
+{
+    int cpus = launch->cluster.cpus_per_node;
+    if (launch->step && line_shares_cpus(&launch->cluster, &launch->plan))
+        fprintf(stderr,
+                "sft-bench: note: this allocation has %d CPU%s on a node for %d tasks, which share "
+                "them: allocate more with -c\n",
+                cpus, cpus == 1 ? "" : "s", launch->plan.tasks_per_node);
+}
+
 /* The shape is there already, or only the user knows it. */
 static int launch_plan_given(struct launch *launch, uint32_t job_id, struct sft_error *err)
 {
@@ -215,6 +241,8 @@ static int launch_plan_given(struct launch *launch, uint32_t job_id, struct sft_
         && facts_allocation(cluster, job_id, own ? launch->ask.threads : 0, &launch->slices, err)
                < 0)
         return -1;
+    if (job_id != 0)
+        launch_forget(launch);
     if (job_id == 0 && launch->conf.gpus_per_node >= 0)
         cluster->gpus_per_node = launch->conf.gpus_per_node;
     int most = cluster->gpus_per_node; /* 0 elsewhere, where -n says nothing of GPUs */
@@ -227,8 +255,10 @@ static int launch_plan_given(struct launch *launch, uint32_t job_id, struct sft_
         cluster->gpus_per_node = wanted.gpus; /* another cluster: believe the user */
     cluster->tasks_per_node = tasks;
     cluster->ranks = launch->ask.ntasks;
-    if (sft_plan_make(&launch->plan, &wanted, cluster, err) == 0)
+    if (sft_plan_make(&launch->plan, &wanted, cluster, err) == 0) {
+        launch_note_given(launch);
         return 0;
+    }
     return launch->request.gpus < 0 && wanted.gpus > cluster->gpus_per_node
                ? sft_error_prefix(err, "%s", ask_words(&launch->ask, words, sizeof words))
                : -1;

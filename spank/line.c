@@ -15,6 +15,12 @@ static bool line_has_one(const struct cmdline *user, const char *const *names)
 
 #define USER_HAS(line, ...) line_has_one((line)->user, (const char *const[]){ __VA_ARGS__, NULL })
 
+bool line_shares_cpus(const struct sft_cluster *cluster, const struct sft_plan *plan)
+{
+    return cluster->allocated && cluster->cpus_per_node > 0 && plan->gpus_per_node > 0
+           && cluster->cpus_per_node < plan->tasks_per_node;
+}
+
 /* In an allocation the node count is the allocation's, unless fewer are wanted. Hosts that the user
  * named, and that could not be counted, come with their own number. */
 static void line_nodes(struct words *words, const struct line *line)
@@ -39,7 +45,8 @@ static void line_tasks(struct words *words, const struct line *line)
     bool said = USER_HAS(line, "ntasks", "ntasks-per-node");
     if (line->step && !said && line->ask->nodes >= 0)
         words_add(words, "--ntasks=%d", plan->ranks);
-    if (!USER_HAS(line, "ntasks-per-node") && plan->ranks == plan->nodes * plan->tasks_per_node)
+    if (!USER_HAS(line, "ntasks-per-node")
+        && (!USER_HAS(line, "ntasks") || plan->gpus_per_node > 0))
         words_add(words, "--ntasks-per-node=%d", plan->tasks_per_node);
 }
 
@@ -73,6 +80,14 @@ static void line_cpus(struct words *words, const struct line *line)
                   line->plan->cpus_per_task);
 }
 
+/* An allocation may have more GPUs on a node than CPUs; a step of as many tasks needs leave for it.
+ */
+static void line_sharing(struct words *words, const struct line *line)
+{
+    if (line->step && line_shares_cpus(line->cluster, line->plan) && !USER_HAS(line, "overcommit"))
+        words_add(words, "--overcommit");
+}
+
 /* An allocation is made already. */
 static void line_hosts(struct words *words, const struct line *line)
 {
@@ -99,6 +114,7 @@ void line_options(struct words *words, const struct line *line)
     line_tasks(words, line);
     line_gpus(words, line);
     line_cpus(words, line);
+    line_sharing(words, line);
     if (line->step && !USER_HAS(line, "mpi"))
         words_add(words, "--mpi=%s", line->conf->mpi);
     if (line->step && !USER_HAS(line, "kill-on-bad-exit"))

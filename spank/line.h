@@ -25,4 +25,7 @@ struct line {
 /* An option that the user gave, or another that decides the same, is left to the user. */
 void line_options(struct words *words, const struct line *line);
 
+/* Are there fewer CPUs on a node of the allocation than tasks on GPUs? */
+bool line_shares_cpus(const struct sft_cluster *cluster, const struct sft_plan *plan);
+
 #endif

@@ -204,6 +204,22 @@ need_lua() { # need_lua job_submit|cli_filter
     starts 1 1 1 2 cat out
 }
 
+@test "allocations of another shape: a step has one rank a GPU all the same" {
+    printf '#!/bin/sh\nsrun --sft-bench=tiny\n' >script
+    sbatch -Q --wait -o out --ntasks-per-gpu=1 --gpus=2 --sft-bench=tiny:1
+    starts 2 1 2 '' cat out
+    sbatch -Q --wait -o out --gpus-per-task=2 -n1 -c 4 script
+    starts 2 1 2 2 cat out
+    sbatch -Q --wait -o out --gpus=2 -N1 script
+    starts 2 1 2 '' cat out
+    [[ $output == *'sft-bench: note: this allocation has 1 CPU on a node for 2 tasks, which share them'* ]]
+    starts 2 1 2 2 salloc -Q -N2 --gpus-per-node=2 -c4 srun -w ${N}2 --sft-bench=tiny
+    refused '-n 3: gpus=3: the nodes of this allocation have 2' salloc -Q -N1 --gpus-per-node=2 srun -n 3 --sft-bench=tiny
+    plain -N1 -n 6 -O
+    run srun -O -n 6 --sft-bench=tiny:1,gpus=0
+    [ "$(grep -c ' of=6 ' <<<"$output")" -eq 6 ]
+}
+
 @test "GPUs that make no plan: one line that names the key, nothing allocated" {
     refused '--gpus-per-task=2: a rank trains on one GPU' srun --gpus-per-task=2 --sft-bench=tiny:1
     refused 'say with gpus=N' env SLURM_GPUS_PER_TASK=2 srun --sft-bench=tiny:1
