@@ -68,9 +68,9 @@ static int file_check(int fd, const char *path, struct sft_error *err)
 
 static char *file_slurp(int fd, const char *path, size_t *length, struct sft_error *err)
 {
-    char *text = malloc(CONF_FILE_MAX + 1);
+    char *text = malloc((size_t)CONF_FILE_MAX + 1);
     *length = 0;
-    while (text != NULL && *length <= CONF_FILE_MAX) {
+    while (text != NULL && *length <= (size_t)CONF_FILE_MAX) {
         ssize_t got = read(fd, text + *length, CONF_FILE_MAX + 1 - *length);
         if (got == 0)
             return text;
