@@ -3,10 +3,12 @@
 # libsftspank is what needs no Slurm, for the unit tests.
 noinst_LTLIBRARIES += spank/libsftspank.la
 spank_libsftspank_la_SOURCES = \
+	spank/ask.c spank/ask.h \
 	spank/check.c spank/check.h \
 	spank/cmdline.c spank/cmdline.h \
 	spank/conf.c spank/conf.h \
 	spank/conf_fabric.c spank/conf_fabric.h \
+	spank/conf_file.c spank/conf_file.h \
 	spank/fabric.c spank/fabric.h spank/fabric_internal.h \
 	spank/fabric_gid.c \
 	spank/fabric_ports.c \
@@ -14,17 +16,21 @@ spank_libsftspank_la_SOURCES = \
 	spank/fabric_warn.c \
 	spank/gid.c spank/gid.h \
 	spank/gpu_link.c spank/gpu_link.h \
+	spank/features.c spank/features.h \
 	spank/gres.c spank/gres.h \
 	spank/hold.c spank/hold.h \
 	spank/leave.c spank/leave.h \
+	spank/hosts.c spank/hosts.h \
 	spank/leftovers.c spank/leftovers.h \
 	spank/leftovers_live.c \
 	spank/line.c spank/line.h \
 	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
 	spank/page.c spank/page.h \
+	spank/probe.c spank/probe.h \
 	spank/program.c spank/program.h \
 	spank/spool.c spank/spool.h \
+	spank/shape.c spank/shape.h \
 	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h
 
@@ -55,7 +61,9 @@ spank_sft_bench_la_SOURCES = \
 	spank/facts.c spank/facts.h \
 	spank/fail.c spank/fail.h \
 	spank/keeper.c spank/keeper.h \
-	spank/launch.c spank/launch.h \
+	spank/launch.c spank/launch.h spank/launch_internal.h \
+	spank/launch_plan.c \
+	spank/limits.c spank/limits.h \
 	spank/network.c spank/network.h \
 	spank/options.c spank/options.h \
 	spank/node.h \
@@ -66,7 +74,8 @@ spank_sft_bench_la_SOURCES = \
 	spank/slurm_compat.h \
 	spank/slurmd.c spank/slurmd.h \
 	spank/watch.c spank/watch.h \
-	spank/witness.c spank/witness.h
+	spank/witness.c spank/witness.h \
+	spank/where.c spank/where.h
 spank_sft_bench_la_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
 spank_sft_bench_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/spank/plugin.map -Wl,-z,nodelete -pthread
@@ -97,10 +106,14 @@ endif
 EXTRA_DIST += spank/plugin.map spank/node.map
 
 if HAVE_CMOCKA
-SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
+SPANK_TESTS = tests/unit/test_ask tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
 	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_leftovers tests/unit/test_nic \
-	tests/unit/test_page tests/unit/test_program tests/unit/test_spool
+	tests/unit/test_page tests/unit/test_program tests/unit/test_shape tests/unit/test_spool
 check_PROGRAMS += $(SPANK_TESTS)
+tests_unit_test_ask_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_ask_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_shape_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_shape_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_cmdline_CFLAGS = $(UNIT_CFLAGS)

@@ -13,6 +13,7 @@
 #include "spank/conf.h"
 #include "spank/ending.h"
 #include "spank/fail.h"
+#include "spank/facts.h"
 #include "spank/keeper.h"
 #include "spank/launch.h"
 #include "spank/leftovers.h"
@@ -50,6 +51,7 @@ int slurm_spank_init(spank_t spank, int ac, char **av)
 {
     plugin_ac = ac;
     plugin_av = av;
+    conf_trust(facts_slurm_user());
     switch (spank_context()) {
     case S_CTX_LOCAL:
     case S_CTX_ALLOCATOR:
