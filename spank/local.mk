@@ -8,9 +8,12 @@ spank_libsftspank_la_SOURCES = \
 	spank/conf.c spank/conf.h \
 	spank/conf_fabric.c spank/conf_fabric.h \
 	spank/fabric.c spank/fabric.h spank/fabric_internal.h \
+	spank/fabric_cards.c \
 	spank/fabric_gid.c \
 	spank/fabric_ports.c \
 	spank/fabric_print.c \
+	spank/fabric_tell.c \
+	spank/fabric_user.c \
 	spank/fabric_warn.c \
 	spank/gid.c spank/gid.h \
 	spank/gpu_link.c spank/gpu_link.h \
@@ -18,6 +21,7 @@ spank_libsftspank_la_SOURCES = \
 	spank/line.c spank/line.h \
 	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
+	spank/pci_place.c spank/pci_place.h \
 	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h
 

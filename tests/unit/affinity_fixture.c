@@ -73,7 +73,7 @@ int fixture_parse(struct fixture *fixture, const char *text)
 
 int fixture_load(struct fixture *fixture, const char *name)
 {
-    char text[16384];
+    char text[65536];
     *fixture = (struct fixture){0};
     FILE *file = fopen(name, "r");
     if (file == NULL) {
