@@ -32,6 +32,7 @@ noinst_LTLIBRARIES += spank/libsftaffinity.la
 spank_libsftaffinity_la_SOURCES = \
 	spank/affinity.h spank/affinity_internal.h \
 	spank/affinity_apply.c \
+	spank/affinity_each.c \
 	spank/affinity_gpus.c \
 	spank/affinity_machine.c \
 	spank/affinity_nvidia.c \
@@ -52,6 +53,7 @@ spank_sft_bench_la_SOURCES = \
 	spank/launch.c spank/launch.h \
 	spank/network.c spank/network.h \
 	spank/options.c spank/options.h \
+	spank/peers.c spank/peers.h \
 	spank/node.h \
 	spank/place.c spank/place.h \
 	spank/plugin.c \

@@ -91,6 +91,7 @@ int slurm_spank_user_init(spank_t spank, int ac, char **av)
     if (plugin_has_rank0(spank))
         plugin_note(watch_create(step.job_id, step.step_id, conf.comment, conf.update_seconds, &err),
                     &err);
+    place_prepare(spank, &err);
     step.record_fd = watch_fd();
     step.comment = conf.comment;
     plugin_note(keeper_start(&step, &err), &err);
@@ -114,8 +115,7 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
     if (plugin_step(spank, &step)) {
         if (conf_load(&conf, ac, av, &err) < 0)
             conf_init(&conf);
-        place_task(spank, &conf);
-        network_task(spank, &conf);
+        network_task(spank, &conf, place_task(spank, &conf));
     }
     if (watch_fd() < 0)
         return 0;
