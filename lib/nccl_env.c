@@ -10,7 +10,7 @@
 #define SHOWN 4 /* names of a line */
 
 const char *const nccl_watched[] = { "NCCL_IB_DISABLE", "NCCL_P2P_DISABLE", "NCCL_SHM_DISABLE", "NCCL_IB_CUDA_SUPPORT",
-                                     "NCCL_IB_GDR_LEVEL", "NCCL_TREE_THRESHOLD", "NCCL_IB_ECN_ENABLE", NULL };
+                                     "NCCL_IB_GDR_LEVEL", "NCCL_TREE_THRESHOLD", "NCCL_IB_ECN_ENABLE", "NCCL_CONF_FILE", NULL };
 
 /* NCCL takes an item's name up to its first colon, and skips items without a name. */
 static void list_item(struct nccl_list *list, const char *text, size_t length)
