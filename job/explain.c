@@ -62,7 +62,8 @@ static void task_print(FILE *out, const struct explain_task *t)
             told[0] != '\0' ? t->has : "not bound", numa[0] != '\0' ? numa : "-",
             nics[0] != '\0' ? nics : "-", distance[0] != '\0' ? " (" : "", distance,
             distance[0] != '\0' ? ")" : "");
-    fprintf(out, "       %s\n", now.why[0] != '\0' ? now.why : "no word of the plugin: was it srun --sft-bench?");
+    fprintf(out, "       %s\n",
+            now.why[0] != '\0' ? now.why : "no word of the plugin: was it srun --sft-bench?");
 }
 
 /* Hosts in the order of their first ranks. */
@@ -81,8 +82,9 @@ static void task_warn(struct notes *notes, const struct explain_task *t)
     task_judge(t, &now);
     place_field(t->place, "cpus", cpus, sizeof cpus);
     if (now.moved)
-        notes_add(notes, 0, "", "rank %d on %s has CPUs %.100s, not %.100s: something bound it after the plugin", t->rank,
-                  t->host, t->has, cpus);
+        notes_add(notes, 0, "",
+                  "rank %d on %s has CPUs %.100s, not %.100s: something bound it after the plugin",
+                  t->rank, t->host, t->has, cpus);
     if (now.cuda_warning[0] != '\0')
         notes_add(notes, 0, "", "rank %d on %s: %.300s", t->rank, t->host, now.cuda_warning);
 }
@@ -94,10 +96,11 @@ static int warnings_print(FILE *out, const struct explain_task *tasks, int count
         network_notes(notes, tasks[i].host, tasks[i].network);
         task_warn(notes, &tasks[i]);
         if (i > 0 && host_is_new(tasks, i))
-            network_compare(notes, tasks[i].host, tasks[i].network, tasks[0].host, tasks[0].network);
+            network_compare(notes, tasks[i].host, tasks[i].network, tasks[0].host,
+                            tasks[0].network);
         if (strcmp(tasks[i].variables, tasks[0].variables) != 0)
-            notes_add(notes, 1, "", "rank %d on %s has other NCCL_ variables than rank 0 on %s", tasks[i].rank,
-                      tasks[i].host, tasks[0].host);
+            notes_add(notes, 1, "", "rank %d on %s has other NCCL_ variables than rank 0 on %s",
+                      tasks[i].rank, tasks[i].host, tasks[0].host);
     }
     int warnings = notes_print(notes, out, "", 0);
     notes_destroy(notes);
@@ -132,11 +135,11 @@ void explain_print(FILE *out, const struct explain_task *tasks, int count)
 
 static json_t *task_json(const struct explain_task *t)
 {
-    static const char *const keys[] = { "cpus", "numa", "nics", "distance" };
+    static const char *const keys[] = {"cpus", "numa", "nics", "distance"};
     struct place_now now;
     task_judge(t, &now);
-    json_t *object = json_pack("{s:i, s:s, s:s, s:s, s:s, s:b}", "rank", t->rank, "host", t->host, "has", t->has, "gpu",
-                               now.gpu, "why", now.why, "pinned", now.pinned);
+    json_t *object = json_pack("{s:i, s:s, s:s, s:s, s:s, s:b}", "rank", t->rank, "host", t->host,
+                               "has", t->has, "gpu", now.gpu, "why", now.why, "pinned", now.pinned);
     json_t *variables = json_object();
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         char value[512];

@@ -25,8 +25,9 @@ struct explain_task {
 /* This process. */
 void explain_self(struct explain_task *task, const struct bootstrap *bootstrap);
 
-/* All tasks, by host in the order of ranks, with each host's ports and variables; then warnings: each host's, hosts
- * that differ from rank 0's, tasks that have other CPUs, GPUs or variables than they were given. */
+/* All tasks, by host in the order of ranks, with each host's ports and variables; then warnings:
+ * each host's, hosts that differ from rank 0's, tasks that have other CPUs, GPUs or variables than
+ * they were given. */
 void explain_print(FILE *out, const struct explain_task *tasks, int count);
 /* The same as one JSON object. -1 and err without memory. */
 int explain_print_json(FILE *out, const struct explain_task *tasks, int count, struct sft_error *err);

@@ -91,3 +91,10 @@ tests_unit_test_shard_LDADD = tests/unit/libmodelsupport.la job/libsftrun.la $(U
 endif
 
 include job/golden.mk
+
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_network
+tests_fuzz_fuzz_network_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_network_LDADD = job/libsftrun.la $(JANSSON_LIBS) $(STDCXX_LIBS)
+tests_fuzz_fuzz_network_LDFLAGS = $(FUZZ_LDFLAGS)
+endif

@@ -8,7 +8,17 @@
 enum { VALUE = 1536 };
 
 /* Fields of a line "port" and of a line "var". */
-enum { PORT_NAME, PORT_USED, PORT_NETDEV, PORT_RATE, PORT_NUMA, PORT_INDEX, PORT_GID, PORT_WHY, PORT_MORE = 10 };
+enum {
+    PORT_NAME,
+    PORT_USED,
+    PORT_NETDEV,
+    PORT_RATE,
+    PORT_NUMA,
+    PORT_INDEX,
+    PORT_GID,
+    PORT_WHY,
+    PORT_MORE = 10
+};
 enum { VAR_NAME, VAR_WHO, VAR_VALUE, VAR_WHY };
 
 void network_self(char text[NETWORK_TEXT])
@@ -71,8 +81,9 @@ static void port_print(FILE *out, const char *line)
     port_read(&port, line);
     snprintf(name, sizeof name, "%s%s%s", port.name, port.more[0] != '\0' ? " +" : "", port.more);
     snprintf(whole, sizeof whole, "%s %s", port.index, port.gid);
-    fprintf(out, " %-16s  %-4s  %-10s  %5s  %4s  %-20s  %s\n", name, port.used, or_dash(port.netdev), port.rate,
-            port.numa, port.index[0] != '\0' ? whole : "-", or_dash(port.why));
+    fprintf(out, " %-16s  %-4s  %-10s  %5s  %4s  %-20s  %s\n", name, port.used,
+            or_dash(port.netdev), port.rate, port.numa, port.index[0] != '\0' ? whole : "-",
+            or_dash(port.why));
 }
 
 static void variable_print(FILE *out, const char *line)
@@ -154,7 +165,8 @@ void network_short(const char *text, char *line, size_t size)
         network_field(at, VAR_NAME, name, sizeof name);
         network_field(at, VAR_WHO, who, sizeof who);
         network_field(at, VAR_VALUE, value, sizeof value);
-        if (strcmp(who, "unset") != 0 && (value[0] != '\0' || strcmp(who, "changed") != 0) && used + (used > 0) + strlen(name) + 1 + strlen(value) < size)
+        if (strcmp(who, "unset") != 0 && (value[0] != '\0' || strcmp(who, "changed") != 0) &&
+            used + (used > 0) + strlen(name) + 1 + strlen(value) < size)
             used += (size_t)sprintf(line + used, "%s%s=%s", used > 0 ? " " : "", name, value);
     }
 }
@@ -191,32 +203,37 @@ static int used_count(const char *text)
 }
 
 /* Two ports that take the same place on two nodes. */
-static void port_compare(struct notes *notes, const char *host, const char *line, const char *first_host,
-                         const char *first_line)
+static void port_compare(struct notes *notes, const char *host, const char *line,
+                         const char *first_host, const char *first_line)
 {
     struct port port, first;
     port_read(&port, line);
     port_read(&first, first_line);
     bool families = (strchr(port.gid, ':') != NULL) != (strchr(first.gid, ':') != NULL);
     if (families && port.gid[0] != '\0' && first.gid[0] != '\0')
-        notes_add(notes, 0, host, "%s has the GID %s, but %s of %.64s has %s: one IPv4, the other IPv6, do not reach "
-                                  "each other",
-                  port.name, port.gid, first.name, first_host, first.gid);
+        notes_add(
+            notes, 0, host,
+            "%s has the GID %s, but %s of %.64s has %s: one IPv4, the other IPv6, do not reach "
+            "each other",
+            port.name, port.gid, first.name, first_host, first.gid);
     else if (strcmp(port.index, first.index) != 0)
-        notes_add(notes, 2, host, "the GID of %s has index %s, that of %s of %.64s has %s: no fixed NCCL_IB_GID_INDEX "
-                                  "suits both",
-                  port.name, or_dash(port.index), first.name, first_host, or_dash(first.index));
+        notes_add(
+            notes, 2, host,
+            "the GID of %s has index %s, that of %s of %.64s has %s: no fixed NCCL_IB_GID_INDEX "
+            "suits both",
+            port.name, or_dash(port.index), first.name, first_host, or_dash(first.index));
 }
 
-void network_compare(struct notes *notes, const char *host, const char *text, const char *first_host,
-                     const char *first)
+void network_compare(struct notes *notes, const char *host, const char *text,
+                     const char *first_host, const char *first)
 {
     int count = used_count(text), first_count = used_count(first);
     if (text[0] == '\0' || first[0] == '\0')
         return;
     if (count != first_count || rate_of(text) != rate_of(first)) {
-        notes_add(notes, 0, host, "%d port%s carry %d Gb/s, %d port%s of %.64s %d", count, count == 1 ? "" : "s",
-                  rate_of(text), first_count, first_count == 1 ? "" : "s", first_host, rate_of(first));
+        notes_add(notes, 0, host, "%d port%s carry %d Gb/s, %d port%s of %.64s %d", count,
+                  count == 1 ? "" : "s", rate_of(text), first_count, first_count == 1 ? "" : "s",
+                  first_host, rate_of(first));
         return;
     }
     const char *line, *other;

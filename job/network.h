@@ -12,14 +12,14 @@
 #define NETWORK_ENV "SFT_BENCH_FABRIC"
 #define NETWORK_TEXT 12288
 
-/* This process's, brought to what its environment has now; "" without the plugin. A longer one is cut at a line's
- * end. */
+/* This process's, brought to what its environment has now; "" without the plugin. A longer one is
+ * cut at a line's end. */
 void network_self(char text[NETWORK_TEXT]);
 
 /* As getenv. */
 typedef char *network_get(const char *name);
-/* Bring the plugin's text to an environment that something has changed since: a variable's `who` is "changed" then,
- * ports are used as NCCL will, and warnings say so. */
+/* Bring the plugin's text to an environment that something has changed since: a variable's `who` is
+ * "changed" then, ports are used as NCCL will, and warnings say so. */
 void network_now(char text[NETWORK_TEXT], network_get *get);
 
 /* The fields of the next line of that kind; NULL at the end. *cursor begins as the text. */
@@ -38,7 +38,7 @@ void network_short(const char *text, char *line, size_t size);
 /* The node's warnings. */
 void network_notes(struct notes *notes, const char *host, const char *text);
 /* Of a node whose ports differ from the first one's: in number, rate, or in the kind or index of a GID. */
-void network_compare(struct notes *notes, const char *host, const char *text, const char *first_host,
-                     const char *first);
+void network_compare(struct notes *notes, const char *host, const char *text,
+                     const char *first_host, const char *first);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plugin's word on the network, brought to what a task has in the end: variables that something set after the
- * plugin, the ports that NCCL then takes, and what is wrong with that. */
+/* The plugin's word on the network, brought to what a task has in the end: variables that something
+ * set after the plugin, the ports that NCCL then takes, and what is wrong with that. */
 #include "job/network.h"
 
 #include <stdarg.h>
@@ -15,7 +15,18 @@
 #define NOW_PORTS 512
 #define NOW_NETDEVS 256
 
-enum { PORT_NAME, PORT_USED, PORT_NETDEV, PORT_RATE, PORT_NUMA, PORT_INDEX, PORT_GID, PORT_WHY, PORT_STATE, PORT_LINK };
+enum {
+    PORT_NAME,
+    PORT_USED,
+    PORT_NETDEV,
+    PORT_RATE,
+    PORT_NUMA,
+    PORT_INDEX,
+    PORT_GID,
+    PORT_WHY,
+    PORT_STATE,
+    PORT_LINK
+};
 
 struct now {
     const char *text; /* the plugin's */
@@ -60,7 +71,7 @@ static bool now_of_file(const char *who, const char *why)
 
 static void now_mark(struct now *now, const char *name)
 {
-    static const char *const network[] = { "NCCL_IB_HCA", "NCCL_IB_DISABLE", "NCCL_NET" };
+    static const char *const network[] = {"NCCL_IB_HCA", "NCCL_IB_DISABLE", "NCCL_NET"};
     if (now->changed < 64)
         snprintf(now->name[now->changed++], sizeof now->name[0], "%s", name);
     for (int i = 0; i < 3; i++)
@@ -118,11 +129,16 @@ static void now_warn_changed(struct now *now, const char *name, const char *who,
     char plain[NOW_VALUE] = "";
     bool has = now_plain(now->get(name), plain);
     if (strcmp(who, "unset") == 0)
-        now_line(now, "warn\t%s=%.100s, which was not set: something changed it after the plugin (" NOW_WHO ")\t0", name,
-                 plain);
+        now_line(
+            now,
+            "warn\t%s=%.100s, which was not set: something changed it after the plugin (" NOW_WHO
+            ")\t0",
+            name, plain);
     else
-        now_line(now, "warn\t%s%s%.80s, not %.80s: something changed it after the plugin (" NOW_WHO ")\t0", name,
-                 has ? "=" : " is gone", plain, was);
+        now_line(now,
+                 "warn\t%s%s%.80s, not %.80s: something changed it after the plugin (" NOW_WHO
+                 ")\t0",
+                 name, has ? "=" : " is gone", plain, was);
 }
 
 static void now_say(void *data, int weight, const char *line)
@@ -178,7 +194,7 @@ static bool now_is_cut(const struct now *now)
 /* NCCL_IB_DISABLE or NCCL_NET=Socket, whoever has set it. */
 static const char *now_sockets(const struct now *now)
 {
-    static const char *const names[] = { "NCCL_IB_DISABLE", "NCCL_NET" };
+    static const char *const names[] = {"NCCL_IB_DISABLE", "NCCL_NET"};
     for (int i = 0; i < 2; i++)
         if (now->get(names[i]) != NULL && nccl_no_rdma(names[i], now->get(names[i])))
             return names[i];
@@ -189,14 +205,17 @@ static void now_judge(struct now *now)
 {
     struct nccl_port *port = calloc(NOW_PORTS, sizeof *port);
     struct nccl_netdev *netdev = calloc(NOW_NETDEVS, sizeof *netdev);
-    const char *hca = now->get("NCCL_IB_HCA"), *ifname = now->get("NCCL_SOCKET_IFNAME"), *sockets = now_sockets(now);
+    const char *hca = now->get("NCCL_IB_HCA"), *ifname = now->get("NCCL_SOCKET_IFNAME"),
+               *sockets = now_sockets(now);
     if (port != NULL && hca != NULL && !now_is_cut(now) && now_is_marked(now, "NCCL_IB_HCA", 11))
         nccl_judge_hca(hca, NOW_WHO, port, now_ports(now, port), now_say, now);
     if (netdev != NULL && ifname != NULL && now_is_marked(now, "NCCL_SOCKET_IFNAME", 18))
         nccl_judge_ifname(ifname, NOW_WHO, netdev, now_netdevs(now, netdev), now_say, now);
     if (sockets != NULL && now_is_marked(now, sockets, strlen(sockets)))
-        now_line(now, "warn\t%s=%.20s of " NOW_WHO ": sockets in place of RDMA, and the figure will be poor\t0", sockets,
-                 now->get(sockets));
+        now_line(now,
+                 "warn\t%s=%.20s of " NOW_WHO
+                 ": sockets in place of RDMA, and the figure will be poor\t0",
+                 sockets, now->get(sockets));
     free(port);
     free(netdev);
 }
@@ -213,7 +232,8 @@ static void now_warnings(struct now *now)
             now_warn_changed(now, name, who, value);
     }
     for (int i = 0; nccl_watched[i] != NULL; i++)
-        if (now_is_marked(now, nccl_watched[i], strlen(nccl_watched[i])) && !now_in_table(now, nccl_watched[i]))
+        if (now_is_marked(now, nccl_watched[i], strlen(nccl_watched[i])) &&
+            !now_in_table(now, nccl_watched[i]))
             now_warn_changed(now, nccl_watched[i], "unset", "");
     now_judge(now);
 }
@@ -253,9 +273,9 @@ static void now_port(struct now *now, const char *line)
     bool takes = now_takes(now, line), used = strcmp(field[PORT_USED], "yes") == 0;
     if (!takes && used)
         snprintf(field[PORT_WHY], sizeof field[0], "not by the variables that were changed");
-    now_line(now, "port\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", field[0], takes ? "yes" : "no", field[2], field[3],
-             field[4], takes ? field[5] : "", takes ? field[6] : "", takes ? "" : field[PORT_WHY], field[8], field[9],
-             field[10]);
+    now_line(now, "port\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", field[0],
+             takes ? "yes" : "no", field[2], field[3], field[4], takes ? field[5] : "",
+             takes ? field[6] : "", takes ? "" : field[PORT_WHY], field[8], field[9], field[10]);
 }
 
 static int now_rate(const struct now *now)
@@ -270,7 +290,8 @@ static int now_rate(const struct now *now)
     return sum;
 }
 
-/* Lines of the plugin that stand as they are: not a warning of a value that is another one by now. */
+/* Lines of the plugin that stand as they are: not a warning of a value that is another one by now.
+ */
 static void now_copy(struct now *now, const char *line, size_t length)
 {
     const char *fields = memchr(line, '\t', length);
@@ -285,7 +306,8 @@ static void now_copy(struct now *now, const char *line, size_t length)
             now_variable(now, name, who, value);
             return;
         }
-    } else if (kind == 4 && strncmp(line, "warn", 4) == 0 && now_is_marked(now, fields, strcspn(fields, "= \t\n"))) {
+    } else if (kind == 4 && strncmp(line, "warn", 4) == 0 &&
+               now_is_marked(now, fields, strcspn(fields, "= \t\n"))) {
         return;
     } else if (kind == 4 && strncmp(line, "port", 4) == 0 && now->ports) {
         now_port(now, fields);
@@ -304,14 +326,15 @@ static void now_write(struct now *now)
     for (; *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n')
         now_copy(now, at, strcspn(at, "\n"));
     for (int i = 0; nccl_watched[i] != NULL; i++)
-        if (now_is_marked(now, nccl_watched[i], strlen(nccl_watched[i])) && !now_in_table(now, nccl_watched[i]))
+        if (now_is_marked(now, nccl_watched[i], strlen(nccl_watched[i])) &&
+            !now_in_table(now, nccl_watched[i]))
             now_variable(now, nccl_watched[i], "unset", "");
 }
 
 void network_now(char text[NETWORK_TEXT], network_get *get)
 {
     char *out = malloc(NETWORK_TEXT);
-    struct now now = { .text = text, .get = get, .out = out, .size = NETWORK_TEXT };
+    struct now now = {.text = text, .get = get, .out = out, .size = NETWORK_TEXT};
     if (out == NULL || text[0] == '\0') {
         free(out);
         return;

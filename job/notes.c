@@ -36,7 +36,8 @@ void notes_destroy(struct notes *notes)
 static struct note *notes_find(const struct notes *notes, const char *host, const char *text)
 {
     for (int i = 0; i < notes->count; i++)
-        if (strcmp(notes->note[i].text, text) == 0 && (notes->note[i].hosts > 0) == (host[0] != '\0'))
+        if (strcmp(notes->note[i].text, text) == 0 &&
+            (notes->note[i].hosts > 0) == (host[0] != '\0'))
             return &notes->note[i];
     return NULL;
 }
@@ -55,7 +56,8 @@ static struct note *notes_insert(struct notes *notes, int weight, const char *te
     }
     while (at > 0 && notes->note[at - 1].weight > weight)
         at--;
-    memmove(&notes->note[at + 1], &notes->note[at], (size_t)(notes->count++ - at) * sizeof *notes->note);
+    memmove(&notes->note[at + 1], &notes->note[at],
+            (size_t)(notes->count++ - at) * sizeof *notes->note);
     struct note *note = &notes->note[at];
     memset(note, 0, sizeof *note);
     note->weight = weight;
@@ -63,7 +65,8 @@ static struct note *notes_insert(struct notes *notes, int weight, const char *te
     return note;
 }
 
-/* Hosts come in order of their ranks, so one that says it again is the last one or stands among the first. */
+/* Hosts come in order of their ranks, so one that says it again is the last one or stands among the
+ * first. */
 static void note_host(struct note *note, const char *host)
 {
     bool known = strcmp(note->last, host) == 0;
@@ -99,8 +102,13 @@ static void note_print(const struct note *note, FILE *out, const char *prefix)
     if (note->hosts == 1)
         fprintf(out, "%s: ", note->host[0]);
     for (int i = 0; note->hosts > 1 && i < note->hosts && i < HOSTS; i++)
-        i == 0 ? fprintf(out, "%d nodes (%s", note->hosts, note->host[0]) : fprintf(out, ", %s", note->host[i]);
-    fprintf(out, "%s%s\n", note->hosts <= 1 ? "" : note->hosts > HOSTS ? ", ...): " : "): ", note->text);
+        i == 0 ? fprintf(out, "%d nodes (%s", note->hosts, note->host[0])
+               : fprintf(out, ", %s", note->host[i]);
+    fprintf(out, "%s%s\n",
+            note->hosts <= 1      ? ""
+            : note->hosts > HOSTS ? ", ...): "
+                                  : "): ",
+            note->text);
 }
 
 int notes_print(const struct notes *notes, FILE *out, const char *prefix, int limit)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Warnings of many nodes and tasks: what several say alike is one line, what matters most stands first. */
+/* Warnings of many nodes and tasks: what several say alike is one line, what matters most stands
+ * first. */
 #ifndef SFT_JOB_NOTES_H
 #define SFT_JOB_NOTES_H
 
@@ -17,8 +18,8 @@ void notes_destroy(struct notes *notes);
 void notes_add(struct notes *notes, int weight, const char *host, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* "warning: a: text", or "warning: 5 nodes (a, b, c, d, ...): text", each line behind the prefix. limit 0: all of
- * them. Returns how many lines there are altogether. */
+/* "warning: a: text", or "warning: 5 nodes (a, b, c, d, ...): text", each line behind the prefix.
+ * limit 0: all of them. Returns how many lines there are altogether. */
 int notes_print(const struct notes *notes, FILE *out, const char *prefix, int limit);
 
 #endif

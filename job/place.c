@@ -139,7 +139,8 @@ static const char *visible_fault(const char *cuda)
 }
 
 /* Something has changed it: which GPU is the rank's now? */
-static void judge_gpu(struct place_now *now, const char *place, const char *told, const char *cuda, int rank)
+static void judge_gpu(struct place_now *now, const char *place, const char *told, const char *cuda,
+                      int rank)
 {
     char pool[512], before[96], after[96];
     place_field(place, "pool", pool, sizeof pool);
@@ -154,7 +155,8 @@ static void judge_gpu(struct place_now *now, const char *place, const char *told
     if (known)
         list_word(pool, atoi(after), now->gpu, sizeof now->gpu);
     snprintf(now->cuda_warning, sizeof now->cuda_warning,
-             "CUDA_VISIBLE_DEVICES=%.100s, not %.100s: something changed it after the plugin, and the task has another GPU%s%.60s",
+             "CUDA_VISIBLE_DEVICES=%.100s, not %.100s: something changed it after the plugin, and "
+             "the task has another GPU%s%.60s",
              cuda, told, old[0] != '\0' ? " than the one that it was placed by, " : "", old);
     if (now->pinned) {
         now->pinned = false;
@@ -172,10 +174,12 @@ static void judge_cpus(struct place_now *now, const char *place, const char *has
     if (now->pinned)
         snprintf(now->cpus, sizeof now->cpus, "%s", has);
     else if (now->moved)
-        snprintf(now->why, sizeof now->why, "it has CPUs %.200s, not %.200s: something bound it after the plugin", has, told);
+        snprintf(now->why, sizeof now->why,
+                 "it has CPUs %.200s, not %.200s: something bound it after the plugin", has, told);
 }
 
-void place_judge(struct place_now *now, const char *place, int local_rank, const char *cuda, const char *has)
+void place_judge(struct place_now *now, const char *place, int local_rank, const char *cuda,
+                 const char *has)
 {
     char told[PLACE_CUDA + 8];
     memset(now, 0, sizeof *now);
@@ -189,8 +193,9 @@ void place_judge(struct place_now *now, const char *place, int local_rank, const
         judge_gpu(now, place, told, cuda, local_rank);
     const char *fault = visible_fault(cuda);
     if (fault != NULL)
-        snprintf(now->cuda_warning, sizeof now->cuda_warning, "CUDA_VISIBLE_DEVICES=%.100s: %s", cuda, fault);
-    else if (now->cuda_warning[0] == '\0' && strncmp(now->why, "CUDA_VISIBLE_DEVICES: ", 22) == 0
-             && strstr(now->why, "MIG instance") == NULL) /* asked for, and as it should be */
+        snprintf(now->cuda_warning, sizeof now->cuda_warning, "CUDA_VISIBLE_DEVICES=%.100s: %s",
+                 cuda, fault);
+    else if (now->cuda_warning[0] == '\0' && strncmp(now->why, "CUDA_VISIBLE_DEVICES: ", 22) == 0 &&
+             strstr(now->why, "MIG instance") == NULL) /* asked for, and as it should be */
         snprintf(now->cuda_warning, sizeof now->cuda_warning, "%.500s", now->why);
 }

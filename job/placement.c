@@ -25,7 +25,8 @@ static bool is_pinned(const char *text)
     return cpus[0] != '\0';
 }
 
-/* What is so now, in the form of a place: "cpus=0-11 warn=1 why=...". Read where the rank trains, before it does. */
+/* What is so now, in the form of a place: "cpus=0-11 warn=1 why=...". Read where the rank trains,
+ * before it does. */
 static void place_self(int local_rank, char text[TEXT])
 {
     const char *place = getenv(PLACE_ENV);
@@ -38,7 +39,8 @@ static void place_self(int local_rank, char text[TEXT])
     place_cuda(cuda);
     place_judge(&now, place, local_rank, cuda, has);
     bool warn = now.cuda_warning[0] != '\0';
-    snprintf(text, TEXT, "cpus=%s warn=%d why=%s", now.cpus, warn, warn ? now.cuda_warning : now.why);
+    snprintf(text, TEXT, "cpus=%s warn=%d why=%s", now.cpus, warn,
+             warn ? now.cuda_warning : now.why);
 }
 
 /* Ranks that a variable has sent to another GPU, or to none. */
@@ -49,7 +51,8 @@ static void place_notes(struct notes *notes, const char *all, int ranks, const c
         place_field(all + (size_t)rank * TEXT, "warn", warn, sizeof warn);
         place_field(all + (size_t)rank * TEXT, "why", words, sizeof words);
         if (strcmp(warn, "1") == 0)
-            notes_add(notes, 0, "", "rank %d on %.64s: %.300s", rank, hosts + (size_t)rank * COMM_HOST, words);
+            notes_add(notes, 0, "", "rank %d on %.64s: %.300s", rank,
+                      hosts + (size_t)rank * COMM_HOST, words);
     }
 }
 
@@ -98,13 +101,15 @@ static void run_notes(const struct told *told, int ranks, const char *hosts, boo
     if (line[0] != '\0' && network)
         fprintf(stderr, "sft-bench-job: %s\n", line);
     for (int rank = 0; rank < ranks && network; rank++) {
-        const char *mine = told->network + (size_t)rank * NETWORK_TEXT, *host = hosts + (size_t)rank * COMM_HOST;
+        const char *mine = told->network + (size_t)rank * NETWORK_TEXT,
+                   *host = hosts + (size_t)rank * COMM_HOST;
         network_notes(notes, host, mine);
         network_compare(notes, host, mine, hosts, told->network);
     }
     int count = notes_print(notes, stderr, "sft-bench-job: ", NOTES);
     if (count > NOTES)
-        fprintf(stderr, "sft-bench-job: warning: %d more: srun --sft-bench=explain:N\n", count - NOTES);
+        fprintf(stderr, "sft-bench-job: warning: %d more: srun --sft-bench=explain:N\n",
+                count - NOTES);
     notes_destroy(notes);
 }
 

@@ -9,8 +9,10 @@
 
 #define SHOWN 4 /* names of a line */
 
-const char *const nccl_watched[] = { "NCCL_IB_DISABLE", "NCCL_P2P_DISABLE", "NCCL_SHM_DISABLE", "NCCL_IB_CUDA_SUPPORT",
-                                     "NCCL_IB_GDR_LEVEL", "NCCL_TREE_THRESHOLD", "NCCL_IB_ECN_ENABLE", "NCCL_CONF_FILE", NULL };
+const char *const nccl_watched[] = {
+    "NCCL_IB_DISABLE",      "NCCL_P2P_DISABLE",  "NCCL_SHM_DISABLE",
+    "NCCL_IB_CUDA_SUPPORT", "NCCL_IB_GDR_LEVEL", "NCCL_TREE_THRESHOLD",
+    "NCCL_IB_ECN_ENABLE",   "NCCL_CONF_FILE",    NULL};
 
 /* NCCL takes an item's name up to its first colon, and skips items without a name. */
 static void list_item(struct nccl_list *list, const char *text, size_t length)
@@ -41,7 +43,8 @@ void nccl_list_parse(struct nccl_list *list, const char *text)
 bool nccl_list_names(const struct nccl_list *list, int item, const char *name, int port)
 {
     const char *wanted = list->item[item].name;
-    bool same = list->exact ? strcmp(name, wanted) == 0 : strncmp(name, wanted, strlen(wanted)) == 0;
+    bool same =
+        list->exact ? strcmp(name, wanted) == 0 : strncmp(name, wanted, strlen(wanted)) == 0;
     return same && (port < 0 || list->item[item].port < 0 || list->item[item].port == port);
 }
 
@@ -93,7 +96,8 @@ static void names_add(char *text, size_t size, int nth, const char *name)
 
 static bool judge_takes(const struct judge *judge, int port)
 {
-    return judge->port[port].active && nccl_list_takes(&judge->list, judge->port[port].name, judge->port[port].number);
+    return judge->port[port].active &&
+           nccl_list_takes(&judge->list, judge->port[port].name, judge->port[port].number);
 }
 
 /* Is its whole name written there? Then it is meant. */
@@ -114,21 +118,30 @@ static void judge_nothing(const struct judge *judge)
         down |= nccl_list_takes(&judge->list, judge->port[i].name, judge->port[i].number);
     }
     if (judge->ports == 0)
-        judge_say(judge, 0, "NCCL_IB_HCA=%.60s of %.40s: this node has no RDMA port: sockets, and the figure will be "
-                            "poor", judge->value, judge->who);
+        judge_say(judge, 0,
+                  "NCCL_IB_HCA=%.60s of %.40s: this node has no RDMA port: sockets, and the figure "
+                  "will be "
+                  "poor",
+                  judge->value, judge->who);
     else if (down)
-        judge_say(judge, 0, "NCCL_IB_HCA=%.60s of %.40s takes only ports that are down: sockets, and the figure will be "
-                            "poor", judge->value, judge->who);
+        judge_say(judge, 0,
+                  "NCCL_IB_HCA=%.60s of %.40s takes only ports that are down: sockets, and the "
+                  "figure will be "
+                  "poor",
+                  judge->value, judge->who);
     else
-        judge_say(judge, 0, "NCCL_IB_HCA=%.50s of %.40s takes none of this node's ports (%s): sockets, and the figure "
-                            "will be poor", judge->value, judge->who, names);
+        judge_say(judge, 0,
+                  "NCCL_IB_HCA=%.50s of %.40s takes none of this node's ports (%s): sockets, and "
+                  "the figure "
+                  "will be poor",
+                  judge->value, judge->who, names);
 }
 
 /* Of both kinds, which is the odd one? That of the ports that would not be used. */
 static void judge_kinds(const struct judge *judge)
 {
     char names[160] = "";
-    int kinds[2] = { 0, 0 }, fit = -1, odd = 0;
+    int kinds[2] = {0, 0}, fit = -1, odd = 0;
     for (int i = 0; i < judge->ports; i++) {
         if (!judge_takes(judge, i))
             continue;
@@ -141,8 +154,9 @@ static void judge_kinds(const struct judge *judge)
         if (judge_takes(judge, i) && judge->port[i].infiniband == other)
             names_add(names, sizeof names, odd++, judge->port[i].name);
     if (kinds[0] > 0 && kinds[1] > 0)
-        judge_say(judge, 0, "NCCL_IB_HCA=%.50s of %.40s takes in %s beside %s: %s", judge->value, judge->who,
-                  other ? "InfiniBand" : "Ethernet", other ? "Ethernet" : "InfiniBand", names);
+        judge_say(judge, 0, "NCCL_IB_HCA=%.50s of %.40s takes in %s beside %s: %s", judge->value,
+                  judge->who, other ? "InfiniBand" : "Ethernet", other ? "Ethernet" : "InfiniBand",
+                  names);
 }
 
 /* Names of a list that some other node may have. */
@@ -172,20 +186,24 @@ static void judge_unmeant(const struct judge *judge)
         infiniband |= judge_takes(judge, i) && judge->port[i].fit && judge->port[i].infiniband;
     for (int i = 0; i < judge->ports; i++) {
         const struct nccl_port *port = &judge->port[i];
-        if (!judge_takes(judge, i) || port->fit || port->infiniband != infiniband || judge_is_meant(judge, port))
+        if (!judge_takes(judge, i) || port->fit || port->infiniband != infiniband ||
+            judge_is_meant(judge, port))
             continue;
         first = first != NULL ? first : port;
         names_add(names, sizeof names, count++, port->name);
     }
     if (count > 0)
-        judge_say(judge, 1, "NCCL_IB_HCA=%.40s of %.40s also takes %s (%.60s)%s", judge->value, judge->who, names,
-                  first->why, judge->list.count > 0 && !judge->list.except ? "; a = in front takes whole names" : "");
+        judge_say(judge, 1, "NCCL_IB_HCA=%.40s of %.40s also takes %s (%.60s)%s", judge->value,
+                  judge->who, names, first->why,
+                  judge->list.count > 0 && !judge->list.except ? "; a = in front takes whole names"
+                                                               : "");
 }
 
-void nccl_judge_hca(const char *value, const char *who, const struct nccl_port *port, int ports, nccl_say *say,
-                    void *data)
+void nccl_judge_hca(const char *value, const char *who, const struct nccl_port *port, int ports,
+                    nccl_say *say, void *data)
 {
-    struct judge judge = { .value = value, .who = who, .port = port, .ports = ports, .say = say, .data = data };
+    struct judge judge = {
+        .value = value, .who = who, .port = port, .ports = ports, .say = say, .data = data};
     int taken = 0;
     nccl_list_parse(&judge.list, value);
     for (int i = 0; i < ports; i++)
@@ -200,10 +218,10 @@ void nccl_judge_hca(const char *value, const char *who, const struct nccl_port *
 }
 
 /* NCCL leaves a value of one letter out of account. */
-void nccl_judge_ifname(const char *value, const char *who, const struct nccl_netdev *netdev, int netdevs,
-                       nccl_say *say, void *data)
+void nccl_judge_ifname(const char *value, const char *who, const struct nccl_netdev *netdev,
+                       int netdevs, nccl_say *say, void *data)
 {
-    struct judge judge = { .value = value, .who = who, .say = say, .data = data };
+    struct judge judge = {.value = value, .who = who, .say = say, .data = data};
     char names[160] = "";
     int named = 0, up = 0;
     nccl_list_parse(&judge.list, value);
@@ -216,9 +234,15 @@ void nccl_judge_ifname(const char *value, const char *who, const struct nccl_net
     if (netdevs == 0 || up > 0 || strlen(value) <= 1)
         return;
     if (named > 0)
-        judge_say(&judge, 0, "NCCL_SOCKET_IFNAME=%.60s of %.40s: no such interface of this node is up, and NCCL does not "
-                             "start", value, who);
+        judge_say(&judge, 0,
+                  "NCCL_SOCKET_IFNAME=%.60s of %.40s: no such interface of this node is up, and "
+                  "NCCL does not "
+                  "start",
+                  value, who);
     else
-        judge_say(&judge, 0, "NCCL_SOCKET_IFNAME=%.50s of %.40s: this node has no such interface (%s), and NCCL does not "
-                             "start", value, who, names);
+        judge_say(&judge, 0,
+                  "NCCL_SOCKET_IFNAME=%.50s of %.40s: this node has no such interface (%s), and "
+                  "NCCL does not "
+                  "start",
+                  value, who, names);
 }

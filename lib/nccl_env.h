@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NCCL_IB_HCA and NCCL_SOCKET_IFNAME as NCCL reads them (parseStringList and matchIfList in its misc/utils.cc),
- * and what is wrong with a value on a node with certain ports and interfaces. */
+/* NCCL_IB_HCA and NCCL_SOCKET_IFNAME as NCCL reads them (parseStringList and matchIfList in its
+ * misc/utils.cc), and what is wrong with a value on a node with certain ports and interfaces. */
 #ifndef SFT_NCCL_ENV_H
 #define SFT_NCCL_ENV_H
 
@@ -10,8 +10,8 @@
 #define NCCL_NAME 64
 #define NCCL_LINE 256
 
-/* "^" in front: all but these. "=" then: whole names; without it, beginnings of names. An item may name one port,
- * "mlx5_0:1". An empty list takes everything. */
+/* "^" in front: all but these. "=" then: whole names; without it, beginnings of names. An item may
+ * name one port, "mlx5_0:1". An empty list takes everything. */
 struct nccl_list {
     bool except, exact;
     int count;
@@ -40,20 +40,23 @@ struct nccl_netdev {
     bool up;
 };
 
-/* weight: 0 the figure will be wrong or the run not start, 1 slower. The line is good for the call. */
+/* weight: 0 the figure will be wrong or the run not start, 1 slower. The line is good for the call.
+ */
 typedef void nccl_say(void *data, int weight, const char *line);
 
-/* Call say for each thing that is wrong with the value. who: "the user", "the site's file", a path. */
-void nccl_judge_hca(const char *value, const char *who, const struct nccl_port *port, int ports, nccl_say *say,
-                    void *data);
+/* Call say for each thing that is wrong with the value. who: "the user", "the site's file", a path.
+ */
+void nccl_judge_hca(const char *value, const char *who, const struct nccl_port *port, int ports,
+                    nccl_say *say, void *data);
 /* netdevs 0: they are not known, and nothing is said. */
-void nccl_judge_ifname(const char *value, const char *who, const struct nccl_netdev *netdev, int netdevs,
-                       nccl_say *say, void *data);
+void nccl_judge_ifname(const char *value, const char *who, const struct nccl_netdev *netdev,
+                       int netdevs, nccl_say *say, void *data);
 
 /* Is a variable's value one that keeps NCCL from RDMA: NCCL_IB_DISABLE=1, NCCL_NET=Socket? */
 bool nccl_no_rdma(const char *name, const char *value);
 
-/* Variables that change the figure, beside those that are decided: what sets them should be seen. Ends with NULL. */
+/* Variables that change the figure, beside those that are decided: what sets them should be seen.
+ * Ends with NULL. */
 extern const char *const nccl_watched[];
 
 #endif

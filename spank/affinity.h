@@ -79,7 +79,8 @@ struct affinity_plan {
     int count; /* the node's tasks */
     struct affinity_task *task;
     char note[AFFINITY_TEXT]; /* affinity_gpus' */
-    char pool[AFFINITY_TEXT]; /* of affinity_plan_for's rank: PCI addresses by CUDA's index; "" too many */
+    char pool[AFFINITY_TEXT]; /* of affinity_plan_for's rank: PCI addresses by CUDA's index; "" too
+                                 many */
 };
 
 /* Task i has the gpus_per_task GPUs from i * gpus_per_task on, beginning again when they run out.
@@ -96,8 +97,9 @@ struct affinity_plan *affinity_plan_create(const struct affinity_machine *machin
                                            struct sft_error *err);
 /* The same with each task's GPUs: uses[i] has bit g for gpus->gpu[g], 0 for none. */
 struct affinity_plan *affinity_plan_create_uses(const struct affinity_machine *machine,
-                                                const struct affinity_gpus *gpus, const uint64_t *uses,
-                                                int tasks, const char *allowed, struct sft_error *err);
+                                                const struct affinity_gpus *gpus,
+                                                const uint64_t *uses, int tasks,
+                                                const char *allowed, struct sft_error *err);
 
 /* What a task was told of its GPUs, as affinity_gpus_find takes it. */
 struct affinity_told {
@@ -107,18 +109,19 @@ struct affinity_told {
 struct affinity_ask {
     int tasks, rank;                  /* on this node; the plan is for this rank */
     const struct affinity_told *told; /* [tasks] */
-    bool alone;    /* only told[rank] is known */
+    bool alone;                       /* only told[rank] is known */
     int step_gpus; /* the step's GPUs on this node, of all tasks together; 0: not known */
     const char *allowed;
 };
 
-/* Task i's GPU is the one that sft-bench-job takes: of its list the i-th, beginning again. Tasks that were told
- * the same share that list in turn; tasks with lists of their own (--gpus-per-task, --ntasks-per-gpu, --gpu-bind)
- * have the part of the cores that belongs to their GPUs. alone, and the list is a task's own: its GPU's part as if
- * all GPUs of the node were in use, so that no two tasks overlap whatever the others have; the plan has a task for
- * each GPU then. NULL when the rank's own list is no good; of others' lists, that of no GPU. */
-struct affinity_plan *affinity_plan_for(const struct affinity_machine *machine, const struct affinity_ask *ask,
-                                        struct sft_error *err);
+/* Task i's GPU is the one that sft-bench-job takes: of its list the i-th, beginning again. Tasks
+ * that were told the same share that list in turn; tasks with lists of their own (--gpus-per-task,
+ * --ntasks-per-gpu, --gpu-bind) have the part of the cores that belongs to their GPUs. alone, and
+ * the list is a task's own: its GPU's part as if all GPUs of the node were in use, so that no two
+ * tasks overlap whatever the others have; the plan has a task for each GPU then. NULL when the
+ * rank's own list is no good; of others' lists, that of no GPU. */
+struct affinity_plan *affinity_plan_for(const struct affinity_machine *machine,
+                                        const struct affinity_ask *ask, struct sft_error *err);
 void affinity_plan_destroy(struct affinity_plan *plan);
 
 /* A table with one line a task, and the note before it when there is one. */

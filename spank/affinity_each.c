@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slurm may tell each task of GPUs of its own: --gpus-per-task, --ntasks-per-gpu, --gpu-bind=single, map_gpu,
- * mask_gpu. A task alone cannot tell whether others share its GPU or have others: SLURM_STEP_GPUS is the task's
- * then (22.05 to 25.11), the step's list is in no variable, and what names the way of binding (SLURM_GPU_BIND,
- * SLURM_GPUS_PER_TASK, SLURM_TRES_PER_TASK) comes and goes with the release. So tasks tell each other
- * (spank/peers.h), and where one keeps silent, SLURM_GPUS_ON_NODE, which counts the step's GPUs in all of these
+/* Slurm may tell each task of GPUs of its own: --gpus-per-task, --ntasks-per-gpu,
+ * --gpu-bind=single, map_gpu, mask_gpu. A task alone cannot tell whether others share its GPU or
+ * have others: SLURM_STEP_GPUS is the task's then (22.05 to 25.11), the step's list is in no
+ * variable, and what names the way of binding (SLURM_GPU_BIND, SLURM_GPUS_PER_TASK,
+ * SLURM_TRES_PER_TASK) comes and goes with the release. So tasks tell each other (spank/peers.h),
+ * and where one keeps silent, SLURM_GPUS_ON_NODE, which counts the step's GPUs in all of these
  * releases, tells whether the list is the task's own. */
 #include "spank/affinity_internal.h"
 
@@ -19,25 +20,28 @@ static bool ask_all_same(const struct affinity_ask *ask)
 {
     const struct affinity_told *mine = &ask->told[ask->rank];
     for (int i = 0; i < ask->tasks && !ask->alone; i++)
-        if (!told_same(ask->told[i].cuda, mine->cuda) || !told_same(ask->told[i].slurm, mine->slurm))
+        if (!told_same(ask->told[i].cuda, mine->cuda) ||
+            !told_same(ask->told[i].slurm, mine->slurm))
             return false;
     return true;
 }
 
-/* Alone: is the list narrower than the step's? Where nobody counts the step's GPUs, a list of fewer GPUs than
- * tasks is taken to be the task's own if the node has enough for all to have as many. */
-static bool ask_is_own(const struct affinity_machine *machine, const struct affinity_ask *ask, int count)
+/* Alone: is the list narrower than the step's? Where nobody counts the step's GPUs, a list of fewer
+ * GPUs than tasks is taken to be the task's own if the node has enough for all to have as many. */
+static bool ask_is_own(const struct affinity_machine *machine, const struct affinity_ask *ask,
+                       int count)
 {
     if (!ask->alone || ask->tasks == 1 || count == 0)
         return false;
     if (ask->step_gpus > 0)
         return count < ask->step_gpus;
-    return ask->told[ask->rank].slurm != NULL && count < ask->tasks && count * ask->tasks <= machine->gpus;
+    return ask->told[ask->rank].slurm != NULL && count < ask->tasks &&
+           count * ask->tasks <= machine->gpus;
 }
 
 /* all: the GPUs in use, in the machine's order. */
-static void each_union(const struct affinity_machine *machine, const int *gpu, int tasks, struct affinity_gpus *all,
-                       uint64_t *uses)
+static void each_union(const struct affinity_machine *machine, const int *gpu, int tasks,
+                       struct affinity_gpus *all, uint64_t *uses)
 {
     for (int g = 0; g < machine->gpus; g++) {
         bool used = false;
@@ -52,8 +56,9 @@ static void each_union(const struct affinity_machine *machine, const int *gpu, i
     }
 }
 
-static struct affinity_plan *each_plan(const struct affinity_machine *machine, const struct affinity_ask *ask,
-                                       const int *gpu, int tasks, const char *note, struct sft_error *err)
+static struct affinity_plan *each_plan(const struct affinity_machine *machine,
+                                       const struct affinity_ask *ask, const int *gpu, int tasks,
+                                       const char *note, struct sft_error *err)
 {
     struct affinity_gpus all = {0};
     uint64_t *uses = calloc((size_t)tasks, sizeof *uses);
@@ -63,7 +68,8 @@ static struct affinity_plan *each_plan(const struct affinity_machine *machine, c
     }
     each_union(machine, gpu, tasks, &all, uses);
     snprintf(all.note, sizeof all.note, "%s", note);
-    struct affinity_plan *plan = affinity_plan_create_uses(machine, &all, uses, tasks, ask->allowed, err);
+    struct affinity_plan *plan =
+        affinity_plan_create_uses(machine, &all, uses, tasks, ask->allowed, err);
     free(uses);
     return plan;
 }
@@ -74,18 +80,19 @@ static int each_gpu(const struct affinity_gpus *list, int task)
     return list->count > 0 ? list->gpu[task % list->count] : -1;
 }
 
-static void each_told(const struct affinity_machine *machine, const struct affinity_ask *ask, int *gpu)
+static void each_told(const struct affinity_machine *machine, const struct affinity_ask *ask,
+                      int *gpu)
 {
     struct affinity_gpus list;
     for (int i = 0; i < ask->tasks; i++)
         gpu[i] = affinity_gpus_find(machine, ask->told[i].cuda, ask->told[i].slurm, &list, NULL) < 0
-            ? -1
-            : each_gpu(&list, i);
+                     ? -1
+                     : each_gpu(&list, i);
 }
 
 /* The others take what is left, in order: whose GPU is whose does not matter for the shares. */
-static void each_alone(const struct affinity_machine *machine, const struct affinity_ask *ask, int mine, int *gpu,
-                       int tasks)
+static void each_alone(const struct affinity_machine *machine, const struct affinity_ask *ask,
+                       int mine, int *gpu, int tasks)
 {
     int next = 0;
     for (int i = 0; i < tasks; i++) {
@@ -104,7 +111,8 @@ static void plan_pool(const struct affinity_machine *machine, const struct affin
         plan->pool[0] = '\0';
 }
 
-static struct affinity_plan *plan_of(const struct affinity_machine *machine, const struct affinity_ask *ask,
+static struct affinity_plan *plan_of(const struct affinity_machine *machine,
+                                     const struct affinity_ask *ask,
                                      const struct affinity_gpus *mine, struct sft_error *err)
 {
     char note[AFFINITY_TEXT];
@@ -129,8 +137,8 @@ static struct affinity_plan *plan_of(const struct affinity_machine *machine, con
     return plan;
 }
 
-struct affinity_plan *affinity_plan_for(const struct affinity_machine *machine, const struct affinity_ask *ask,
-                                        struct sft_error *err)
+struct affinity_plan *affinity_plan_for(const struct affinity_machine *machine,
+                                        const struct affinity_ask *ask, struct sft_error *err)
 {
     struct affinity_gpus mine;
     const struct affinity_told *told = &ask->told[ask->rank];

@@ -382,7 +382,8 @@ static void plan_end(struct plan_work *work)
     plan_units_free(&work->cores);
 }
 
-static struct affinity_plan *plan_make(struct plan_work work, const char *allowed, struct sft_error *err)
+static struct affinity_plan *plan_make(struct plan_work work, const char *allowed,
+                                       struct sft_error *err)
 {
     struct affinity_plan *plan = NULL;
     int rc = -1, tasks = work.tasks;
@@ -412,8 +413,9 @@ out:
 }
 
 struct affinity_plan *affinity_plan_create_uses(const struct affinity_machine *machine,
-                                                const struct affinity_gpus *gpus, const uint64_t *uses,
-                                                int tasks, const char *allowed, struct sft_error *err)
+                                                const struct affinity_gpus *gpus,
+                                                const uint64_t *uses, int tasks,
+                                                const char *allowed, struct sft_error *err)
 {
     const struct plan_work work = {
         .machine = machine, .gpus = gpus, .tasks = tasks, .gpus_per_task = 1, .given = uses};

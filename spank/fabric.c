@@ -149,8 +149,9 @@ static void fabric_hca(struct fabric *fabric, bool cut)
         ports += fabric->port[i].why != FABRIC_VIRTUAL;
     if (cut) {
         fabric_unset(fabric, "NCCL_IB_HCA", "this node has too many RDMA devices to choose from");
-        fabric_warn(fabric, FABRIC_WRONG, "this node has more RDMA devices than were looked at: NCCL takes all that it "
-                                          "finds; nccl_env = NCCL_IB_HCA=... in the site's file chooses");
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "this node has more RDMA devices than were looked at: NCCL takes all that it "
+                    "finds; nccl_env = NCCL_IB_HCA=... in the site's file chooses");
         return;
     }
     for (int i = 0; i < fabric->ports && listed < FABRIC_HCAS; i++)
@@ -185,8 +186,8 @@ static void fabric_socket(struct fabric *fabric, const struct fabric_input *inpu
         snprintf(value, sizeof value, "%s%s", strchr("=^", site[0]) != NULL ? "" : "=", site);
         fabric_set(fabric, name, value, "socket_interface of the site's file");
         if (!fabric_is_kept(fabric, name) && !fabric_has_netdev(fabric, value))
-            fabric_warn(fabric, FABRIC_WRONG, "socket_interface = %s: this node has no such interface that is up",
-                        site);
+            fabric_warn(fabric, FABRIC_WRONG,
+                        "socket_interface = %s: this node has no such interface that is up", site);
     } else if (route->netdev[0] != '\0' && route->up) {
         snprintf(value, sizeof value, "=%s", route->netdev);
         fabric_set(fabric, name, value, "the default route's interface");
@@ -224,8 +225,9 @@ static void fabric_roce(struct fabric *fabric, const struct conf_fabric *site)
         fabric_number(fabric, "NCCL_IB_ADAPTIVE_ROUTING", "adaptive_routing",
                       site->adaptive_routing, "the site's file says nothing of it");
     if (site->spectrum_x && site->traffic_class < 0 && !fabric_is_kept(fabric, "NCCL_IB_TC"))
-        fabric_warn(fabric, FABRIC_SLOWER, "spectrum-x without traffic_class in the site's file: the wrong class "
-                            "misses PFC and ECN");
+        fabric_warn(fabric, FABRIC_SLOWER,
+                    "spectrum-x without traffic_class in the site's file: the wrong class "
+                    "misses PFC and ECN");
 }
 
 static void fabric_queues(struct fabric *fabric, const struct conf_fabric *site)
@@ -238,8 +240,9 @@ static void fabric_queues(struct fabric *fabric, const struct conf_fabric *site)
     for (int i = 0; i < fabric->ports; i++)
         if (fabric->port[i].used && fabric->port[i].nic->bond && site->qps_per_connection < 2
             && !fabric_is_kept(fabric, qps)) {
-            fabric_warn(fabric, FABRIC_SLOWER, "%s is a bond, whose links want 2 queue pairs: qps_per_connection "
-                                "= 2 in the site's file",
+            fabric_warn(fabric, FABRIC_SLOWER,
+                        "%s is a bond, whose links want 2 queue pairs: qps_per_connection "
+                        "= 2 in the site's file",
                         fabric->port[i].nic->device);
             return;
         }
@@ -282,8 +285,10 @@ static void fabric_always(struct fabric *fabric, const struct fabric_input *inpu
     fabric_set(fabric, "NCCL_TOPO_FILE", file, "topo_file of the site's file");
     if (sysfs_line(line, sizeof line, "%s%s", input->root != NULL ? input->root : "", file) < 0
         && !fabric_is_kept(fabric, "NCCL_TOPO_FILE"))
-        fabric_warn(fabric, FABRIC_WRONG, "topo_file = %.100s: cannot be read on this node, and NCCL would not "
-                            "complain", file);
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "topo_file = %.100s: cannot be read on this node, and NCCL would not "
+                    "complain",
+                    file);
 }
 
 /* All that concerns the network between nodes. */
@@ -304,8 +309,9 @@ static int fabric_network(struct fabric *fabric, const struct fabric_input *inpu
                          input->nodes == 1 ? "one node: no network is needed"
                                            : "no RDMA: NCCL uses sockets");
     if (input->nodes != 1 && !fabric->sockets)
-        fabric_warn(fabric, FABRIC_WRONG, "no RDMA port is fit for use: NCCL falls back to sockets, and the "
-                            "figure will be poor");
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "no RDMA port is fit for use: NCCL falls back to sockets, and the "
+                    "figure will be poor");
     return 0;
 }
 

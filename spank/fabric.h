@@ -47,7 +47,7 @@ enum fabric_why {
     FABRIC_FIT,      /* it does */
     FABRIC_EXCLUDED, /* by the site's file */
     FABRIC_DOWN,
-    FABRIC_FOREIGN,    /* neither Ethernet nor InfiniBand */
+    FABRIC_FOREIGN, /* neither Ethernet nor InfiniBand */
     FABRIC_NO_ADDRESS,
     FABRIC_VIRTUAL,    /* another function of its card does */
     FABRIC_SLAVE,      /* its bond does */
@@ -72,8 +72,8 @@ struct fabric_port {
     enum fabric_why why;
     bool loud;                /* it should be warned of */
     char reason[FABRIC_TEXT]; /* why not; "" when used */
-    int alike; /* how many rows of the same card's virtual functions this one stands for in tables; -1: its
-                  row is another's */
+    int alike; /* how many rows of the same card's virtual functions this one stands for in tables;
+                  -1: its row is another's */
     int gid; /* index that NCCL takes as things are set; -1: none, or not known */
 };
 
@@ -90,8 +90,8 @@ struct fabric {
     int used;   /* ports that carry collectives by the decision above; 0: sockets */
     int rate;   /* of the used ports together, Gb/s, a card's link once; 0 unknown */
     int nodes;  /* as in the input */
-    bool infiniband; /* a used port is */
-    bool sockets; /* a variable of the user or the site turns RDMA off */
+    bool infiniband;            /* a used port is */
+    bool sockets;               /* a variable of the user or the site turns RDMA off */
     struct nccl_netdev *netdev; /* the node's interfaces */
     int netdevs;                /* 0 when they are not known */
 };
@@ -122,15 +122,15 @@ const char *fabric_decision_name(enum fabric_decision decision);
 /* The ports, the variables and the warnings as tables for people. */
 void fabric_print(FILE *file, const struct fabric *fabric);
 
-/* The same for another process, a line each, fields with a tab between and "" for what is not known; the
- * environment of a task can hold it. What does not fit is left out by whole lines. Control characters of
- * values become '?'.
+/* The same for another process, a line each, fields with a tab between and "" for what is not
+ * known; the environment of a task can hold it. What does not fit is left out by whole lines.
+ * Control characters of values become '?'.
  *
  *     rate  800
  *     warn  text  weight (a number, 0 matters most)
  *     note  text
  *     var   NCCL_IB_HCA  set|user's|unset  value  why
- *     port  mlx5_0:1  yes|no  interface  Gb/s  NUMA node  GID's index  GID  why not  up|down  ib|eth
+ *     port  mlx5_0:1  yes|no  interface  Gb/s  NUMA node  GID's index  GID  why not  up|down ib|eth
  *           how many more virtual functions of the card the line stands for, "" none
  *     ifs   eth0:up,eth1:down
  *     cut   yes             something did not fit: nothing may be concluded from what is missing

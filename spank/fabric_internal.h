@@ -24,7 +24,8 @@ void fabric_warn(struct fabric *fabric, enum fabric_weight weight, const char *f
 void fabric_note(struct fabric *fabric, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* fabric_ports.c: which ports carry collectives; fills port, used, rate and infiniband. -1: out of memory. */
+/* fabric_ports.c: which ports carry collectives; fills port, used, rate and infiniband. -1: out of
+ * memory. */
 int fabric_ports_choose(struct fabric *fabric, const struct fabric_input *input);
 /* The port is not used, and why; loud: somebody should know. */
 void fabric_drop(struct fabric_port *port, enum fabric_why why, bool loud, const char *reason, ...)
@@ -38,7 +39,8 @@ void fabric_cards_bonds(struct fabric *fabric, const char *root);
 void fabric_cards_apart(struct fabric *fabric, const struct nic_list *list);
 /* Virtual functions of a card that are left out become one row of the tables. */
 void fabric_cards_fold(struct fabric *fabric);
-/* Is its physical link that of an earlier used port? places: only by standing at two places of the PCI tree. */
+/* Is its physical link that of an earlier used port? places: only by standing at two places of the
+ * PCI tree. */
 bool fabric_cards_shared(const struct fabric *fabric, int port, bool places);
 
 /* fabric_tell.c: a line for each kind of port that is left out. */
@@ -48,16 +50,16 @@ void fabric_tell_ports(struct fabric *fabric);
 int fabric_gid_decide(struct fabric *fabric, const struct fabric_input *input,
                       struct sft_error *err);
 
-/* fabric_user.c: what the user and the site have chosen themselves: the ports that NCCL will really use, and
- * warnings of what does not fit this node. */
+/* fabric_user.c: what the user and the site have chosen themselves: the ports that NCCL will really
+ * use, and warnings of what does not fit this node. */
 int fabric_user_read(struct fabric *fabric, const struct fabric_input *input);
 void fabric_user_ports(struct fabric *fabric, const struct fabric_input *input);
 /* Warn of a fixed index that a used port has no good GID at; false when all have. */
 bool fabric_user_gid(struct fabric *fabric, const char *value, const char *who);
 void fabric_user_warn(struct fabric *fabric, const struct fabric_input *input);
 
-/* fabric_warn.c: what NCCL will see, and who says so ("the user", "the site's file", a path); NULL when nobody
- * but us does. */
+/* fabric_warn.c: what NCCL will see, and who says so ("the user", "the site's file", a path); NULL
+ * when nobody but us does. */
 const char *fabric_warn_value(const struct fabric_input *input, const char *name, const char **who);
 /* Of the values that NCCL will see, the user's and the site's. */
 void fabric_warn_variables(struct fabric *fabric, const struct fabric_input *input);

@@ -43,9 +43,11 @@ static void ports_usable(struct fabric *fabric, const struct conf_fabric *site)
         struct fabric_port *port = &fabric->port[i];
         const struct nic_port *nic = port->nic;
         if (ports_excluded(site->exclude, nic, pattern, sizeof pattern) != NULL)
-            fabric_drop(port, FABRIC_EXCLUDED, false, "fabric_exclude of the site's file: %.100s", pattern);
+            fabric_drop(port, FABRIC_EXCLUDED, false, "fabric_exclude of the site's file: %.100s",
+                        pattern);
         else if (!nic->active)
-            fabric_drop(port, FABRIC_DOWN, true, "its state is %s", nic->state[0] != '\0' ? nic->state : "not known");
+            fabric_drop(port, FABRIC_DOWN, true, "its state is %s",
+                        nic->state[0] != '\0' ? nic->state : "not known");
         else if (nic->link == NIC_OTHER)
             fabric_drop(port, FABRIC_FOREIGN, false, "neither Ethernet nor InfiniBand");
     }
@@ -76,7 +78,8 @@ static void ports_addresses(struct fabric *fabric, const struct conf_fabric *sit
         any = fabric->port[i].used && ports_has_address(fabric->port[i].nic, range, count);
     for (int i = 0; i < fabric->ports && any; i++) {
         struct fabric_port *port = &fabric->port[i];
-        if (port->used && port->nic->link == NIC_ETHERNET && !ports_has_address(port->nic, range, count))
+        if (port->used && port->nic->link == NIC_ETHERNET &&
+            !ports_has_address(port->nic, range, count))
             fabric_drop(port, FABRIC_NO_ADDRESS, count == 0, "%s",
                         count > 0 ? "no address in fabric_addresses" : "no address but link-local");
     }
@@ -107,16 +110,19 @@ static long ports_weight(const struct fabric *fabric, enum nic_link link)
     return sum;
 }
 
-/* NCCL refuses to merge Ethernet and InfiniBand, and one GID setting is for Ethernet alone. The kind whose fast
- * ports carry more is the fabric; the other is another network, whatever its rate. */
+/* NCCL refuses to merge Ethernet and InfiniBand, and one GID setting is for Ethernet alone. The
+ * kind whose fast ports carry more is the fabric; the other is another network, whatever its rate.
+ */
 static void ports_one_link(struct fabric *fabric)
 {
-    long infiniband = ports_weight(fabric, NIC_INFINIBAND), ethernet = ports_weight(fabric, NIC_ETHERNET);
+    long infiniband = ports_weight(fabric, NIC_INFINIBAND),
+         ethernet = ports_weight(fabric, NIC_ETHERNET);
     enum nic_link other = infiniband >= ethernet ? NIC_ETHERNET : NIC_INFINIBAND;
     for (int i = 0; i < fabric->ports && infiniband > 0 && ethernet > 0; i++)
         if (ports_counts(&fabric->port[i], other))
             fabric_drop(&fabric->port[i], FABRIC_OTHER_LINK, false, "%s",
-                        other == NIC_ETHERNET ? "Ethernet beside InfiniBand" : "InfiniBand beside faster Ethernet");
+                        other == NIC_ETHERNET ? "Ethernet beside InfiniBand"
+                                              : "InfiniBand beside faster Ethernet");
 }
 
 /* A slow port of the same model as the fast ones is rather a bad link than a storage card. */
@@ -124,9 +130,9 @@ static bool ports_sibling(const struct fabric *fabric, const struct nic_port *sl
 {
     for (int i = 0; i < fabric->ports; i++) {
         const struct nic_port *nic = fabric->port[i].nic;
-        if (fabric->port[i].used && nic->rate == fastest && nic->model == slow->model
-            && nic->vendor == slow->vendor && nic->model != 0 && nic->bond == slow->bond
-            && strcmp(nic->board, slow->board) == 0)
+        if (fabric->port[i].used && nic->rate == fastest && nic->model == slow->model &&
+            nic->vendor == slow->vendor && nic->model != 0 && nic->bond == slow->bond &&
+            strcmp(nic->board, slow->board) == 0)
             return true;
     }
     return false;
@@ -135,7 +141,8 @@ static bool ports_sibling(const struct fabric *fabric, const struct nic_port *sl
 /* A port of unknown rate stays. */
 static void ports_slow(struct fabric *fabric)
 {
-    int ethernet = ports_fastest(fabric, NIC_ETHERNET), infiniband = ports_fastest(fabric, NIC_INFINIBAND);
+    int ethernet = ports_fastest(fabric, NIC_ETHERNET),
+        infiniband = ports_fastest(fabric, NIC_INFINIBAND);
     int fastest = ethernet > infiniband ? ethernet : infiniband; /* one kind is left */
     for (int i = 0; i < fabric->ports; i++) {
         struct fabric_port *port = &fabric->port[i];
@@ -158,8 +165,8 @@ static void ports_default_route(struct fabric *fabric, const struct nic_route *r
         others += fabric->port[i].used && !ports_is_route(&fabric->port[i], route);
     for (int i = 0; i < fabric->ports && others > 0; i++)
         if (ports_is_route(&fabric->port[i], route))
-            fabric_drop(&fabric->port[i], FABRIC_ROUTE, true, "the default route goes by its interface %s",
-                        route->netdev);
+            fabric_drop(&fabric->port[i], FABRIC_ROUTE, true,
+                        "the default route goes by its interface %s", route->netdev);
 }
 
 void fabric_ports_count(struct fabric *fabric)
@@ -182,7 +189,8 @@ int fabric_ports_choose(struct fabric *fabric, const struct fabric_input *input)
         return -1;
     fabric->ports = input->nics->count;
     for (int i = 0; i < fabric->ports; i++)
-        fabric->port[i] = (struct fabric_port) { .nic = &input->nics->port[i], .used = true, .gid = -1 };
+        fabric->port[i] =
+            (struct fabric_port){.nic = &input->nics->port[i], .used = true, .gid = -1};
     ports_usable(fabric, input->site);
     ports_addresses(fabric, input->site);
     fabric_cards_virtual(fabric);

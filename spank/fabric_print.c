@@ -112,8 +112,8 @@ static void write_ports(struct writer *writer, const struct fabric *fabric, bool
             continue;
         snprintf(index, sizeof index, "%.*d", port->gid >= 0 ? 1 : 0, port->gid >= 0 ? port->gid : 0);
         snprintf(more, sizeof more, "%.*d", port->alike > 0 ? 1 : 0, port->alike);
-        write_line(writer, "port\t%s:%d\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s", nic->device, nic->port,
-                   used ? "yes" : "no", nic->netdev, nic->rate, nic->numa, index,
+        write_line(writer, "port\t%s:%d\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s", nic->device,
+                   nic->port, used ? "yes" : "no", nic->netdev, nic->rate, nic->numa, index,
                    port_gid(port, address, sizeof address), port->reason,
                    nic->active && nic->link != NIC_OTHER ? "up" : "down",
                    nic->link == NIC_INFINIBAND ? "ib" : "eth", more);
@@ -145,7 +145,7 @@ static void write_interfaces(struct writer *writer, const struct fabric *fabric)
 void fabric_write(const struct fabric *fabric, char *text, size_t size)
 {
     static const char cut[] = "cut\tyes\n"; /* has its room behind the writer's */
-    struct writer writer = { text, size > sizeof cut ? size - sizeof cut + 1 : size, 0, false };
+    struct writer writer = {text, size > sizeof cut ? size - sizeof cut + 1 : size, 0, false};
     char plain[FABRIC_TEXT];
     text[0] = '\0';
     write_line(&writer, "rate\t%d", fabric->rate);

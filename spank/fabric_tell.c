@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ports that are left out for the same reason are one line, with their number: a node may have dozens. */
+/* Ports that are left out for the same reason are one line, with their number: a node may have
+ * dozens. */
 #include "spank/fabric_internal.h"
 
 #include <string.h>
@@ -9,13 +10,14 @@
 /* Both are told of in one line. */
 static bool tell_alike(const struct fabric_port *a, const struct fabric_port *b)
 {
-    return a->loud == b->loud && a->why == b->why
-        && (a->why != FABRIC_DOWN || strcmp(a->nic->state, b->nic->state) == 0)
-        && (a->why != FABRIC_SLOW || a->nic->rate == b->nic->rate);
+    return a->loud == b->loud && a->why == b->why &&
+           (a->why != FABRIC_DOWN || strcmp(a->nic->state, b->nic->state) == 0) &&
+           (a->why != FABRIC_SLOW || a->nic->rate == b->nic->rate);
 }
 
 /* "mlx5_2:1, mlx5_3:1, ..." of the ports like this one; returns how many there are. */
-static int tell_names(const struct fabric *fabric, const struct fabric_port *like, char *text, size_t size)
+static int tell_names(const struct fabric *fabric, const struct fabric_port *like, char *text,
+                      size_t size)
 {
     int count = 0;
     text[0] = '\0';
@@ -25,7 +27,8 @@ static int tell_names(const struct fabric *fabric, const struct fabric_port *lik
         if (!tell_alike(&fabric->port[i], like))
             continue;
         if (count < TELL_NAMES)
-            snprintf(text + length, size - length, "%s%.24s:%d", count > 0 ? ", " : "", nic->device, nic->port);
+            snprintf(text + length, size - length, "%s%.24s:%d", count > 0 ? ", " : "", nic->device,
+                     nic->port);
         else if (count == TELL_NAMES)
             snprintf(text + length, size - length, ", ...");
         count++;
@@ -61,48 +64,67 @@ static void tell_one(struct fabric *fabric, const struct fabric_port *port, cons
     if (port->why == FABRIC_DOWN)
         fabric_warn(fabric, FABRIC_SLOWER, "%s is %s and carries nothing", name, tell_state(nic));
     else if (port->why == FABRIC_NO_ADDRESS)
-        fabric_warn(fabric, FABRIC_SLOWER, "%s is up but its interface %s has no address", name, nic->netdev);
+        fabric_warn(fabric, FABRIC_SLOWER, "%s is up but its interface %s has no address", name,
+                    nic->netdev);
     else if (port->why == FABRIC_SLOW)
         fabric_warn(fabric, FABRIC_SLOWER,
-                    "%s has %d Gb/s, its siblings of the same model %d: a link that came up slow, or storage; it is "
-                    "left out", name, nic->rate, tell_fastest(fabric));
+                    "%s has %d Gb/s, its siblings of the same model %d: a link that came up slow, "
+                    "or storage; it is "
+                    "left out",
+                    name, nic->rate, tell_fastest(fabric));
     else if (port->why == FABRIC_ROUTE)
         fabric_warn(fabric, FABRIC_ODD,
-                    "%s is as fast as the ports in use, but the default route goes by it: left out; nccl_env = "
-                    "NCCL_IB_HCA=... takes it in", name);
+                    "%s is as fast as the ports in use, but the default route goes by it: left "
+                    "out; nccl_env = "
+                    "NCCL_IB_HCA=... takes it in",
+                    name);
     else if (port->why == FABRIC_APART)
         fabric_warn(fabric, FABRIC_ODD,
-                    "%s is near no GPU, and each GPU has a port near it: left out, as for storage; nccl_env = "
-                    "NCCL_IB_HCA=... takes it in", name);
+                    "%s is near no GPU, and each GPU has a port near it: left out, as for storage; "
+                    "nccl_env = "
+                    "NCCL_IB_HCA=... takes it in",
+                    name);
     else if (port->why == FABRIC_FIT)
         fabric_warn(fabric, FABRIC_ODD,
-                    "%s is near no GPU and of another model than the ports that are: for storage? fabric_exclude in "
-                    "the site's file leaves it out", name);
+                    "%s is near no GPU and of another model than the ports that are: for storage? "
+                    "fabric_exclude in "
+                    "the site's file leaves it out",
+                    name);
 }
 
-static void tell_several(struct fabric *fabric, const struct fabric_port *port, int count, const char *names)
+static void tell_several(struct fabric *fabric, const struct fabric_port *port, int count,
+                         const char *names)
 {
     const struct nic_port *nic = port->nic;
     if (port->why == FABRIC_DOWN)
-        fabric_warn(fabric, FABRIC_SLOWER, "%d ports are %s and carry nothing: %s", count, tell_state(nic), names);
+        fabric_warn(fabric, FABRIC_SLOWER, "%d ports are %s and carry nothing: %s", count,
+                    tell_state(nic), names);
     else if (port->why == FABRIC_NO_ADDRESS)
         fabric_warn(fabric, FABRIC_SLOWER, "%d ports are up but have no address: %s", count, names);
     else if (port->why == FABRIC_SLOW)
         fabric_warn(fabric, FABRIC_SLOWER,
-                    "%d ports have %d Gb/s, their siblings of the same model %d: links that came up slow, or storage; "
-                    "left out: %s", count, nic->rate, tell_fastest(fabric), names);
+                    "%d ports have %d Gb/s, their siblings of the same model %d: links that came "
+                    "up slow, or storage; "
+                    "left out: %s",
+                    count, nic->rate, tell_fastest(fabric), names);
     else if (port->why == FABRIC_ROUTE)
         fabric_warn(fabric, FABRIC_ODD,
-                    "%d ports are as fast as those in use, but the default route goes by them: left out; nccl_env = "
-                    "NCCL_IB_HCA=... takes them in: %s", count, names);
+                    "%d ports are as fast as those in use, but the default route goes by them: "
+                    "left out; nccl_env = "
+                    "NCCL_IB_HCA=... takes them in: %s",
+                    count, names);
     else if (port->why == FABRIC_APART)
         fabric_warn(fabric, FABRIC_ODD,
-                    "%d ports are near no GPU, and each GPU has a port near it: left out, as for storage; nccl_env = "
-                    "NCCL_IB_HCA=... takes them in: %s", count, names);
+                    "%d ports are near no GPU, and each GPU has a port near it: left out, as for "
+                    "storage; nccl_env = "
+                    "NCCL_IB_HCA=... takes them in: %s",
+                    count, names);
     else if (port->why == FABRIC_FIT)
         fabric_warn(fabric, FABRIC_ODD,
-                    "%d ports are near no GPU and of another model than those that are: for storage? fabric_exclude "
-                    "in the site's file leaves them out: %s", count, names);
+                    "%d ports are near no GPU and of another model than those that are: for "
+                    "storage? fabric_exclude "
+                    "in the site's file leaves them out: %s",
+                    count, names);
 }
 
 /* What is so on every healthy node of its kind is no warning. */
@@ -120,8 +142,10 @@ static void tell_cards(struct fabric *fabric)
                     count == 1 ? " is" : "s are", names);
     }
     if (shared > 0)
-        fabric_note(fabric, "%d card%s at two places of the PCI tree: both are used, the rate is counted once", shared,
-                    shared == 1 ? " is" : "s are");
+        fabric_note(
+            fabric,
+            "%d card%s at two places of the PCI tree: both are used, the rate is counted once",
+            shared, shared == 1 ? " is" : "s are");
 }
 
 void fabric_tell_ports(struct fabric *fabric)

@@ -52,12 +52,12 @@ static void user_take(struct fabric *fabric, const char *value, const char *who)
     nccl_list_parse(&list, value);
     for (int i = 0; i < fabric->ports; i++) {
         struct fabric_port *port = &fabric->port[i];
-        bool takes = port->nic->active && port->nic->link != NIC_OTHER
-            && nccl_list_takes(&list, port->nic->device, port->nic->port);
+        bool takes = port->nic->active && port->nic->link != NIC_OTHER &&
+                     nccl_list_takes(&list, port->nic->device, port->nic->port);
         if (!takes && port->used)
             fabric_drop(port, FABRIC_CHOICE, false, "not in NCCL_IB_HCA of %.100s", who);
         if (takes && !port->used)
-            *port = (struct fabric_port) { .nic = port->nic, .used = true, .gid = -1 };
+            *port = (struct fabric_port){.nic = port->nic, .used = true, .gid = -1};
     }
     fabric->sockets = true; /* unless there is one */
     for (int i = 0; i < fabric->ports; i++)
@@ -66,18 +66,21 @@ static void user_take(struct fabric *fabric, const char *value, const char *who)
 
 static void user_sockets(struct fabric *fabric, const struct fabric_input *input)
 {
-    static const char *const names[] = { "NCCL_IB_DISABLE", "NCCL_NET" };
+    static const char *const names[] = {"NCCL_IB_DISABLE", "NCCL_NET"};
     const char *who, *value;
     for (int n = 0; n < 2; n++) {
-        if ((value = fabric_warn_value(input, names[n], &who)) == NULL || !nccl_no_rdma(names[n], value))
+        if ((value = fabric_warn_value(input, names[n], &who)) == NULL ||
+            !nccl_no_rdma(names[n], value))
             continue;
         fabric->sockets = true;
         if (fabric->used > 0 && fabric->nodes != 1)
-            fabric_warn(fabric, FABRIC_WRONG, "%s=%.10s of %.100s: sockets in place of RDMA, and the figure will be poor",
+            fabric_warn(fabric, FABRIC_WRONG,
+                        "%s=%.10s of %.100s: sockets in place of RDMA, and the figure will be poor",
                         names[n], value, who);
         for (int i = 0; i < fabric->ports; i++)
             if (fabric->port[i].used)
-                fabric_drop(&fabric->port[i], FABRIC_CHOICE, false, "%s=%.10s of %.100s", names[n], value, who);
+                fabric_drop(&fabric->port[i], FABRIC_CHOICE, false, "%s=%.10s of %.100s", names[n],
+                            value, who);
     }
 }
 
@@ -115,14 +118,16 @@ bool fabric_user_gid(struct fabric *fabric, const char *value, const char *who)
     long index = strtol(value, &end, 10);
     for (int i = 0; i < fabric->ports && end != value && index >= 0; i++) {
         const struct nic_port *nic = fabric->port[i].nic;
-        const char *now = fabric->port[i].used ? user_gid_fault(nic, index < GID_TABLE ? (int)index : GID_TABLE) : NULL;
+        const char *now = fabric->port[i].used
+                              ? user_gid_fault(nic, index < GID_TABLE ? (int)index : GID_TABLE)
+                              : NULL;
         count += now != NULL;
         fault = fault != NULL ? fault : now;
         bad = bad != NULL || now == NULL ? bad : nic;
     }
     if (count > 0)
-        fabric_warn(fabric, FABRIC_WRONG, "NCCL_IB_GID_INDEX=%.10s of %.80s: %s:%d%s has %s", value, who, bad->device,
-                    bad->port, count > 1 ? ", as others," : "", fault);
+        fabric_warn(fabric, FABRIC_WRONG, "NCCL_IB_GID_INDEX=%.10s of %.80s: %s:%d%s has %s", value,
+                    who, bad->device, bad->port, count > 1 ? ", as others," : "", fault);
     return count > 0;
 }
 

@@ -10,7 +10,8 @@ static const char *const warn_useless[] = { "NCCL_IB_CUDA_SUPPORT", "NCCL_IB_GDR
 /* A file of NCCL's is named by its path. */
 const char *fabric_warn_value(const struct fabric_input *input, const char *name, const char **who)
 {
-    const char *where = "", *value = input->get != NULL ? input->get(input->data, name, &where) : NULL;
+    const char *where = "",
+               *value = input->get != NULL ? input->get(input->data, name, &where) : NULL;
     size_t length = strlen(name);
     *who = where[0] == '/' ? where : "the user";
     if (value != NULL)
@@ -27,24 +28,30 @@ static void warn_algorithms(struct fabric *fabric, const struct fabric_input *in
     const char *who, *value = fabric_warn_value(input, "NCCL_ALGO", &who);
     if (value != NULL && value[0] != '\0'
         && (strcasestr(value, "nvls") == NULL) != (value[0] == '^'))
-        fabric_warn(fabric, FABRIC_WRONG, "NCCL_ALGO=%.60s of %s leaves out NVLS: 366 instead of 473 GB/s in a "
-                            "node", value, who);
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "NCCL_ALGO=%.60s of %s leaves out NVLS: 366 instead of 473 GB/s in a "
+                    "node",
+                    value, who);
     value = fabric_warn_value(input, "NCCL_NVLS_ENABLE", &who);
     if (value != NULL && strcmp(value, "0") == 0)
-        fabric_warn(fabric, FABRIC_WRONG, "NCCL_NVLS_ENABLE=0 of %s: 366 instead of 473 GB/s in a node", who);
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "NCCL_NVLS_ENABLE=0 of %s: 366 instead of 473 GB/s in a node", who);
     value = fabric_warn_value(input, "NCCL_P2P_DISABLE", &who);
     if (value != NULL && atoi(value) != 0)
-        fabric_warn(fabric, FABRIC_WRONG, "NCCL_P2P_DISABLE=%.10s of %.100s: no NVLink, and the figure will be poor", value,
-                    who);
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "NCCL_P2P_DISABLE=%.10s of %.100s: no NVLink, and the figure will be poor",
+                    value, who);
 }
 
 static void warn_gid_index(struct fabric *fabric, const struct fabric_input *input)
 {
     const char *who, *value = fabric_warn_value(input, "NCCL_IB_GID_INDEX", &who);
-    if (value != NULL && value[0] != '\0' && value[0] != '-' && !fabric->infiniband
-        && !fabric_user_gid(fabric, value, who) && (input->nccl == 0 || input->nccl >= FABRIC_NCCL_GID))
-        fabric_warn(fabric, FABRIC_ODD, "NCCL_IB_GID_INDEX=%.10s of %s: a fixed index breaks in containers and "
-                            "after a port's flap; NCCL 2.21 and later find it themselves",
+    if (value != NULL && value[0] != '\0' && value[0] != '-' && !fabric->infiniband &&
+        !fabric_user_gid(fabric, value, who) &&
+        (input->nccl == 0 || input->nccl >= FABRIC_NCCL_GID))
+        fabric_warn(fabric, FABRIC_ODD,
+                    "NCCL_IB_GID_INDEX=%.10s of %s: a fixed index breaks in containers and "
+                    "after a port's flap; NCCL 2.21 and later find it themselves",
                     value, who);
 }
 
@@ -64,8 +71,9 @@ static void warn_hca_word(struct fabric *fabric, const char *word, size_t length
             snprintf(list + strlen(list), sizeof list - strlen(list), " %.24s", nic->device);
     }
     if (exact && also > 0)
-        fabric_warn(fabric, FABRIC_SLOWER, "NCCL_IB_HCA of %s: %.*s also matches%s%s; a = in front of the list "
-                            "matches exactly",
+        fabric_warn(fabric, FABRIC_SLOWER,
+                    "NCCL_IB_HCA of %s: %.*s also matches%s%s; a = in front of the list "
+                    "matches exactly",
                     who, (int)length, word, list, also > 4 ? " ..." : "");
 }
 
@@ -87,7 +95,8 @@ void fabric_warn_variables(struct fabric *fabric, const struct fabric_input *inp
     const char *who;
     for (size_t i = 0; i < sizeof warn_useless / sizeof warn_useless[0]; i++)
         if (fabric_warn_value(input, warn_useless[i], &who) != NULL)
-            fabric_warn(fabric, FABRIC_ODD, "%s of %s does nothing in today's NCCL", warn_useless[i], who);
+            fabric_warn(fabric, FABRIC_ODD, "%s of %s does nothing in today's NCCL",
+                        warn_useless[i], who);
     warn_algorithms(fabric, input);
     warn_gid_index(fabric, input);
     warn_hca(fabric, input);
@@ -99,8 +108,9 @@ static void warn_gpus(struct fabric *fabric, const struct nic_list *list)
     for (int i = 0; i < list->gpus; i++) {
         const struct gpu_link *link = &list->gpu[i];
         if (link->width > 0 && link->width < link->max_width)
-            fabric_warn(fabric, FABRIC_SLOWER, "GPU %s: its PCI link is x%d of x%d: card, slot or firmware", link->pci, link->width,
-                        link->max_width);
+            fabric_warn(fabric, FABRIC_SLOWER,
+                        "GPU %s: its PCI link is x%d of x%d: card, slot or firmware", link->pci,
+                        link->width, link->max_width);
     }
 }
 
@@ -113,8 +123,9 @@ void fabric_warn_links(struct fabric *fabric, const struct nic_list *list)
         bool first = i == 0 || strcmp(fabric->port[i - 1].nic->device, nic->device) != 0;
         if (fabric->port[i].used && first && link->speed > 0 && link->width > 0
             && (link->speed < link->max_speed || link->width < link->max_width))
-            fabric_warn(fabric, FABRIC_SLOWER, "%s: its PCI link is %g GT/s x%d of %g GT/s x%d: card, slot or "
-                                "firmware",
+            fabric_warn(fabric, FABRIC_SLOWER,
+                        "%s: its PCI link is %g GT/s x%d of %g GT/s x%d: card, slot or "
+                        "firmware",
                         nic->device, link->speed, link->width, link->max_speed, link->max_width);
     }
     warn_gpus(fabric, list);

@@ -21,7 +21,8 @@ static int compare(const void *a, const void *b)
 static bool is_device(const char *name)
 {
     size_t length = strlen(name);
-    return length < PCI_ADDRESS && strspn(name, "0123456789abcdef:.") == length && strchr(name, ':') != NULL;
+    return length < PCI_ADDRESS && strspn(name, "0123456789abcdef:.") == length &&
+           strchr(name, ':') != NULL;
 }
 
 static void link_read(struct gpu_link *link, const char *root, const char *name)

@@ -14,8 +14,8 @@ struct gpu_link {
     int width, max_width; /* 0: sysfs does not tell */
 };
 
-/* The devices of the driver nvidia, in the order of their addresses. root: the folder that holds sys/. Returns how
- * many were stored; room + 1 when there are more: then it is not known which. */
+/* The devices of the driver nvidia, in the order of their addresses. root: the folder that holds
+ * sys/. Returns how many were stored; room + 1 when there are more: then it is not known which. */
 int gpu_links_read(const char *root, struct gpu_link *link, int room);
 
 #endif

@@ -22,6 +22,7 @@ spank_libsftspank_la_SOURCES = \
 	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
 	spank/pci_place.c spank/pci_place.h \
+	spank/peers.c spank/peers.h \
 	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h
 
@@ -53,7 +54,6 @@ spank_sft_bench_la_SOURCES = \
 	spank/launch.c spank/launch.h \
 	spank/network.c spank/network.h \
 	spank/options.c spank/options.h \
-	spank/peers.c spank/peers.h \
 	spank/node.h \
 	spank/place.c spank/place.h \
 	spank/plugin.c \
@@ -78,7 +78,8 @@ EXTRA_DIST += spank/plugin.map spank/node.map
 
 if HAVE_CMOCKA
 SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
-	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_nic
+	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_nic \
+	tests/unit/test_peers
 check_PROGRAMS += $(SPANK_TESTS)
 tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
@@ -93,6 +94,8 @@ tests_unit_test_fabric_machines_LDADD = spank/libsftspank.la lib/libsft.la $(UNI
 tests_unit_test_gid_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_gid_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_nic_SOURCES = tests/unit/test_nic.c $(MACHINE_TREE)
+tests_unit_test_peers_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_peers_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_nic_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nic_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 if HAVE_HWLOC

@@ -47,7 +47,8 @@ static void network_set(spank_t spank, const struct fabric *fabric)
             spank_setenv(spank, fabric->variable[i].name, fabric->variable[i].value, 1);
 }
 
-static int network_decide(spank_t spank, const struct conf *conf, bool pinned, char *text, struct sft_error *err)
+static int network_decide(spank_t spank, const struct conf *conf, bool pinned, char *text,
+                          struct sft_error *err)
 {
     static struct network_user user;
     const char *root = conf->root[0] != '\0' ? conf->root : NULL;
@@ -56,8 +57,14 @@ static int network_decide(spank_t spank, const struct conf *conf, bool pinned, c
         return sft_error_set(err, "Slurm does not say how many nodes there are");
     network_files(spank, root, &user);
     struct nic_list *nics = nic_list_create(root, err);
-    struct fabric_input input = { .nics = nics, .site = &conf->fabric, .nccl = SFT_NCCL_VERSION,
-                                  .nodes = (int)nodes, .pinned = pinned, .root = root, .get = network_get, .data = &user };
+    struct fabric_input input = {.nics = nics,
+                                 .site = &conf->fabric,
+                                 .nccl = SFT_NCCL_VERSION,
+                                 .nodes = (int)nodes,
+                                 .pinned = pinned,
+                                 .root = root,
+                                 .get = network_get,
+                                 .data = &user};
     struct fabric *fabric = nics != NULL ? fabric_create(&input, err) : NULL;
     if (fabric != NULL) {
         network_set(spank, fabric);

@@ -130,8 +130,8 @@ static int nic_route_add(struct nic_route *route, const char *name)
     return 0;
 }
 
-/* Folders lower_eth0 stand beside the interface's files; a card has none. A bridge may have hundreds, of
- * virtual machines. */
+/* Folders lower_eth0 stand beside the interface's files; a card has none. A bridge may have
+ * hundreds, of virtual machines. */
 static int nic_route_lower(struct nic_route *route, const char *root, const char *netdev, int depth)
 {
     struct sysfs_list names;
@@ -140,8 +140,8 @@ static int nic_route_lower(struct nic_route *route, const char *root, const char
         return depth > 0 ? -1 : 0;
     for (int i = 0; i < names.count && rc == 0; i++) {
         const char *name = names.name[i] + strlen("lower_");
-        if (strncmp(names.name[i], "lower_", strlen("lower_")) == 0 && nic_is_netdev(name)
-            && (rc = nic_route_add(route, name)) == 0)
+        if (strncmp(names.name[i], "lower_", strlen("lower_")) == 0 && nic_is_netdev(name) &&
+            (rc = nic_route_add(route, name)) == 0)
             rc = nic_route_lower(route, root, name, depth - 1);
     }
     free(names.name);
@@ -168,8 +168,8 @@ bool nic_bond_has(const char *root, const char *bond, const char *netdev)
 {
     char line[1024];
     size_t length = strlen(netdev);
-    if (!nic_is_netdev(bond) || length == 0
-        || sysfs_line(line, sizeof line, "%s/sys/class/net/%s/bonding/slaves", root, bond) <= 0)
+    if (!nic_is_netdev(bond) || length == 0 ||
+        sysfs_line(line, sizeof line, "%s/sys/class/net/%s/bonding/slaves", root, bond) <= 0)
         return false;
     for (const char *at = line; *at != '\0'; at += strcspn(at, " ,"), at += strspn(at, " ,"))
         if (strncmp(at, netdev, length) == 0 && strchr(" ,", at[length]) != NULL)
@@ -189,10 +189,10 @@ bool nic_route_uses(const struct nic_route *route, const struct nic_port *port)
     return uses;
 }
 
-/* Each file costs microseconds, and ports have 256 entries. So types and interfaces are asked for GIDs alone
- * that are not zero; and behind a usable one the reading ends after NIC_GAP zeros: the kernel gives an address
- * the lowest free entry. Of virtual functions, of which a card may have hundreds, nobody reads further than
- * NIC_GAP zeros from the start. */
+/* Each file costs microseconds, and ports have 256 entries. So types and interfaces are asked for
+ * GIDs alone that are not zero; and behind a usable one the reading ends after NIC_GAP zeros: the
+ * kernel gives an address the lowest free entry. Of virtual functions, of which a card may have
+ * hundreds, nobody reads further than NIC_GAP zeros from the start. */
 static void nic_gids_read(struct gid_table *table, const char *port, bool is_virtual)
 {
     char line[128];
@@ -247,7 +247,9 @@ static void nic_word(char *word, size_t size, const char *folder, const char *fi
 {
     char line[128];
     sysfs_line(line, sizeof line, "%s/%s", folder, file);
-    bool plain = line[strspn(line, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-")] == '\0';
+    bool plain =
+        line[strspn(line, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-")] ==
+        '\0';
     nic_copy(word, size, plain ? line : "");
 }
 

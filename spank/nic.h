@@ -33,7 +33,8 @@ struct nic_port {
     enum nic_link link;
     int numa;              /* -1 unknown */
     struct pci_place pci;
-    char physical[PCI_ADDRESS]; /* a virtual function's physical one; "": it is none, or that is not told */
+    char physical[PCI_ADDRESS]; /* a virtual function's physical one; "": it is none, or that is not
+                                   told */
     int vendor, model;     /* PCI's numbers; 0 unknown */
     char board[NIC_NAME];  /* the maker's name for the card, MT_0000000838; "" unknown */
     char guid[NIC_GUID];   /* of the card: the same on all its functions; "" unknown */
@@ -45,7 +46,7 @@ struct nic_port {
 struct nic_route {
     char netdev[NIC_IF]; /* "" when there is no such route */
     bool up;             /* the interface is there and not down */
-    int lowers;          /* what it is made of: a bond's, a bridge's or a VLAN's interfaces, to any depth */
+    int lowers; /* what it is made of: a bond's, a bridge's or a VLAN's interfaces, to any depth */
     char (*lower)[NIC_IF];
 };
 
@@ -58,8 +59,8 @@ struct nic_list {
     struct gpu_link gpu[GPU_LINKS];
 };
 
-/* root: the folder that holds sys/ and proc/, "" or NULL for this machine. A machine without RDMA has
- * no ports; NULL only when out of memory. A port takes about 10 KiB. */
+/* root: the folder that holds sys/ and proc/, "" or NULL for this machine. A machine without RDMA
+ * has no ports; NULL only when out of memory. A port takes about 10 KiB. */
 struct nic_list *nic_list_create(const char *root, struct sft_error *err);
 void nic_list_destroy(struct nic_list *list);
 

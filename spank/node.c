@@ -10,7 +10,8 @@ node_place_f sft_bench_node_place;
 
 static void place_describe(const struct affinity_task *task, const char *pool, char text[NODE_TEXT])
 {
-    snprintf(text, NODE_TEXT, "gpu=%.100s cpus=%.250s numa=%.60s nics=%.200s distance=%s pool=%.319s why=%.300s",
+    snprintf(text, NODE_TEXT,
+             "gpu=%.100s cpus=%.250s numa=%.60s nics=%.200s distance=%s pool=%.319s why=%.300s",
              task->gpus, task->cpus, task->numa, task->nics, task->distance, pool, task->reason);
 }
 
@@ -23,9 +24,13 @@ static struct affinity_plan *place_plan(const struct node_task *task,
     if (told == NULL)
         sft_error_set(err, "affinity: out of memory");
     for (int i = 0; told != NULL && i < task->tasks; i++)
-        told[i] = (struct affinity_told) { task->told[i].cuda, task->told[i].gpus };
-    const struct affinity_ask ask = { .tasks = task->tasks, .rank = task->local_rank, .told = told,
-                                      .alone = task->alone, .step_gpus = task->step_gpus, .allowed = allowed };
+        told[i] = (struct affinity_told){task->told[i].cuda, task->told[i].gpus};
+    const struct affinity_ask ask = {.tasks = task->tasks,
+                                     .rank = task->local_rank,
+                                     .told = told,
+                                     .alone = task->alone,
+                                     .step_gpus = task->step_gpus,
+                                     .allowed = allowed};
     if (allowed != NULL)
         plan = affinity_plan_for(machine, &ask, err);
     free(allowed);

@@ -27,9 +27,10 @@ struct node_task {
     const char *masks;     /* Slurm's binding of all these tasks, "0x3,0xc"; NULL: none */
 };
 
-/* Bind the calling process to cores and memory near its GPU; `text` says to what, or why to nothing:
- * "gpu=0000:18:00.0 cpus=0-11,96-107 numa=0 nics=mlx5_0 distance=PIX pool=0000:18:00.0,... why=...", values empty
- * where there is nothing; cpus, where nothing is bound; pool has the GPUs by CUDA's index. -1 and err when it failed; then nothing is bound. */
+/* Bind the calling process to cores and memory near its GPU; `text` says to what, or why to
+ * nothing: "gpu=0000:18:00.0 cpus=0-11,96-107 numa=0 nics=mlx5_0 distance=PIX pool=0000:18:00.0,...
+ * why=...", values empty where there is nothing; cpus, where nothing is bound; pool has the GPUs by
+ * CUDA's index. -1 and err when it failed; then nothing is bound. */
 typedef int node_place_f(const struct node_task *task, char text[NODE_TEXT], struct sft_error *err);
 
 #endif

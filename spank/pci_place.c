@@ -29,7 +29,7 @@ static void place_copy(char *to, size_t size, const char *from, size_t length)
 void pci_place_read(struct pci_place *place, const char *folder)
 {
     char real[PATH_MAX];
-    *place = (struct pci_place) { .address = "" };
+    *place = (struct pci_place){.address = ""};
     if (realpath(folder, real) == NULL)
         return;
     const char *last = strrchr(real, '/'), *bridge = place_bridge(real);

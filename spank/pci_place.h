@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a PCI device stands in the tree that sysfs' links tell: /sys/devices/pci0000:15/0000:15:01.0/... */
+/* Where a PCI device stands in the tree that sysfs' links tell:
+ * /sys/devices/pci0000:15/0000:15:01.0/... */
 #ifndef SFT_SPANK_PCI_PLACE_H
 #define SFT_SPANK_PCI_PLACE_H
 
@@ -10,9 +11,9 @@
 
 struct pci_place {
     char address[PCI_ADDRESS]; /* "" unknown */
-    /* The root port that it hangs on, with its host bridge: "pci0000:15/0000:15:01.0". Devices of one root port
-     * reach each other without the CPU's own fabric. "" where no bridge stands above the device, as in a
-     * virtual machine: then nobody knows who is near. */
+    /* The root port that it hangs on, with its host bridge: "pci0000:15/0000:15:01.0". Devices of
+     * one root port reach each other without the CPU's own fabric. "" where no bridge stands above
+     * the device, as in a virtual machine: then nobody knows who is near. */
     char port[PCI_PORT];
 };
 

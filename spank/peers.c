@@ -59,11 +59,12 @@ static bool peers_everybody(void)
 
 const struct peer *peers_tell(int rank, const char *cuda, const char *gpus)
 {
-    const struct timespec pause = { .tv_nsec = PEERS_POLL_MS * 1000000L };
+    const struct timespec pause = {.tv_nsec = PEERS_POLL_MS * 1000000L};
     if (rank < 0 || rank >= peers_count)
         return NULL;
     struct peer *mine = &peers_all[rank];
-    bool fits = peers_put(mine->cuda, &mine->has_cuda, cuda) && peers_put(mine->gpus, &mine->has_gpus, gpus);
+    bool fits = peers_put(mine->cuda, &mine->has_cuda, cuda) &&
+                peers_put(mine->gpus, &mine->has_gpus, gpus);
     atomic_store(&peers_slot[rank].state, fits ? PEERS_TOLD : PEERS_TOO_LONG);
     for (int waited = 0; !peers_everybody(); waited += PEERS_POLL_MS) {
         if (waited >= PEERS_WAIT_MS)

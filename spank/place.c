@@ -72,7 +72,8 @@ static const char *or_unset(bool has, const char *text)
 }
 
 /* What each task was told of its GPUs; only this one's when the others keep silent. */
-static int place_told(struct node_task *task, const char *cuda, const char *gpus, struct sft_error *err)
+static int place_told(struct node_task *task, const char *cuda, const char *gpus,
+                      struct sft_error *err)
 {
     struct node_told *told = calloc((size_t)task->tasks, sizeof *told);
     if (told == NULL)
@@ -80,8 +81,9 @@ static int place_told(struct node_task *task, const char *cuda, const char *gpus
     const struct peer *all = peers_tell(task->local_rank, cuda, gpus);
     task->alone = all == NULL && task->tasks > 1;
     for (int i = 0; all != NULL && i < task->tasks; i++)
-        told[i] = (struct node_told) { or_unset(all[i].has_cuda, all[i].cuda), or_unset(all[i].has_gpus, all[i].gpus) };
-    told[task->local_rank] = (struct node_told) { cuda, gpus };
+        told[i] = (struct node_told){or_unset(all[i].has_cuda, all[i].cuda),
+                                     or_unset(all[i].has_gpus, all[i].gpus)};
+    told[task->local_rank] = (struct node_told){cuda, gpus};
     task->told = told;
     return 0;
 }
@@ -108,7 +110,8 @@ static int place_run(spank_t spank, const struct conf *conf, const char *cuda, c
     return rc;
 }
 
-/* "cuda=0,1 " as the words of a place are; the job compares it with what the task has in the end. */
+/* "cuda=0,1 " as the words of a place are; the job compares it with what the task has in the end.
+ */
 static void place_cuda(const char *cuda, char *word, size_t size)
 {
     snprintf(word, size, "cuda=%.300s", cuda != NULL ? cuda : "unset");

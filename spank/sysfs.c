@@ -165,7 +165,7 @@ int sysfs_list(struct sysfs_list *list, const char *format, ...)
     va_start(arguments, format);
     int rc = sysfs_path(path, sizeof path, format, arguments);
     va_end(arguments);
-    *list = (struct sysfs_list) { .name = NULL };
+    *list = (struct sysfs_list){.name = NULL};
     DIR *folder = rc == 0 ? opendir(path) : NULL;
     rc = folder != NULL ? list_fill(list, folder) : 0;
     if (folder != NULL)
@@ -174,7 +174,7 @@ int sysfs_list(struct sysfs_list *list, const char *format, ...)
         qsort(list->name, (size_t)list->count, sizeof list->name[0], sysfs_compare);
     if (rc < 0) {
         free(list->name);
-        *list = (struct sysfs_list) { .name = NULL };
+        *list = (struct sysfs_list){.name = NULL};
     }
     return rc;
 }

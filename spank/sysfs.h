@@ -33,8 +33,8 @@ int sysfs_lanes(int number);
 int sysfs_names(char (*names)[SYSFS_NAME], int room, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* All names of a folder, sorted in the same way. `cut`: it has more entries than anybody's machine, and the
- * list is what readdir gave first: nothing may be decided from it. */
+/* All names of a folder, sorted in the same way. `cut`: it has more entries than anybody's machine,
+ * and the list is what readdir gave first: nothing may be decided from it. */
 struct sysfs_list {
     int count;
     bool cut;
@@ -42,10 +42,11 @@ struct sysfs_list {
 };
 
 /* 0; an empty list when it is no folder; -1 when out of memory. */
-int sysfs_list(struct sysfs_list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int sysfs_list(struct sysfs_list *list, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-/* Where the link of that path leads in the end, its last name alone ("0000:19:00.0"); "" when it leads nowhere
- * or the name does not fit. */
+/* Where the link of that path leads in the end, its last name alone ("0000:19:00.0"); "" when it
+ * leads nowhere or the name does not fit. */
 void sysfs_target(char *name, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -82,7 +82,7 @@ as_found() { # as_found RANK
     [ "$(of "$1" NCCL_IB_HCA)" = '=mlx5_1:1,mlx5_10:1' ]
     [ "$(of "$1" NCCL_SOCKET_IFNAME)" = '=eno1' ]
     [ "$(of "$1" NCCL_CROSS_NIC)" = 2 ]
-    [ "$(of "$1" NCCL_IGNORE_CPU_AFFINITY)" = 0 ]
+    [ -z "$(of "$1" NCCL_IGNORE_CPU_AFFINITY)" ]
     [ "$(grep -c "^$1 " <<<"$output")" -eq 3 ] # and nothing else: this machine has no GPU to be near
 }
 
@@ -120,7 +120,7 @@ as_found() { # as_found RANK
     [ "$(of 1 NCCL_SOCKET_IFNAME)" = '=eno1' ]
     run srun --export=ALL,NCCL_SOCKET_IFNAME=eth9 --sft-bench=tiny:2,gpus=1
     [ "$(of 0 NCCL_SOCKET_IFNAME)" = eth9 ]
-    echo NCCL_IB_HCA=mlx5_8 >"$FOLDER/machine/home/u/.nccl.conf"
+    echo NCCL_IB_HCA=mlx5_10 >"$FOLDER/machine/home/u/.nccl.conf"
     echo NCCL_SOCKET_IFNAME=eth8 >"$FOLDER/machine/etc/nccl.conf"
     HOME=/home/u run srun --sft-bench=tiny:2,gpus=1
     [ "$status" -eq 0 ]

@@ -119,16 +119,21 @@ struct affinity_plan *fixture_plan(const struct affinity_machine *machine,
     struct affinity_gpus gpus;
     char each[sizeof run->each];
     const char *allowed = run->allowed[0] != '\0' ? run->allowed : NULL;
-    const char *cuda = run->cuda[0] != '\0' ? run->cuda : NULL, *slurm = run->slurm[0] != '\0' ? run->slurm : NULL;
+    const char *cuda = run->cuda[0] != '\0' ? run->cuda : NULL,
+               *slurm = run->slurm[0] != '\0' ? run->slurm : NULL;
     if (run->per > 1)
         return affinity_gpus_find(machine, cuda, slurm, &gpus, err) < 0
-            ? NULL
-            : affinity_plan_create(machine, &gpus, run->tasks, run->per, allowed, err);
+                   ? NULL
+                   : affinity_plan_create(machine, &gpus, run->tasks, run->per, allowed, err);
     told[run->rank] = (struct affinity_told){cuda, slurm};
     strcpy(each, run->each);
     if (each[0] != '\0')
         fixture_each(each, told, run->tasks);
-    const struct affinity_ask ask = {.tasks = run->tasks, .rank = run->rank, .told = told, .alone = each[0] == '\0',
-                                     .step_gpus = run->step_gpus, .allowed = allowed};
+    const struct affinity_ask ask = {.tasks = run->tasks,
+                                     .rank = run->rank,
+                                     .told = told,
+                                     .alone = each[0] == '\0',
+                                     .step_gpus = run->step_gpus,
+                                     .allowed = allowed};
     return affinity_plan_for(machine, &ask, err);
 }

@@ -6,8 +6,8 @@
  *     run tasks=8 [per=1] [allowed=0-23] [cuda=0,1] [slurm=0,1] [rank=0] [on=8]
  *     run tasks=2 each=0/3;0/5         what each task was told: cuda/slurm, "-" unset
  *
- * cuda and slurm are what one task (rank; without it slurm's first number) was told; where they are too few for
- * all, the others' are not known. on: the step's GPUs on the node. */
+ * cuda and slurm are what one task (rank; without it slurm's first number) was told; where they are
+ * too few for all, the others' are not known. on: the step's GPUs on the node. */
 #ifndef SFT_TESTS_AFFINITY_FIXTURE_H
 #define SFT_TESTS_AFFINITY_FIXTURE_H
 

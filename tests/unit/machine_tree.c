@@ -244,7 +244,8 @@ static void tree_physical(const struct tree *tree, const char *line, const char 
     tree_value(line, "physfn", physical, sizeof physical);
     if (physical[0] == '\0' && strcmp(tree_value(line, "model", value, sizeof value), "101e") == 0)
         for (int function = 0; function < 8 && physical[0] == '\0'; function++) {
-            snprintf(physical, sizeof physical, "%.*s00.%d", (int)(strcspn(pci, ".") - 2), pci, function);
+            snprintf(physical, sizeof physical, "%.*s00.%d", (int)(strcspn(pci, ".") - 2), pci,
+                     function);
             snprintf(target, sizeof target, "%s/sys/bus/pci/devices/%s", tree->root, physical);
             if (strcmp(physical, pci) == 0 || access(target, F_OK) < 0)
                 physical[0] = '\0';

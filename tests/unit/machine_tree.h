@@ -14,8 +14,9 @@
  * (here broken, in the file one line). The path begins with the host bridge's bus and names each
  * bridge above the device. A port's GIDs are those of Linux: fe80:: and each ip as RoCE v1 and v2,
  * in this order. Without ip= a port of Ethernet has 10.0.N.1, N the number of its nic line from 1;
- * ip=none leaves fe80:: alone. A NIC of model 101e is a virtual function: without physfn= of the first function
- * of its bus that was described before it. With several ports each has its own interface of net=. */
+ * ip=none leaves fe80:: alone. A NIC of model 101e is a virtual function: without physfn= of the
+ * first function of its bus that was described before it. With several ports each has its own
+ * interface of net=. */
 #ifndef SFT_TESTS_MACHINE_TREE_H
 #define SFT_TESTS_MACHINE_TREE_H
 

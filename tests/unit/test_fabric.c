@@ -246,11 +246,15 @@ static void test_hundreds_of_functions(void **state)
 {
     (void)state;
     static char text[65536];
-    size_t used = (size_t)sprintf(text, "nic 0000:5a/5a:01.0/5b:00.0 numa=1 rdma=mlx5_0:up net=eth0:up ip=10.0.0.5\n");
+    size_t used = (size_t)sprintf(
+        text, "nic 0000:5a/5a:01.0/5b:00.0 numa=1 rdma=mlx5_0:up net=eth0:up ip=10.0.0.5\n");
     for (int i = 1; i < 250; i++)
-        used += (size_t)sprintf(text + used, "nic 0000:5a/5a:01.0/5b:%02x.%d numa=1 model=101e rdma=mlx5_%d:up ip=none\n",
-                                i / 8, i % 8, i);
-    used += (size_t)sprintf(text + used, TWO "nic 0000:27/27:01.0/2b:00.0 numa=0 rdma=mlx5_300:up net=eth3:up\n");
+        used += (size_t)sprintf(
+            text + used,
+            "nic 0000:5a/5a:01.0/5b:%02x.%d numa=1 model=101e rdma=mlx5_%d:up ip=none\n", i / 8,
+            i % 8, i);
+    used += (size_t)sprintf(text + used, TWO
+                            "nic 0000:27/27:01.0/2b:00.0 numa=0 rdma=mlx5_300:up net=eth3:up\n");
     memcpy(strstr(text + used - sizeof TWO - 60, "rdma=mlx5_0:"), "rdma=mlx6_0:", 12);
     memcpy(strstr(text + used - sizeof TWO - 60, "rdma=mlx5_10:"), "rdma=mlx6_10:", 13);
     sprintf(text + used, "site fabric_exclude = mlx5_0\nfabric nodes=2\n");
@@ -260,7 +264,8 @@ static void test_hundreds_of_functions(void **state)
     assert_contains(made.fabric->note[0], "249 virtual functions are left out");
     assert_int_equal(made.fabric->warnings, 0);
     fabric_write(made.fabric, text, 12288);
-    assert_contains(text, "port\tmlx5_1:1\tno\t\t400\t1\t\t\tvirtual function of mlx5_0\tup\teth\t248\n");
+    assert_contains(text,
+                    "port\tmlx5_1:1\tno\t\t400\t1\t\t\tvirtual function of mlx5_0\tup\teth\t248\n");
     assert_null(strstr(text, "cut\tyes"));
 }
 
@@ -270,19 +275,23 @@ static void test_lines_are_few_and_in_order(void **state)
     (void)state;
     char text[8192] = TWO "env NCCL_IB_DISABLE=1\n";
     for (int i = 0; i < 33; i++)
-        sprintf(text + strlen(text), "nic 0000:5a/5a:01.0/%02x:00.0 numa=1 rdma=mlx5_%d:up net=e%d:up ip=none\n", i, 20 + i,
-                i);
+        sprintf(text + strlen(text),
+                "nic 0000:5a/5a:01.0/%02x:00.0 numa=1 rdma=mlx5_%d:up net=e%d:up ip=none\n", i,
+                20 + i, i);
     for (int i = 0; i < 5; i++)
-        sprintf(text + strlen(text), "nic 0000:5b/5b:01.0/%02x:00.0 numa=1 rdma=mlx5_%d:down net=d%d:up\n", 64 + i,
+        sprintf(text + strlen(text),
+                "nic 0000:5b/5b:01.0/%02x:00.0 numa=1 rdma=mlx5_%d:down net=d%d:up\n", 64 + i,
                 60 + i, i);
     strcat(text, "fabric nodes=2\n");
     decide(text);
     assert_int_equal(made.fabric->warnings, 3);
     assert_contains(made.fabric->warning[0], "NCCL_IB_DISABLE=1 of the user");
-    assert_string_equal(made.fabric->warning[1], "33 ports are up but have no address: mlx5_20:1, mlx5_21:1, mlx5_22:1, "
-                                                 "mlx5_23:1, ...");
-    assert_string_equal(made.fabric->warning[2], "5 ports are DOWN and carry nothing: mlx5_60:1, mlx5_61:1, mlx5_62:1, "
-                                                 "mlx5_63:1, ...");
+    assert_string_equal(made.fabric->warning[1],
+                        "33 ports are up but have no address: mlx5_20:1, mlx5_21:1, mlx5_22:1, "
+                        "mlx5_23:1, ...");
+    assert_string_equal(made.fabric->warning[2],
+                        "5 ports are DOWN and carry nothing: mlx5_60:1, mlx5_61:1, mlx5_62:1, "
+                        "mlx5_63:1, ...");
 }
 
 /* A bridge of many virtual machines over the card of the default route. */

@@ -78,8 +78,10 @@ static void test_tables(void **state)
     PRINTED(print_all(out, node_a));
     assert_contains(text, " mlx5_1:1          yes   eth2          400     1  3 10.1.0.2            -\n");
     assert_contains(text, " mlx5_2:1          no    -               0     1  -                     its state is DOWN\n");
-    assert_contains(text, " NCCL_IB_HCA                   set      =mlx5_0:1,mlx5_1:1    2 of 3 ports\n");
-    assert_contains(text, " NCCL_IB_TC                    unset    -                     the site's file");
+    assert_contains(text,
+                    " NCCL_IB_HCA                   set      =mlx5_0:1,mlx5_1:1    2 of 3 ports\n");
+    assert_contains(
+        text, " NCCL_IB_TC                    unset    -                     the site's file");
     PRINTED(print_all(out, ""));
     assert_string_equal(text, "");
 }
@@ -143,7 +145,8 @@ static char *get(const char *name)
     size_t length = strlen(name);
     for (const char *line = environment; *line != '\0'; line += strcspn(line, "\n") + 1)
         if (strncmp(line, name, length) == 0 && line[length] == '=') {
-            snprintf(value, sizeof values[0], "%.*s", (int)strcspn(line + length + 1, "\n"), line + length + 1);
+            snprintf(value, sizeof values[0], "%.*s", (int)strcspn(line + length + 1, "\n"),
+                     line + length + 1);
             return value;
         }
     return NULL;
@@ -183,30 +186,41 @@ static void test_what_nobody_changed_stays(void **state)
 static void test_what_a_task_really_has(void **state)
 {
     (void)state;
-    const char *said = now(whole, "NCCL_IB_HCA=mlx5_9\nNCCL_SOCKET_IFNAME==eno1\nNCCL_DEBUG=WARN\nNCCL_IB_TC=41\n"
-                                  "NCCL_PROTO=Simple\n");
+    const char *said =
+        now(whole, "NCCL_IB_HCA=mlx5_9\nNCCL_SOCKET_IFNAME==eno1\nNCCL_DEBUG=WARN\nNCCL_IB_TC=41\n"
+                   "NCCL_PROTO=Simple\n");
     assert_contains(said, "rate\t100\n");
-    assert_contains(said, "warn\tNCCL_IB_HCA=mlx5_9, not =mlx5_0:1,mlx5_1:1: something changed it after the plugin");
+    assert_contains(
+        said,
+        "warn\tNCCL_IB_HCA=mlx5_9, not =mlx5_0:1,mlx5_1:1: something changed it after the plugin");
     assert_contains(said, "warn\tNCCL_DEBUG=WARN, not INFO: something changed it");
     assert_contains(said, "warn\tNCCL_IB_TC=41, which was not set: something changed it");
     assert_contains(said, "warn\tNCCL_PROTO=Simple, not LL: something changed it");
     assert_null(strstr(said, "NCCL_IB_HCA=old"));
     assert_contains(said, "warn\tmlx5_2:1 is DOWN");
-    assert_contains(said, "var\tNCCL_IB_HCA\tchanged\tmlx5_9\twas =mlx5_0:1,mlx5_1:1 when the plugin looked\n");
+    assert_contains(
+        said, "var\tNCCL_IB_HCA\tchanged\tmlx5_9\twas =mlx5_0:1,mlx5_1:1 when the plugin looked\n");
     assert_contains(said, "var\tNCCL_IB_TC\tchanged\t41\tnot set when the plugin looked\n");
-    assert_contains(said, "port\tmlx5_0:1\tno\teth1\t400\t0\t\t\tnot by the variables that were changed\t");
+    assert_contains(
+        said, "port\tmlx5_0:1\tno\teth1\t400\t0\t\t\tnot by the variables that were changed\t");
     assert_contains(said, "port\tmlx5_9:1\tyes\tstor0\t100\t1\t\t\t\tup\t");
     said = now(whole, "NCCL_SOCKET_IFNAME==eno1\nNCCL_DEBUG=INFO\n");
-    assert_contains(said, "warn\tNCCL_IB_HCA is gone, not =mlx5_0:1,mlx5_1:1: something changed it");
+    assert_contains(said,
+                    "warn\tNCCL_IB_HCA is gone, not =mlx5_0:1,mlx5_1:1: something changed it");
     assert_contains(said, "rate\t900\n"); /* NCCL takes what it finds */
 }
 
 static void test_what_was_changed_is_judged(void **state)
 {
     (void)state;
-    const char *said = now(whole, "NCCL_IB_HCA=ibp\nNCCL_SOCKET_IFNAME=eno2\nNCCL_DEBUG=INFO\nNCCL_P2P_DISABLE=1\n");
-    assert_contains(said, "NCCL_IB_HCA=ibp of a TaskProlog or wrapper takes none of this node's ports (mlx5_0, ");
-    assert_contains(said, "NCCL_SOCKET_IFNAME=eno2 of a TaskProlog or wrapper: no such interface of this node is up");
+    const char *said = now(
+        whole, "NCCL_IB_HCA=ibp\nNCCL_SOCKET_IFNAME=eno2\nNCCL_DEBUG=INFO\nNCCL_P2P_DISABLE=1\n");
+    assert_contains(
+        said,
+        "NCCL_IB_HCA=ibp of a TaskProlog or wrapper takes none of this node's ports (mlx5_0, ");
+    assert_contains(
+        said,
+        "NCCL_SOCKET_IFNAME=eno2 of a TaskProlog or wrapper: no such interface of this node is up");
     assert_contains(said, "NCCL_P2P_DISABLE=1, which was not set");
     assert_contains(said, "var\tNCCL_P2P_DISABLE\tchanged\t1\t");
     said = now(whole, SAME "NCCL_IB_DISABLE=1\n");
@@ -234,13 +248,16 @@ static void test_many_nodes_one_line(void **state)
     notes_add(notes, 2, "", "%s", "rank 7 on n3 has less");
     PRINTED(notes_print(notes, out, "job: ", 0));
     assert_int_equal(count, 4);
-    assert_string_equal(text, "job: warning: 9 nodes (n0, n1, n2, n3, ...): NCCL_IB_HCA=old of the user takes none\n"
-                              "job: warning: n3: alone\n"
-                              "job: warning: 9 nodes (n0, n1, n2, n3, ...): mlx5_2:1 is DOWN and carries nothing\n"
-                              "job: warning: rank 7 on n3 has less\n");
+    assert_string_equal(
+        text,
+        "job: warning: 9 nodes (n0, n1, n2, n3, ...): NCCL_IB_HCA=old of the user takes none\n"
+        "job: warning: n3: alone\n"
+        "job: warning: 9 nodes (n0, n1, n2, n3, ...): mlx5_2:1 is DOWN and carries nothing\n"
+        "job: warning: rank 7 on n3 has less\n");
     PRINTED(notes_print(notes, out, "", 1));
     assert_int_equal(count, 4);
-    assert_string_equal(text, "warning: 9 nodes (n0, n1, n2, n3, ...): NCCL_IB_HCA=old of the user takes none\n");
+    assert_string_equal(
+        text, "warning: 9 nodes (n0, n1, n2, n3, ...): NCCL_IB_HCA=old of the user takes none\n");
     notes_destroy(notes);
 }
 
