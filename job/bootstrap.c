@@ -23,6 +23,14 @@ static void bootstrap_host(struct bootstrap *bootstrap)
     bootstrap->host[sizeof bootstrap->host - 1] = '\0';
 }
 
+int bootstrap_rank_told(void)
+{
+    const char *rank = getenv("PMIX_RANK");
+    if (rank == NULL)
+        rank = getenv("SLURM_PROCID");
+    return rank == NULL ? 0 : atoi(rank);
+}
+
 int bootstrap_start_single(struct bootstrap *bootstrap, struct sft_error *err)
 {
     const char *tasks = getenv("SLURM_NTASKS"), *step = getenv("SLURM_STEP_ID");

@@ -22,6 +22,10 @@ struct bootstrap {
 int bootstrap_start(struct bootstrap *bootstrap, struct sft_error *err);
 void bootstrap_stop(struct bootstrap *bootstrap);
 
+/* This process's rank as PMIx's or Slurm's environment tells it, before anything was started; 0 where
+ * nothing does. */
+int bootstrap_rank_told(void);
+
 /* Collective: `bytes` of every rank, in the order of ranks, into all[size * bytes] on all of them. For few
  * and small things before any communicator stands: the server keeps them until the job ends. */
 int bootstrap_exchange(struct bootstrap *bootstrap, const void *mine, size_t bytes, void *all,

@@ -4,8 +4,11 @@
 
 #include "job/run.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "job/explain.h"
 #include "job/options.h"
@@ -36,12 +39,15 @@ static int main_check(const struct options *options, bool print)
     if (options->request.explain) /* nothing to train, nothing to check */
         return DONE;
     if (sft_plan_make_running(&plan, &options->request, nodes, nodes * gpus, &err) < 0
+        || run_check_out(&options->request, &err) < 0
         || run_open_data(&options->request, plan.seq, plan.seed, &tokenizer, &data, &shape, &err)
                < 0)
         status = complain(&err);
     else if (print && options->json)
         scaling_print_json(&plan, &shape, data, &options->request);
-    else if (print)
+    else if (!print)
+        check_print(data);
+    else
         plan_print(&plan, &shape, data, &options->request);
     data_close(data);
     tokenizer_close(tokenizer);
@@ -109,24 +115,37 @@ static int main_train(struct run *run, struct sft_error *err)
     return 0;
 }
 
+/* On the terminal and in the record. Of other ranks than 0 the record names which one it was. */
+static int main_failed(struct run *run, struct sft_error *err)
+{
+    int rank = bootstrap_rank_told();
+    complain(err);
+    if (rank > 0 && err->text[0] != '\0') {
+        struct sft_error why = *err;
+        sft_error_set(err, "%.300s (rank %d on %.60s)", why.text, rank, run->bootstrap.host);
+    }
+    result_fail(&run->result, err->text);
+    return FAILED;
+}
+
 static int main_run(const struct options *options)
 {
     static struct run run;
     struct sft_error err = { "" };
     run.request = options->request;
-    if (main_join(&run, &err) < 0) {
-        complain(&err);
+    if (result_open(&run.result, bootstrap_rank_told() == 0, &err) < 0 || main_join(&run, &err) < 0) {
+        main_failed(&run, &err);
         bootstrap_abort(&run.bootstrap, FAILED);
     }
     int status = DONE;
     if (setup_run(&run, &err) < 0) {
-        status = complain(&err);
-        result_fail(&run.result, err.text);
+        status = main_failed(&run, &err);
     } else if (main_train(&run, &err) < 0) {
-        complain(&err);
-        result_fail(&run.result, err.text);
+        main_failed(&run, &err);
         bootstrap_abort(&run.bootstrap, FAILED);
     }
+    if (status == DONE && result_lost(&run.result, &err) < 0)
+        status = complain(&err);
     setup_release(&run);
     return status;
 }
@@ -142,14 +161,24 @@ static int main_explain(const struct options *options)
     return status;
 }
 
-int main(int argc, char **argv)
+/* A command that was not looked at before, on a submit host without the job, fails here. */
+static int main_refuse(const struct sft_error *err)
+{
+    static struct result result;
+    struct sft_error ignored;
+    complain(err);
+    if (bootstrap_rank_told() == 0 && result_open(&result, true, &ignored) == 0)
+        result_fail(&result, err->text);
+    result_close(&result);
+    return BAD_COMMAND;
+}
+
+static int main_mode(int argc, char **argv)
 {
     struct options options;
     struct sft_error err = { "" };
-    if (options_parse(&options, argc, argv, &err) < 0) {
-        complain(&err);
-        return BAD_COMMAND;
-    }
+    if (options_parse(&options, argc, argv, &err) < 0)
+        return main_refuse(&err);
     switch (options.mode) {
     case OPTIONS_HELP:
         options_help(stdout);
@@ -166,4 +195,17 @@ int main(int argc, char **argv)
         break;
     }
     return options.request.explain ? main_explain(&options) : main_run(&options);
+}
+
+/* What was printed may be all that the user asked for: lost to a full disk it is no success. */
+int main(int argc, char **argv)
+{
+    signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes arrives as an error, with the file's name */
+    int status = main_mode(argc, argv);
+    errno = 0;
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EBADF)
+        return status;
+    fprintf(stderr, "sft-bench-job: cannot write standard output%s%s\n", errno == 0 ? "" : ": ",
+            errno == 0 ? "" : strerror(errno));
+    return status == DONE ? FAILED : status;
 }

@@ -51,6 +51,8 @@ struct figures measure_figures(const struct measure *measure, int ranks)
         .p95 = sft_stats_quantile(measure->step, measure->count, 0.95),
     };
     double seconds = f.step * (double)measure->count;
+    for (size_t i = 0; i < measure->count; i++)
+        f.all += measure->step[i];
     f.samples = measure->sum.samples / seconds;
     f.processed = measure->sum.processed / seconds;
     f.real = measure->sum.real / seconds;

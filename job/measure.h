@@ -29,6 +29,7 @@ struct measure {
 /* What can be said after at least one measured step. */
 struct figures {
     double step, mad, p95; /* seconds */
+    double all;            /* seconds, of all steps */
     double samples, processed, real, trained; /* a second, all ranks */
     double tflops;         /* of one rank */
     double exposed;        /* seconds of a step, mean of this rank's */

@@ -38,6 +38,8 @@ static const struct sft_record_key keys[] = {
     { "data_sum", SFT_MEASURED, false, "", "checksum of that file's bytes" },
     { "records", SFT_MEASURED, false, "", "documents in one epoch" },
     { "cut", SFT_MEASURED, false, "", "documents longer than the sequence, cut to it or left out" },
+    { "skipped", SFT_MEASURED, false, "", "records left out because they are empty or bad" },
+    { "mended", SFT_MEASURED, false, "", "records in whose texts something became U+FFFD" },
     { "tokenizer", SFT_SAID, false, "", "file name of the SentencePiece model, or bytes" },
     { "vocab", SFT_MEASURED, false, "", "rows of the embedding table" },
     { "parameters", SFT_DERIVED, false, "", "parameters of the model as it ran" },
@@ -47,6 +49,7 @@ static const struct sft_record_key keys[] = {
     { "exposed_ms", SFT_MEASURED, true, "ms",
       "of a step, rank 0 waits for weights and gradients" },
     { "step_p95_ms", SFT_MEASURED, false, "ms", "its 95th percentile" },
+    { "steps_s", SFT_MEASURED, false, "s", "all measured steps together on rank 0" },
     { "samples_s", SFT_DERIVED, true, "samples/s",
       "documents of all ranks in a measured step, mean / step_ms" },
     { "tok_s", SFT_DERIVED, true, "tokens/s", "tokens processed in a step, padding too / step_ms" },
@@ -76,7 +79,7 @@ static const struct sft_record_key keys[] = {
     { "clock_reasons", SFT_MEASURED, false, "", "all reasons for which a clock was held back, by NVML" },
     { "loss_first", SFT_MEASURED, false, "", "mean loss of a trained token in the first step" },
     { "loss_last", SFT_MEASURED, true, "", "the same in the last step" },
-    { "start", SFT_MEASURED, false, "", "when the run began, UTC, ISO 8601" },
+    { "start", SFT_MEASURED, false, "", "when the step began, UTC, ISO 8601" },
     { "seconds", SFT_MEASURED, false, "s", "from there to this record" },
     { "hosts", SFT_MEASURED, false, "", "hosts that ran, in the order of ranks" },
     { "version", SFT_MEASURED, true, "", "of sft-bench" },
@@ -89,7 +92,10 @@ static const struct sft_record_key keys[] = {
     { "mpi", SFT_MEASURED, false, "", "library of collectives between CPUs" },
     { "nccl", SFT_MEASURED, false, "", "library of collectives between GPUs" },
     { "pmix", SFT_MEASURED, false, "", "library of the bootstrap" },
-    { "fail", SFT_MEASURED, true, "", "why the run failed" },
+    { "program", SFT_MEASURED, true, "", "what rank 0 executed, as root saw it: site, script, or another's name" },
+    { "checked", SFT_MEASURED, true, "", "what the step daemon held the record against and found right" },
+    { "doubted", SFT_MEASURED, true, "", "what it found wrong; such a record is counted nowhere" },
+    { "fail", SFT_MEASURED, true, "", "why the run failed, or ended early" },
     { NULL, SFT_SAID, false, NULL, NULL },
 };
 
@@ -159,6 +165,18 @@ int sft_record_set(struct sft_record *record, const char *key, const char *value
     }
     record->fields[record->count++] = (struct sft_record_field) { name, copy };
     return 0;
+}
+
+void sft_record_unset(struct sft_record *record, const char *key)
+{
+    struct sft_record_field *field = field_find(record, key);
+    if (field == NULL)
+        return;
+    free(field->key);
+    free(field->value);
+    size_t behind = record->count - (size_t)(field - record->fields) - 1;
+    memmove(field, field + 1, behind * sizeof *field);
+    record->count--;
 }
 
 int sft_record_set_integer(struct sft_record *record, const char *key, long long value,

@@ -62,6 +62,9 @@ int sft_record_set_integer(struct sft_record *record, const char *key, long long
 int sft_record_set_real(struct sft_record *record, const char *key, double value,
                         struct sft_error *err);
 
+/* Take a field away; nothing happens where there is none. */
+void sft_record_unset(struct sft_record *record, const char *key);
+
 /* The value, or NULL. */
 const char *sft_record_get(const struct sft_record *record, const char *key);
 /* The number, or `missing` when the field is absent or no number. */

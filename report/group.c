@@ -73,6 +73,8 @@ static unsigned aside_of(const struct row *row)
         why |= GROUP_NOT_COMPLETE;
     if (row->marks & ROW_UNCONFIRMED)
         why |= GROUP_UNCONFIRMED;
+    if (row->marks & ROW_DOUBTED)
+        why |= GROUP_DOUBTED;
     /* A run that ended early has not all figures; then there is nothing to judge. */
     if (why & GROUP_NOT_COMPLETE)
         return why;
@@ -334,9 +336,10 @@ const char *group_aside_text(unsigned bit)
 {
     static const char *const texts[] = {
         N_("not complete"),
-        N_("unconfirmed: only in the user's comment"),
+        N_("in the user's comment alone: no step daemon published it"),
         N_("impossible: above the hardware's roofline, or a figure is missing or not positive"),
         N_("inconsistent: its own figures contradict each other"),
+        N_("doubted: program, nodes, ranks or time are not what Slurm and root saw"),
     };
     return text_of_bit(texts, sizeof texts / sizeof texts[0], bit);
 }

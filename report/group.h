@@ -23,6 +23,7 @@ enum group_aside {
                               * step_ms, tok_s and samples_s */
     GROUP_INCONSISTENT = 8,  /* its own figures contradict each other (tok_s * step_ms against
                               * global_batch * seq, tflops / peak_tflops against mfu) by over 1% */
+    GROUP_DOUBTED = 16,      /* the step daemon found program, nodes, ranks or time at odds with it */
 };
 
 /* What a reader must know of a cell or a series before using its figures. */

@@ -137,7 +137,7 @@ static void print_aside(const struct group_cell *cell, FILE *out)
         snprintf(model, sizeof model, "%.100s", name != NULL ? name : "?");
         text_make_printable(model);
         fprintf(out, "not counted: job %lld, %s on %d nodes:", cell->aside_run[i]->job_id, model, cell->nodes);
-        for (unsigned bit = 1; bit <= GROUP_INCONSISTENT; bit <<= 1)
+        for (unsigned bit = 1; bit <= GROUP_DOUBTED; bit <<= 1)
             if (cell->aside_why[i] & bit)
                 fprintf(out, " %s;", group_aside_text(bit));
         fprintf(out, " state %s\n", cell->aside_run[i]->state);

@@ -10,7 +10,7 @@ static void aside_reasons(struct page *page, unsigned why)
 {
     bool any = false;
     fprintf(page->out, "<td>");
-    for (unsigned bit = 1; bit <= GROUP_INCONSISTENT; bit <<= 1)
+    for (unsigned bit = 1; bit <= GROUP_DOUBTED; bit <<= 1)
         if (why & bit) {
             fprintf(page->out, "%s", any ? "; " : "");
             html_text(page->out, _(group_aside_text(bit)));
@@ -23,14 +23,14 @@ static void aside_lines(struct page *page, const struct group_series *series, co
 {
     for (size_t i = 0; i < cell->aside; i++) {
         const struct row *row = cell->aside_run[i];
-        const char *fail = sft_record_get(&row->record, "fail");
+        const char *said = sft_record_get(&row->record, row->marks & ROW_DOUBTED ? "doubted" : "fail");
         fprintf(page->out, "<tr>");
         fprintf(page->out, "<td class=\"n\">%lld</td>", row->job_id);
         html_td_text(page->out, series->model);
         html_td_whole(page->out, cell->nodes);
         html_td_text(page->out, _(row->state));
         aside_reasons(page, cell->aside_why[i]);
-        html_td_text(page->out, fail != NULL ? fail : "");
+        html_td_text(page->out, said != NULL ? said : "");
         fprintf(page->out, "</tr>\n");
     }
 }
@@ -59,7 +59,7 @@ void page_aside(struct page *page)
         html_th(page->out, _("Nodes"), "nodes");
         html_th(page->out, _("State"), NULL);
         html_th(page->out, _("Why"), NULL);
-        html_th(page->out, _("What the run said"), NULL);
+        html_th(page->out, _("What the record says"), NULL);
         page_table_rows(page);
         for (size_t i = 0; i < groups->count; i++)
             for (size_t k = 0; k < groups->series[i].count; k++)
@@ -146,12 +146,31 @@ static void commands(struct page *page)
     page_table_end(page);
 }
 
+static void counted_and_checked(struct page *page)
+{
+    const struct groups *groups = page->groups;
+    size_t checked = 0;
+    for (size_t i = 0; i < groups->count; i++)
+        for (size_t k = 0; k < groups->series[i].count; k++)
+            for (size_t n = 0; n < groups->series[i].cell[k].count; n++)
+                checked += row_is_checked(groups->series[i].cell[k].run[n]);
+    fprintf(page->out, "<p>");
+    fprintf(page->out, _("Runs that count: %zu; of them with program, nodes, ranks and time checked: %zu."),
+            groups->counted, checked);
+    fprintf(page->out, "</p>\n");
+}
+
 void page_method(struct page *page)
 {
     page_heading(page, "method", _("Method"));
     page_paragraph(page, _("Every figure comes from the records that the runs left in Slurm's accounting (sacct), and "
-                           "nothing was typed in. A record is written by the job itself; the admin comment, which "
-                           "users cannot change, counts where the job's comment says something else."));
+                           "nothing was typed in. A record's figures are the job's own, and a job is its user's: nobody "
+                           "else can vouch for them. The step daemon published them in the admin comment, which users "
+                           "cannot write and which counts where the job's comment says something else. Step, nodes, "
+                           "ranks and times in it are Slurm's; where the record says checked, root saw that the site's "
+                           "program ran unchanged and that the steps fit into the step's time. Runs for which that "
+                           "failed stand aside."));
+    counted_and_checked(page);
     page_paragraph(page, _("Warm-up steps are trained and not measured. A step's time is the median over the measured "
                            "steps on rank 0, communication included; figures of several repeats are medians over the "
                            "repeats. MFU is against the dense bf16 peak of the data sheet. A figure above its "

@@ -159,12 +159,48 @@ int rows_sort(struct rows *rows, const char *key, struct sft_error *err)
     return 0;
 }
 
+/* By run of a step; 0: the same step of the same job. */
+static int compare_runs(const struct row *a, const struct row *b)
+{
+    int way = strcmp(a->cluster, b->cluster);
+    if (way == 0)
+        way = (a->job_id > b->job_id) - (a->job_id < b->job_id);
+    return way != 0 ? way : strcmp(row_step(a), row_step(b));
+}
+
+static int compare_last(const void *left, const void *right)
+{
+    const struct row *a = *(struct row *const *)left, *b = *(struct row *const *)right;
+    int way = compare_runs(a, b);
+    /* The last run first. Of one run, what Slurm's administrator wrote. */
+    if (way == 0)
+        way = (a->submitted < b->submitted) - (a->submitted > b->submitted);
+    return way != 0 ? way : (int)(a->marks & ROW_UNCONFIRMED) - (int)(b->marks & ROW_UNCONFIRMED);
+}
+
+void rows_last(struct rows *rows)
+{
+    size_t kept = 0;
+    if (rows->count > 1)
+        qsort(rows->row, rows->count, sizeof *rows->row, compare_last);
+    for (size_t i = 0; i < rows->count; i++) {
+        struct row *row = rows->row[i];
+        bool again = kept > 0 && *row_step(row) != '\0' && compare_runs(rows->row[kept - 1], row) == 0;
+        if (again)
+            row_destroy(row);
+        else
+            rows->row[kept++] = row;
+    }
+    rows->count = kept;
+}
+
 bool row_key_is_text(const char *key)
 {
     static const char *const words[] = { "step",      "state",     "model",  "method", "precision",
                                          "backend",   "device",    "data",   "data_sum", "tokenizer",
                                          "slow_host", "start",     "hosts",  "version", "blas",
                                          "mpi",       "nccl", "cpus",     "pmix",      "fail",   "states", "recompute", "zero",
+                                         "program", "checked", "doubted",
                                          "cuda",      "clock_reasons", "request", "nccl_env", "ranks_ms" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(key, words[i]) == 0)
@@ -172,10 +208,30 @@ bool row_key_is_text(const char *key)
     return false;
 }
 
-static const char *marks_text(unsigned marks)
+bool row_is_checked(const struct row *row)
 {
-    /* edited and unconfirmed exclude each other: one needs two records, the other one alone */
-    return marks & ROW_EDITED ? "edited" : marks & ROW_UNCONFIRMED ? "unconfirmed" : "confirmed";
+    static const char *const wanted[] = { "program", "nodes", "ranks", "time" };
+    const char *checked = sft_record_get(&row->record, "checked");
+    char text[256], word[16];
+    if ((row->marks & (ROW_UNCONFIRMED | ROW_DOUBTED)) || checked == NULL)
+        return false;
+    snprintf(text, sizeof text, ",%.200s,", checked);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        snprintf(word, sizeof word, ",%s,", wanted[i]);
+        if (strstr(text, word) == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* Who stands for the record: the worst that is known of it. */
+static const char *trust_text(const struct row *row)
+{
+    return row->marks & ROW_UNCONFIRMED ? "comment"
+           : row->marks & ROW_DOUBTED   ? "doubted"
+           : row->marks & ROW_EDITED    ? "edited"
+           : row_is_checked(row)        ? "checked"
+                                        : "published";
 }
 
 void row_fields(const struct row *row, struct row_field field[ROW_FIELDS])
@@ -184,7 +240,7 @@ void row_fields(const struct row *row, struct row_field field[ROW_FIELDS])
         { "job_id", NULL, row->job_id },
         { "step_id", row_step(row), 0 },
         { "run_state", row->state, 0 },
-        { "trust", marks_text(row->marks), 0 },
+        { "trust", trust_text(row), 0 },
         { "job_name", row->job_name, 0 },
         { "job_state", row->job_state, 0 },
         { "user", row->user, 0 },

@@ -14,6 +14,7 @@ enum row_mark {
     ROW_SYNTHETIC = 2,   /* trained on generated data */
     ROW_EDITED = 4,      /* the user's comment says another thing than the admin comment */
     ROW_UNCONFIRMED = 8, /* only in the job's comment, which the job's owner can write */
+    ROW_DOUBTED = 16,    /* the step daemon found the record at odds with what Slurm and root saw */
 };
 
 struct row {
@@ -32,7 +33,8 @@ struct row {
 struct rows {
     size_t count, room;
     struct row **row;
-    size_t broken; /* texts that began as a record and were none */
+    size_t broken;   /* texts that began as a record and were none */
+    size_t nameless; /* records that were taken as a user's, though the file names no user */
 };
 
 void rows_init(struct rows *rows);
@@ -54,9 +56,17 @@ int rows_add(struct rows *rows, struct row *row, struct sft_error *err);
  * around. Numbers stand before words and missing values last; equal rows stay by job and step. */
 int rows_sort(struct rows *rows, const char *key, struct sft_error *err);
 
+/* Of rows of one cluster, job and step only the last run's stays, by submission: what comes twice counts once. They are
+ * in another order then. */
+void rows_last(struct rows *rows);
+
 /* The step in its job: what stands behind the dot of the record's `step` (JOBID.STEPID); "" where
  * there is none. */
 const char *row_step(const struct row *row);
+
+/* Did the step daemon find program, nodes, ranks and time right? That is all that anybody can check: the
+ * figures are the job's own, and the job is its owner's. */
+bool row_is_checked(const struct row *row);
 
 /* Are the key's values words, even where they look like a number (a step "12.10", a host "10")? */
 bool row_key_is_text(const char *key);

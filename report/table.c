@@ -60,8 +60,9 @@ static const struct mark {
 } marks[] = {
     { ROW_PARTIAL, 'P', "partial: the run ended early; its figures are over the steps that it did" },
     { ROW_SYNTHETIC, 'S', "synthetic: trained on generated data, not on instruction records" },
-    { ROW_EDITED, 'E', "edited: the job's comment says other figures than the admin's, shown here" },
-    { ROW_UNCONFIRMED, 'U', "unconfirmed: only in the job's comment, which its owner can change" },
+    { ROW_EDITED, 'E', "edited: the job's comment says other figures than the step daemon published, shown here" },
+    { ROW_UNCONFIRMED, 'C', "comment: no step daemon published it; the job's owner can write anything there" },
+    { ROW_DOUBTED, 'D', "doubted: at odds with what Slurm and root saw, and counted nowhere" },
 };
 #define MARKS (sizeof marks / sizeof *marks)
 
@@ -230,18 +231,24 @@ static void write_marks(const struct rows *rows, const char *gap, FILE *out)
         }
 }
 
-static void write_failures(const struct rows *rows, FILE *out)
+static void write_reason(const struct row *row, const char *word, const char *key, FILE *out)
+{
+    const char *why = sft_record_get(&row->record, key);
+    char job[CELL], text[1024];
+    if (why == NULL || *why == '\0')
+        return;
+    cell_job(row, job);
+    text_make_printable(job);
+    snprintf(text, sizeof text, "%s%s", word, why);
+    text_make_printable(text);
+    fprintf(out, "%s: %s\n", job, text);
+}
+
+static void write_reasons(const struct rows *rows, FILE *out)
 {
     for (size_t i = 0; i < rows->count; i++) {
-        const char *why = sft_record_get(&rows->row[i]->record, "fail");
-        if (why == NULL || *why == '\0')
-            continue;
-        char job[CELL], text[1024];
-        cell_job(rows->row[i], job);
-        text_make_printable(job);
-        snprintf(text, sizeof text, "%s", why);
-        text_make_printable(text);
-        fprintf(out, "%s: %s\n", job, text);
+        write_reason(rows->row[i], "", "fail", out);
+        write_reason(rows->row[i], "doubted: ", "doubted", out);
     }
 }
 
@@ -256,5 +263,5 @@ void table_write(const struct rows *rows, int width, FILE *out)
     if (hidden > 0)
         fprintf(out, "\n%d more column%s: --wide\n", hidden, hidden == 1 ? "" : "s");
     write_marks(rows, hidden > 0 ? "" : "\n", out);
-    write_failures(rows, out);
+    write_reasons(rows, out);
 }

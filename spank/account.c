@@ -11,30 +11,6 @@
  * and under a message's sensible size. */
 #define ACCOUNT_ADMIN_MAX 32768
 
-int account_read(const char *page, size_t length, const char *step, struct sft_record *record,
-                 struct sft_error *err)
-{
-    char text[SFT_RECORD_PAGE + 1];
-    if (length > SFT_RECORD_PAGE)
-        length = SFT_RECORD_PAGE;
-    memcpy(text, page, length);
-    text[length] = '\0';
-    if (text[0] == '\0')
-        return 0;
-    if (sft_record_parse(record, text, NULL, err) < 0)
-        return -1;
-    const char *state = sft_record_get(record, "state");
-    if ((state == NULL || strcmp(state, "running") == 0)
-        && sft_record_set(record, "state", "partial", err) < 0)
-        goto fail;
-    if (sft_record_get(record, "step") == NULL && sft_record_set(record, "step", step, err) < 0)
-        goto fail;
-    return 1;
-fail:
-    sft_record_clear(record);
-    return -1;
-}
-
 struct texts {
     char comment[SFT_RECORD_COMMENT + 1];
     char admin[ACCOUNT_ADMIN_MAX];

@@ -5,16 +5,9 @@
 #define SFT_SPANK_ACCOUNT_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/record.h"
-
-/* Read a page that rank 0 wrote. Returns 1 and fills record, 0 when the page is empty, -1 when it
- * holds no record. What runs, or ended without saying that it had ended, is `partial`; a record
- * without a step gets `step`. */
-int account_read(const char *page, size_t length, const char *step, struct sft_record *record,
-                 struct sft_error *err);
 
 /* Merge the record into the job's comments. Returns 0, 1 when the job has ended and takes no more,
  * -1 on another failure. */

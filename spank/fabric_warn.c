@@ -61,7 +61,8 @@ static void warn_hca_word(struct fabric *fabric, const char *word, size_t length
     char list[128] = "";
     size_t name = strcspn(word, ":,");
     bool exact = false;
-    int also = 0, port = name < length ? atoi(word + name + 1) : -1;
+    int also = 0;
+    long port = name < length ? strtol(word + name + 1, NULL, 10) : -1;
     for (int i = 0; i < fabric->ports; i++) {
         const struct nic_port *nic = fabric->port[i].nic;
         if (name == 0 || strncmp(nic->device, word, name) != 0 || (port >= 0 && port != nic->port))

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,20 +14,25 @@
 #include <unistd.h>
 
 #include "spank/account.h"
+#include "spank/fail.h"
+#include "spank/page.h"
 #include "spank/slurm_compat.h"
+#include "spank/witness.h"
 
 enum { KEEPER_SECONDS = 50, KEEPER_PATIENCE_MS = 1000, KEEPER_TRIES = 5 };
 
 static int keeper_socket = -1;
 
-static void keeper_publish(const struct keeper_step *step, const char *name)
+static void keeper_publish(const struct keeper_step *step)
 {
+    struct page_facts facts;
     char page[SFT_RECORD_PAGE];
     struct sft_record record;
     if (step->record_fd < 0 || pread(step->record_fd, page, sizeof page, 0) != (ssize_t)sizeof page)
         return;
-    sft_record_init(&record);
-    if (account_read(page, sizeof page, name, &record, NULL) != 1)
+    witness_orphaned();
+    witness_facts(&facts);
+    if (page_read(page, sizeof page, &facts, &record, NULL) != 1)
         return;
     account_publish(step->job_id, &record, step->comment, NULL);
     sft_record_clear(&record);
@@ -37,12 +41,10 @@ static void keeper_publish(const struct keeper_step *step, const char *name)
 /* First the record: a step that has ended may be the end of the job, which takes no update. */
 static void keeper_act(const struct keeper_step *step)
 {
-    char name[32];
-    snprintf(name, sizeof name, "%u.%u", step->job_id, step->step_id);
     alarm(KEEPER_SECONDS);
-    keeper_publish(step, name);
+    keeper_publish(step);
     for (int i = 0; i < KEEPER_TRIES; i++) {
-        if (compat_kill_step(step->job_id, step->step_id) == SLURM_SUCCESS
+        if (fail_step(step->job_id, step->step_id) == SLURM_SUCCESS
             || compat_job_is_over(errno))
             return;
         sleep(2);

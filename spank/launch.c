@@ -267,7 +267,8 @@ static void launch_go(struct launch *launch, int ac, char **av)
     struct sft_error err = { "" };
     struct words line = { 0 };
     if (launch_prepare(launch, ac, av, &err) == 0) {
-        if (!launch->script)
+        /* In a job the run itself tells what is wrong: so it stands in its record, too. */
+        if (!launch->script && !launch->cluster.allocated)
             launch_check(launch);
         launch_line(launch, &line);
         launch_exec(&line, &err);

@@ -18,11 +18,15 @@ spank_libsftspank_la_SOURCES = \
 	spank/gid.c spank/gid.h \
 	spank/gpu_link.c spank/gpu_link.h \
 	spank/gres.c spank/gres.h \
+	spank/leftovers.c spank/leftovers.h \
+	spank/leftovers_live.c \
 	spank/line.c spank/line.h \
 	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
 	spank/pci_place.c spank/pci_place.h \
 	spank/peers.c spank/peers.h \
+	spank/page.c spank/page.h \
+	spank/program.c spank/program.h \
 	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h
 
@@ -49,7 +53,9 @@ if HAVE_SLURM
 pkglib_LTLIBRARIES = spank/sft_bench.la
 spank_sft_bench_la_SOURCES = \
 	spank/account.c spank/account.h \
+	spank/ending.c spank/ending.h \
 	spank/facts.c spank/facts.h \
+	spank/fail.c spank/fail.h \
 	spank/keeper.c spank/keeper.h \
 	spank/launch.c spank/launch.h \
 	spank/network.c spank/network.h \
@@ -58,7 +64,9 @@ spank_sft_bench_la_SOURCES = \
 	spank/place.c spank/place.h \
 	spank/plugin.c \
 	spank/slurm_compat.h \
-	spank/watch.c spank/watch.h
+	spank/slurmd.c spank/slurmd.h \
+	spank/watch.c spank/watch.h \
+	spank/witness.c spank/witness.h
 spank_sft_bench_la_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
 spank_sft_bench_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/spank/plugin.map -Wl,-z,nodelete -pthread
@@ -78,8 +86,8 @@ EXTRA_DIST += spank/plugin.map spank/node.map
 
 if HAVE_CMOCKA
 SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
-	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_nic \
-	tests/unit/test_peers
+	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_leftovers tests/unit/test_nic \
+	tests/unit/test_page tests/unit/test_peers tests/unit/test_program
 check_PROGRAMS += $(SPANK_TESTS)
 tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
@@ -93,6 +101,12 @@ tests_unit_test_fabric_machines_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_fabric_machines_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_gid_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_gid_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_leftovers_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_leftovers_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_page_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_page_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_program_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_program_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_nic_SOURCES = tests/unit/test_nic.c $(MACHINE_TREE)
 tests_unit_test_peers_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_peers_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
@@ -139,6 +153,9 @@ if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_LDADD = spank/libsftspank.la lib/libsft.la
 tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LDFLAGS)
+noinst_PROGRAMS += tests/fuzz/fuzz_page
+tests_fuzz_fuzz_page_LDADD = spank/libsftspank.la lib/libsft.la
+tests_fuzz_fuzz_page_LDFLAGS = $(FUZZ_LDFLAGS)
 noinst_PROGRAMS += tests/fuzz/fuzz_fabric
 tests_fuzz_fuzz_fabric_LDADD = spank/libsftspank.la lib/libsft.la
 tests_fuzz_fuzz_fabric_LDFLAGS = $(FUZZ_LDFLAGS)

@@ -328,14 +328,14 @@ static int nic_device_read(struct nic_list *list, int *room, const char *root, c
     int ports = sysfs_names(names, NIC_DEVICE_PORTS, "%s/ports", folder);
     list->cut |= ports == NIC_DEVICE_PORTS;
     for (int i = 0; i < ports; i++) {
-        int number = atoi(names[i]);
+        long number = strtol(names[i], NULL, 10);
         if (number < 1 || number > 255 || !nic_is_device(device))
             continue;
         struct nic_port *port = nic_port_add(list, room);
         if (port == NULL)
             return -1;
         nic_copy(port->device, sizeof port->device, device);
-        port->port = number;
+        port->port = (int)number;
         nic_port_read(port, root, folder, ports);
     }
     return 0;

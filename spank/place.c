@@ -135,9 +135,10 @@ bool place_task(spank_t spank, const struct conf *conf)
     return cpus != NULL && cpus[strlen(" cpus=")] != ' ';
 }
 
-void place_prepare(spank_t spank, struct sft_error *err)
+int place_prepare(spank_t spank, struct sft_error *err)
 {
     uint32_t tasks;
-    if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) == ESPANK_SUCCESS)
-        peers_create((int)tasks, err);
+    if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) != ESPANK_SUCCESS)
+        return sft_error_set(err, "Slurm does not say how many tasks this node has");
+    return peers_create((int)tasks, err);
 }

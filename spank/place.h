@@ -12,9 +12,8 @@
 /* The task's environment gets what was done, for sft-bench-job's log and record. */
 #define PLACE_ENV "SFT_BENCH_PLACE"
 
-/* In slurmstepd, before it forks. What fails is in err, and the tasks then know less of each other.
- */
-void place_prepare(spank_t spank, struct sft_error *err);
+/* In slurmstepd, before it forks. -1: the tasks then know less of each other. */
+int place_prepare(spank_t spank, struct sft_error *err);
 
 /* Bind this task near its GPU, unless the request says bind=none; true when it is bound. Whatever
  * fails, the task starts: the reason is in PLACE_ENV, "cuda=CUDA_VISIBLE_DEVICES " and then

@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #include "spank/account.h"
+#include "spank/page.h"
 #include "spank/slurm_compat.h"
-
+#include "spank/witness.h"
 
 enum { WATCH_PATIENCE = 5, WATCH_FIRST = 2 }; /* seconds */
 
@@ -24,7 +25,7 @@ static struct {
     char step[32];
     bool comment;
     int longest;
-    bool started;
+    bool started, ran;
     pthread_mutex_t lock;
     pthread_cond_t wake, ended;
     bool stop, done; /* under the lock */
@@ -70,24 +71,30 @@ static void watch_publish(const struct sft_record *record)
     watch.published = watch.published || rc == 0;
 }
 
-/* A task may write while we read; a page that is no record is looked at again a second later. */
+/* A task may write while we read; a page that is no record is looked at again a second later. The last
+ * record is more than the page: it tells how rank 0 ended. An empty page counts for nothing but a first
+ * record: what comes after it is looked for each second. */
 static void watch_look(bool last)
 {
     char page[SFT_RECORD_PAGE];
     struct sft_record record;
     struct sft_error err = { "" };
+    struct page_facts facts;
     ssize_t length = pread(watch.fd, page, sizeof page, 0);
-    if (length != (ssize_t)sizeof page || (watch.published && memcmp(page, watch.page, sizeof page) == 0))
+    if (length != (ssize_t)sizeof page
+        || (!last && watch.published && memcmp(page, watch.page, sizeof page) == 0))
         return;
-    sft_record_init(&record);
-    int rc = account_read(page, sizeof page, watch.step, &record, &err);
-    if (rc < 0 && last)
+    witness_facts(&facts);
+    int rc = page_read(page, sizeof page, &facts, &record, &err);
+    if (err.text[0] != '\0' && last)
         slurm_error("sft-bench: record of %s: %s", watch.step, err.text);
     if (rc <= 0)
         return;
     watch_publish(&record);
     sft_record_clear(&record);
     memcpy(watch.page, page, sizeof page);
+    if (page[0] == '\0')
+        return;
     watch.interval = watch.interval == 0 ? WATCH_FIRST : watch.interval * 2;
     if (watch.interval > watch.longest)
         watch.interval = watch.longest;
@@ -105,11 +112,13 @@ static bool watch_pause(void)
     return watch.stop;
 }
 
-/* Look every second for the first record, then at growing intervals: a job that is cancelled or
- * runs out of time takes no update any more, so the last one before has to do. */
+/* A record stands from the step's start. Look every second for what rank 0 writes first, then at growing
+ * intervals: a job that is cancelled or runs out of time takes no update any more, so the last one before
+ * has to do. */
 static void *watch_run(void *unused)
 {
     (void)unused;
+    watch_look(false);
     pthread_mutex_lock(&watch.lock);
     while (!watch_pause()) {
         pthread_mutex_unlock(&watch.lock);
@@ -149,13 +158,17 @@ int watch_start(struct sft_error *err)
     int rc = pthread_create(&thread, &detached, watch_run, NULL);
     pthread_sigmask(SIG_SETMASK, &was, NULL);
     pthread_attr_destroy(&detached);
-    watch.started = rc == 0;
+    watch.started = watch.ran = rc == 0;
     return rc == 0 ? 0 : sft_error_set(err, "thread: %s", strerror(rc));
 }
 
 void watch_stop(void)
 {
     struct timespec until;
+    if (!watch.started && watch.fd >= 0 && !watch.ran) { /* no task was started */
+        watch.ran = true;
+        watch_look(true);
+    }
     if (!watch.started)
         return;
     clock_gettime(CLOCK_MONOTONIC, &until);

@@ -22,7 +22,7 @@ static void open_result(void)
     assert_true(memory >= 0);
     snprintf(number, sizeof number, "%d", memory);
     setenv(SFT_RECORD_ENV, number, 1);
-    if (result_open(&result, true, folder, &err) < 0)
+    if (result_open(&result, true, &err) < 0 || result_folder(&result, folder, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -121,6 +121,75 @@ static void test_both_threads_write(void **state)
     }
 }
 
+/* Another rank of the node, with the same file. */
+static void other_fails(const char *why)
+{
+    static struct result other;
+    char number[16];
+    snprintf(number, sizeof number, "%d", memory);
+    setenv(SFT_RECORD_ENV, number, 1);
+    assert_int_equal(result_open(&other, false, &err), 0);
+    result_fail(&other, why);
+    result_close(&other);
+}
+
+static void expect_page(const char *part)
+{
+    char page[SFT_RECORD_PAGE + 1] = "";
+    assert_int_equal(pread(memory, page, SFT_RECORD_PAGE, 0), SFT_RECORD_PAGE);
+    assert_contains(page, part);
+}
+
+static void test_another_rank_tells(void **state)
+{
+    (void)state;
+    open_result();
+    assert_int_equal(ftruncate(memory, SFT_RECORD_PAGE), 0);
+    other_fails("");
+    other_fails("no memory (rank 1 on node-1)");
+    expect_page("sft1{state=failed fail=no%20memory%20(rank%201%20on%20node-1)}");
+    /* Rank 0 goes on for a moment; the reason stays. */
+    account(0);
+    result_fail(&result, "something that follows from it");
+    expect_page("fail=no%20memory");
+    close_result();
+}
+
+/* What rank 0 measured stays, and so does an end that it wrote. */
+static void test_another_rank_tells_in_the_run(void **state)
+{
+    (void)state;
+    open_result();
+    account(2);
+    other_fails("a late error (rank 3 on node-1)");
+    expect_page("state=failed steps_done=2");
+    expect_page("fail=a%20late%20error");
+    close_result();
+    open_result();
+    account(2);
+    assert_int_equal(sft_record_set(&result.record, "state", "complete", &err), 0);
+    assert_int_equal(result_write(&result, true, &err), 0);
+    other_fails("too late (rank 3 on node-1)");
+    expect_page("state=complete");
+    close_result();
+}
+
+/* The page is there before anything else can fail. */
+static void test_failed_without_a_folder(void **state)
+{
+    char number[16];
+    (void)state;
+    memory = memfd_create("record", MFD_CLOEXEC);
+    snprintf(number, sizeof number, "%d", memory);
+    setenv(SFT_RECORD_ENV, number, 1);
+    assert_int_equal(result_open(&result, true, &err), 0);
+    result_fail(&result, "no PMIx");
+    expect_page("sft1{state=failed start=");
+    expect_page("fail=no%20PMIx}");
+    result_close(&result);
+    close(memory);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -139,6 +208,9 @@ int main(void)
         cmocka_unit_test(test_failed_aside_stays),
         cmocka_unit_test(test_failed_before_the_first_write),
         cmocka_unit_test(test_both_threads_write),
+        cmocka_unit_test(test_another_rank_tells),
+        cmocka_unit_test(test_another_rank_tells_in_the_run),
+        cmocka_unit_test(test_failed_without_a_folder),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
