@@ -10,9 +10,12 @@ spank_libsftspank_la_SOURCES = \
 	spank/conf_fabric.c spank/conf_fabric.h \
 	spank/conf_file.c spank/conf_file.h \
 	spank/fabric.c spank/fabric.h spank/fabric_internal.h \
+	spank/fabric_cards.c \
 	spank/fabric_gid.c \
 	spank/fabric_ports.c \
 	spank/fabric_print.c \
+	spank/fabric_tell.c \
+	spank/fabric_user.c \
 	spank/fabric_warn.c \
 	spank/gid.c spank/gid.h \
 	spank/gpu_link.c spank/gpu_link.h \
@@ -26,6 +29,8 @@ spank_libsftspank_la_SOURCES = \
 	spank/line.c spank/line.h \
 	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
+	spank/pci_place.c spank/pci_place.h \
+	spank/peers.c spank/peers.h \
 	spank/page.c spank/page.h \
 	spank/probe.c spank/probe.h \
 	spank/program.c spank/program.h \
@@ -41,6 +46,7 @@ noinst_LTLIBRARIES += spank/libsftaffinity.la
 spank_libsftaffinity_la_SOURCES = \
 	spank/affinity.h spank/affinity_internal.h \
 	spank/affinity_apply.c \
+	spank/affinity_each.c \
 	spank/affinity_gpus.c \
 	spank/affinity_machine.c \
 	spank/affinity_nvidia.c \
@@ -108,7 +114,7 @@ EXTRA_DIST += spank/plugin.map spank/node.map
 if HAVE_CMOCKA
 SPANK_TESTS = tests/unit/test_ask tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
 	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_leftovers tests/unit/test_nic \
-	tests/unit/test_page tests/unit/test_program tests/unit/test_shape tests/unit/test_spool
+	tests/unit/test_page tests/unit/test_peers tests/unit/test_program tests/unit/test_shape tests/unit/test_spool
 check_PROGRAMS += $(SPANK_TESTS)
 tests_unit_test_ask_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_ask_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
@@ -135,6 +141,8 @@ tests_unit_test_program_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_nic_SOURCES = tests/unit/test_nic.c $(MACHINE_TREE)
 tests_unit_test_spool_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_spool_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_peers_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_peers_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_nic_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nic_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 if HAVE_HWLOC

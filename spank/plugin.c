@@ -155,14 +155,17 @@ int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
     return 0;
 }
 
-/* Slurm's PMIx plugin has made its folders. */
+/* Slurm's PMIx plugin has made its folders; the tasks are not there yet. */
 int slurm_spank_user_init(spank_t spank, int ac, char **av)
 {
     struct leftovers left;
+    struct sft_error err = { "" };
     (void)ac;
     (void)av;
     if (plugin_served && plugin_leftovers(spank, &left))
         leftovers_hold(&left);
+    if (plugin_served)
+        plugin_note(place_prepare(spank, &err), &err);
     return 0;
 }
 
@@ -192,8 +195,7 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
     if (plugin_step(spank, &step)) {
         if (conf_load(&conf, ac, av, &err) < 0)
             conf_init(&conf);
-        place_task(spank, &conf);
-        network_task(spank, &conf);
+        network_task(spank, &conf, place_task(spank, &conf));
     }
     if (watch_fd() < 0)
         return 0;
