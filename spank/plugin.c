@@ -13,6 +13,7 @@
 #include "spank/conf.h"
 #include "spank/ending.h"
 #include "spank/fail.h"
+#include "spank/facts.h"
 #include "spank/keeper.h"
 #include "spank/launch.h"
 #include "spank/leftovers.h"
@@ -50,6 +51,7 @@ int slurm_spank_init(spank_t spank, int ac, char **av)
 {
     plugin_ac = ac;
     plugin_av = av;
+    conf_trust(facts_slurm_user());
     switch (spank_context()) {
     case S_CTX_LOCAL:
     case S_CTX_ALLOCATOR:
@@ -153,14 +155,17 @@ int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
     return 0;
 }
 
-/* Slurm's PMIx plugin has made its folders. */
+/* Slurm's PMIx plugin has made its folders; the tasks are not there yet. */
 int slurm_spank_user_init(spank_t spank, int ac, char **av)
 {
     struct leftovers left;
+    struct sft_error err = { "" };
     (void)ac;
     (void)av;
     if (plugin_served && plugin_leftovers(spank, &left))
         leftovers_hold(&left);
+    if (plugin_served)
+        plugin_note(place_prepare(spank, &err), &err);
     return 0;
 }
 
@@ -190,8 +195,7 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
     if (plugin_step(spank, &step)) {
         if (conf_load(&conf, ac, av, &err) < 0)
             conf_init(&conf);
-        place_task(spank, &conf);
-        network_task(spank, &conf);
+        network_task(spank, &conf, place_task(spank, &conf));
     }
     if (watch_fd() < 0)
         return 0;

@@ -5,6 +5,7 @@
 
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>
+#include <slurm/slurmdb.h>
 #include <slurm/slurm_version.h>
 #include <slurm/spank.h>
 
@@ -19,6 +20,32 @@
  * bug 16807), so that a job with some of a node's GPUs would reach for all of them. Without the
  * option those releases bind nothing to a task either, as we ask for GPUs by node. */
 #define COMPAT_GPU_BIND_NONE (SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0))
+
+/* MaxCPUsPerSocket came with 23.02. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
+#define COMPAT_MAX_CPUS_PER_SOCKET(partition) ((partition)->max_cpus_per_socket)
+typedef list_itr_t *compat_iterator;
+#else
+#define COMPAT_MAX_CPUS_PER_SOCKET(partition) ((void)(partition), (uint32_t)0)
+typedef ListIterator compat_iterator;
+#endif
+
+/* SelectTypeParameters with memory; 26.05 has it in an enum, by another name. */
+#ifdef CR_MEMORY
+#define COMPAT_SELECT_MEMORY CR_MEMORY
+#else
+#define COMPAT_SELECT_MEMORY SELECT_MEMORY
+#endif
+
+/* What slurm_load_ctl_conf made. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
+#define COMPAT_FREE_CONF slurm_free_conf
+#else
+#define COMPAT_FREE_CONF slurm_free_ctl_conf
+#endif
+
+/* AccountingStorageEnforce's bit for limits: the same in every release, but not in Slurm's header. */
+#define COMPAT_ENFORCE_LIMITS 0x0002
 
 /* An update of a job that has ended is refused with one of these. */
 static inline int compat_job_is_over(int code)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever the site's file holds: no crash, texts stay ended, numbers in range. And the texts of
- * generic resources that a controller sends. */
+ * generic resources that a controller sends, lists of hosts, constraints. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "spank/conf.h"
+#include "spank/features.h"
 #include "spank/gres.h"
+#include "spank/hosts.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
@@ -26,6 +28,15 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         && (gres_gpus(text) < 0 || gres_gpus(text) > 1024 || gres_cpus(text) < 0
             || gres_cpus(text) > 65535))
         abort();
+    struct words hosts = { 0 }, bad = { 0 };
+    if (text != NULL && strlen(text) < 64) /* longer lists take time, not other ways */
+        hosts_expand(text, &hosts, &bad);
+    if (hosts.count > HOSTS_MAX)
+        abort();
+    if (text != NULL)
+        features_meet(text, "a,b");
+    words_clear(&hosts);
+    words_clear(&bad);
     free(text);
     return 0;
 }
