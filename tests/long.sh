@@ -120,7 +120,7 @@ names() {
 }
 
 # One scenario in a folder of its own; returns its status.
-scenario_run() {
+one_run() {
     local folder status
     folder=$(mktemp -d /tmp/sft-long.XXXXXX)
     chmod 755 "$folder"
@@ -145,7 +145,7 @@ passed=0 failed=0
 for name in "$@"; do
     declare -F "scenario_$name" >/dev/null || fail "no scenario '$name': $(names | tr '\n' ' ')"
     begin=$SECONDS
-    if scenario_run "$name"; then
+    if one_run "$name"; then
         passed=$((passed + 1))
         echo "ok $name $((SECONDS - begin)) s"
     else
