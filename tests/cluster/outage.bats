@@ -323,7 +323,11 @@ finished() { # finished SRUN OPTION... : a run; its number in $job, what the use
 @test "job_submit refuses both: one line, and slurmdbd gets the record when the job is over" {
     need_lua
     site 'if job_desc.admin_comment ~= nil or job_desc.comment ~= nil then return slurm.ERROR end'
-    finished --comment="$TEXT"
+    # srun cannot see the record, and its status tells that: it is not looked at here.
+    run srun --comment="$TEXT" --sft-bench=tiny:1,gpus=0
+    echo "$output"
+    job=$(newest_job)
+    wait_for 30 job_field_has "$job" state 'COMPLETED|FAILED'
     grep -Eq "record of $job\.0 is not in the accounting yet: slurmctld refuses it: " <<<"$output"
     wait_for 60 job_field_has "$job" admincomment '^sft1\{[^}]*state=complete'
     job_field_has "$job" comment ' sft1\{[^}]*state=complete'
