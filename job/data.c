@@ -81,12 +81,20 @@ struct data_facts data_facts(const struct data *data)
     return (struct data_facts) {
         .records = (long)data->count,
         .cut = (long)data->cut,
+        .tokens = (long)data->pool_count,
+        .skipped = data->faults.bad.count + data->faults.empty.count,
+        .mended = data->mended,
         .packs = (long)data->pack_count,
         .fill = (double)data->pool_count / all,
         .mean_length = (double)data->pool_count / (double)data->count,
         .source = data->source,
         .checksum = data->checksum,
     };
+}
+
+void data_skipped(const struct data *data, char *text, size_t size)
+{
+    faults_tell(&data->faults, text, size);
 }
 
 /* The packs' order in an epoch, from the seed and the epoch alone. */

@@ -2,11 +2,12 @@
 noinst_LTLIBRARIES += job/libsftdata.la
 job_libsftdata_la_SOURCES = \
 	job/batch.c job/batch.h \
-	job/data.c job/data.h job/data_alpaca.c job/data_internal.h job/data_pack.c \
-	job/data_synthetic.c \
+	job/data.c job/data.h job/data_alpaca.c job/data_faults.c job/data_faults.h job/data_internal.h \
+	job/data_keys.c job/data_keys.h job/data_kind.c job/data_kind.h job/data_pack.c \
+	job/data_record.c job/data_record.h job/data_synthetic.c \
+	job/file_read.c job/file_read.h job/scan.c job/scan.h \
 	job/tokenizer.c job/tokenizer.h job/tokenizer_sentencepiece.h
-job_libsftdata_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
-job_libsftdata_la_LIBADD = job/libsftrandom.la lib/libsft.la $(JANSSON_LIBS)
+job_libsftdata_la_LIBADD = job/libsftrandom.la lib/libsft.la
 if HAVE_SENTENCEPIECE
 job_libsftdata_la_SOURCES += job/tokenizer_sentencepiece.cc
 job_libsftdata_la_CXXFLAGS = $(AM_CXXFLAGS) $(SENTENCEPIECE_CFLAGS)
@@ -20,6 +21,13 @@ EXTRA_DIST += tests/golden/make_tokenizer_golden.py tests/fuzz/corpus
 noinst_HEADERS += tests/golden/tokenizer.inc
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_data tests/unit/test_pack tests/unit/test_tokenizer
+check_PROGRAMS += tests/unit/test_data_faults tests/unit/test_data_kind tests/unit/test_scan
+tests_unit_test_data_faults_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_data_faults_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_test_data_kind_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_data_kind_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_test_scan_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_scan_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
 tests_unit_test_data_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_data_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
 tests_unit_test_pack_CFLAGS = $(UNIT_CFLAGS)

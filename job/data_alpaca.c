@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Alpaca-format JSON: one array of objects, or objects one behind the other (JSON lines). The array
- * is walked here, object by object, so that memory holds one record at a time beside the file's text
- * and a complaint can name the record and its line. */
-#include "config.h"
-
-#include <errno.h>
-#include <jansson.h>
+/* Alpaca-format JSON: one array of objects, or objects one behind the other (JSON lines). It is walked record by
+ * record, so that memory holds one at a time beside the file's text and a complaint can name the record and its
+ * line. In JSON lines a broken record ends with its line; in an array nothing tells where the next one begins. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "job/data_internal.h"
+#include "job/data_kind.h"
+#include "job/data_record.h"
+#include "job/file_read.h"
+
+/* No piece of a tokenizer stands for more bytes: of a longer text what is behind seq * PIECE cannot be among the
+ * first seq tokens, and is not worth its memory in tokens. */
+enum { PIECE = 256 };
 
 /* Word for word stanford_alpaca's PROMPT_DICT. */
 static const char with_input[]
@@ -35,52 +37,26 @@ struct reader {
     struct data *data;
     struct tokenizer *tokenizer;
     const char *name;
-    const char *text, *at, *end;
+    struct scan scan;
+    const char *text;    /* from its beginning */
+    const char *end;     /* of the text; scan.end may be a line's */
     const char *counted; /* lines are counted up to here */
-    long line, record;   /* of the record that is read, both from 1 */
+    bool lines;          /* JSON lines */
+    bool narrow;         /* one had no end: a record is looked for on one line, lest each reads to the file's end */
+    long line, records;  /* from 1: of the record that is read, and its number */
+    struct record record;
 };
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static void reader_skip_space(struct reader *r)
-{
-    while (r->at < r->end && is_space(*r->at))
-        r->at++;
-}
 
 static long reader_line(struct reader *r)
 {
-    for (; r->counted < r->at; r->counted++)
+    for (; r->counted < r->scan.at; r->counted++)
         r->line += *r->counted == '\n';
     return r->line;
 }
 
-static int record_error(struct reader *r, struct sft_error *err, const char *what, const char *field)
+static int not_json(struct reader *r, struct sft_error *err, const char *what)
 {
-    return sft_error_set(err, "%s: record %ld (line %ld) %s%s%s: mend or remove it", r->name,
-                         r->record, r->line, what, field == NULL ? "" : " ",
-                         field == NULL ? "" : field);
-}
-
-/* The text of a field, NULL and an error where it is missing or no text. */
-static const char *record_text(struct reader *r, json_t *object, const char *field, bool needed,
-                               struct sft_error *err)
-{
-    json_t *value = json_object_get(object, field);
-    if (value == NULL && !needed)
-        return "";
-    if (value == NULL)
-        record_error(r, err, "has no field", field);
-    else if (!json_is_string(value))
-        record_error(r, err, "has no text in field", field);
-    else if (needed && json_string_length(value) == 0)
-        record_error(r, err, "has an empty", field);
-    else
-        return json_string_value(value);
-    return NULL;
+    return sft_error_set(err, "%s: not JSON: line %ld: %s", r->name, reader_line(r), what);
 }
 
 static int document_add(struct reader *r, const char *prompt, const char *output,
@@ -94,7 +70,7 @@ static int document_add(struct reader *r, const char *prompt, const char *output
         goto out;
     all = malloc((size_t)(asked + said + 2) * sizeof *all);
     if (all == NULL) {
-        sft_error_set(err, "no memory for record %ld", r->record);
+        sft_error_set(err, "no memory for record %ld", r->records);
         goto out;
     }
     all[0] = tokenizer_begin(r->tokenizer);
@@ -111,122 +87,175 @@ out:
     return result;
 }
 
-static int record_take(struct reader *r, json_t *object, struct sft_error *err)
+static void fault_take(struct reader *r, bool empty, const char *why)
 {
-    const char *instruction = record_text(r, object, "instruction", true, err);
-    const char *input = instruction == NULL ? NULL : record_text(r, object, "input", false, err);
-    const char *output = input == NULL ? NULL : record_text(r, object, "output", true, err);
-    if (output == NULL)
-        return -1;
-    char *prompt = data_prompt(instruction, input);
+    struct faults *faults = &r->data->faults;
+    fault_add(empty ? &faults->empty : &faults->bad, r->records, r->line, why);
+}
+
+/* What was read: a document, or one that is left out. */
+static int record_take(struct reader *r, struct sft_error *err)
+{
+    char why[80];
+    bool empty;
+    struct faults *faults = &r->data->faults;
+    if (record_has_fault(&r->record, &empty, why, sizeof why)) {
+        if (!empty && faults->bad.count == 0)
+            faults->keys = data_keys_find(record_keys(&r->record));
+        fault_take(r, empty, why);
+        return 0;
+    }
+    char *prompt = data_prompt(record_text(&r->record, RECORD_INSTRUCTION),
+                               record_text(&r->record, RECORD_INPUT));
     if (prompt == NULL)
-        return sft_error_set(err, "no memory for record %ld", r->record);
-    int result = document_add(r, prompt, output, err);
+        return sft_error_set(err, "no memory for record %ld", r->records);
+    int result = document_add(r, prompt, record_text(&r->record, RECORD_OUTPUT), err);
     free(prompt);
+    r->data->mended += record_is_mended(&r->record);
     return result;
 }
 
-/* One object at `at`. */
-static int record_read(struct reader *r, struct sft_error *err)
+/* Behind the line's end. */
+static const char *line_end(const struct reader *r, const char *begin)
 {
-    json_error_t json;
-    r->record++;
+    const char *end = memchr(begin, '\n', (size_t)(r->end - begin));
+    return end == NULL ? r->end : end + 1;
+}
+
+/* In JSON lines the record is left out up to its line's end, where the next one may begin. */
+static int record_broken(struct reader *r, const char *begin, struct sft_error *err)
+{
+    const char *at = r->scan.at, *line = at;
+    while (line > r->text && line[-1] != '\n')
+        line--;
+    long column = at - line + 1;
+    char why[88];
+    if (!r->lines)
+        return sft_error_set(err, "%s: record %ld is not JSON: line %ld, column %ld: %s", r->name, r->records,
+                             reader_line(r), column, r->scan.why);
+    snprintf(why, sizeof why, "is not JSON: column %ld: %s", column, r->scan.why);
+    fault_take(r, false, why);
+    r->narrow |= at == r->scan.end;
+    r->scan.at = line_end(r, begin);
+    return 0;
+}
+
+/* What stands in a record's place. */
+static int record_is_none(struct reader *r, const char *begin, struct sft_error *err)
+{
+    bool comma = r->lines && *begin == ',';
+    if (r->lines) {
+        r->scan.at = line_end(r, begin);
+    } else if (scan_value(&r->scan) < 0) {
+        return record_broken(r, begin, err);
+    }
+    fault_take(r, false, comma ? "is a comma: records with commas between need [ ] around them" : "is no object {...}");
+    return 0;
+}
+
+/* One record at `at`. */
+static int record_next(struct reader *r, struct sft_error *err)
+{
+    const char *begin = r->scan.at;
+    bool no_memory;
+    if (r->narrow)
+        r->scan.end = line_end(r, begin);
+    r->records++;
     reader_line(r);
-    if (*r->at != '{')
-        return record_error(r, err, "is no object {...}", NULL);
-    json_t *object = json_loadb(r->at, (size_t)(r->end - r->at),
-                                JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, &json);
-    if (object == NULL)
-        return sft_error_set(err, "%s: record %ld is not JSON: line %ld, column %d: %s", r->name,
-                             r->record, r->line + json.line - 1, json.column, json.text);
-    int result = record_take(r, object, err);
-    json_decref(object);
-    r->at += json.position;
-    return result;
-}
-
-static int not_json(struct reader *r, struct sft_error *err, const char *what)
-{
-    return sft_error_set(err, "%s: not JSON: line %ld: %s", r->name, reader_line(r), what);
+    if (*begin != '{')
+        return record_is_none(r, begin, err);
+    if (record_read(&r->record, &r->scan, (size_t)r->data->seq * PIECE, &no_memory) == 0)
+        return record_take(r, err);
+    return no_memory ? sft_error_set(err, "no memory for record %ld", r->records) : record_broken(r, begin, err);
 }
 
 static int read_array(struct reader *r, struct sft_error *err)
 {
-    r->at++; /* [ */
-    reader_skip_space(r);
-    while (r->at < r->end && *r->at != ']') {
-        if (record_read(r, err) < 0)
+    struct scan *scan = &r->scan;
+    scan->at++; /* [ */
+    scan_space(scan);
+    while (scan->at < scan->end && *scan->at != ']') {
+        if (record_next(r, err) < 0)
             return -1;
-        reader_skip_space(r);
-        if (r->at == r->end || *r->at == ']')
+        scan_space(scan);
+        if (scan->at == scan->end || *scan->at == ']')
             break;
-        if (*r->at != ',')
+        if (*scan->at != ',')
             return not_json(r, err, "expected , or ] behind a record");
-        r->at++;
-        reader_skip_space(r);
-        if (r->at < r->end && *r->at == ']')
+        scan->at++;
+        scan_space(scan);
+        if (scan->at < scan->end && *scan->at == ']')
             return not_json(r, err, "a comma stands behind the last record");
     }
-    if (r->at == r->end)
+    if (scan->at == scan->end)
         return not_json(r, err, "the array has no end; is the file cut?");
-    r->at++;
-    reader_skip_space(r);
-    return r->at < r->end ? not_json(r, err, "something stands behind the array") : 0;
+    scan->at++;
+    scan_space(scan);
+    return scan->at < scan->end ? not_json(r, err, "something stands behind the array") : 0;
 }
 
 static int read_lines(struct reader *r, struct sft_error *err)
 {
-    while (r->at < r->end) {
-        if (record_read(r, err) < 0)
+    while (r->scan.at < r->end) {
+        if (record_next(r, err) < 0)
             return -1;
-        reader_skip_space(r);
+        r->scan.end = r->end;
+        scan_space(&r->scan);
     }
     return 0;
 }
 
-int data_parse(struct data *data, struct tokenizer *tokenizer, const char *name, const char *text,
-               size_t size, struct sft_error *err)
+static size_t mark_length(const char *text, size_t size)
 {
-    struct reader r = { .data = data, .tokenizer = tokenizer, .name = name, .text = text,
-                        .at = text, .end = text + size, .counted = text, .line = 1 };
-    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        r.at += 3;
-    reader_skip_space(&r);
-    if (r.at == r.end)
-        return sft_error_set(err, "%s: the file is empty; it must hold Alpaca-format records", name);
-    const char *nul = memchr(r.at, '\0', (size_t)(r.end - r.at));
-    if (nul != NULL)
-        return sft_error_set(err, "%s: not JSON: byte %zu is NUL", name, (size_t)(nul - text) + 1);
-    if (*r.at != '[' && *r.at != '{')
-        return not_json(&r, err, "expected an array [...] or objects {...}");
-    if ((*r.at == '[' ? read_array(&r, err) : read_lines(&r, err)) < 0)
-        return -1;
-    return r.record == 0 ? sft_error_set(err, "%s: the array holds no records", name) : 0;
+    return size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
-static char *file_read(const char *path, size_t *size, struct sft_error *err)
+static int kind_check(const char *name, const char *text, size_t size, struct sft_error *err)
 {
-    struct stat info;
-    char *text = NULL;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || fstat(fileno(file), &info) < 0) {
-        sft_error_set(err, "%s: cannot read the data: %s", path, strerror(errno));
-    } else if (!S_ISREG(info.st_mode)) {
-        sft_error_set(err, "%s: is no file: data= must name a JSON file", path);
-    } else if ((text = malloc((size_t)info.st_size + 1)) == NULL) {
-        sft_error_set(err, "%s: no memory for %lld bytes", path, (long long)info.st_size);
-    } else {
-        *size = fread(text, 1, (size_t)info.st_size, file);
-        text[*size] = '\0';
-        if (ferror(file)) {
-            sft_error_set(err, "%s: cannot read the data: %s", path, strerror(errno));
-            free(text);
-            text = NULL;
-        }
-    }
-    if (file != NULL)
-        fclose(file);
-    return text;
+    const struct data_kind *kind = data_kind_find(text, size);
+    if (kind == NULL)
+        return 0;
+    return sft_error_set(err, "%s: not JSON records: this is %s: %s", name, kind->name, kind->as_data);
+}
+
+/* The whole text, from behind its byte order mark on. */
+static int read_text(struct reader *r, struct sft_error *err)
+{
+    struct scan *scan = &r->scan;
+    const char *begin = scan->at;
+    scan_space(scan);
+    if (scan->at == scan->end)
+        return sft_error_set(err, "%s: the file is empty; it must hold Alpaca-format records", r->name);
+    if (kind_check(r->name, begin, (size_t)(scan->end - begin), err) < 0)
+        return -1;
+    if (*scan->at != '[' && *scan->at != '{')
+        return not_json(r, err, "expected an array [...] or objects {...}");
+    r->lines = *scan->at == '{';
+    return r->lines ? read_lines(r, err) : read_array(r, err);
+}
+
+int data_parse(struct data *data, struct tokenizer *tokenizer, const char *name, const char *text,
+               size_t size, double skip, struct sft_error *err)
+{
+    struct reader r = { .data = data, .tokenizer = tokenizer, .name = name, .scan = { text + mark_length(text, size), text + size, NULL },
+                        .text = text, .end = text + size, .counted = text, .line = 1 };
+    int failed = read_text(&r, err);
+    record_clear(&r.record);
+    if (failed)
+        return -1;
+    if (r.records == 0)
+        return sft_error_set(err, "%s: the array holds no records", name);
+    return faults_judge(&data->faults, name, r.records, skip, err);
+}
+
+/* What is no JSON may be as large as it wants: its beginning says what it is. */
+static char *text_read(const char *path, size_t *size, struct sft_error *err)
+{
+    char *head = file_read(path, "data", DATA_KIND_BYTES, size, err);
+    size_t mark = head == NULL ? 0 : mark_length(head, *size);
+    bool failed = head == NULL || kind_check(path, head + mark, *size - mark, err) < 0;
+    free(head);
+    return failed ? NULL : file_read(path, "data", SIZE_MAX - 1, size, err);
 }
 
 static uint64_t checksum(const char *text, size_t size)
@@ -238,10 +267,10 @@ static uint64_t checksum(const char *text, size_t size)
 }
 
 struct data *data_open(const char *path, struct tokenizer *tokenizer, int seq, uint64_t seed,
-                       struct sft_error *err)
+                       double skip, struct sft_error *err)
 {
     size_t size = 0;
-    char *text = file_read(path, &size, err);
+    char *text = text_read(path, &size, err);
     if (text == NULL)
         return NULL;
     const char *slash = strrchr(path, '/');
@@ -249,7 +278,7 @@ struct data *data_open(const char *path, struct tokenizer *tokenizer, int seq, u
                                     tokenizer_end(tokenizer), seed, err);
     if (data != NULL) {
         data->checksum = checksum(text, size);
-        if (data_parse(data, tokenizer, path, text, size, err) < 0 || data_pack(data, err) < 0) {
+        if (data_parse(data, tokenizer, path, text, size, skip, err) < 0 || data_pack(data, err) < 0) {
             data_close(data);
             data = NULL;
         }

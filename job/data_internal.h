@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "job/data.h"
+#include "job/data_faults.h"
 
 struct document {
     size_t first; /* in the pool of tokens */
@@ -34,6 +35,8 @@ struct data {
     size_t pool_count, pool_room;
     struct document *documents;
     size_t count, room, cut;
+    struct faults faults; /* records that were left out */
+    long mended;          /* records in whose texts something became U+FFFD */
     uint32_t *members; /* [count] documents, pack by pack */
     struct pack *packs;
     size_t pack_count;
@@ -47,8 +50,8 @@ int data_add(struct data *data, const int32_t *tokens, long length, long respons
              struct sft_error *err);
 /* After the last document. Fails when there is none. */
 int data_pack(struct data *data, struct sft_error *err);
-/* The records of a text that is in memory; name is for messages. */
+/* The records of a text that is in memory; name is for messages, skip as for data_open. */
 int data_parse(struct data *data, struct tokenizer *tokenizer, const char *name, const char *text,
-               size_t size, struct sft_error *err);
+               size_t size, double skip, struct sft_error *err);
 
 #endif

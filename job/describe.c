@@ -112,6 +112,16 @@ static int describe_forecast(struct run *run, struct sft_error *err)
     return tok_s > 0 ? sft_record_set_real(record, "tok_s_plan", tok_s, err) : 0;
 }
 
+/* What of the data is not trained on as it stands: whoever starts the job alone has not seen --check. */
+static void describe_data(const struct data_facts *facts, const struct data *data)
+{
+    char text[1024];
+    data_skipped(data, text, sizeof text);
+    if (facts->skipped + facts->mended > 0)
+        fprintf(stderr, "sft-bench-job: %s: %ld records skipped, %ld mended%s%s\n", facts->source, facts->skipped,
+                facts->mended, text[0] == '\0' ? "" : ": ", text);
+}
+
 int describe_run(struct run *run, struct sft_error *err)
 {
     const struct sft_plan *plan = &run->plan;
@@ -122,6 +132,7 @@ int describe_run(struct run *run, struct sft_error *err)
     if (!run->result.active)
         return 0;
     bool gpu = strcmp(run->backend->name, "cuda") == 0;
+    describe_data(&facts, run->data);
     describe_step(step, sizeof step);
     describe_hosts(run, hosts, sizeof hosts);
     describe_request(run, request, sizeof request);
@@ -164,6 +175,8 @@ int describe_run(struct run *run, struct sft_error *err)
         { "seed", (long long)plan->seed },
         { "records", facts.records },
         { "cut", facts.cut },
+        { "skipped", facts.skipped },
+        { "mended", facts.mended },
         { "vocab", run->shape.vocab },
         { "parameters", (long long)sft_preset_parameters(&run->shape) },
     };
@@ -221,6 +234,17 @@ void describe_summary(const struct run *run)
     if (run->result.file < 0 && sft_record_format(r, false, text, sizeof text, NULL) == 0)
         printf("record     %s\n", text);
     fflush(stdout);
+}
+
+void check_print(const struct data *data)
+{
+    char text[1024];
+    struct data_facts facts = data_facts(data);
+    printf("data       %s: %ld records, %ld tokens, %ld cut, %ld skipped, %ld mended\n", facts.source, facts.records,
+           facts.tokens, facts.cut, facts.skipped, facts.mended);
+    data_skipped(data, text, sizeof text);
+    if (text[0] != '\0')
+        printf("skipped    %s\n", text);
 }
 
 static void plan_print_device(const struct sft_plan *plan, const struct sft_preset *shape,

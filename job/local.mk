@@ -19,6 +19,7 @@ job_libsftrun_la_SOURCES = \
 	job/comm.c job/comm.h job/comm_self.c \
 	job/describe.c \
 	job/explain.c job/explain.h \
+	job/file_write.c job/file_write.h \
 	job/fit.c job/fit.h \
 	job/forecast.c \
 	job/host.c job/host.h \
@@ -64,7 +65,9 @@ tests_unit_test_network_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_network_LDADD = job/libsftrun.la $(UNIT_LIBS) $(JANSSON_LIBS) $(STDCXX_LIBS)
 tests_unit_test_explain_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_explain_LDADD = job/libsftrun.la $(UNIT_LIBS) $(JANSSON_LIBS) $(STDCXX_LIBS)
-check_PROGRAMS += tests/unit/test_result
+check_PROGRAMS += tests/unit/test_file_write tests/unit/test_result
+tests_unit_test_file_write_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_file_write_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
 tests_unit_test_result_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_result_LDADD = job/libsftrun.la $(UNIT_LIBS) $(JANSSON_LIBS) $(STDCXX_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_watchdog tests/unit/test_watchdog_judge

@@ -4,8 +4,11 @@
 
 #include "job/run.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "job/explain.h"
 #include "job/options.h"
@@ -36,12 +39,15 @@ static int main_check(const struct options *options, bool print)
     if (options->request.explain) /* nothing to train, nothing to check */
         return DONE;
     if (sft_plan_make_running(&plan, &options->request, nodes, nodes * gpus, &err) < 0
+        || run_check_out(&options->request, &err) < 0
         || run_open_data(&options->request, plan.seq, plan.seed, &tokenizer, &data, &shape, &err)
                < 0)
         status = complain(&err);
     else if (print && options->json)
         scaling_print_json(&plan, &shape, data, &options->request);
-    else if (print)
+    else if (!print)
+        check_print(data);
+    else
         plan_print(&plan, &shape, data, &options->request);
     data_close(data);
     tokenizer_close(tokenizer);
@@ -138,6 +144,8 @@ static int main_run(const struct options *options)
         main_failed(&run, &err);
         bootstrap_abort(&run.bootstrap, FAILED);
     }
+    if (status == DONE && result_lost(&run.result, &err) < 0)
+        status = complain(&err);
     setup_release(&run);
     return status;
 }
@@ -165,7 +173,7 @@ static int main_refuse(const struct sft_error *err)
     return BAD_COMMAND;
 }
 
-int main(int argc, char **argv)
+static int main_mode(int argc, char **argv)
 {
     struct options options;
     struct sft_error err = { "" };
@@ -187,4 +195,17 @@ int main(int argc, char **argv)
         break;
     }
     return options.request.explain ? main_explain(&options) : main_run(&options);
+}
+
+/* What was printed may be all that the user asked for: lost to a full disk it is no success. */
+int main(int argc, char **argv)
+{
+    signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes arrives as an error, with the file's name */
+    int status = main_mode(argc, argv);
+    errno = 0;
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EBADF)
+        return status;
+    fprintf(stderr, "sft-bench-job: cannot write standard output%s%s\n", errno == 0 ? "" : ": ",
+            errno == 0 ? "" : strerror(errno));
+    return status == DONE ? FAILED : status;
 }

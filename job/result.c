@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "job/file_write.h"
 #include "job/measure.h"
 
 #define WRITE_SECONDS 1.0
@@ -40,50 +41,6 @@ static int memory_file(void)
     return file;
 }
 
-static int out_make(struct result *result, const char *out, struct sft_error *err)
-{
-    if (out[0] == '\0')
-        return 0;
-    if (mkdir(out, 0777) < 0 && errno != EEXIST)
-        return sft_error_set(err, "out=%s: cannot make this folder: %s", out, strerror(errno));
-    if (access(out, W_OK | X_OK) < 0)
-        return sft_error_set(err, "out=%s: cannot write there: %s", out, strerror(errno));
-    snprintf(result->out, sizeof result->out, "%s/result.json", out);
-    return 0;
-}
-
-int result_open(struct result *result, bool active, struct sft_error *err)
-{
-    char start[32];
-    time_t now = time(NULL);
-    pthread_mutex_lock(&page_lock);
-    memset(result, 0, sizeof *result);
-    sft_record_init(&result->record);
-    result->file = memory_file();
-    result->active = active;
-    result->begin = measure_now();
-    pthread_mutex_unlock(&page_lock);
-    strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
-    return active ? sft_record_set(&result->record, "start", start, err) : 0;
-}
-
-int result_folder(struct result *result, const char *out, struct sft_error *err)
-{
-    return result->active ? out_make(result, out, err) : 0;
-}
-
-void result_close(struct result *result)
-{
-    pthread_mutex_lock(&page_lock);
-    result->active = false;
-    result->file = -1;
-    pthread_mutex_unlock(&page_lock);
-    sft_record_clear(&result->record);
-    free(result->loss);
-    free(result->rank_ms);
-    result->loss = result->rank_ms = NULL;
-}
-
 /* Has another rank of this node written why it failed? */
 static bool page_is_told(const struct result *result)
 {
@@ -105,7 +62,7 @@ static int page_put(struct result *result, const struct sft_record *record, stru
         return 0;
     if (sft_record_page(record, result->page, err) < 0)
         return -1;
-    if (pwrite(result->file, result->page, SFT_RECORD_PAGE, 0) != SFT_RECORD_PAGE)
+    if (file_write_all(result->file, result->page, SFT_RECORD_PAGE, 0) < 0)
         return sft_error_set(err, "cannot write the record for the step daemon: %s",
                              strerror(errno));
     return 0;
@@ -150,15 +107,29 @@ static json_t *result_json(const struct result *result)
     return root;
 }
 
-/* Written beside and renamed: a reader, or a kill, never finds half a file. */
-static int json_put(const struct result *result, const json_t *root, struct sft_error *err)
+static int json_put_once(const struct result *result, struct file_write *file, bool durable, struct sft_error *err)
 {
-    char beside[sizeof result->out + 8];
-    snprintf(beside, sizeof beside, "%s.new", result->out);
-    int failed = json_dump_file(root, beside, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-    if (failed || rename(beside, result->out) < 0)
-        return sft_error_set(err, "cannot write %s: %s", result->out, strerror(errno));
-    return 0;
+    if (file_write_open(file, result->out, err) < 0)
+        return -1;
+    file_write_put(file, result->json, strlen(result->json));
+    return file_write_close(file, durable, err);
+}
+
+/* What is written is kept, since nobody should have to read it back from where others may write. */
+static int json_put(struct result *result, const json_t *root, bool durable, struct sft_error *err)
+{
+    struct file_write file;
+    char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    if (text == NULL)
+        return sft_error_set(err, "no memory for %s", result->out);
+    free(result->json);
+    result->json = text;
+    int failed = json_put_once(result, &file, durable, err);
+    /* The last word is worth more than the one before, whose room may do for it. */
+    if (failed && durable && (file.failed == ENOSPC || file.failed == EDQUOT)
+        && file_write_clear(result->out, NULL) == 0)
+        failed = json_put_once(result, &file, durable, err);
+    return failed;
 }
 
 static bool result_is_cut(const struct result *result)
@@ -169,7 +140,7 @@ static bool result_is_cut(const struct result *result)
     return cut;
 }
 
-static int json_write(const struct result *result, struct sft_error *err)
+static int json_write(struct result *result, bool durable, struct sft_error *err)
 {
     int failed = 0;
     if (result->out[0] == '\0')
@@ -177,20 +148,69 @@ static int json_write(const struct result *result, struct sft_error *err)
     json_t *root = result_json(result);
     pthread_mutex_lock(&json_lock);
     if (!result_is_cut(result))
-        failed = json_put(result, root, err);
+        failed = json_put(result, root, durable, err);
     pthread_mutex_unlock(&json_lock);
     json_decref(root);
     return failed;
 }
 
+static int out_make(struct result *result, const char *out, struct sft_error *err)
+{
+    if (out[0] == '\0')
+        return 0;
+    if (mkdir(out, 0777) < 0 && errno != EEXIST)
+        return sft_error_set(err, "out=%s: cannot make this folder: %s", out, strerror(errno));
+    snprintf(result->out, sizeof result->out, "%s/result.json", out);
+    file_write_sweep(result->out);
+    if (file_write_clear(result->out, err) < 0 || json_write(result, true, err) < 0) {
+        result->out[0] = '\0'; /* the end would only say the same */
+        return sft_error_prefix(err, "out=%s", out);
+    }
+    return 0;
+}
+
+int result_open(struct result *result, bool active, struct sft_error *err)
+{
+    char start[32];
+    time_t now = time(NULL);
+    pthread_mutex_lock(&page_lock);
+    memset(result, 0, sizeof *result);
+    sft_record_init(&result->record);
+    result->file = memory_file();
+    result->active = active;
+    result->begin = measure_now();
+    pthread_mutex_unlock(&page_lock);
+    strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+    return active ? sft_record_set(&result->record, "start", start, err) : 0;
+}
+
+int result_folder(struct result *result, const char *out, struct sft_error *err)
+{
+    return result->active ? out_make(result, out, err) : 0;
+}
+
+void result_close(struct result *result)
+{
+    pthread_mutex_lock(&page_lock);
+    result->active = false;
+    result->file = -1;
+    pthread_mutex_unlock(&page_lock);
+    sft_record_clear(&result->record);
+    free(result->loss);
+    free(result->rank_ms);
+    free(result->json);
+    result->json = NULL;
+    result->loss = result->rank_ms = NULL;
+}
+
 /* What stands there already, as failed: the main thread may be changing what it would be made of. */
-static void json_cut(const struct result *result, const char *why)
+static void json_cut(struct result *result, const char *why)
 {
     pthread_mutex_lock(&json_lock);
-    json_t *root = result->out[0] == '\0' ? NULL : json_load_file(result->out, 0, NULL);
+    json_t *root = result->out[0] == '\0' || result->json == NULL ? NULL : json_loads(result->json, 0, NULL);
     if (root != NULL && json_object_set_new(root, "state", json_string("failed")) == 0
         && json_object_set_new(root, "fail", json_string(why)) == 0)
-        json_put(result, root, NULL);
+        json_put(result, root, true, NULL);
     json_decref(root);
     pthread_mutex_unlock(&json_lock);
 }
@@ -204,7 +224,28 @@ int result_write(struct result *result, bool force, struct sft_error *err)
     if (sft_record_set_real(&result->record, "seconds", now - result->begin, err) < 0
         || page_write(result, err) < 0)
         return -1;
-    return json_write(result, err);
+    struct sft_error why = { "" };
+    if (json_write(result, force, &why) == 0)
+        why.text[0] = '\0'; /* of a first try */
+    result_file_end(result, RESULT_JSON, &why);
+    return 0;
+}
+
+void result_file_end(struct result *result, enum result_file file, const struct sft_error *why)
+{
+    result->lost[file] = *why;
+    if (why->text[0] == '\0' || result->told[file])
+        return;
+    result->told[file] = true;
+    fprintf(stderr, "sft-bench-job: %s (the run does not end for it)\n", why->text);
+}
+
+int result_lost(const struct result *result, struct sft_error *err)
+{
+    for (int i = 0; i < RESULT_FILES; i++)
+        if (result->lost[i].text[0] != '\0')
+            return sft_error_set(err, "the run is complete, and its record; but %s", result->lost[i].text);
+    return 0;
 }
 
 int result_add_loss(struct result *result, double loss, struct sft_error *err)

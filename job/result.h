@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The record as rank 0 keeps it: in the memory file that the step daemon handed down, or, without
- * one, printed at the end; and in result.json where the user named a folder. */
+ * one, printed at the end; and in result.json where the user named a folder. A file that cannot be written while
+ * training goes on does not end it: one line says so at once, and result_lost at the end. */
 #ifndef SFT_JOB_RESULT_H
 #define SFT_JOB_RESULT_H
 
@@ -10,10 +11,15 @@
 #include "lib/error.h"
 #include "lib/record.h"
 
+enum result_file { RESULT_JSON, RESULT_TRACE, RESULT_FILES };
+
 struct result {
     bool active;        /* rank 0; the others write nothing but why they fail */
     int file;           /* memory file, -1: none */
     char out[1088];     /* result.json's path, "": none */
+    char *json;         /* what stands there, or should */
+    struct sft_error lost[RESULT_FILES]; /* why a file is not there; "": it is, or nobody asked for it */
+    bool told[RESULT_FILES];
     struct sft_record record;
     char page[SFT_RECORD_PAGE + 1]; /* as last written, for another thread; "": not yet */
     bool cut;           /* by that thread, nothing is written any more */
@@ -32,11 +38,19 @@ struct result {
 int result_open(struct result *result, bool active, struct sft_error *err);
 void result_close(struct result *result);
 
-/* Makes the folder `out` ("": none) for result.json. */
+/* Makes the folder `out` ("": none) and begins result.json there, in the place of another run's: what cannot
+ * be written now is an error, since nothing is lost yet. */
 int result_folder(struct result *result, const char *out, struct sft_error *err);
 
-/* Write memory file and result.json. Called often: `force` or else at most once a second. */
+/* Write memory file and result.json. Called often: `force` or else at most once a second. Fails for the memory file
+ * alone. */
 int result_write(struct result *result, bool force, struct sft_error *err);
+
+/* A file was written, or why not: the first failure is told on stderr. */
+void result_file_end(struct result *result, enum result_file file, const struct sft_error *why);
+
+/* At the end: -1 and which file, that the user asked for, is not there. */
+int result_lost(const struct result *result, struct sft_error *err);
 
 int result_add_loss(struct result *result, double loss, struct sft_error *err);
 

@@ -58,6 +58,9 @@ int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
                   struct tokenizer **tokenizer, struct data **data, struct sft_preset *shape,
                   struct sft_error *err);
 
+/* The files to be written, as far as can be said by looking: 0 where they are missing yet. */
+int run_check_out(const struct sft_request *request, struct sft_error *err);
+
 /* The GPU for a rank, by the request and what this process sees; -1: none. */
 int run_choose_device(const struct sft_request *request, int local_rank);
 
@@ -77,6 +80,8 @@ void describe_summary(const struct run *run);
 #define PLAN_GIB 139
 #define PLAN_GPUS 8 /* of a node whose GPUs the request does not say: HGX */
 
+/* For --check: what was found. */
+void check_print(const struct data *data);
 /* For --plan. */
 void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
                 const struct sft_request *request);

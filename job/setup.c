@@ -2,11 +2,13 @@
 /* What a run needs before its first step. */
 #include "config.h"
 
+#include "job/file_write.h"
 #include "job/run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #ifdef HAVE_OPENBLAS_SET_NUM_THREADS
 void openblas_set_num_threads(int threads);
@@ -66,7 +68,8 @@ int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
     if (length >= 0)
         *data = data_synthetic(shape->vocab, seq, length, seed, err);
     else
-        *data = data_open(run_data_path(request), *tokenizer, seq, seed, err);
+        *data = data_open(run_data_path(request), *tokenizer, seq, seed,
+                          request->skip >= 0 ? request->skip : DATA_SKIP, err);
     return *data == NULL ? -1 : 0;
 }
 
@@ -181,6 +184,16 @@ static int setup_model(struct run *run, struct sft_error *err)
     return measure_create(&run->measure, (size_t)plan->steps, err);
 }
 
+int run_check_out(const struct sft_request *request, struct sft_error *err)
+{
+    struct stat info;
+    if (request->trace[0] != '\0' && file_write_check(request->trace, err) < 0)
+        return sft_error_prefix(err, "trace");
+    if (request->out[0] != '\0' && stat(request->out, &info) == 0 && !S_ISDIR(info.st_mode))
+        return sft_error_set(err, "out=%s: is no folder: name one, which is made when it is missing", request->out);
+    return 0;
+}
+
 static int setup_own(struct run *run, struct sft_error *err)
 {
     const struct sft_plan *plan = &run->plan;
@@ -200,6 +213,9 @@ int setup_run(struct run *run, struct sft_error *err)
     int failed = result_folder(&run->result, run->request.out, err);
     if (failed == 0)
         failed = setup_own(run, err);
+    if (failed == 0 && run->comm->rank == 0 && run->request.trace[0] != '\0'
+        && file_write_clear(run->request.trace, err) < 0)
+        failed = sft_error_prefix(err, "trace");
     return comm_agree(run->comm, run->bootstrap.host, failed, err);
 }
 

@@ -3,14 +3,16 @@
 
 #include "job/tokenizer.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "job/data_kind.h"
+#include "job/file_read.h"
 #include "job/tokenizer_sentencepiece.h"
 
 enum { BYTES_BEGIN = 256, BYTES_END, BYTES_VOCAB };
+
+#define MODEL_MOST ((size_t)1 << 30) /* bytes that are read of a file: a model has less */
 
 struct tokenizer {
     struct tokenizer_pieces *pieces; /* NULL: bytes */
@@ -18,12 +20,9 @@ struct tokenizer {
 };
 
 #ifndef HAVE_SENTENCEPIECE
-struct tokenizer_pieces *sentencepiece_open(const char *path, char *why, size_t size)
+struct tokenizer_pieces *sentencepiece_open(const char *model, size_t size)
 {
-    (void)path;
-    strncpy(why, "built without SentencePiece: install libsentencepiece-dev, configure and build "
-                 "again, or leave tokenizer= out", size - 1);
-    why[size - 1] = '\0';
+    (void)model, (void)size;
     return NULL;
 }
 
@@ -56,14 +55,39 @@ long sentencepiece_encode(struct tokenizer_pieces *pieces, const char *text, siz
 }
 #endif
 
+#ifdef HAVE_SENTENCEPIECE
+#define UNREADABLE "it is something else, or damaged: fetch it again, or leave tokenizer= out"
+#else
+#define UNREADABLE "built without SentencePiece: install libsentencepiece-dev, configure and build again, or leave " \
+                   "tokenizer= out"
+#endif
+
+/* The library's own words for what it cannot read would tell a user nothing. */
+static int model_load(struct tokenizer *tokenizer, const char *path, const char *model, size_t size,
+                      struct sft_error *err)
+{
+    const struct data_kind *kind = data_kind_find(model, size);
+    if (size == 0)
+        return sft_error_set(err, "%s: no SentencePiece model: the file is empty", path);
+    if (kind != NULL && kind->as_tokenizer != NULL)
+        return sft_error_set(err, "%s: no SentencePiece model: this is %s: %s", path, kind->name,
+                             kind->as_tokenizer);
+    if (model[0] == '{' || model[0] == '[')
+        return sft_error_set(err, "%s: no SentencePiece model: this is JSON, as records are, which data= takes", path);
+    tokenizer->pieces = sentencepiece_open(model, size);
+    if (tokenizer->pieces == NULL)
+        return sft_error_set(err, "%s: no SentencePiece model: " UNREADABLE, path);
+    return 0;
+}
+
 static int tokenizer_load(struct tokenizer *tokenizer, const char *path, struct sft_error *err)
 {
-    char why[512] = "";
-    if (access(path, R_OK) < 0)
-        return sft_error_set(err, "%s: cannot read the tokenizer: %s", path, strerror(errno));
-    tokenizer->pieces = sentencepiece_open(path, why, sizeof why);
-    if (tokenizer->pieces == NULL)
-        return sft_error_set(err, "%s: no SentencePiece model: %s", path, why);
+    size_t size;
+    char *model = file_read(path, "tokenizer", MODEL_MOST, &size, err);
+    int failed = model == NULL ? -1 : model_load(tokenizer, path, model, size, err);
+    free(model);
+    if (failed < 0)
+        return -1;
     if (sentencepiece_begin(tokenizer->pieces) < 0 || sentencepiece_end(tokenizer->pieces) < 0)
         return sft_error_set(err, "%s: the model has no begin-of-text or end-of-text piece", path);
     return 0;

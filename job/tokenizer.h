@@ -11,7 +11,8 @@
 struct tokenizer;
 
 /* path of a SentencePiece model; NULL, "" or "bytes": ids 0..255 are bytes, 256 begin-of-text, 257
- * end-of-text. Fails on a file that is missing, no model, or when built without SentencePiece. */
+ * end-of-text. Fails on a file that is missing, no model (known formats are named), or when built without
+ * SentencePiece. */
 struct tokenizer *tokenizer_open(const char *path, struct sft_error *err);
 void tokenizer_close(struct tokenizer *tokenizer);
 

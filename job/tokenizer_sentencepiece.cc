@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job/tokenizer_sentencepiece.h"
 
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <memory>
@@ -14,16 +13,13 @@ struct tokenizer_pieces {
 };
 
 // Nothing may be thrown into C.
-struct tokenizer_pieces *sentencepiece_open(const char *path, char *why, size_t size)
+struct tokenizer_pieces *sentencepiece_open(const char *model, size_t size)
 {
     try {
         auto pieces = std::make_unique<struct tokenizer_pieces>();
-        auto status = pieces->processor.Load(path);
-        if (status.ok())
+        if (pieces->processor.LoadFromSerializedProto({ model, size }).ok())
             return pieces.release();
-        std::snprintf(why, size, "%s", status.ToString().c_str());
-    } catch (const std::exception &failure) {
-        std::snprintf(why, size, "%s", failure.what());
+    } catch (const std::exception &) {
     }
     return nullptr;
 }

@@ -12,8 +12,8 @@ extern "C" {
 
 struct tokenizer_pieces;
 
-/* NULL, and why in `why`, when the file is missing or no model. */
-struct tokenizer_pieces *sentencepiece_open(const char *path, char *why, size_t size);
+/* From a model's bytes; NULL when they are none. */
+struct tokenizer_pieces *sentencepiece_open(const char *model, size_t size);
 void sentencepiece_close(struct tokenizer_pieces *pieces);
 int sentencepiece_vocab(const struct tokenizer_pieces *pieces);
 int sentencepiece_begin(const struct tokenizer_pieces *pieces); /* -1: has none */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job/trace.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "job/file_write.h"
 
 struct span {
     const char *name;
@@ -90,25 +89,25 @@ double trace_waited(struct trace *t)
     return seconds;
 }
 
-static void write_names(FILE *file, int rank)
+static void write_names(struct file_write *file, int rank)
 {
     static const char *const lanes[LANES] = { "compute", "collectives of all ranks",
                                               "collectives of the node", "collectives across nodes" };
-    fprintf(file, "%s{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":%d,\"args\":{\"name\":\"rank %d\"}}",
+    file_write_print(file, "%s{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":%d,\"args\":{\"name\":\"rank %d\"}}",
             rank > 0 ? ",\n" : "", rank, rank);
     for (int lane = 0; lane < LANES; lane++)
-        fprintf(file,
+        file_write_print(file,
                 ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%d,\"args\":{\"name\":\"%s\"}}",
                 rank, lane, lanes[lane]);
 }
 
 /* times[2 * count]: begin and length of each span, seconds */
-static void write_rank(FILE *file, const struct trace *t, int rank, const double *times)
+static void write_rank(struct file_write *file, const struct trace *t, int rank, const double *times)
 {
     static const char *const kinds[] = { "compute", "collective", "wait" };
     write_names(file, rank);
     for (int i = 0; i < t->count; i++)
-        fprintf(file,
+        file_write_print(file,
                 ",\n{\"ph\":\"X\",\"name\":\"%s\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,\"ts\":%.3f,\"dur\":%.3f}",
                 t->spans[i].name, kinds[t->spans[i].kind], rank, (int)t->spans[i].lane,
                 times[2 * i] * 1e6, times[2 * i + 1] * 1e6);
@@ -117,20 +116,18 @@ static void write_rank(FILE *file, const struct trace *t, int rank, const double
 static int write_file(const struct trace *t, int ranks, const double *times, const char *path,
                       struct sft_error *err)
 {
-    FILE *file = fopen(path, "w");
-    if (file == NULL)
-        return sft_error_set(err, "trace=%s: %s", path, strerror(errno));
-    fprintf(file, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
+    struct file_write file;
+    if (file_write_open(&file, path, err) < 0)
+        return -1;
+    file_write_print(&file, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
     for (int rank = 0; rank < ranks; rank++)
-        write_rank(file, t, rank, times + (size_t)rank * 2 * (size_t)t->count);
-    fprintf(file, "\n]}\n");
-    int failed = ferror(file);
-    if (fclose(file) != 0 || failed)
-        return sft_error_set(err, "trace=%s: %s", path, strerror(errno));
-    return 0;
+        write_rank(&file, t, rank, times + (size_t)rank * 2 * (size_t)t->count);
+    file_write_print(&file, "\n]}\n");
+    return file_write_close(&file, true, err);
 }
 
-int trace_write(struct trace *t, struct comm *comm, const char *path, struct sft_error *err)
+int trace_write(struct trace *t, struct comm *comm, const char *path, struct sft_error *why,
+                struct sft_error *err)
 {
     size_t count = (size_t)t->count * 2;
     double *mine = calloc(count + 1, sizeof *mine);
@@ -144,8 +141,9 @@ int trace_write(struct trace *t, struct comm *comm, const char *path, struct sft
         sft_error_set(err, "no memory for the trace of %d ranks", comm->size);
     else
         result = comm->gather_double(comm, mine, count, all, err);
-    if (result == 0 && comm->rank == 0)
-        result = write_file(t, comm->size, all, path, err);
+    why->text[0] = '\0';
+    if (result == 0 && comm->rank == 0 && write_file(t, comm->size, all, path, why) < 0)
+        sft_error_prefix(why, "trace");
     free(mine);
     free(all);
     return result;

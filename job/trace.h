@@ -30,7 +30,9 @@ void trace_end(struct trace *trace, int span);
 double trace_waited(struct trace *trace);
 
 /* Collective: the spans of all ranks, which are as many and as named on each, into a file of rank 0's;
- * clocks begin with each rank's step. -1 and err on rank 0 when it cannot be written. */
-int trace_write(struct trace *trace, struct comm *comm, const char *path, struct sft_error *err);
+ * clocks begin with each rank's step. *why on rank 0: why it was not written, "" when it was, which is no failure
+ * of the collective. */
+int trace_write(struct trace *trace, struct comm *comm, const char *path, struct sft_error *why,
+                struct sft_error *err);
 
 #endif

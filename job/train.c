@@ -80,6 +80,16 @@ static bool step_traced(const struct run *run, int number)
     return run->request.trace[0] != '\0' && number == last;
 }
 
+static int step_trace(struct run *run, struct sft_error *err)
+{
+    struct sft_error why;
+    if (trace_write(run->trace, run->comm, run->request.trace, &why, err) < 0)
+        return -1;
+    if (run->result.active)
+        result_file_end(&run->result, RESULT_TRACE, &why);
+    return 0;
+}
+
 static int step_train(struct loop *loop, int number, struct step *step, struct sft_error *err)
 {
     struct run *run = loop->run;
@@ -115,7 +125,7 @@ static int step_run(struct loop *loop, int number, struct step *step, struct sft
                              "the loss of step %d is %g: training diverged; use a smaller lr= or "
                              "longer lr_warmup=",
                              number + 1, step->loss);
-    return step_traced(run, number) ? trace_write(run->trace, run->comm, run->request.trace, err) : 0;
+    return step_traced(run, number) ? step_trace(run, err) : 0;
 }
 
 static int record_figures(struct run *run, const struct figures *f, struct sft_error *err)

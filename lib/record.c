@@ -38,6 +38,8 @@ static const struct sft_record_key keys[] = {
     { "data_sum", SFT_MEASURED, false, "", "checksum of that file's bytes" },
     { "records", SFT_MEASURED, false, "", "documents in one epoch" },
     { "cut", SFT_MEASURED, false, "", "documents longer than the sequence, cut to it or left out" },
+    { "skipped", SFT_MEASURED, false, "", "records left out because they are empty or bad" },
+    { "mended", SFT_MEASURED, false, "", "records in whose texts something became U+FFFD" },
     { "tokenizer", SFT_SAID, false, "", "file name of the SentencePiece model, or bytes" },
     { "vocab", SFT_MEASURED, false, "", "rows of the embedding table" },
     { "parameters", SFT_DERIVED, false, "", "parameters of the model as it ran" },

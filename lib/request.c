@@ -55,6 +55,8 @@ static const struct sft_key keys[] = {
     { "data", SFT_KEY_TEXT, FIELD(data), 0, 0, "FILE",
       "Alpaca-format JSON, `synthetic`, or `synthetic:N` for documents of N tokens "
       "[the site's, or the examples that are installed]" },
+    { "skip", SFT_KEY_REAL, FIELD(skip), 0, 100, "PERCENT",
+      "bad records of the data that may be left out; 0: none, nor empty ones [1]" },
     { "tokenizer", SFT_KEY_TEXT, FIELD(tokenizer), 0, 0, "FILE",
       "SentencePiece model, or `bytes` [the site's, or bytes]" },
     { "trace", SFT_KEY_TEXT, FIELD(trace), 0, 0, "FILE",

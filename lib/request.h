@@ -38,6 +38,7 @@ struct sft_request {
     int zero;         /* enum sft_share */
     int bind;         /* enum sft_bind */
     int timeout;      /* seconds that a rank may wait in one collective */
+    double skip;      /* percent of a data file's records that may be bad */
     char data[SFT_REQUEST_PATH];      /* Alpaca-format JSON file, "synthetic" or "synthetic:N" */
     char tokenizer[SFT_REQUEST_PATH]; /* SentencePiece model, or "bytes" */
     char trace[SFT_REQUEST_PATH];     /* file for one step's timeline, "": none */

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "report/spawn.h"
+#include "report/text.h"
 
 enum { WIDTH = 900, HEIGHT = 380 };
 
@@ -54,14 +56,18 @@ bool chart_possible(void)
 /* In single quotes gnuplot reads no escapes; what could end them, or be a command anywhere, is left out. */
 static void put_text(FILE *out, const char *text)
 {
+    char *copy = strdup(text);
     putc('\'', out);
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
+    if (copy != NULL)
+        text_make_plain(copy);
+    for (const char *at = copy; at != NULL && *at != '\0'; at++) {
+        unsigned char c = (unsigned char)*at;
         bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80
             || strchr(" .,:;/%()+-_=<>", c) != NULL;
         putc(plain ? c : '?', out);
     }
     putc('\'', out);
+    free(copy);
 }
 
 static double chart_most(const struct chart *chart)
@@ -259,16 +265,26 @@ int chart_svg(const struct chart *chart, char **svg, struct sft_error *err)
     return *svg != NULL ? 0 : sft_error_set(err, "gnuplot made no SVG");
 }
 
+/* Written under a name that nobody knows, then renamed: what stands there, a link too, is replaced and not written. */
 static int file_write(const char *folder, const char *id, const char *end, const char *text, size_t length,
                       struct sft_error *err)
 {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s.%s", folder, id, end);
-    FILE *file = fopen(path, "w");
-    if (file == NULL)
-        return sft_error_set(err, "--charts: %s: %s", path, strerror(errno));
-    size_t put = fwrite(text, 1, length, file);
-    return fclose(file) != 0 || put != length ? sft_error_set(err, "--charts: %s: %s", path, strerror(errno)) : 0;
+    char path[4096], beside[sizeof path + 8];
+    if ((size_t)snprintf(path, sizeof path, "%s/%s.%s", folder, id, end) >= sizeof path)
+        return sft_error_set(err, "--charts: the folder's name is too long");
+    snprintf(beside, sizeof beside, "%s.XXXXXX", path);
+    int fd = mkstemp(beside);
+    mode_t mask = umask(0);
+    umask(mask);
+    FILE *file = fd < 0 || fchmod(fd, 0666 & ~mask) < 0 ? NULL : fdopen(fd, "w");
+    bool good = file != NULL && fwrite(text, 1, length, file) == length;
+    good = file != NULL && fclose(file) == 0 && good && rename(beside, path) == 0;
+    int saved = errno;
+    if (file == NULL && fd >= 0)
+        close(fd);
+    if (!good && fd >= 0)
+        unlink(beside);
+    return good ? 0 : sft_error_set(err, "--charts: %s: %s", path, strerror(saved));
 }
 
 int chart_files(const struct chart *chart, const char *svg, const char *folder, struct sft_error *err)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/csv.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "report/text.h"
 
 /* The names of the record's columns. */
 struct names {
@@ -40,19 +43,51 @@ static int names_collect(struct names *names, const struct rows *rows)
     return 0;
 }
 
-void csv_field(const char *text, FILE *out)
+/* Where a spreadsheet takes a cell for a formula: these letters, and those of the same meaning in a Japanese one. */
+static bool begins_formula(const char *text)
 {
-    if (strpbrk(text, ",\"\r\n") == NULL) {
-        fputs(text, out);
-        return;
-    }
-    putc('"', out);
+    static const char *const wide[] = { "\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0" };
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        if (strncmp(text, wide[i], strlen(wide[i])) == 0)
+            return true;
+    return *text != '\0' && strchr("=+-@", *text) != NULL;
+}
+
+/* A quote in front makes a text of a formula. Where a comma is for decimals, ';' parts the cells. */
+static void put_words(const char *text, FILE *out)
+{
+    bool begins = true;
     for (; *text != '\0'; text++) {
+        if (begins && begins_formula(text))
+            putc('\'', out);
+        begins = *text == ';' || (begins && *text == ' ');
         if (*text == '"')
             putc('"', out);
         putc(*text, out);
     }
-    putc('"', out);
+}
+
+static bool is_number(const char *text)
+{
+    long long whole;
+    double real;
+    return text_number(text, &whole, &real) != TEXT_WORDS;
+}
+
+void csv_field(const char *text, FILE *out)
+{
+    char *plain = strdup(text);
+    if (plain == NULL)
+        return;
+    text_make_plain(plain);
+    const char *quote = strpbrk(plain, ",;\"") != NULL ? "\"" : "";
+    fputs(quote, out);
+    if (is_number(plain))
+        fputs(plain, out);
+    else
+        put_words(plain, out);
+    fputs(quote, out);
+    free(plain);
 }
 
 static void write_header(const struct names *names, FILE *out)

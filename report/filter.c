@@ -2,8 +2,12 @@
 #include "config.h" /* _GNU_SOURCE: strptime */
 #include "report/filter.h"
 
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "report/text.h"
 
@@ -124,16 +128,6 @@ int filter_finish(struct filter *filter, time_t now, struct sft_error *err)
     return 0;
 }
 
-bool filter_takes_job(const struct filter *filter, long long job_id, long long array_id)
-{
-    if (filter->job_count == 0)
-        return true;
-    for (size_t i = 0; i < filter->job_count; i++)
-        if (filter->jobs[i] == job_id || (array_id != 0 && filter->jobs[i] == array_id))
-            return true;
-    return false;
-}
-
 static bool takes_time(const struct filter *filter, const struct row *row)
 {
     long long at = row->started != 0 ? row->started : row->submitted;
@@ -149,8 +143,47 @@ static bool takes_text(const char *wanted, const char *text)
 
 bool filter_takes(const struct filter *filter, const struct row *row)
 {
-    return filter_takes_job(filter, row->job_id, row->array_id) && takes_time(filter, row)
-           && takes_text(filter->all_users ? NULL : filter->user, row->user)
-           && takes_text(filter->state, row->state) && takes_text(filter->sweep, row->job_name)
+    return takes_time(filter, row) && takes_text(filter->state, row->state)
+           && takes_text(filter->sweep, row->job_name)
            && takes_text(filter->model, sft_record_get(&row->record, "model"));
+}
+
+static bool chooses_job(const struct filter *filter, const struct row *row)
+{
+    if (filter->job_count == 0)
+        return true;
+    for (size_t i = 0; i < filter->job_count; i++)
+        if (filter->jobs[i] == row->job_id || (row->array_id != 0 && filter->jobs[i] == row->array_id))
+            return true;
+    return false;
+}
+
+/* slurmdbd keeps names in small letters, whatever the system has. */
+static bool user_is(const char *word, const char *user)
+{
+    long long uid;
+    if (strcasecmp(word, user) == 0)
+        return true;
+    const struct passwd *known = text_digits(word, &uid) == 0 && uid <= UINT_MAX ? getpwuid((uid_t)uid) : NULL;
+    return known != NULL && strcasecmp(known->pw_name, user) == 0;
+}
+
+static bool chooses_user(const char *users, const char *user)
+{
+    char word[256];
+    for (; *users != '\0'; users += *users == ',') {
+        size_t length = strcspn(users, ",");
+        snprintf(word, sizeof word, "%.*s", (int)length, users);
+        if (length > 0 && length < sizeof word && user_is(word, user))
+            return true;
+        users += length;
+    }
+    return false;
+}
+
+bool filter_chooses(const struct filter *filter, const struct row *row)
+{
+    return chooses_job(filter, row)
+           && (filter->all_users || filter->user == NULL || *row->user == '\0'
+               || chooses_user(filter->user, row->user));
 }

@@ -38,10 +38,12 @@ int filter_parse_time(const char *text, bool end, time_t now, time_t *result,
 /* Refuse an `until` that lies before `since`; without jobs, sweep and since, look FILTER_DAYS back. */
 int filter_finish(struct filter *filter, time_t now, struct sft_error *err);
 
-/* Does the row belong to what was asked? Its time is the job's start. */
+/* Does the row belong to what was asked? Its time is the job's start. Whose job it is, and which, is sacct's to choose
+ * where it is asked: it knows users whose names the row does not have, and the parts of a job. */
 bool filter_takes(const struct filter *filter, const struct row *row);
 
-/* Is the job among those asked for? For readers that can skip a job before reading its records. */
-bool filter_takes_job(const struct filter *filter, long long job_id, long long array_id);
+/* And where it is not asked: the jobs and the users (names without case, or uids, with commas between). A row without a
+ * user may be anyone's and is taken. */
+bool filter_chooses(const struct filter *filter, const struct row *row);
 
 #endif

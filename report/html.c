@@ -36,7 +36,7 @@ void html_text(FILE *out, const char *text)
     char *copy = strdup(text);
     if (copy == NULL)
         return;
-    text_make_utf8(copy, strlen(copy));
+    text_make_plain(copy);
     for (const char *at = copy; *at != '\0'; at++) {
         put_byte(out, (unsigned char)*at);
         if (*at == ',' && at[1] != ' ' && at[1] != '\0')

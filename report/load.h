@@ -9,19 +9,20 @@
 #include "report/filter.h"
 #include "report/rows.h"
 
-/* Read the text of `sacct --json` (Slurm 22.05 and later; changed in place where it is no UTF-8)
- * and add a row for each record that the filter takes. `what` names the text in messages.
+/* Read the text of `sacct --json` (Slurm 22.05 and later; changed in place where it is no JSON, see answer.h)
+ * and add a row for each record that the filter takes and chooses. `what` names the text in messages.
  *
  * A job's records are read from its admin comment, which users cannot write, and from its comment.
  * One that stands in both is taken from the admin comment and marked ROW_EDITED where a brief key
  * differs; one that stands in the comment alone is marked ROW_UNCONFIRMED, or, if its step is another
- * job's, left out: it is quoted. Jobs without records and broken records give no row. Fails when the
- * text is no JSON, has no `jobs`, or is what sacct says when it failed. */
+ * job's, left out: it is quoted. Jobs without records give no row. Broken records, and those of a job that cannot be
+ * read, are counted in rows->broken. Of a step that several runs of one job have the last run's counts. Fails when
+ * the text ends too early, has no `jobs`, or is what sacct says when it failed. */
 int load_json(struct rows *rows, const struct filter *filter, const char *what, char *text,
               size_t length, struct sft_error *err);
 
-/* Ask sacct for the jobs of the filter: at once where they are named or of one sweep, else in two passes. Texts
- * that begin as a record and are none are counted in rows->broken. */
+/* Ask sacct for the jobs of the filter, as load_json: which they are in one pass of its text, then those with
+ * records. What sacct chose is not chosen again. */
 int load_sacct(struct rows *rows, const struct filter *filter, struct sft_error *err);
 
 /* Read a file with the output of `sacct --json`, or stdin for "-". */

@@ -2,6 +2,7 @@
 bin_PROGRAMS += sft-report
 noinst_LTLIBRARIES += report/libreport.la
 report_libreport_la_SOURCES = \
+	report/answer.c report/answer.h \
 	report/arguments.c report/arguments.h \
 	report/chart.c report/chart.h \
 	report/compare.c report/compare.h \
@@ -26,6 +27,7 @@ report_libreport_la_SOURCES = \
 	report/pdf.c report/pdf.h \
 	report/ranks.c report/ranks.h \
 	report/rows.c report/rows.h \
+	report/scan.c report/scan.h \
 	report/source.c report/source.h \
 	report/spawn.c report/spawn.h \
 	report/table.c report/table.h \
@@ -38,11 +40,18 @@ sft_report_LDADD = report/libreport.la
 REPORT_ROWS = tests/unit/report_rows.c tests/unit/report_rows.h
 if HAVE_CMOCKA
 REPORT_TESTS = tests/unit/test_report_load tests/unit/test_report_filter \
+	tests/unit/test_report_answer tests/unit/test_report_scan tests/unit/test_report_files \
 	tests/unit/test_report_output tests/unit/test_report_group tests/unit/test_report_compare \
 	tests/unit/test_report_page tests/unit/test_manual
 check_PROGRAMS += $(REPORT_TESTS)
 tests_unit_test_report_load_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_report_load_LDADD = report/libreport.la $(UNIT_LIBS)
+tests_unit_test_report_answer_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_report_answer_LDADD = report/libreport.la $(UNIT_LIBS)
+tests_unit_test_report_files_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_report_files_LDADD = report/libreport.la $(UNIT_LIBS)
+tests_unit_test_report_scan_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_report_scan_LDADD = report/libreport.la $(UNIT_LIBS)
 tests_unit_test_report_filter_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_report_filter_LDADD = report/libreport.la $(UNIT_LIBS)
 tests_unit_test_report_output_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
@@ -69,4 +78,7 @@ if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_sacct
 tests_fuzz_fuzz_sacct_LDADD = report/libreport.la
 tests_fuzz_fuzz_sacct_LDFLAGS = $(FUZZ_LDFLAGS)
+noinst_PROGRAMS += tests/fuzz/fuzz_scan
+tests_fuzz_fuzz_scan_LDADD = report/libreport.la
+tests_fuzz_fuzz_scan_LDFLAGS = $(FUZZ_LDFLAGS)
 endif

@@ -18,6 +18,7 @@
 #include "report/output.h"
 #include "report/page.h"
 #include "report/table.h"
+#include "report/text.h"
 
 enum { EXIT_NONE_FOUND = 1, EXIT_BAD = 2 };
 
@@ -72,6 +73,14 @@ static void say_broken(const struct rows *rows)
                 rows->broken == 1 ? "" : "s");
 }
 
+static void say_nameless(const struct rows *rows, const struct options *options)
+{
+    if (rows->nameless > 0)
+        fprintf(stderr, "sft-report: %zu record%s without a user's name in the file %s taken for those of %s\n",
+                rows->nameless, rows->nameless == 1 ? "" : "s", rows->nameless == 1 ? "is" : "are",
+                options->filter.user);
+}
+
 static int write_groups(const struct options *options, const struct rows *rows, FILE *out,
                         struct sft_error *err)
 {
@@ -122,6 +131,7 @@ static int report(const struct options *options, struct sft_error *err)
         goto out;
     rows_sort(&rows, options->sort, NULL);
     say_broken(&rows);
+    say_nameless(&rows, options);
     status = rows.count > 0 ? EXIT_SUCCESS : EXIT_NONE_FOUND;
     if (rows.count == 0)
         say_none(options);
@@ -218,6 +228,7 @@ int main(int argc, char **argv)
         status = act(options, &err);
     if (status != EXIT_BAD && finish_output(&err) < 0)
         status = EXIT_BAD;
+    text_make_plain(err.text);
     if (status == EXIT_BAD)
         fprintf(stderr, "sft-report: %s\n", err.text);
     free(options);

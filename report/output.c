@@ -13,9 +13,39 @@
 /* The name's end tells a browser what it is. */
 #define BESIDE ".XXXXXX.html"
 
+/* A link in a folder in which everyone may make files, by a user other than this one and the folder's, was put there
+ * to be followed. Linux can refuse such (protected_symlinks); realpath would not hear of it. */
+static bool link_is_planted(const char *path, const struct stat *link)
+{
+    char folder[PATH_MAX];
+    struct stat there;
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path),
+             slash == NULL ? "." : path);
+    return stat(folder, &there) == 0 && (there.st_mode & S_ISVTX) != 0 && (there.st_mode & S_IWOTH) != 0
+        && link->st_uid != geteuid() && link->st_uid != there.st_uid;
+}
+
+/* Every link on the way that the path names, not what these lead to. */
+static bool way_is_planted(const char *path)
+{
+    char part[PATH_MAX];
+    struct stat there;
+    for (size_t length = 1; length < sizeof part && path[length - 1] != '\0'; length++) {
+        if (path[length] != '/' && path[length] != '\0')
+            continue;
+        snprintf(part, sizeof part, "%.*s", (int)length, path);
+        if (lstat(part, &there) == 0 && S_ISLNK(there.st_mode) && link_is_planted(part, &there))
+            return true;
+    }
+    return false;
+}
+
 static int output_target(struct output *output, const char *path, struct sft_error *err)
 {
     struct stat there;
+    if (way_is_planted(path))
+        return sft_error_set(err, "--output %s: another user's link in a folder of everyone's: name another file", path);
     if (lstat(path, &there) < 0 && errno == ENOENT) {
         if ((size_t)snprintf(output->target, sizeof output->target, "%s", path) >= sizeof output->target)
             return sft_error_set(err, "--output: the name is too long");

@@ -17,7 +17,7 @@ struct output {
 };
 
 /* A link stays, and what it leads to is written. Refuses what is there and no regular file: a device or a FIFO
- * would be replaced by the report. */
+ * would be replaced by the report; and another user's link in a folder in which everyone may make files. */
 int output_begin(struct output *output, const char *path, struct sft_error *err);
 
 /* rc: how the writing went. On success the file takes its name, as what `form` says (of a page for OPTIONS_PDF

@@ -8,7 +8,7 @@
 
 #include "report/text.h"
 
-#define COLUMNS(list) list, sizeof list / sizeof list[0]
+#define COLUMNS(list) (list), sizeof(list) / sizeof((list)[0])
 
 /* Measured points of a series with the repeats' range, and the ideal: the smallest number of nodes' throughput
  * times the nodes. */

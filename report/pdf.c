@@ -58,19 +58,27 @@ static int run_one(const char *html, const char *pdf, struct sft_error *err)
                               "page of --format html from a browser");
 }
 
+static int pdf_write(const char *html, const char *beside, const char *pdf, struct sft_error *err)
+{
+    struct stat made;
+    if (run_one(html, beside, err) < 0)
+        return -1;
+    if (lstat(beside, &made) < 0 || !S_ISREG(made.st_mode) || made.st_size == 0)
+        return sft_error_set(err, "--output %s: no PDF came of it", pdf);
+    return rename(beside, pdf) == 0 ? 0 : sft_error_set(err, "--output %s: %s", pdf, strerror(errno));
+}
+
+/* Another program writes it, to a name: in a folder of our own, in which nobody puts a link of that name first. */
 int pdf_make(const char *html, const char *pdf, struct sft_error *err)
 {
-    char beside[PATH_MAX];
-    struct stat made;
-    if ((size_t)snprintf(beside, sizeof beside, "%s.new", pdf) >= sizeof beside)
+    char folder[PATH_MAX], beside[PATH_MAX + 16];
+    if ((size_t)snprintf(folder, sizeof folder, "%s.XXXXXX", pdf) >= sizeof folder)
         return sft_error_set(err, "--output: the name is too long");
+    if (mkdtemp(folder) == NULL)
+        return sft_error_set(err, "--output %s: %s", pdf, strerror(errno));
+    snprintf(beside, sizeof beside, "%s/report.pdf", folder);
+    int rc = pdf_write(html, beside, pdf, err);
     unlink(beside);
-    int rc = run_one(html, beside, err);
-    if (rc == 0 && (stat(beside, &made) < 0 || made.st_size == 0))
-        rc = sft_error_set(err, "--output %s: no PDF came of it", pdf);
-    if (rc == 0 && rename(beside, pdf) < 0)
-        rc = sft_error_set(err, "--output %s: %s", pdf, strerror(errno));
-    if (rc < 0)
-        unlink(beside);
+    rmdir(folder);
     return rc;
 }

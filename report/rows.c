@@ -159,6 +159,41 @@ int rows_sort(struct rows *rows, const char *key, struct sft_error *err)
     return 0;
 }
 
+/* By run of a step; 0: the same step of the same job. */
+static int compare_runs(const struct row *a, const struct row *b)
+{
+    int way = strcmp(a->cluster, b->cluster);
+    if (way == 0)
+        way = (a->job_id > b->job_id) - (a->job_id < b->job_id);
+    return way != 0 ? way : strcmp(row_step(a), row_step(b));
+}
+
+static int compare_last(const void *left, const void *right)
+{
+    const struct row *a = *(struct row *const *)left, *b = *(struct row *const *)right;
+    int way = compare_runs(a, b);
+    /* The last run first. Of one run, what Slurm's administrator wrote. */
+    if (way == 0)
+        way = (a->submitted < b->submitted) - (a->submitted > b->submitted);
+    return way != 0 ? way : (int)(a->marks & ROW_UNCONFIRMED) - (int)(b->marks & ROW_UNCONFIRMED);
+}
+
+void rows_last(struct rows *rows)
+{
+    size_t kept = 0;
+    if (rows->count > 1)
+        qsort(rows->row, rows->count, sizeof *rows->row, compare_last);
+    for (size_t i = 0; i < rows->count; i++) {
+        struct row *row = rows->row[i];
+        bool again = kept > 0 && *row_step(row) != '\0' && compare_runs(rows->row[kept - 1], row) == 0;
+        if (again)
+            row_destroy(row);
+        else
+            rows->row[kept++] = row;
+    }
+    rows->count = kept;
+}
+
 bool row_key_is_text(const char *key)
 {
     static const char *const words[] = { "step",      "state",     "model",  "method", "precision",

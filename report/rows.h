@@ -33,7 +33,8 @@ struct row {
 struct rows {
     size_t count, room;
     struct row **row;
-    size_t broken; /* texts that began as a record and were none */
+    size_t broken;   /* texts that began as a record and were none */
+    size_t nameless; /* records that were taken as a user's, though the file names no user */
 };
 
 void rows_init(struct rows *rows);
@@ -54,6 +55,10 @@ int rows_add(struct rows *rows, struct row *row, struct sft_error *err);
 /* Sort by `key`: job, date, user, state, or a key of the record; '-' in front turns the order
  * around. Numbers stand before words and missing values last; equal rows stay by job and step. */
 int rows_sort(struct rows *rows, const char *key, struct sft_error *err);
+
+/* Of rows of one cluster, job and step only the last run's stays, by submission: what comes twice counts once. They are
+ * in another order then. */
+void rows_last(struct rows *rows);
 
 /* The step in its job: what stands behind the dot of the record's `step` (JOBID.STEPID); "" where
  * there is none. */

@@ -12,6 +12,8 @@
 #include "report/spawn.h"
 #include "report/text.h"
 
+#define TIME_FORMAT "SLURM_TIME_FORMAT"
+
 /* sacct reads local times without a zone. */
 static const char *time_text(char *text, size_t size, time_t at)
 {
@@ -21,56 +23,75 @@ static const char *time_text(char *text, size_t size, time_t at)
     return text;
 }
 
-static const char *jobs_text(struct source_command *command, const struct filter *filter)
+static void command_begin(struct source_command *command)
 {
-    size_t used = 0;
-    for (size_t i = 0; i < filter->job_count; i++)
-        used += (size_t)snprintf(command->jobs + used, sizeof command->jobs - used, "%s%lld",
-                                 i == 0 ? "" : ",", filter->jobs[i]);
-    return command->jobs;
+    memset(command, 0, sizeof *command);
+    command->argument[0] = spawn_program("SFT_SACCT", "sacct");
 }
 
-void source_command_make(struct source_command *command, const struct filter *filter,
-                         enum source_form form)
+static void command_add(struct source_command *command, const char *word)
 {
-    static const char delimiter[] = { SOURCE_SEPARATOR, '\0' };
     size_t n = 0;
-    memset(command, 0, sizeof *command);
-    command->argument[n++] = spawn_program("SFT_SACCT", "sacct");
-    if (form == SOURCE_JSON) {
-        command->argument[n++] = "--json";
-    } else {
-        command->argument[n++] = "-nP";
-        command->argument[n++] = "--delimiter";
-        command->argument[n++] = delimiter;
-        command->argument[n++] = "-o";
-        command->argument[n++] = "JobIDRaw,AdminComment,Comment";
-    }
-    command->argument[n++] = "-X"; /* comments are the job's: leave its steps in the database */
+    while (command->argument[n] != NULL)
+        n++;
+    if (n + 1 < SOURCE_ARGUMENTS_MAX)
+        command->argument[n] = word;
+}
+
+static void jobs_add(struct source_command *command, long long id)
+{
+    size_t used = strlen(command->jobs);
+    snprintf(command->jobs + used, sizeof command->jobs - used, "%s%lld", used == 0 ? "" : ",", id);
+}
+
+void source_command_scan(struct source_command *command, const struct filter *filter, const char *mark)
+{
+    command_begin(command);
+    command_add(command, "-nP");
+    command_add(command, "--delimiter");
+    command_add(command, mark);
+    command_add(command, "-o");
+    command_add(command, SCAN_FIELDS);
+    command_add(command, "-X"); /* comments are the job's: leave its steps in the database */
+    command_add(command, "-D"); /* while a requeued job waits, what it measured stands in the run before */
+    for (size_t i = 0; i < filter->job_count; i++)
+        jobs_add(command, filter->jobs[i]);
     if (filter->job_count > 0) {
-        command->argument[n++] = "-j";
-        command->argument[n++] = jobs_text(command, filter);
+        command_add(command, "-j");
+        command_add(command, command->jobs);
     }
     if (filter->sweep != NULL) {
-        command->argument[n++] = "--name";
-        command->argument[n++] = filter->sweep;
+        command_add(command, "--name");
+        command_add(command, filter->sweep);
     }
     /* sacct's own default would be today's midnight. */
     if (filter->since != 0) {
-        command->argument[n++] = "-S";
-        command->argument[n++] = time_text(command->since, sizeof command->since, filter->since);
+        command_add(command, "-S");
+        command_add(command, time_text(command->since, sizeof command->since, filter->since));
     }
     if (filter->until != 0) {
-        command->argument[n++] = "-E";
-        command->argument[n++] = time_text(command->until, sizeof command->until, filter->until);
+        command_add(command, "-E");
+        command_add(command, time_text(command->until, sizeof command->until, filter->until));
     }
     if (filter->all_users) {
-        command->argument[n++] = "-a";
+        command_add(command, "-a");
     } else if (filter->user != NULL) {
-        command->argument[n++] = "-u";
-        command->argument[n++] = filter->user;
+        command_add(command, "-u");
+        command_add(command, filter->user);
     }
-    command->argument[n] = NULL;
+}
+
+void source_command_jobs(struct source_command *command, const struct scan_job *job, size_t count)
+{
+    command_begin(command);
+    command_add(command, "--json");
+    command_add(command, "-X");
+    command_add(command, "-D");
+    command_add(command, "-j");
+    for (size_t i = 0; i < count && i < SOURCE_BATCH; i++)
+        if (i == 0 || job[i].id != job[i - 1].id)
+            jobs_add(command, job[i].id);
+    command_add(command, command->jobs);
 }
 
 /* What to do where sacct itself could not be started. */
@@ -87,52 +108,25 @@ static int source_advise(const char *program, int rc, struct sft_error *err)
     return rc;
 }
 
-int source_read_sacct(const struct filter *filter, char **text, size_t *length,
+int source_read_sacct(const struct scan_job *job, size_t count, char **text, size_t *length,
                       struct sft_error *err)
 {
     struct source_command *command = malloc(sizeof *command);
     *text = NULL;
     if (command == NULL)
         return sft_error_set(err, "no memory");
-    source_command_make(command, filter, SOURCE_JSON);
+    /* sacct 22.05 writes times as this says and reads them back for its JSON: another form, perhaps in the user's
+     * environment, it cannot read. */
+    setenv(TIME_FORMAT, "standard", 1);
+    source_command_jobs(command, job, count);
     int rc = spawn_read(command->argument, NULL, text, length, err);
     rc = source_advise(command->argument[0], rc, err);
     free(command);
     return rc;
 }
 
-/* One job's line at a time, whatever its comments hold: what stands before the first separator is its id when
- * it is all digits; any other line goes on with the job before. */
-static int scan_line(char *line, struct source_ids *ids, long long *job, struct sft_error *err)
+static int scan_descriptor(int fd, const char *program, const char *mark, struct scan *scan, struct sft_error *err)
 {
-    char *separator = strchr(line, SOURCE_SEPARATOR);
-    if (separator != NULL) {
-        *separator = '\0';
-        if (text_digits(line, job) < 0)
-            *separator = SOURCE_SEPARATOR;
-        else
-            line = separator + 1;
-    }
-    if (*job == 0 || strstr(line, "sft1{") == NULL || (ids->count > 0 && ids->id[ids->count - 1] == *job))
-        return 0;
-    if (ids->count == ids->room) {
-        size_t room = ids->room == 0 ? 1024 : 2 * ids->room;
-        long long *grown = realloc(ids->id, room * sizeof *grown);
-        if (grown == NULL)
-            return sft_error_set(err, "no memory for %zu jobs", room);
-        ids->id = grown;
-        ids->room = room;
-    }
-    ids->id[ids->count++] = *job;
-    return 0;
-}
-
-static int scan_stream(int fd, const char *program, struct source_ids *ids, struct sft_error *err)
-{
-    char *line = NULL;
-    size_t size = 0;
-    long long job = 0;
-    int rc = 0;
     int copy = dup(fd);
     FILE *in = copy < 0 ? NULL : fdopen(copy, "r");
     if (in == NULL) {
@@ -140,30 +134,33 @@ static int scan_stream(int fd, const char *program, struct source_ids *ids, stru
             close(copy);
         return sft_error_set(err, "%s: %s", program, strerror(errno));
     }
-    while (rc == 0 && getline(&line, &size, in) >= 0)
-        rc = scan_line(line, ids, &job, err);
-    if (rc == 0 && ferror(in))
-        rc = sft_error_set(err, "%s: %s", program, strerror(errno));
-    free(line);
+    int rc = scan_read(scan, in, mark, err);
     fclose(in);
     return rc;
 }
 
-int source_scan_sacct(const struct filter *filter, struct source_ids *ids, struct sft_error *err)
+static int scan_run(const struct source_command *command, const char *mark, struct scan *scan, struct sft_error *err)
 {
-    struct source_command *command = malloc(sizeof *command);
     struct spawn spawn;
-    *ids = (struct source_ids) { NULL, 0, 0 };
-    if (command == NULL)
-        return sft_error_set(err, "no memory");
-    source_command_make(command, filter, SOURCE_SCAN);
-    int rc = spawn_start(&spawn, command->argument, NULL, err);
+    if (spawn_start(&spawn, command->argument, NULL, err) < 0)
+        return -1;
+    int rc = scan_descriptor(spawn.fd, command->argument[0], mark, scan, err);
+    return spawn_finish(&spawn, rc == 0 ? err : NULL) < 0 ? -1 : rc;
+}
+
+int source_scan_sacct(const struct filter *filter, struct scan *scan, struct sft_error *err)
+{
+    char mark[SCAN_MARK];
+    struct source_command *command = malloc(sizeof *command);
+    *scan = (struct scan) { 0 };
+    int rc = command == NULL ? sft_error_set(err, "no memory") : scan_mark_make(mark, err);
     if (rc == 0) {
-        rc = scan_stream(spawn.fd, command->argument[0], ids, err);
-        if (spawn_finish(&spawn, rc == 0 ? err : NULL) < 0)
-            rc = -1;
+        setenv(TIME_FORMAT, "%s", 1); /* of local time alone an hour a year comes twice */
+        source_command_scan(command, filter, mark);
+        rc = scan_run(command, mark, scan, err);
+        rc = source_advise(command->argument[0], rc, err);
+        scan_finish(scan);
     }
-    rc = source_advise(command->argument[0], rc, err);
     free(command);
     return rc;
 }

@@ -7,38 +7,33 @@
 
 #include "lib/error.h"
 #include "report/filter.h"
+#include "report/scan.h"
 
 #define SOURCE_ARGUMENTS_MAX 24
-#define SOURCE_SEPARATOR '\x1f' /* in no job's name; a comment that has it changes nothing */
+#define SOURCE_BATCH 512 /* jobs of one question */
 
-/* All of the jobs as JSON, or a line of id and comments each. */
-enum source_form { SOURCE_JSON, SOURCE_SCAN };
-
-/* sacct's command line for a filter. Texts are in the struct itself or in the filter. */
+/* sacct's command line. Texts are in the struct itself, in the filter or the mark. */
 struct source_command {
     const char *argument[SOURCE_ARGUMENTS_MAX]; /* ended by NULL */
     char jobs[FILTER_JOBS_MAX * 11 + 1];
     char since[32], until[32];
 };
 
-void source_command_make(struct source_command *command, const struct filter *filter,
-                         enum source_form form);
+/* Which jobs are meant: scan.h's text of all that the filter asks sacct for. */
+void source_command_scan(struct source_command *command, const struct filter *filter, const char *mark);
 
-/* Run sacct ($SFT_SACCT, or the one on PATH) without a shell and read all that it prints. Its
- * messages go to our stderr. *text is for free() and ends with a NUL beside its *length. */
-int source_read_sacct(const struct filter *filter, char **text, size_t *length,
+/* All of these jobs (at most SOURCE_BATCH, by id) as JSON, whoever has them. */
+void source_command_jobs(struct source_command *command, const struct scan_job *job, size_t count);
+
+/* Run sacct ($SFT_SACCT, or the one on PATH) without a shell and read all that it prints. *text is for free() and ends
+ * with a NUL beside its *length. */
+int source_read_sacct(const struct scan_job *job, size_t count, char **text, size_t *length,
                       struct sft_error *err);
 
-/* Ids of jobs, by sacct's order. */
-struct source_ids {
-    long long *id; /* for free() */
-    size_t count, room;
-};
-
-/* Those of the filter's jobs whose comments may hold a record, a line at a time: a cluster has many jobs and few
- * of them are ours. A comment can forge a line, and so a job's id more; asked for by that id, sacct tells the
- * truth. */
-int source_scan_sacct(const struct filter *filter, struct source_ids *ids, struct sft_error *err);
+/* Those of the filter's jobs whose comments may hold a record: a cluster has many jobs and few of them are ours. What
+ * stands in a comment, line breaks and all, is no job's id: nobody knew the mark between the fields when it was
+ * written. *scan is to be cleared also after a failure. */
+int source_scan_sacct(const struct filter *filter, struct scan *scan, struct sft_error *err);
 
 /* Read a whole file, or stdin for "-". */
 int source_read_file(const char *path, char **text, size_t *length, struct sft_error *err);

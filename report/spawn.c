@@ -9,8 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "report/text.h"
+
+#define SAID_MAX 4096 /* bytes of a program's stderr that are told */
 
 extern char **environ;
 
@@ -34,6 +39,8 @@ static int spawn_run(struct spawn *spawn, const char *const *argv, int in, int o
     posix_spawn_file_actions_init(&actions);
     if (out >= 0) {
         posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+        if (spawn->said >= 0)
+            posix_spawn_file_actions_adddup2(&actions, spawn->said, STDERR_FILENO);
     } else {
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
@@ -66,13 +73,14 @@ static void spawn_feed(int fd, const char *input)
 int spawn_start(struct spawn *spawn, const char *const *argv, const char *input, struct sft_error *err)
 {
     int out[2] = { -1, -1 }, in[2] = { -1, -1 };
-    *spawn = (struct spawn) { .program = argv[0], .pid = -1, .fd = -1 };
+    *spawn = (struct spawn) { .program = argv[0], .pid = -1, .fd = -1, .said = -1 };
     if (input != NULL && strlen(input) > SPAWN_INPUT)
         return sft_error_set(err, "%s: more than %d bytes to tell it", argv[0], SPAWN_INPUT);
     if (pipe2(out, O_CLOEXEC) < 0 || (input != NULL && pipe2(in, O_CLOEXEC) < 0)) {
         ends_close(out);
         return sft_error_set(err, "%s: no pipe: %s", argv[0], strerror(errno));
     }
+    spawn->said = memfd_create("stderr", MFD_CLOEXEC);
     int rc = spawn_run(spawn, argv, in[0], out[1]);
     close(out[1]);
     if (rc == 0 && input != NULL)
@@ -82,27 +90,64 @@ int spawn_start(struct spawn *spawn, const char *const *argv, const char *input,
     if (rc == 0)
         return 0;
     close(spawn->fd);
+    if (spawn->said >= 0)
+        close(spawn->said);
     spawn->pid = -1;
     return cannot_run(argv[0], strerror(rc), err);
 }
 
+/* Add a line to the one that is told, without what every line of Slurm's programs begins with. */
+static void said_add(char *words, size_t size, const char *program, const char *line)
+{
+    const char *slash = strrchr(program, '/');
+    char begin[64];
+    int length = snprintf(begin, sizeof begin, "%.40s: error: ", slash != NULL ? slash + 1 : program);
+    size_t used = strlen(words);
+    if (strncmp(line, begin, (size_t)length) == 0)
+        line += length;
+    if (*line != '\0' && used < size)
+        snprintf(words + used, size - used, "%s%s", used == 0 ? ": " : "; ", line);
+}
+
+/* What the program said: into the line, or, where it went well, on. Closes it. */
+static void spawn_said(struct spawn *spawn, bool well, char *words, size_t size)
+{
+    char text[SAID_MAX], *rest = text, *line;
+    ssize_t got = spawn->said >= 0 ? pread(spawn->said, text, sizeof text - 1, 0) : 0;
+    text[got > 0 ? got : 0] = '\0';
+    words[0] = '\0';
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        text_make_printable(line);
+        if (!well)
+            said_add(words, size, spawn->program, line);
+        else if (*line != '\0')
+            fprintf(stderr, "%s\n", line);
+    }
+    if (spawn->said >= 0)
+        close(spawn->said);
+    spawn->said = -1;
+}
+
 int spawn_finish(struct spawn *spawn, struct sft_error *err)
 {
+    char words[SFT_ERROR_SIZE];
     int status;
     if (spawn->fd >= 0)
         close(spawn->fd);
     while (waitpid(spawn->pid, &status, 0) < 0)
-        if (errno != EINTR)
+        if (errno != EINTR) {
+            spawn_said(spawn, true, words, sizeof words);
             return sft_error_set(err, "%s: %s", spawn->program, strerror(errno));
+        }
+    spawn_said(spawn, WIFEXITED(status) && WEXITSTATUS(status) == 0, words, sizeof words);
     if (WIFSIGNALED(status))
-        return sft_error_set(err, "%s was killed by signal %d (%s)", spawn->program, WTERMSIG(status),
-                             strsignal(WTERMSIG(status)));
+        return sft_error_set(err, "%s was killed by signal %d (%s)%s", spawn->program, WTERMSIG(status),
+                             strsignal(WTERMSIG(status)), words);
     /* What posix_spawnp says where it cannot report exec's failure (under valgrind, say). */
     if (WEXITSTATUS(status) == 127)
         return cannot_run(spawn->program, "it ended with status 127, as a program that is not there", err);
     if (WEXITSTATUS(status) != 0)
-        return sft_error_set(err, "%s failed with exit status %d%s", spawn->program, WEXITSTATUS(status),
-                             spawn->fd >= 0 ? ": its own message stands above" : "");
+        return sft_error_set(err, "%s failed with exit status %d%s", spawn->program, WEXITSTATUS(status), words);
     return 0;
 }
 
@@ -155,7 +200,7 @@ int spawn_read(const char *const *argv, const char *input, char **text, size_t *
 
 int spawn_quiet(const char *const *argv, struct sft_error *err)
 {
-    struct spawn spawn = { argv[0], -1, -1 };
+    struct spawn spawn = { .program = argv[0], .pid = -1, .fd = -1, .said = -1 };
     int rc = spawn_run(&spawn, argv, -1, -1);
     return rc != 0 ? cannot_run(argv[0], strerror(rc), err) : spawn_finish(&spawn, err);
 }

@@ -11,16 +11,17 @@
 struct spawn {
     const char *program; /* argv[0], for messages */
     pid_t pid;
-    int fd; /* its stdout */
+    int fd;   /* its stdout */
+    int said; /* its stderr, kept until it has ended; -1: it is ours */
 };
 
 /* Start argv (ended by NULL; found on PATH), stdin from /dev/null or, with input, from that text, which must be
- * at most SPAWN_INPUT bytes: it is written before anything is read. stderr stays ours. */
+ * at most SPAWN_INPUT bytes: it is written before anything is read. */
 #define SPAWN_INPUT 65536
 int spawn_start(struct spawn *spawn, const char *const *argv, const char *input, struct sft_error *err);
 
-/* Close what is left of its output and wait. Fails when it was killed or its status is not 0; then its own message
- * stands on stderr. */
+/* Close what is left of its output and wait. Fails when it was killed or its status is not 0, with its own words in the
+ * one line; of a program that went well they go to our stderr. */
 int spawn_finish(struct spawn *spawn, struct sft_error *err);
 
 /* Start, read all and finish. *text is for free(), ends with a NUL beside its *length, and is NULL on failure. */

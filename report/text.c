@@ -47,6 +47,38 @@ void text_make_utf8(char *text, size_t length)
     }
 }
 
+/* Controls, separators of lines and paragraphs, and what overrides the direction of writing: a name with these shows
+ * another text than it is. */
+static bool is_control(unsigned long c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+static unsigned long utf8_value(const unsigned char *text, size_t bytes)
+{
+    static const unsigned char first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+    unsigned long value = text[0] & first[bytes];
+    for (size_t i = 1; i < bytes; i++)
+        value = value << 6 | (text[i] & 0x3f);
+    return value;
+}
+
+void text_make_plain(char *text)
+{
+    size_t length = strlen(text), at = 0, to = 0;
+    while (at < length) {
+        size_t bytes = utf8_length((const unsigned char *)text + at, length - at);
+        if (bytes == 0 || is_control(utf8_value((const unsigned char *)text + at, bytes))) {
+            text[to++] = '?';
+        } else {
+            memmove(text + to, text + at, bytes);
+            to += bytes;
+        }
+        at += bytes == 0 ? 1 : bytes;
+    }
+    text[to] = '\0';
+}
+
 /* The next character of the locale: its bytes, at least 1. *c is L'\0' where it is broken. */
 static size_t text_next(const char *text, wchar_t *c)
 {
@@ -65,7 +97,7 @@ void text_make_printable(char *text)
     while (*text != '\0') {
         wchar_t c;
         size_t bytes = text_next(text, &c);
-        if (c != L'\0' && iswprint((wint_t)c) && wcwidth(c) >= 0) {
+        if (c != L'\0' && !is_control((unsigned long)c) && iswprint((wint_t)c) && wcwidth(c) >= 0) {
             memmove(to, text, bytes);
             to += bytes;
         } else {

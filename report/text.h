@@ -9,6 +9,10 @@
 /* Every byte that is no part of well-formed UTF-8 (or is NUL) becomes '?', in place. */
 void text_make_utf8(char *text, size_t length);
 
+/* In well-formed UTF-8 every control character, C1's too, and what breaks a line or turns the order of writing around
+ * becomes '?', in place; whatever the locale. */
+void text_make_plain(char *text);
+
 /* Every control or unprintable character of the locale becomes '?', in place, so that a comment
  * cannot send escape sequences to the reader's terminal. */
 void text_make_printable(char *text);

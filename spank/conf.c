@@ -234,9 +234,9 @@ int conf_parse(struct conf *conf, const char *text, size_t length, const char *n
 /* Read all of the file into a buffer that the caller frees. */
 static char *conf_slurp(int fd, const char *path, size_t *length, struct sft_error *err)
 {
-    char *text = malloc(CONF_FILE_MAX + 1);
+    char *text = malloc((size_t)CONF_FILE_MAX + 1);
     *length = 0;
-    while (text != NULL && *length <= CONF_FILE_MAX) {
+    while (text != NULL && *length <= (size_t)CONF_FILE_MAX) {
         ssize_t got = read(fd, text + *length, CONF_FILE_MAX + 1 - *length);
         if (got == 0)
             return text;

@@ -2,6 +2,7 @@
 /* One setting is for all ports: the first under which NCCL takes a good GID on each of them. */
 #include "spank/fabric_internal.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,10 +187,11 @@ static void gid_foresee(struct fabric *fabric, const struct gid_setting *setting
 {
     const struct fabric_variable *fixed = fabric_find(fabric, "NCCL_IB_GID_INDEX");
     bool by_index = fixed->value[0] >= '0' && fixed->value[0] <= '9';
+    long index = strtol(fixed->value, NULL, 10); /* the user's: any number, and no port has so many */
     for (int i = 0; i < fabric->ports; i++) {
         struct fabric_port *port = &fabric->port[i];
         if (port->used && by_index)
-            port->gid = atoi(fixed->value);
+            port->gid = index > INT_MAX ? INT_MAX : (int)index;
         else if (port->used && setting != NULL)
             port->gid = gid_choose(&port->nic->gids, setting);
     }

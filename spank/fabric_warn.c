@@ -50,7 +50,7 @@ static void warn_sockets(struct fabric *fabric, const struct fabric_input *input
     const char *who, *disable = warn_value(input, "NCCL_IB_DISABLE", &who);
     if (fabric->used == 0 || fabric->nodes == 1)
         return;
-    if (disable != NULL && atoi(disable) != 0)
+    if (disable != NULL && strtol(disable, NULL, 10) != 0)
         fabric_warn(fabric, "NCCL_IB_DISABLE=%.10s of %s: sockets in place of RDMA, and the figure "
                             "will be poor", disable, who);
     const char *net = warn_value(input, "NCCL_NET", &who);
@@ -65,7 +65,8 @@ static void warn_hca_word(struct fabric *fabric, const char *word, size_t length
     char list[128] = "";
     size_t name = strcspn(word, ":,");
     bool exact = false;
-    int also = 0, port = name < length ? atoi(word + name + 1) : -1;
+    int also = 0;
+    long port = name < length ? strtol(word + name + 1, NULL, 10) : -1;
     for (int i = 0; i < fabric->ports; i++) {
         const struct nic_port *nic = fabric->port[i].nic;
         if (name == 0 || strncmp(nic->device, word, name) != 0 || (port >= 0 && port != nic->port))

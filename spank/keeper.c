@@ -15,6 +15,7 @@
 
 #include "spank/account.h"
 #include "spank/page.h"
+#include "spank/fail.h"
 #include "spank/slurm_compat.h"
 #include "spank/witness.h"
 
@@ -43,7 +44,7 @@ static void keeper_act(const struct keeper_step *step)
     alarm(KEEPER_SECONDS);
     keeper_publish(step);
     for (int i = 0; i < KEEPER_TRIES; i++) {
-        if (compat_kill_step(step->job_id, step->step_id) == SLURM_SUCCESS
+        if (fail_step(step->job_id, step->step_id) == SLURM_SUCCESS
             || compat_job_is_over(errno))
             return;
         sleep(2);

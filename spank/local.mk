@@ -15,6 +15,8 @@ spank_libsftspank_la_SOURCES = \
 	spank/gid.c spank/gid.h \
 	spank/gpu_link.c spank/gpu_link.h \
 	spank/gres.c spank/gres.h \
+	spank/leftovers.c spank/leftovers.h \
+	spank/leftovers_live.c \
 	spank/line.c spank/line.h \
 	spank/fabric_files.c spank/fabric_files.h \
 	spank/nic.c spank/nic.h \
@@ -45,7 +47,9 @@ if HAVE_SLURM
 pkglib_LTLIBRARIES = spank/sft_bench.la
 spank_sft_bench_la_SOURCES = \
 	spank/account.c spank/account.h \
+	spank/ending.c spank/ending.h \
 	spank/facts.c spank/facts.h \
+	spank/fail.c spank/fail.h \
 	spank/keeper.c spank/keeper.h \
 	spank/launch.c spank/launch.h \
 	spank/network.c spank/network.h \
@@ -54,6 +58,7 @@ spank_sft_bench_la_SOURCES = \
 	spank/place.c spank/place.h \
 	spank/plugin.c \
 	spank/slurm_compat.h \
+	spank/slurmd.c spank/slurmd.h \
 	spank/watch.c spank/watch.h \
 	spank/witness.c spank/witness.h
 spank_sft_bench_la_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
@@ -75,8 +80,8 @@ EXTRA_DIST += spank/plugin.map spank/node.map
 
 if HAVE_CMOCKA
 SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
-	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_nic tests/unit/test_page \
-	tests/unit/test_program
+	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_leftovers tests/unit/test_nic \
+	tests/unit/test_page tests/unit/test_program
 check_PROGRAMS += $(SPANK_TESTS)
 tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
@@ -94,6 +99,8 @@ tests_unit_test_page_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_page_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_program_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_program_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_leftovers_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_leftovers_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_nic_SOURCES = tests/unit/test_nic.c $(MACHINE_TREE)
 tests_unit_test_nic_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nic_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)

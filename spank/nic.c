@@ -268,7 +268,7 @@ static void nic_device_read(struct nic_list *list, const char *root, const char 
              device);
     int ports = sysfs_names(names, 16, "%s/ports", folder);
     for (int i = 0; i < ports; i++) {
-        int number = atoi(names[i]);
+        long number = strtol(names[i], NULL, 10);
         if (number < 1 || number > 255 || !nic_is_device(device))
             continue;
         list->more = list->count == NIC_PORTS;
@@ -276,7 +276,7 @@ static void nic_device_read(struct nic_list *list, const char *root, const char 
             return;
         struct nic_port *port = &list->port[list->count++];
         nic_copy(port->device, sizeof port->device, device);
-        port->port = number;
+        port->port = (int)number;
         nic_port_read(port, root, folder, ports);
     }
 }

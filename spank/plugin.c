@@ -5,17 +5,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "lib/record.h"
+#include "spank/account.h"
 #include "spank/conf.h"
+#include "spank/ending.h"
+#include "spank/fail.h"
 #include "spank/keeper.h"
 #include "spank/launch.h"
+#include "spank/leftovers.h"
 #include "spank/network.h"
 #include "spank/options.h"
 #include "spank/place.h"
 #include "spank/slurm_compat.h"
+#include "spank/slurmd.h"
 #include "spank/watch.h"
 #include "spank/witness.h"
 
@@ -25,11 +31,16 @@ SPANK_PLUGIN(sft_bench, 1)
 static int plugin_ac;
 static char **plugin_av;
 
-/* Runs twice on the remote side before Slurm 24.05, and again for the environment: the last text counts.
- * Whether a step carries the option, the remote side asks options_given. */
+/* Does this step's daemon have the option? For slurm_spank_init_post_opt, where options_given knows
+ * nothing yet. */
+static bool plugin_given;
+
+/* Runs twice on the remote side before Slurm 24.05, and again for the environment: the last text
+ * counts. */
 static int plugin_option(int value, const char *argument, int remote)
 {
     (void)value;
+    plugin_given = plugin_given || remote;
     if (remote)
         witness_option(argument);
     else if (spank_context() == S_CTX_LOCAL)
@@ -59,11 +70,14 @@ int slurm_spank_init(spank_t spank, int ac, char **av)
 /* Is it one of srun's steps? Batch script, extern and interactive steps are none. */
 static bool plugin_step(spank_t spank, struct keeper_step *step)
 {
-    return spank_remote(spank) && options_given(spank)
-        && spank_get_item(spank, S_JOB_ID, &step->job_id) == ESPANK_SUCCESS
-        && spank_get_item(spank, S_JOB_STEPID, &step->step_id) == ESPANK_SUCCESS
-        && step->step_id < SLURM_MAX_NORMAL_STEP_ID;
+    return spank_remote(spank) && spank_get_item(spank, S_JOB_ID, &step->job_id) == ESPANK_SUCCESS
+           && spank_get_item(spank, S_JOB_STEPID, &step->step_id) == ESPANK_SUCCESS
+           && step->step_id < SLURM_MAX_NORMAL_STEP_ID;
 }
+
+/* In slurmstepd: our step, and whether a task of it was ever forked. */
+static struct keeper_step plugin_own;
+static bool plugin_served, plugin_forked;
 
 /* Only rank 0 owns a record. */
 static bool plugin_has_rank0(spank_t spank)
@@ -78,26 +92,106 @@ static void plugin_note(int rc, const struct sft_error *err)
         slurm_error("sft-bench: %s", err->text);
 }
 
-/* No failure in here may fail the user's step: complain into slurmd's log and go on. */
-int slurm_spank_user_init(spank_t spank, int ac, char **av)
+/* The PMIx plugin is about to fail for it, and tells the user nothing: the record does. On rank 0's
+ * node it is the witness's to say. */
+static void plugin_refuse(const char *why)
+{
+    char name[32];
+    struct sft_error err = { "" };
+    struct sft_record record;
+    sft_record_init(&record);
+    snprintf(name, sizeof name, "%u.%u", plugin_own.job_id, plugin_own.step_id);
+    if (sft_record_set(&record, "step", name, &err) < 0
+        || sft_record_set(&record, "state", "failed", &err) < 0
+        || sft_record_set(&record, "fail", why, &err) < 0
+        || account_publish(plugin_own.job_id, &record, plugin_own.comment, &err) < 0)
+        plugin_note(-1, &err);
+    sft_record_clear(&record);
+}
+
+/* What stands in the way of Slurm's PMIx plugin, which runs next. False: it will not run, or where
+ * it has its folders is not known. */
+static bool plugin_leftovers(spank_t spank, struct leftovers *left)
+{
+    static struct slurmd_folders folders;
+    char mpi[64] = "";
+    struct sft_error err = { "" };
+    if (spank_getenv(spank, "SLURM_MPI_TYPE", mpi, sizeof mpi) == ESPANK_SUCCESS
+        && strncmp(mpi, "pmix", 4) != 0)
+        return false;
+    if (slurmd_folders_find(spank, &folders, &err) < 0) {
+        plugin_note(-1, &err);
+        return false;
+    }
+    *left = (struct leftovers){ .spool = folders.spool,
+                                .tmp = folders.tmp,
+                                .proc = "/proc",
+                                .tmp_is_users = folders.tmp_is_users,
+                                .job_id = plugin_own.job_id,
+                                .step_id = plugin_own.step_id };
+    return spank_get_item(spank, S_JOB_UID, &left->uid) == ESPANK_SUCCESS
+           && spank_get_item(spank, S_JOB_GID, &left->gid) == ESPANK_SUCCESS;
+}
+
+static void plugin_clear(spank_t spank)
 {
     struct sft_error err = { "" };
-    struct keeper_step step = { .record_fd = -1 };
+    struct leftovers left;
+    int moved = plugin_leftovers(spank, &left) ? leftovers_put_aside(&left, &err) : 0;
+    plugin_note(moved, &err);
+    if (moved > 0)
+        slurm_info("sft-bench: step %u.%u: put aside what an earlier run of it left in %s and %s",
+                   plugin_own.job_id, plugin_own.step_id, left.spool, left.tmp);
+    if (moved < 0 && plugin_has_rank0(spank))
+        witness_refused(err.text);
+    else if (moved < 0)
+        plugin_refuse(err.text);
+}
+
+/* As root, before Slurm's PMIx plugin and before the tasks: the earlier the keeper stands, the
+ * fewer deaths of slurmstepd leave srun waiting. No failure in here may fail the user's step:
+ * complain into slurmd's log and go on. */
+int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
+{
+    struct sft_error err = { "" };
+    struct keeper_step *own = &plugin_own;
     struct conf conf;
     int rc;
-    if (!plugin_step(spank, &step))
+    if (!plugin_given || !plugin_step(spank, own))
         return 0;
+    plugin_served = true;
     if ((rc = conf_load(&conf, ac, av, &err)) < 0)
         conf_init(&conf);
     plugin_note(rc, &err);
+    own->comment = conf.comment;
+    plugin_clear(spank); /* before the keeper, which would pass for another step's daemon */
     if (plugin_has_rank0(spank)) {
         witness_begin(spank, &conf);
-        plugin_note(watch_create(step.job_id, step.step_id, conf.comment, conf.update_seconds, &err),
-                    &err);
+        plugin_note(
+            watch_create(own->job_id, own->step_id, conf.comment, conf.update_seconds, &err), &err);
     }
-    step.record_fd = watch_fd();
-    step.comment = conf.comment;
-    plugin_note(keeper_start(&step, &err), &err);
+    own->record_fd = watch_fd();
+    plugin_note(keeper_start(own, &err), &err);
+    return 0;
+}
+
+/* Slurm's PMIx plugin has made its folders. */
+int slurm_spank_user_init(spank_t spank, int ac, char **av)
+{
+    struct leftovers left;
+    (void)ac;
+    (void)av;
+    if (plugin_served && plugin_leftovers(spank, &left))
+        leftovers_hold(&left);
+    return 0;
+}
+
+/* In srun, once the step is there. */
+int slurm_spank_local_user_init(spank_t spank, int ac, char **av)
+{
+    (void)ac;
+    (void)av;
+    ending_watch(spank);
     return 0;
 }
 
@@ -134,14 +228,15 @@ int slurm_spank_task_post_fork(spank_t spank, int ac, char **av)
     struct sft_error err = { "" };
     (void)ac;
     (void)av;
+    plugin_forked = true;
     witness_task(spank);
     plugin_note(watch_start(&err), &err);
     return 0;
 }
 
 /* Rank 0 has ended, so its record is final. It is published before srun hears of the end: after
- * that the job may be over and takes no update. With the last task the keeper's work is done, and it
- * goes before Slurm takes the step's containers down. */
+ * that the job may be over and takes no update. With the last task the keeper's work is done, and
+ * it goes before Slurm takes the step's containers down. */
 int slurm_spank_task_exit(spank_t spank, int ac, char **av)
 {
     static uint32_t ended;
@@ -152,21 +247,23 @@ int slurm_spank_task_exit(spank_t spank, int ac, char **av)
     if (watch_fd() >= 0 && spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) == ESPANK_SUCCESS
         && rank == 0)
         watch_stop();
-    if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) == ESPANK_SUCCESS
-        && ++ended >= tasks)
+    if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) == ESPANK_SUCCESS && ++ended >= tasks)
         keeper_stop();
     return 0;
 }
 
+/* Before 23.11 srun takes a step whose launch failed for a success. */
 int slurm_spank_exit(spank_t spank, int ac, char **av)
 {
     (void)spank;
     (void)ac;
     (void)av;
-    if (spank_context() == S_CTX_REMOTE) {
-        witness_over();
-        watch_stop();
-        keeper_stop();
-    }
+    if (spank_context() != S_CTX_REMOTE)
+        return 0;
+    witness_over();
+    watch_stop();
+    if (plugin_served && !plugin_forked)
+        fail_step(plugin_own.job_id, plugin_own.step_id);
+    keeper_stop();
     return 0;
 }

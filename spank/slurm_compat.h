@@ -66,4 +66,16 @@ static inline int compat_kill_step(uint32_t job_id, uint32_t step_id)
 #endif
 }
 
+/* The job is over, with this exit code (as wait(2) has it). */
+static inline int compat_complete_job(uint32_t job_id, uint32_t code)
+{
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 11, 0)
+    slurm_step_id_t step = SLURM_STEP_ID_INITIALIZER;
+    step.job_id = job_id;
+    return slurm_complete_job(&step, code);
+#else
+    return slurm_complete_job(job_id, code);
+#endif
+}
+
 #endif

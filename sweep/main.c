@@ -3,33 +3,18 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
+#include "report/text.h"
 #include "sweep/follow.h"
+#include "sweep/lock.h"
 #include "sweep/plan.h"
 #include "sweep/submit.h"
 
 enum { WHOLE = 0, MISSING = 1, BAD = 2 };
-
-/* Two at once would submit everything twice. The lock ends with the process and with what it started: an sbatch
- * that outlives a killed sft-sweep still holds it, until the job that it submits can be seen. */
-static int sweep_lock(const char *name, struct sft_error *err)
-{
-    char path[256];
-    snprintf(path, sizeof path, "/tmp/.sft-sweep-%u-%s.lock", (unsigned)geteuid(), name);
-    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return sft_error_set(err, "%s: %s", path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    close(fd);
-    return sft_error_set(err, "another sft-sweep of the name %s is at work here", name);
-}
 
 static int ask(int jobs, struct sft_error *err)
 {
@@ -103,7 +88,7 @@ static int plan(struct sweep_state *seen, struct sweep_cells *cells, const struc
 static int run(const struct sweep_options *options, struct sweep_cells *cells, struct sft_error *err)
 {
     struct sweep_state seen;
-    if (sweep_lock(options->name, err) < 0 || sweep_state_load(&seen, options->name, err) < 0)
+    if (lock_take(options->name, err) < 0 || sweep_state_load(&seen, options->name, err) < 0)
         return BAD;
     int rc = plan(&seen, cells, options, err);
     sweep_state_clear(&seen);
@@ -175,6 +160,7 @@ int main(int argc, char **argv)
         sft_error_set(&err, "standard output: %s", strerror(errno));
         exit_status = BAD;
     }
+    text_make_plain(err.text);
     if (exit_status == BAD)
         fprintf(stderr, "sft-sweep: %s\n", err.text);
     return exit_status;

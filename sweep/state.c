@@ -46,6 +46,12 @@ static int job_compare(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+static void job_reason(struct sweep_job *job, const struct sft_record *record)
+{
+    const char *why = sft_record_get(record, strcmp(job->word, "doubted") == 0 ? "doubted" : "fail");
+    snprintf(job->why, sizeof job->why, "%s", why != NULL && job->state == SWEEP_BAD ? why : "");
+}
+
 /* What a record says of its run. Its own request has the site's additions, and is left out where it is long. */
 static void job_record(struct sweep_job *job, const struct row *row)
 {
@@ -59,6 +65,7 @@ static void job_record(struct sweep_job *job, const struct row *row)
     if (request != NULL)
         snprintf(job->request, sizeof job->request, "%s", request);
     job->tok_s = sft_record_get_real(&row->record, "tok_s", NAN);
+    job_reason(job, &row->record);
 }
 
 int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct sft_error *err)
@@ -99,6 +106,7 @@ static void job_comment(struct sweep_job *job, const char *comment, bool ended)
             strcpy(job->word, "complete");
             job->tok_s = sft_record_get_real(&record, "tok_s", NAN);
         }
+        job_reason(job, &record);
         sft_record_clear(&record);
     }
 }
@@ -114,14 +122,17 @@ static int queue_line(struct sweep_state *state, char *line, struct sft_error *e
         return 0;
     *word++ = '\0';
     *comment++ = '\0';
-    /* A job with a record that stands in the accounting is known better from there. */
-    if (text_digits(line, &id) < 0 || state_find(state, id) != NULL)
+    if (text_digits(line, &id) < 0)
         return 0;
-    struct sweep_job *job = state_add(state, id, err);
-    if (job == NULL)
+    enum sweep_job_state said = word_in(word, pending) ? SWEEP_PENDING : word_in(word, running) ? SWEEP_RUNNING : SWEEP_BAD;
+    struct sweep_job *job = state_find(state, id);
+    /* A job with a record in the accounting is known better from there, unless that is of a run before a requeue. */
+    if (job != NULL && (job->state == SWEEP_COMPLETE || said == SWEEP_BAD))
+        return 0;
+    if (job == NULL && (job = state_add(state, id, err)) == NULL)
         return -1;
+    *job = (struct sweep_job) { .id = id, .state = said, .tok_s = NAN };
     snprintf(job->word, sizeof job->word, "%.23s", word);
-    job->state = word_in(word, pending) ? SWEEP_PENDING : word_in(word, running) ? SWEEP_RUNNING : SWEEP_BAD;
     job_comment(job, comment, job->state == SWEEP_BAD);
     return 0;
 }
@@ -199,7 +210,9 @@ void sweep_state_clear(struct sweep_state *state)
 
 void sweep_job_print(const struct sweep_job *job, FILE *out)
 {
-    char request[120], word[sizeof job->word];
+    char request[120], word[sizeof job->word], why[sizeof job->why];
+    snprintf(why, sizeof why, "%s", job->why);
+    text_make_printable(why);
     snprintf(request, sizeof request, "%.119s", job->request[0] != '\0' ? job->request : "?");
     snprintf(word, sizeof word, "%s", job->word);
     text_make_printable(request);
@@ -207,7 +220,7 @@ void sweep_job_print(const struct sweep_job *job, FILE *out)
     fprintf(out, "%lld  %s  %s", job->id, request, word);
     if (isfinite(job->tok_s))
         fprintf(out, "  %.0f tokens/s", job->tok_s);
-    putc('\n', out);
+    fprintf(out, "%s%s\n", why[0] != '\0' ? ": " : "", why);
 }
 
 void sweep_state_count(const struct sweep_state *state, struct sweep_cells *cells, bool add)

@@ -15,6 +15,7 @@ struct sweep_job {
     enum sweep_job_state state;
     char word[24];               /* Slurm's or the record's */
     char request[SFT_REQUEST_MAX]; /* "" where nothing tells */
+    char why[200];               /* the reason that the record of a run that failed gives; "" */
     bool asked;                  /* it is sft-sweep's own; else the record's, with the site's additions */
     double tok_s;                /* NaN: not measured */
 };
@@ -29,7 +30,7 @@ static inline bool sweep_job_is_alive(const struct sweep_job *job)
     return job->state == SWEEP_PENDING || job->state == SWEEP_RUNNING;
 }
 
-/* A line: id, request, state, throughput where it is known. */
+/* A line: id, request, state, throughput or the reason of a failure where it is known. */
 void sweep_job_print(const struct sweep_job *job, FILE *out);
 
 /* Ask squeue ($SFT_SQUEUE) and sacct for the user's own jobs of that name. A job that both know is counted once; a

@@ -3,13 +3,13 @@
 # All tests. On a fresh Debian 12 as root it installs what it needs first. Ends with
 # `N passed, N failed[, N skipped]`; exit status 0 when none failed.
 #   SFT_FUZZ_SECONDS=N   seconds of each fuzz target (default 5)
-#   SFT_ONLY="unit ..."  only these parts: unit sanitizers dist symbols shell fuzz cluster
+#   SFT_ONLY="unit ..."  only these parts: unit lint sanitizers dist symbols shell fuzz cluster
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 build=$top/build/tests
 fuzz_seconds=${SFT_FUZZ_SECONDS:-5}
-only=${SFT_ONLY:-unit shell symbols sanitizers fuzz dist cluster}
+only=${SFT_ONLY:-unit shell symbols lint sanitizers fuzz dist cluster}
 # What hangs fails by itself, with its name, before whoever started this loses patience.
 PART_SECONDS=1500 TEST_SECONDS=600
 passed=0 failed=0 skipped=0
@@ -23,14 +23,27 @@ count() { # count PASSED FAILED SKIPPED NAME LOG SECONDS
     [ "$2" -eq 0 ] || failures+=("$4: $5")
 }
 
-# One test that is a command.
+# One test that is a command. What runs beside others only leaves its log, with exit status and seconds in
+# a file beside it; it is counted after.
 check() { # check NAME COMMAND...
-    local name=$1 log=$build/log/${1//[^a-z0-9]/-}.log begin=$SECONDS
+    check_run "$@"
+    check_count "$1"
+}
+
+check_run() { # check_run NAME COMMAND...
+    local log=$build/log/${1//[^a-z0-9]/-}.log begin=$SECONDS
     shift
-    if "$@" >"$log" 2>&1; then
-        count 1 0 0 "$name" "$log" $((SECONDS - begin))
+    "$@" >"$log" 2>&1
+    echo $? $((SECONDS - begin)) >"$log.end"
+}
+
+check_count() { # check_count NAME
+    local log=$build/log/${1//[^a-z0-9]/-}.log status seconds
+    read -r status seconds <"$log.end"
+    if [ "$status" -eq 0 ]; then
+        count 1 0 0 "$1" "$log" "$seconds"
     else
-        count 0 1 0 "$name" "$log" $((SECONDS - begin))
+        count 0 1 0 "$1" "$log" "$seconds"
         tail -n 25 "$log" | sed 's/^/    /'
         return 1
     fi
@@ -87,6 +100,15 @@ fuzz_one() { # fuzz_one PROGRAM
         -print_final_stats=1 "$corpus")
 }
 
+fuzz_lane() { # fuzz_lane SOURCE...
+    local source
+    for source in "$@"; do
+        check_run "$(fuzz_name "$source")" fuzz_one "$build/fuzz/${source%.c}"
+    done
+}
+
+fuzz_name() { echo "fuzz $(basename "$1" .c) $fuzz_seconds s"; }
+
 symbols() { tests/symbols.sh "$build/plain"; }
 shell_scripts() {
     git ls-files '*.sh' .ci/run tests/cluster/sft-cluster 2>/dev/null | xargs shellcheck -x -S warning
@@ -103,20 +125,26 @@ check "build with gcc -Werror" configure_in "$build/plain" --enable-werror \
 part unit && check_make unit "$build/plain"
 part shell && check "shell scripts" shell_scripts
 part symbols && check "symbols of the libraries" symbols
+if part lint; then
+    check "clang-tidy" tests/lint.py clang-tidy "$build/plain"
+    check "gcc -fanalyzer" tests/lint.py gcc "$build/plain"
+fi
 if part sanitizers || part fuzz; then
     check "build with clang, ASan and UBSan" configure_in "$build/fuzz" CC=clang CXX=clang++ \
         --enable-werror --enable-fuzzing --without-slurm &&
         { part sanitizers && ASAN_OPTIONS=allocator_may_return_null=1 check_make sanitizers "$build/fuzz"; }
 fi
 if part fuzz; then
-    fuzzers=("$build"/fuzz/tests/fuzz/fuzz_*)
     # With SentencePiece too where its model is at hand (third-party data, not in this repository).
     pieces=$top/../shared/data/llama2-tokenizer.model
     if [ -e "$pieces" ]; then export SFT_TOKENIZER=${SFT_TOKENIZER:-$pieces}; fi
-    for program in "${fuzzers[@]}"; do
-        case $program in *.o | *.[ch]) continue ;; esac
-        [ -x "$program" ] && [ ! -d "$program" ] &&
-            check "fuzz $(basename "$program") $fuzz_seconds s" fuzz_one "$program"
+    # In two lanes. By source, so that a target which is not built fails.
+    targets=(tests/fuzz/fuzz_*.c) half=$((${#targets[@]} / 2))
+    fuzz_lane "${targets[@]:0:half}" &
+    fuzz_lane "${targets[@]:half}"
+    wait $!
+    for target in "${targets[@]}"; do
+        check_count "$(fuzz_name "$target")"
     done
 fi
 part dist && check "make distcheck, fewest libraries" make -C "$build/plain" distcheck \
@@ -124,15 +152,21 @@ part dist && check "make distcheck, fewest libraries" make -C "$build/plain" dis
 if part cluster; then
     check "make install" make -C "$build/plain" install
     export SFT_ROOT=$build/root SFT_BUILDDIR=$build/plain
-    # The kill and stall tests mostly wait; they have clusters of their own and run beside the others.
-    { bats_run tests/cluster/kill.bats; bats_run tests/cluster/stall.bats; } &
-    for file in tests/cluster/{cluster,job,network,place,plugin,report,shard,sweep,trust}.bats; do
+    # In two lanes; each file has clusters of its own. The first has those that mostly wait.
+    waiting=() others=()
+    for file in tests/cluster/*.bats; do
+        case $(basename "$file" .bats) in
+        kill | outage | stall | start) waiting+=("$file") ;;
+        *) others+=("$file") ;;
+        esac
+    done
+    for file in "${waiting[@]}"; do bats_run "$file"; done &
+    for file in "${others[@]}"; do
         bats_run "$file"
         bats_count "$file"
     done
     wait $!
-    bats_count tests/cluster/kill.bats
-    bats_count tests/cluster/stall.bats
+    for file in "${waiting[@]}"; do bats_count "$file"; done
 fi
 for failure in "${failures[@]}"; do
     echo "FAILED $failure"

@@ -6,7 +6,7 @@
 
 _sft_bench_models="tiny llama-1b llama-7b llama-13b llama-70b llama3-8b llama3-70b"
 _sft_bench_keys="gpus steps warmup seq micro_batch global_batch lr lr_warmup weight_decay clip seed
-    peak nvlink_gbs nic_gbs device states recompute zero bind timeout data tokenizer trace out"
+    peak nvlink_gbs nic_gbs device states recompute zero bind timeout data skip tokenizer trace out"
 
 # Complete the request $1. What readline replaces begins behind the last '=' or ':' of the word.
 _sft_bench_request()

@@ -49,6 +49,8 @@ cluster_start() {
 cluster_enter() {
     # shellcheck disable=SC1091
     . "$FOLDER/c/env"
+    # All nodes are one machine: a rank that waits must not hold the core that the other needs.
+    export OMPI_MCA_mpi_yield_when_idle=1
     cd "$FOLDER" || return 1
 }
 
@@ -58,13 +60,33 @@ cluster_down() {
     rm -rf "$FOLDER"
 }
 
+# Limits of waits are those of a free machine; a busy one gets so many times as long. What comes early is
+# waited for no longer.
+PATIENCE=4
+
 # wait_for SECONDS COMMAND... : poll until it succeeds
 wait_for() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * PATIENCE))
     shift
     until "$@"; do
         if [ $SECONDS -ge $end ]; then
             echo "waited in vain for: $*" >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+# wait_progress SECONDS FILE COMMAND... : poll until it succeeds, so long as FILE grows at least every so often
+wait_progress() {
+    local patience=$(($1 * PATIENCE)) file=$2 size='' end=0
+    shift 2
+    until "$@"; do
+        if [ "$size" != "$(stat -c %s "$file")" ]; then
+            size=$(stat -c %s "$file")
+            end=$((SECONDS + patience))
+        elif [ $SECONDS -ge $end ]; then
+            echo "waited in vain for: $*: $file has not grown for $patience s" >&2
             return 1
         fi
         sleep 0.2
@@ -95,10 +117,9 @@ newest_job() {
 # Processes of the job's tasks: pid and rank, by their environment (this cluster's, this job's).
 tasks() {
     local file env
-    for file in /proc/[0-9]*/environ; do
+    for file in $(grep -lzxF "SFT_TEST_MARK=$FOLDER" /proc/[0-9]*/environ 2>/dev/null); do
         env=$(tr '\0' '\n' 2>/dev/null <"$file") || continue
-        grep -qx "SFT_TEST_MARK=$FOLDER" <<<"$env" && grep -qx "SLURM_JOB_ID=$job" <<<"$env" &&
-            grep -qx 'SLURM_STEP_ID=0' <<<"$env" || continue
+        grep -qx "SLURM_JOB_ID=$job" <<<"$env" && grep -qx 'SLURM_STEP_ID=0' <<<"$env" || continue
         file=${file#/proc/}
         echo "${file%/environ} $(sed -n 's/^SLURM_PROCID=//p' <<<"$env")"
     done

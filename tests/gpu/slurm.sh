@@ -231,7 +231,7 @@ main() {
     mkdir -p "$logs" || bad_usage "--logs $logs: cannot be made"
     rm -f "$logs"/*.{log,out,err,job,sacct,conf,txt}
     # Sockets have short names, so not below the logs.
-    work=$(mktemp -d /tmp/sft-gpu.XXXXXX) && mkdir "$work"/{etc,state,spool,dev,mysql,mysql-tmp} || exit 1
+    work=$(mktemp -d /tmp/sft-gpu.XXXXXX) && mkdir "$work"/{etc,state,spool,tmp,dev,mysql,mysql-tmp} || exit 1
     chmod 755 "$work"
     gpus_find
     if [ -n "$debs" ]; then slroot_unpack; else slurm_installed; fi

@@ -190,7 +190,7 @@ static void test_odd_jobs(void **state)
     /* jobs that are no objects, fields of other types, a name in Latin-1: none stops the rest */
     assert_string_equal(load_text("{\"jobs\": [3, null, [], {}, {\"comment\": \"sft1{step=1.0}\"},"
                                   " {\"comment\": {\"administrator\": 7, \"job\": []}},"
-                                  " {\"job_id\": \"x\", \"name\": \"caf\xe9\", \"state\": 3,"
+                                  " {\"job_id\": 9, \"name\": \"caf\xe9\", \"state\": 3,"
                                   "  \"comment\": {\"administrator\": \"sft1{model=x}\"}}]}",
                                   &count),
                         "");
@@ -222,7 +222,7 @@ static void test_what_was_asked(void **state)
     asked_is("", "");
 }
 
-/* A stand-in for sacct: writes its arguments to a file and prints no jobs. */
+/* A stand-in for sacct: a shell script. */
 static void write_sacct(char *dir, const char *body)
 {
     char path[256];
@@ -235,6 +235,19 @@ static void write_sacct(char *dir, const char *body)
     setenv("SFT_SACCT", path, 1);
 }
 
+/* Answers a scan with jobs 7 and 9 of uid 0, and what was asked as JSON with both, twice, and job 8. */
+#define SACCT_SCAN "line() { printf '%s' \"$1$m$2${m}0${m}sft1{$m$m$1\"; echo; }\n" \
+    "job() { echo \"{\\\"job_id\\\": $1, \\\"user\\\": $3, \\\"time\\\": {\\\"submission\\\": $2}," \
+    " \\\"comment\\\": {\\\"administrator\\\": \\\"sft1{step=$1.0 state=complete model=x}\\\"}}\"; }\n" \
+    "[ \"$1\" = -nP ] && m=$3 && line 9 100 && line 7 100 && exit\n"
+
+static int load_asked(struct rows *rows, const struct filter *filter, struct sft_error *err)
+{
+    rows_clear(rows);
+    err->text[0] = '\0';
+    return load_sacct(rows, filter, err);
+}
+
 static void test_sacct_runs(void **state)
 {
     (void)state;
@@ -245,21 +258,67 @@ static void test_sacct_runs(void **state)
     assert_non_null(mkdtemp(dir));
     rows_init(&rows);
 
-    write_sacct(dir, "[ \"$*\" = '--json -X -j 7,9 -u x; false' ] && echo '{\"jobs\": []}'");
-    assert_int_equal(load_sacct(&rows, &filter, &err), 0);
-    write_sacct(dir, "echo '{\"jobs\": []}'; exit 3");
-    assert_int_equal(load_sacct(&rows, &filter, &err), -1);
-    assert_non_null(strstr(err.text, "exit status 3"));
+    write_sacct(dir, "[ \"$1 $2 $4 $5 $6 $7\" = '-nP --delimiter -o JobIDRaw,Submit,UID,AdminComment,Comment,JobIDRaw -X -D' ]"
+                     " && shift 7 && [ \"$*\" = '-j 7,9 -u x; false' ] && [ $SLURM_TIME_FORMAT = %s ]");
+    assert_int_equal(load_asked(&rows, &filter, &err), 0); /* nothing there: sacct is asked no more */
+    write_sacct(dir, SACCT_SCAN "[ \"$*\" = '--json -X -D -j 7,9' ] && [ $SLURM_TIME_FORMAT = standard ] && echo '{\"jobs\": []}'");
+    assert_int_equal(load_asked(&rows, &filter, &err), 0);
+    write_sacct(dir, SACCT_SCAN "echo '{\"jobs\": []}'; exit 3");
+    assert_int_equal(load_asked(&rows, &filter, &err), -1);
+    assert_contains(err.text, "exit status 3");
+    /* its words stand in the one line, without what begins each of them */
+    write_sacct(dir, "echo 'sacct: error: Problem talking to the database: Connection refused' >&2\n"
+                     "printf 'and\\033[31m more\\n\\n' >&2; exit 1");
+    assert_int_equal(load_asked(&rows, &filter, &err), -1);
+    assert_contains(err.text, "/sacct failed with exit status 1: Problem talking to the database: Connection refused; "
+                              "and?[31m more");
     write_sacct(dir, "kill -9 $$");
-    assert_int_equal(load_sacct(&rows, &filter, &err), -1);
-    assert_non_null(strstr(err.text, "signal 9"));
-    write_sacct(dir, "exit 0");
-    assert_int_equal(load_sacct(&rows, &filter, &err), -1);
-    assert_non_null(strstr(err.text, "sacct: empty"));
+    assert_int_equal(load_asked(&rows, &filter, &err), -1);
+    assert_contains(err.text, "signal 9");
+    write_sacct(dir, SACCT_SCAN "exit 0");
+    assert_int_equal(load_asked(&rows, &filter, &err), -1);
+    assert_contains(err.text, "sacct: empty");
     setenv("SFT_SACCT", "/nowhere/sacct", 1);
-    assert_int_equal(load_sacct(&rows, &filter, &err), -1);
-    assert_non_null(strstr(err.text, "cannot run /nowhere/sacct"));
+    assert_int_equal(load_asked(&rows, &filter, &err), -1);
+    assert_contains(err.text, "cannot run /nowhere/sacct");
 
+    rows_clear(&rows);
+    snprintf(path, sizeof path, "%s/sacct", dir);
+    unlink(path);
+    rmdir(dir);
+}
+
+/* sacct's text chooses; what its JSON has besides is left: other jobs, other runs of an id, a job once more. The name
+ * in the JSON is not asked again, and where it has none the uid's stands. */
+static void test_sacct_chooses(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/sft-report-XXXXXX", path[256];
+    struct filter filter = { .user = "Tanaka.T" };
+    struct sft_error err = { "" };
+    struct rows rows;
+    assert_non_null(mkdtemp(dir));
+    rows_init(&rows);
+    write_sacct(dir, SACCT_SCAN "echo '{\"jobs\": ['; job 7 100 '\"tanaka.t\"'; echo ,; job 8 100 '\"Tanaka.T\"'; echo ,\n"
+                                "job 9 50 '\"Tanaka.T\"'; echo ,; job 9 100 null; echo ,; job 9 100 null; echo ']}'");
+    assert_int_equal(load_asked(&rows, &filter, &err), 0);
+    assert_int_equal(rows.count, 2);
+    assert_string_equal(row_find(&rows, 7, "0")->user, "tanaka.t");
+    assert_string_equal(row_find(&rows, 9, "0")->user, "root");
+    assert_int_equal(row_find(&rows, 9, "0")->submitted, 100);
+    rows_clear(&rows);
+    /* a job that waits for its next run, which has no record yet; and an old job whose id is used again */
+    write_sacct(dir, "line() { echo \"$1$m$2$m$3$m$4$m$m$1\"; }\n"
+                     "job() { echo \"{\\\"job_id\\\": $1, \\\"time\\\": {\\\"submission\\\": $2}, \\\"state\\\":"
+                     " {\\\"current\\\": \\\"$3\\\"}, \\\"comment\\\": {\\\"administrator\\\":"
+                     " \\\"sft1{step=$1.0 state=running model=x}\\\"}}\"; }\n"
+                     "[ \"$1\" = -nP ] && m=$3 && line 7 1 0 sft1{ && line 7 2 0 && line 8 1 0 sft1{ && line 8 2 0 &&\n"
+                     "line 9 1 0 sft1{ && line 9 2 5 && exit\n"
+                     "echo '{\"jobs\": ['; job 7 1 REQUEUED; echo ,; job 8 1 COMPLETED; echo ,; job 9 1 REQUEUED; echo ']}'");
+    assert_int_equal(load_asked(&rows, &filter, &err), 0);
+    assert_int_equal(rows.count, 1);
+    assert_string_equal(row_find(&rows, 7, "0")->state, "partial");
+    rows_clear(&rows);
     snprintf(path, sizeof path, "%s/sacct", dir);
     unlink(path);
     rmdir(dir);
@@ -271,14 +330,57 @@ static void test_sacct_times(void **state)
     struct filter filter = { .since = 1768447200, .until = 1768447260, .all_users = true };
     struct source_command *command = calloc(1, sizeof *command);
     setenv("TZ", "Asia/Tokyo", 1);
-    source_command_make(command, &filter, SOURCE_JSON);
-    assert_string_equal(command->argument[3], "-S");
-    assert_string_equal(command->argument[4], "2026-01-15T12:20:00");
-    assert_string_equal(command->argument[5], "-E");
-    assert_string_equal(command->argument[6], "2026-01-15T12:21:00");
-    assert_string_equal(command->argument[7], "-a");
-    assert_null(command->argument[8]);
+    source_command_scan(command, &filter, "|");
+    assert_string_equal(command->argument[8], "-S");
+    assert_string_equal(command->argument[9], "2026-01-15T12:20:00");
+    assert_string_equal(command->argument[10], "-E");
+    assert_string_equal(command->argument[11], "2026-01-15T12:21:00");
+    assert_string_equal(command->argument[12], "-a");
+    assert_null(command->argument[13]);
     free(command);
+}
+
+/* An id that has several runs is asked for once, and a batch fits. */
+static void test_sacct_batches(void **state)
+{
+    (void)state;
+    struct source_command *command = calloc(1, sizeof *command);
+    struct scan_job job[SOURCE_BATCH + 1];
+    const struct scan_job runs[] = { { .id = 5, .submitted = 1 }, { .id = 5, .submitted = 2 }, { .id = 6 } };
+    source_command_jobs(command, runs, 3);
+    assert_string_equal(command->argument[5], "5,6");
+    assert_null(command->argument[6]);
+    for (int i = 0; i <= SOURCE_BATCH; i++)
+        job[i] = (struct scan_job) { .id = 4294967295LL - SOURCE_BATCH + i };
+    source_command_jobs(command, job, SOURCE_BATCH);
+    assert_int_equal(strlen(command->jobs), 11 * SOURCE_BATCH - 1);
+    free(command);
+}
+
+/* For a file nobody asked sacct, so -u is compared here: as sacct does, without case, several names, uids. */
+static void test_users_of_a_file(void **state)
+{
+    (void)state;
+    const char *old = "sacct-22.05.json";
+    assert_int_equal(count_with(&(struct filter) { .user = "SATO" }, old), 1);
+    assert_int_equal(count_with(&(struct filter) { .user = "nobody-here,Sato" }, old), 1);
+    assert_int_equal(count_with(&(struct filter) { .user = "sato,tanaka" }, old),
+                     count_with(&(struct filter) { .user = "sato" }, old)
+                         + count_with(&(struct filter) { .user = "tanaka" }, old));
+    assert_int_equal(count_with(&(struct filter) { .user = "sat" }, old), 0);
+    assert_int_equal(count_with(&(struct filter) { .user = "," }, old), 0);
+    /* a job without an association has no user in the JSON of Slurm before 24.11: it may be anyone's */
+    char nobodys[] = "{\"jobs\": [{\"job_id\": 5, \"user\": null, \"comment\": {\"administrator\": "
+                     "\"sft1{step=5.0 model=tiny}\"}}]}";
+    struct rows rows;
+    rows_init(&rows);
+    assert_int_equal(load_json(&rows, &(struct filter) { .user = "tanaka" }, "x", nobodys, strlen(nobodys), NULL), 0);
+    assert_int_equal(rows.count, 1);
+    assert_int_equal(rows.nameless, 1);
+    rows_clear(&rows);
+    struct row row = { .user = "ROOT" };
+    assert_true(filter_chooses(&(struct filter) { .user = "7,0" }, &row));
+    assert_false(filter_chooses(&(struct filter) { .user = "00x,4294967296" }, &row));
 }
 
 int main(void)
@@ -290,6 +392,8 @@ int main(void)
         cmocka_unit_test(test_bad_text),     cmocka_unit_test(test_odd_jobs),
         cmocka_unit_test(test_what_was_asked),
         cmocka_unit_test(test_sacct_runs),   cmocka_unit_test(test_sacct_times),
+        cmocka_unit_test(test_sacct_chooses), cmocka_unit_test(test_sacct_batches),
+        cmocka_unit_test(test_users_of_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,11 +128,12 @@ static void test_table_is_safe(void **state)
 {
     (void)state;
     struct rows rows;
-    load_comment(&rows, "sft1{step=7.%1B%0A model=%1B]0;x%07%C2%9B31m state=failed fail=a%0Ab%1B[2J}");
+    load_comment(&rows, "sft1{step=7.%1B%0A model=%1B]0;x%07%C2%9B31m%E2%80%AE state=failed fail=a%0Ab%1B[2J}");
     char *text = output(&rows, TABLE, 80);
     for (const char *c = text; *c != '\0'; c++)
         assert_true(*c == '\n' || ((unsigned char)*c >= ' ' && *c != 0x7f));
     assert_null(strstr(text, "\xc2\x9b"));
+    assert_null(strstr(text, "\xe2\x80\xae"));
     assert_non_null(strstr(text, "a?b?[2J"));
     free(text);
     rows_clear(&rows);
@@ -167,6 +168,10 @@ static void test_wide_characters(void **state)
     assert_string_equal(line_of(text, 2), "7.0  complete  学習       2  u");
     free(text);
     rows_clear(&rows);
+    /* what turns the order of writing around, and a control character of two bytes */
+    char turned[] = "a\xe2\x80\xae" "b\xe2\x81\xa6" "c\xc2\x9b" "d\xe5\xad\xa6";
+    text_make_printable(turned);
+    assert_string_equal(turned, "a?b?c?d\xe5\xad\xa6");
     setlocale(LC_CTYPE, "C");
 }
 
@@ -180,7 +185,69 @@ static void test_csv_quotes(void **state)
     assert_non_null(strstr(text, ",zz_new\r\n7,0,unknown,published,\"a,b\",UNKNOWN,u,"));
     assert_non_null(strstr(text, ",\"x\"\"y\","));
     assert_non_null(strstr(text, ",\"a,b\","));
-    assert_non_null(strstr(text, ",\"one\ntwo\",1\r\n"));
+    assert_non_null(strstr(text, ",one?two,1\r\n"));
+    free(text);
+    rows_clear(&rows);
+}
+
+static void csv_is(const char *field, const char *expected)
+{
+    char text[256];
+    FILE *out = fmemopen(text, sizeof text, "w");
+    csv_field(field, out);
+    putc('\0', out);
+    fclose(out);
+    assert_string_equal(text, expected);
+}
+
+/* What a spreadsheet would run is a text there; numbers stay numbers. */
+static void test_csv_is_no_formula(void **state)
+{
+    (void)state;
+    csv_is("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0");
+    csv_is("@SUM(A1,A2)", "\"'@SUM(A1,A2)\"");
+    csv_is("+1", "'+1"); /* as JSON writes no number */
+    csv_is("-cmd", "'-cmd");
+    csv_is("  =1", "  '=1");
+    csv_is("\t=1", "?=1");
+    csv_is("\r=1", "?=1");
+    csv_is("x;=1; -2", "\"x;'=1; '-2\"");
+    csv_is("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\"");
+    csv_is("\xef\xbc\x9d" "1", "'\xef\xbc\x9d" "1"); /* full width, as a Japanese spreadsheet reads it */
+    csv_is("-12", "-12");
+    csv_is("-0.25", "-0.25");
+    csv_is("-1e-05", "-1e-05");
+    csv_is("-inf", "'-inf");
+    csv_is("a=b", "a=b");
+    csv_is("", "");
+}
+
+static void test_csv_is_plain(void **state)
+{
+    (void)state;
+    csv_is("a\x1b[31m\x07\x7f\nb", "a?[31m???b");
+    csv_is("\xc2\x9b" "31m", "?31m");
+    csv_is("a\xe2\x80\xae" "b\xe2\x80\xa8" "c\xe2\x81\xa6", "a?b?c?"); /* direction, a line's end, isolation */
+    csv_is("\xff\xe5\xad", "???");
+    csv_is("\xe5\xad\xa6\xe7\xbf\x92 \xf0\x9f\x98\x80", "\xe5\xad\xa6\xe7\xbf\x92 \xf0\x9f\x98\x80");
+}
+
+/* A job's own name, as its owner gives it, and a record's value. */
+static void test_csv_of_hostile_jobs(void **state)
+{
+    (void)state;
+    char job[] = "{\"jobs\": [{\"job_id\": 7, \"name\": \"=1+1\\u001b\\n8,complete\", \"cluster\": \"@c\","
+                 " \"partition\": \"-p\", \"user\": \"+u\", \"comment\": {\"administrator\": "
+                 "\"sft1{step=7.0 model==cmd loss_last=-0.5 fail=@x}\"}}]}";
+    struct rows rows;
+    rows_init(&rows);
+    assert_int_equal(load_json(&rows, &(struct filter) { 0 }, "x", job, strlen(job), NULL), 0);
+    assert_int_equal(rows.count, 1);
+    char *text = output(&rows, CSV, 0);
+    assert_contains(text, ",\"'=1+1??8,complete\",UNKNOWN,'+u,,'@c,'-p,");
+    assert_contains(text, ",'=cmd,");
+    assert_contains(text, ",-0.5,");
+    assert_contains(text, ",'@x\r\n");
     free(text);
     rows_clear(&rows);
 }
@@ -261,7 +328,8 @@ int main(void)
         cmocka_unit_test(test_table_fits),    cmocka_unit_test(test_table_alignment),
         cmocka_unit_test(test_table_notes),   cmocka_unit_test(test_table_is_safe),
         cmocka_unit_test(test_table_numbers), cmocka_unit_test(test_wide_characters),
-        cmocka_unit_test(test_csv_quotes),    cmocka_unit_test(test_csv_is_square),
+        cmocka_unit_test(test_csv_quotes), cmocka_unit_test(test_csv_is_no_formula),
+        cmocka_unit_test(test_csv_is_plain), cmocka_unit_test(test_csv_of_hostile_jobs),    cmocka_unit_test(test_csv_is_square),
         cmocka_unit_test(test_json),          cmocka_unit_test(test_json_of_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

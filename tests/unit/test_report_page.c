@@ -39,6 +39,7 @@ static void test_nothing_gets_through(void **state)
         { "\xff" "a\xc3" "b", "?a?b" },
         { "n1,n2, n3,", "n1,<wbr>n2, n3," },
         { "\xe3\x81\x82", "\xe3\x81\x82" },
+        { "a\xc2\x9b" "b\xe2\x80\xae" "c", "a?b?c" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         FILE *out = begin_text();
@@ -196,7 +197,7 @@ static void test_a_chart_of_hostile_names(void **state)
     struct sft_error err = { "" };
     char *svg;
     remove("/tmp/sft-chart-hit");
-    struct chart_line *line = chart_add(&chart, "it's'; system('touch /tmp/sft-chart-hit') #\"$(x)\\", 3, true);
+    struct chart_line *line = chart_add(&chart, "it's'; system('touch /tmp/sft-chart-hit') #\"$(x)\\\xe2\x80\xae", 3, true);
     assert_non_null(line);
     for (int i = 0; i < 3; i++) {
         line->x[i] = i;
@@ -209,6 +210,7 @@ static void test_a_chart_of_hostile_names(void **state)
     assert_contains(svg, "it?s?; system(?touch /tmp/sft-chart-hit?)");
     assert_contains(svg, "id=\"a_1_plot_1\"");
     assert_null(strstr(svg, "<script"));
+    assert_null(strstr(svg, "\xe2\x80\xae"));
     assert_null(fopen("/tmp/sft-chart-hit", "r"));
     free(svg);
     chart_clear(&chart);

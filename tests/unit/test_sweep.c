@@ -168,6 +168,37 @@ static void test_the_queue(void **unused)
     assert_false(submit_is_whole(&cells, 1));
 }
 
+/* Why a run failed is told with it, from the accounting or, before it is there, from the queue. */
+static void test_a_failure_has_its_reason(void **unused)
+{
+    (void)unused;
+    struct sft_error err = { "" };
+    struct rows rows;
+    char text[1024] = "";
+    rows_init(&rows);
+    assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "1", "--repeat", "4"), 0);
+    make();
+    struct row *row = test_row(&rows, 20, 1, 1280, "request=tiny:1");
+    sft_record_set(&row->record, "fail", "rank 3: no\x1b GPU", NULL);
+    row->state = "failed";
+    row = test_row(&rows, 21, 1, 1280, "request=tiny:1 fail=left");
+    row->state = "complete";
+    assert_int_equal(sweep_state_rows(&state, &rows, &err), 0);
+    count("m|22|FAILED|sft-sweep:tiny:1 sft1{state=failed fail=no%20data}\nm|23|FAILED|sft-sweep:tiny:1\n", false);
+    assert_int_equal(cells.cell[0].bad, 3);
+    FILE *out = fmemopen(text, sizeof text, "w");
+    submit_failed(&state, &cells, out);
+    for (size_t i = 0; i < state.count; i++)
+        sweep_job_print(&state.job[i], out);
+    fclose(out);
+    assert_contains(text, "failed: 20  tiny:1  failed  163840 tokens/s: rank 3: no? GPU\n");
+    assert_contains(text, "failed: 22  tiny:1  FAILED: no data\n");
+    assert_contains(text, "failed: 23  tiny:1  FAILED\n");
+    assert_contains(text, "21  tiny:1  complete  ");
+    assert_null(strstr(text, "left"));
+    rows_clear(&rows);
+}
+
 static void replace(char **text, const char *by)
 {
     free(*text);
@@ -205,6 +236,27 @@ static void test_accounting_and_queue_together(void **unused)
     assert_int_equal(cells.cell[0].had, 2);
     assert_int_equal(cells.cell[0].bad, 1);
     assert_int_equal(sweep_cell_alive(&cells.cell[0]), 1);
+    rows_clear(&rows);
+}
+
+/* The accounting has the run that was requeued, and the queue the job, which is not to be submitted once more. */
+static void test_a_requeued_job_is_alive(void **unused)
+{
+    (void)unused;
+    struct sft_error err = { "" };
+    struct rows rows;
+    rows_init(&rows);
+    assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "1", "--repeat", "4"), 0);
+    make();
+    row_add(&rows, 20, "partial", "tiny:1", ROW_PARTIAL);
+    row_add(&rows, 21, "failed", "tiny:1", 0);
+    row_add(&rows, 22, "partial", "tiny:1", ROW_PARTIAL);
+    assert_int_equal(sweep_state_rows(&state, &rows, &err), 0);
+    count("m|20|PENDING|sft-sweep:tiny:1\nm|21|RUNNING|sft-sweep:tiny:1\nm|22|CANCELLED|sft-sweep:tiny:1\n", false);
+    assert_int_equal(cells.cell[0].pending, 1);
+    assert_int_equal(cells.cell[0].running, 1);
+    assert_int_equal(cells.cell[0].bad, 1);
+    assert_string_equal(state.job[2].word, "partial");
     rows_clear(&rows);
 }
 
@@ -320,7 +372,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_the_grid), TEST(test_a_name_of_its_own), TEST(test_what_is_refused),
-        TEST(test_a_request_that_says_more), TEST(test_the_queue), TEST(test_accounting_and_queue_together),
+        TEST(test_a_request_that_says_more), TEST(test_the_queue), TEST(test_a_failure_has_its_reason),
+        TEST(test_accounting_and_queue_together),
+        TEST(test_a_requeued_job_is_alive),
         TEST(test_what_was_asked_counts), TEST(test_cells_of_what_is_there), TEST(test_the_partition), TEST(test_the_plans_figures),
         TEST(test_the_words_of_a_submission),
     };
