@@ -251,7 +251,8 @@ static void test_a_run_goes_on_without_its_file(void **state)
     setenv(SFT_RECORD_ENV, number, 1);
     snprintf(path, sizeof path, "%s/result.json", folder);
     file_make(path, "{\"state\": \"complete\"}");
-    assert_int_equal(result_open(&result, true, folder, &err), 0);
+    assert_int_equal(result_open(&result, true, &err), 0);
+    assert_int_equal(result_folder(&result, folder, &err), 0);
     FILE *begun = fopen(path, "r");
     assert_true(fread(page, 1, 200, begun) > 0);
     fclose(begun);
