@@ -37,7 +37,9 @@ tests_unit_test_tokenizer_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
 endif
 
 if FUZZING
-noinst_PROGRAMS += tests/fuzz/fuzz_data tests/fuzz/fuzz_tokenizer
+noinst_PROGRAMS += tests/fuzz/fuzz_data tests/fuzz/fuzz_kind tests/fuzz/fuzz_tokenizer
+tests_fuzz_fuzz_kind_LDADD = job/libsftdata.la $(STDCXX_LIBS)
+tests_fuzz_fuzz_kind_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_data_LDADD = job/libsftdata.la $(STDCXX_LIBS)
 tests_fuzz_fuzz_data_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_tokenizer_LDADD = job/libsftdata.la $(STDCXX_LIBS)

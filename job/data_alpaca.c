@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Alpaca-format JSON: one array of objects, or objects one behind the other (JSON lines). It is walked record by
- * record, so that memory holds one at a time beside the file's text and a complaint can name the record and its
- * line. In JSON lines a broken record ends with its line; in an array nothing tells where the next one begins. */
+/* Alpaca-format JSON: one array of objects, or objects one behind the other (JSON lines). It is
+ * walked record by record, so that memory holds one at a time beside the file's text and a
+ * complaint can name the record and its line. In JSON lines a broken record ends with its line; in
+ * an array nothing tells where the next one begins. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +12,18 @@
 #include "job/data_record.h"
 #include "job/file_read.h"
 
-/* No piece of a tokenizer stands for more bytes: of a longer text what is behind seq * PIECE cannot be among the
- * first seq tokens, and is not worth its memory in tokens. */
+/* No piece of a tokenizer stands for more bytes: of a longer text what is behind seq * PIECE cannot
+ * be among the first seq tokens, and is not worth its memory in tokens. */
 enum { PIECE = 256 };
 
 /* Word for word stanford_alpaca's PROMPT_DICT. */
-static const char with_input[]
-    = "Below is an instruction that describes a task, paired with an input that provides further "
-      "context. Write a response that appropriately completes the request.\n\n"
-      "### Instruction:\n%s\n\n### Input:\n%s\n\n### Response:";
-static const char without_input[]
-    = "Below is an instruction that describes a task. Write a response that appropriately completes "
-      "the request.\n\n### Instruction:\n%s\n\n### Response:";
+static const char with_input[] =
+    "Below is an instruction that describes a task, paired with an input that provides further "
+    "context. Write a response that appropriately completes the request.\n\n"
+    "### Instruction:\n%s\n\n### Input:\n%s\n\n### Response:";
+static const char without_input[] =
+    "Below is an instruction that describes a task. Write a response that appropriately completes "
+    "the request.\n\n### Instruction:\n%s\n\n### Response:";
 
 char *data_prompt(const char *instruction, const char *input)
 {
@@ -42,8 +43,9 @@ struct reader {
     const char *end;     /* of the text; scan.end may be a line's */
     const char *counted; /* lines are counted up to here */
     bool lines;          /* JSON lines */
-    bool narrow;         /* one had no end: a record is looked for on one line, lest each reads to the file's end */
-    long line, records;  /* from 1: of the record that is read, and its number */
+    bool narrow; /* one had no end: a record is looked for on one line, lest each reads to the
+                    file's end */
+    long line, records; /* from 1: of the record that is read, and its number */
     struct record record;
 };
 
@@ -64,7 +66,8 @@ static int document_add(struct reader *r, const char *prompt, const char *output
 {
     int32_t *question = NULL, *answer = NULL, *all = NULL;
     long asked = tokenizer_encode(r->tokenizer, prompt, strlen(prompt), &question, err);
-    long said = asked < 0 ? -1 : tokenizer_encode(r->tokenizer, output, strlen(output), &answer, err);
+    long said =
+        asked < 0 ? -1 : tokenizer_encode(r->tokenizer, output, strlen(output), &answer, err);
     int result = -1;
     if (said < 0)
         goto out;
@@ -131,8 +134,8 @@ static int record_broken(struct reader *r, const char *begin, struct sft_error *
     long column = at - line + 1;
     char why[88];
     if (!r->lines)
-        return sft_error_set(err, "%s: record %ld is not JSON: line %ld, column %ld: %s", r->name, r->records,
-                             reader_line(r), column, r->scan.why);
+        return sft_error_set(err, "%s: record %ld is not JSON: line %ld, column %ld: %s", r->name,
+                             r->records, reader_line(r), column, r->scan.why);
     snprintf(why, sizeof why, "is not JSON: column %ld: %s", column, r->scan.why);
     fault_take(r, false, why);
     r->narrow |= at == r->scan.end;
@@ -149,7 +152,9 @@ static int record_is_none(struct reader *r, const char *begin, struct sft_error 
     } else if (scan_value(&r->scan) < 0) {
         return record_broken(r, begin, err);
     }
-    fault_take(r, false, comma ? "is a comma: records with commas between need [ ] around them" : "is no object {...}");
+    fault_take(r, false,
+               comma ? "is a comma: records with commas between need [ ] around them"
+                     : "is no object {...}");
     return 0;
 }
 
@@ -166,7 +171,8 @@ static int record_next(struct reader *r, struct sft_error *err)
         return record_is_none(r, begin, err);
     if (record_read(&r->record, &r->scan, (size_t)r->data->seq * PIECE, &no_memory) == 0)
         return record_take(r, err);
-    return no_memory ? sft_error_set(err, "no memory for record %ld", r->records) : record_broken(r, begin, err);
+    return no_memory ? sft_error_set(err, "no memory for record %ld", r->records)
+                     : record_broken(r, begin, err);
 }
 
 static int read_array(struct reader *r, struct sft_error *err)
@@ -215,7 +221,8 @@ static int kind_check(const char *name, const char *text, size_t size, struct sf
     const struct data_kind *kind = data_kind_find(text, size);
     if (kind == NULL)
         return 0;
-    return sft_error_set(err, "%s: not JSON records: this is %s: %s", name, kind->name, kind->as_data);
+    return sft_error_set(err, "%s: not JSON records: this is %s: %s", name, kind->name,
+                         kind->as_data);
 }
 
 /* The whole text, from behind its byte order mark on. */
@@ -225,7 +232,8 @@ static int read_text(struct reader *r, struct sft_error *err)
     const char *begin = scan->at;
     scan_space(scan);
     if (scan->at == scan->end)
-        return sft_error_set(err, "%s: the file is empty; it must hold Alpaca-format records", r->name);
+        return sft_error_set(err, "%s: the file is empty; it must hold Alpaca-format records",
+                             r->name);
     if (kind_check(r->name, begin, (size_t)(scan->end - begin), err) < 0)
         return -1;
     if (*scan->at != '[' && *scan->at != '{')
@@ -237,8 +245,14 @@ static int read_text(struct reader *r, struct sft_error *err)
 int data_parse(struct data *data, struct tokenizer *tokenizer, const char *name, const char *text,
                size_t size, double skip, struct sft_error *err)
 {
-    struct reader r = { .data = data, .tokenizer = tokenizer, .name = name, .scan = { text + mark_length(text, size), text + size, NULL },
-                        .text = text, .end = text + size, .counted = text, .line = 1 };
+    struct reader r = {.data = data,
+                       .tokenizer = tokenizer,
+                       .name = name,
+                       .scan = {text + mark_length(text, size), text + size, NULL},
+                       .text = text,
+                       .end = text + size,
+                       .counted = text,
+                       .line = 1};
     int failed = read_text(&r, err);
     record_clear(&r.record);
     if (failed)
@@ -274,11 +288,12 @@ struct data *data_open(const char *path, struct tokenizer *tokenizer, int seq, u
     if (text == NULL)
         return NULL;
     const char *slash = strrchr(path, '/');
-    struct data *data = data_create(slash == NULL ? path : slash + 1, seq,
-                                    tokenizer_end(tokenizer), seed, err);
+    struct data *data =
+        data_create(slash == NULL ? path : slash + 1, seq, tokenizer_end(tokenizer), seed, err);
     if (data != NULL) {
         data->checksum = checksum(text, size);
-        if (data_parse(data, tokenizer, path, text, size, skip, err) < 0 || data_pack(data, err) < 0) {
+        if (data_parse(data, tokenizer, path, text, size, skip, err) < 0 ||
+            data_pack(data, err) < 0) {
             data_close(data);
             data = NULL;
         }

@@ -25,8 +25,8 @@ static long list_tell(const struct fault_list *list, char *text, size_t size, si
     for (; told < list->count && told < FAULTS_TOLD; told++) {
         char one[160];
         const struct fault *fault = &list->first[told];
-        int length = snprintf(one, sizeof one, "%srecord %ld (line %ld) %s", *used > 0 ? "; " : "", fault->record,
-                              fault->line, fault->why);
+        int length = snprintf(one, sizeof one, "%srecord %ld (line %ld) %s", *used > 0 ? "; " : "",
+                              fault->record, fault->line, fault->why);
         if (*used + (size_t)length >= size)
             break;
         memcpy(text + *used, one, (size_t)length + 1);
@@ -58,26 +58,29 @@ static const char *short_name(const char *name, char *text, size_t size)
 }
 
 /* `limit` is what was passed; NULL: no record is left, and no other skip= would help. */
-static int refuse(const struct faults *faults, const char *name, long records, long count, const char *limit,
-                  struct sft_error *err)
+static int refuse(const struct faults *faults, const char *name, long records, long count,
+                  const char *limit, struct sft_error *err)
 {
     char told[FAULTS_TEXT];
     faults_tell(faults, told, sizeof told);
-    return sft_error_set(err, "%s: %ld of %ld record%s cannot be trained on%s: %s: mend or remove %s%s", name, count,
-                         records, records == 1 ? "" : "s", limit == NULL ? "" : limit, told,
-                         count == 1 ? "it" : "them", limit == NULL ? "" : ", or raise skip=");
+    return sft_error_set(err,
+                         "%s: %ld of %ld record%s cannot be trained on%s: %s: mend or remove %s%s",
+                         name, count, records, records == 1 ? "" : "s", limit == NULL ? "" : limit,
+                         told, count == 1 ? "it" : "them", limit == NULL ? "" : ", or raise skip=");
 }
 
-int faults_judge(const struct faults *faults, const char *name, long records, double skip, struct sft_error *err)
+int faults_judge(const struct faults *faults, const char *name, long records, double skip,
+                 struct sft_error *err)
 {
     char cut[200], limit[64] = "";
     long bad = faults->bad.count, empty = faults->empty.count;
     double percent = (double)records / 100, allowed = skip > EMPTY_PERCENT ? skip : EMPTY_PERCENT;
     name = short_name(name, cut, sizeof cut);
-    if (faults->keys != NULL && bad > records / 2
-        && ((double)bad > skip * percent || bad + empty == records))
-        return sft_error_set(err, "%s: these are %s, which are not read (%ld of %ld record%s): %s", name,
-                             faults->keys->name, bad, records, records == 1 ? "" : "s", faults->keys->advice);
+    if (faults->keys != NULL && bad > records / 2 &&
+        ((double)bad > skip * percent || bad + empty == records))
+        return sft_error_set(err, "%s: these are %s, which are not read (%ld of %ld record%s): %s",
+                             name, faults->keys->name, bad, records, records == 1 ? "" : "s",
+                             faults->keys->advice);
     if (bad + empty == records)
         return refuse(faults, name, records, bad + empty, NULL, err);
     if (skip <= 0 && bad + empty > 0)

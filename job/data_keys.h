@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose records these are, by their keys, when they are not Alpaca's: a table, each row with what to do. A format
- * that is read one day leaves its row. */
+/* Whose records these are, by their keys, when they are not Alpaca's: a table, each row with what
+ * to do. A format that is read one day leaves its row. */
 #ifndef SFT_JOB_DATA_KEYS_H
 #define SFT_JOB_DATA_KEYS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a file is that was named as data or tokenizer and cannot be read as that: a table of contents, each row with
- * what to do. A format that is read one day leaves its row. */
+/* What a file is that was named as data or tokenizer and cannot be read as that: a table of
+ * contents, each row with what to do. A format that is read one day leaves its row. */
 #ifndef SFT_JOB_DATA_KIND_H
 #define SFT_JOB_DATA_KIND_H
 
@@ -8,9 +8,9 @@
 #include <stddef.h>
 
 struct data_kind {
-    const char *name; /* "a gzip file", behind "this is" */
+    const char *name;                   /* "a gzip file", behind "this is" */
     const char *as_data, *as_tokenizer; /* what to do with it; NULL: it is what is wanted there */
-    size_t offset, length; /* of magic; length 0: none */
+    size_t offset, length;              /* of magic; length 0: none */
     const char *magic;
     bool (*test)(const char *text, size_t size); /* NULL: the magic is enough */
 };

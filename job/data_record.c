@@ -7,7 +7,7 @@
 
 #include "job/data_keys.h"
 
-static const char *const names[RECORD_FIELDS] = { "instruction", "input", "output" };
+static const char *const names[RECORD_FIELDS] = {"instruction", "input", "output"};
 
 void record_clear(struct record *record)
 {
@@ -34,7 +34,8 @@ static int field_of(const char *key)
     return i;
 }
 
-static int value_read(struct record *record, int field, struct scan *scan, size_t most, bool *no_memory)
+static int value_read(struct record *record, int field, struct scan *scan, size_t most,
+                      bool *no_memory)
 {
     struct record_value *value = &record->values[field];
     value->twice = value->seen;
@@ -53,10 +54,12 @@ int record_read(struct record *record, struct scan *scan, size_t most, bool *no_
     int member;
     *no_memory = false;
     record_begin(record);
-    for (bool first = true; (member = scan_member(scan, first, key, sizeof key)) == 1; first = false) {
+    for (bool first = true; (member = scan_member(scan, first, key, sizeof key)) == 1;
+         first = false) {
         int field = field_of(key);
         record->keys |= data_keys_bit(key);
-        if ((field < RECORD_FIELDS ? value_read(record, field, scan, most, no_memory) : scan_value(scan)) < 0)
+        if ((field < RECORD_FIELDS ? value_read(record, field, scan, most, no_memory)
+                                   : scan_value(scan)) < 0)
             return -1;
         scan_space(scan);
     }
@@ -70,7 +73,8 @@ const char *record_text(const struct record *record, enum record_field field)
 }
 
 /* Missing, twice, or something else than a text. */
-static bool field_has_fault(const struct record *record, enum record_field field, char *why, size_t size)
+static bool field_has_fault(const struct record *record, enum record_field field, char *why,
+                            size_t size)
 {
     const struct record_value *value = &record->values[field];
     if (!value->seen && field != RECORD_INPUT)
@@ -93,7 +97,8 @@ bool record_has_fault(const struct record *record, bool *empty, char *why, size_
     *empty = true;
     if (record_text(record, RECORD_OUTPUT)[0] == '\0')
         snprintf(why, size, "has an empty output");
-    else if (record_text(record, RECORD_INSTRUCTION)[0] == '\0' && record_text(record, RECORD_INPUT)[0] == '\0')
+    else if (record_text(record, RECORD_INSTRUCTION)[0] == '\0' &&
+             record_text(record, RECORD_INPUT)[0] == '\0')
         snprintf(why, size, "has an empty instruction");
     else
         *empty = false;

@@ -23,15 +23,16 @@ struct record {
 
 void record_clear(struct record *record); /* frees the texts */
 
-/* The object at scan->at, which is a {. Of each text the first `most` bytes are taken. -1 and scan->why when it is no
- * JSON, or *no_memory. */
+/* The object at scan->at, which is a {. Of each text the first `most` bytes are taken. -1 and
+ * scan->why when it is no JSON, or *no_memory. */
 int record_read(struct record *record, struct scan *scan, size_t most, bool *no_memory);
 
-/* Why it cannot be trained on, into why[size], as "has no field output"; false: it can. *empty: it holds nothing, as
- * opposed to the wrong thing. null is empty. */
+/* Why it cannot be trained on, into why[size], as "has no field output"; false: it can. *empty: it
+ * holds nothing, as opposed to the wrong thing. null is empty. */
 bool record_has_fault(const struct record *record, bool *empty, char *why, size_t size);
 
-/* The keys of a record that is not Alpaca's: it lacks a field, or holds all records' at once. 0 of one that is. */
+/* The keys of a record that is not Alpaca's: it lacks a field, or holds all records' at once. 0 of
+ * one that is. */
 unsigned record_keys(const struct record *record);
 
 /* Something in its texts became U+FFFD. */

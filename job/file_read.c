@@ -26,25 +26,31 @@ const char *file_what(mode_t mode)
     }
 }
 
-/* A name is looked at before it is opened, and what was opened once more: it may have been changed meanwhile. */
+/* A name is looked at before it is opened, and what was opened once more: it may have been changed
+ * meanwhile. */
 static int refuse(const char *path, const char *what, mode_t mode, struct sft_error *err)
 {
     const char *found = file_what(mode);
     if (found == NULL)
         return 0;
     if (S_ISDIR(mode))
-        return sft_error_set(err, "%s: is a folder and no file: %s= must name a file in it", path, what);
-    return sft_error_set(err, "%s: is %s and no file: each rank must read it, so save it to a file first and "
-                              "name that with %s=",
-                         path, found, what);
+        return sft_error_set(err, "%s: is a folder and no file: %s= must name a file in it", path,
+                             what);
+    return sft_error_set(
+        err,
+        "%s: is %s and no file: each rank must read it, so save it to a file first and "
+        "name that with %s=",
+        path, found, what);
 }
 
 static int file_open(const char *path, const char *what, struct stat *info, struct sft_error *err)
 {
     if (strcmp(path, "-") == 0)
-        return sft_error_set(err, "%s=-: standard input is no file: each rank must read it, so save it to a file "
-                                  "first and name that",
-                             what);
+        return sft_error_set(
+            err,
+            "%s=-: standard input is no file: each rank must read it, so save it to a file "
+            "first and name that",
+            what);
     if (stat(path, info) < 0)
         return sft_error_set(err, "%s: cannot read the %s: %s", path, what, strerror(errno));
     if (refuse(path, what, info->st_mode, err) < 0)
@@ -72,7 +78,8 @@ static int bytes_read(int file, char *text, size_t most, size_t *size)
     return 0;
 }
 
-char *file_read(const char *path, const char *what, size_t most, size_t *size, struct sft_error *err)
+char *file_read(const char *path, const char *what, size_t most, size_t *size,
+                struct sft_error *err)
 {
     struct stat info;
     int file = file_open(path, what, &info, err);

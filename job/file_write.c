@@ -36,8 +36,8 @@ static const char *name_of(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
-/* The kernel's own rule (fs.protected_symlinks), which not every machine has on: in a folder that all may write to,
- * as /tmp, only the links of the user and of the folder's owner are followed. */
+/* The kernel's own rule (fs.protected_symlinks), which not every machine has on: in a folder that
+ * all may write to, as /tmp, only the links of the user and of the folder's owner are followed. */
 static bool link_is_planted(const char *folder, const struct stat *link)
 {
     char parent[PATH_MAX];
@@ -50,15 +50,17 @@ static bool link_is_planted(const char *folder, const struct stat *link)
         strcpy(parent, ".");
     else
         slash[slash == parent] = '\0';
-    return stat(parent, &info) == 0 && (info.st_mode & S_ISVTX) && (info.st_mode & S_IWOTH)
-           && link->st_uid != geteuid() && link->st_uid != info.st_uid;
+    return stat(parent, &info) == 0 && (info.st_mode & S_ISVTX) && (info.st_mode & S_IWOTH) &&
+           link->st_uid != geteuid() && link->st_uid != info.st_uid;
 }
 
 static int folder_refuse(const char *path, const char *folder, uid_t owner, struct sft_error *err)
 {
-    return sft_error_set(err, "cannot write %s: %s is a link that another user (uid %u) has put there: name another "
-                              "place",
-                         path, folder, (unsigned)owner);
+    return sft_error_set(
+        err,
+        "cannot write %s: %s is a link that another user (uid %u) has put there: name another "
+        "place",
+        path, folder, (unsigned)owner);
 }
 
 /* The folder that the path's last part stands in, opened. */
@@ -91,7 +93,8 @@ static int folder_open(const char *path, struct sft_error *err)
 
 static int not_a_file(const char *path, mode_t mode, struct sft_error *err)
 {
-    return sft_error_set(err, "cannot write %s: it is %s and no file: name a file", path, file_what(mode));
+    return sft_error_set(err, "cannot write %s: it is %s and no file: name a file", path,
+                         file_what(mode));
 }
 
 /* A link would be replaced; one to a device stands for the device, as /dev/stdout does. */
@@ -99,11 +102,13 @@ int file_write_check(const char *path, struct sft_error *err)
 {
     struct stat info;
     if (name_of(path)[0] == '\0')
-        return sft_error_set(err, "cannot write %s: it is a folder's name: name a file in it", path);
+        return sft_error_set(err, "cannot write %s: it is a folder's name: name a file in it",
+                             path);
     if (strlen(name_of(path)) > NAME_MAX - 16)
         return cannot(path, ENAMETOOLONG, err);
     if (strncmp(path, "/dev/", 5) == 0 && strncmp(path, "/dev/shm/", 9) != 0)
-        return sft_error_set(err, "cannot write %s: files do not belong there: name another place", path);
+        return sft_error_set(err, "cannot write %s: files do not belong there: name another place",
+                             path);
     if (stat(path, &info) < 0 || S_ISREG(info.st_mode))
         return 0;
     return not_a_file(path, info.st_mode, err);
@@ -119,15 +124,17 @@ int file_write_clear(const char *path, struct sft_error *err)
     int failed = unlinkat(folder, name_of(path), 0) < 0 && errno != ENOENT ? errno : 0;
     close(folder);
     if (failed == EPERM) /* where all may write, others' files stay */
-        return sft_error_set(err, "cannot replace %s, which is another user's: name another place", path);
+        return sft_error_set(err, "cannot replace %s, which is another user's: name another place",
+                             path);
     return failed ? cannot(path, failed, err) : 0;
 }
 
 static bool is_beside(const char *entry, const char *name)
 {
     size_t length = strlen(entry), own = strlen(name);
-    return length == own + 2 + 8 + strlen(BESIDE_END) && entry[0] == '.' && strncmp(entry + 1, name, own) == 0
-           && entry[own + 1] == '.' && strcmp(entry + length - strlen(BESIDE_END), BESIDE_END) == 0;
+    return length == own + 2 + 8 + strlen(BESIDE_END) && entry[0] == '.' &&
+           strncmp(entry + 1, name, own) == 0 && entry[own + 1] == '.' &&
+           strcmp(entry + length - strlen(BESIDE_END), BESIDE_END) == 0;
 }
 
 void file_write_sweep(const char *path)
@@ -138,8 +145,10 @@ void file_write_sweep(const char *path)
     struct dirent *entry;
     while (entries != NULL && (entry = readdir(entries)) != NULL) {
         struct stat info;
-        if (is_beside(entry->d_name, name_of(path)) && fstatat(folder, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0
-            && S_ISREG(info.st_mode) && info.st_uid == geteuid() && time(NULL) - info.st_mtime > OLD_SECONDS)
+        if (is_beside(entry->d_name, name_of(path)) &&
+            fstatat(folder, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(info.st_mode) && info.st_uid == geteuid() &&
+            time(NULL) - info.st_mtime > OLD_SECONDS)
             unlinkat(folder, entry->d_name, 0);
     }
     if (entries != NULL)
@@ -163,7 +172,8 @@ int file_write_open(struct file_write *w, const char *path, struct sft_error *er
         if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
             errno = 0; /* the number is as good as any that is not taken */
         snprintf(w->beside, sizeof w->beside, ".%s.%08x" BESIDE_END, w->name, random);
-        w->file = openat(w->folder, w->beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        w->file = openat(w->folder, w->beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                         0666);
         if (w->file >= 0)
             return 0;
         if (errno != EEXIST)

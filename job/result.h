@@ -38,8 +38,8 @@ struct result {
 int result_open(struct result *result, bool active, struct sft_error *err);
 void result_close(struct result *result);
 
-/* Makes the folder `out` ("": none) and begins result.json there, in the place of another run's: what cannot
- * be written now is an error, since nothing is lost yet. */
+/* Makes the folder `out` ("": none) and begins result.json there, in the place of another run's: what cannot be
+ * written now is an error, since nothing is lost yet. */
 int result_folder(struct result *result, const char *out, struct sft_error *err);
 
 /* Write memory file and result.json. Called often: `force` or else at most once a second. Fails for the memory file

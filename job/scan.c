@@ -15,8 +15,8 @@ static int fail(struct scan *scan, const char *why)
 
 void scan_space(struct scan *scan)
 {
-    while (scan->at < scan->end
-           && (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' || *scan->at == '\r'))
+    while (scan->at < scan->end &&
+           (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' || *scan->at == '\r'))
         scan->at++;
 }
 
@@ -66,11 +66,11 @@ static bool word_is_number(const char *word, size_t length)
 /* A number or one of the names. */
 static int word_skip(struct scan *scan)
 {
-    static const char *const names[] = { "true", "false", "null", "NaN", "Infinity", "-Infinity" };
+    static const char *const names[] = {"true", "false", "null", "NaN", "Infinity", "-Infinity"};
     const char *word = scan->at;
     size_t length = 0;
-    while (word + length < scan->end && word[length] != '\0'
-           && strchr(" \t\r\n,:]}[{\"", word[length]) == NULL)
+    while (word + length < scan->end && word[length] != '\0' &&
+           strchr(" \t\r\n,:]}[{\"", word[length]) == NULL)
         length++;
     bool known = word_is_number(word, length);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -83,7 +83,8 @@ static int word_skip(struct scan *scan)
     return 0;
 }
 
-/* Brackets must match; what stands between them inside of a value that nobody reads is not looked at. */
+/* Brackets must match; what stands between them inside of a value that nobody reads is not looked
+ * at. */
 static int nested_skip(struct scan *scan)
 {
     char open[DEPTH];
@@ -164,7 +165,7 @@ static int code_put(struct scan_text *text, uint32_t code, size_t *most)
 {
     char bytes[4];
     size_t count = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const unsigned char heads[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+    static const unsigned char heads[] = {0, 0, 0xc0, 0xe0, 0xf0};
     if (code == 0 || (code >= 0xd800 && code < 0xe000))
         return text_mend(text, most);
     for (size_t i = count; i-- > 1; code >>= 6)
@@ -194,9 +195,9 @@ static int unicode_take(struct scan *scan, struct scan_text *text, size_t *most,
     if (hex_read(scan, scan->at + 2, &code) < 0)
         return fail(scan, "\\u wants four hexadecimal digits");
     scan->at += 6;
-    if (code >= 0xd800 && code < 0xdc00 && scan->end - scan->at >= 6 && scan->at[0] == '\\'
-        && scan->at[1] == 'u' && hex_read(scan, scan->at + 2, &low) == 0 && low >= 0xdc00
-        && low < 0xe000) {
+    if (code >= 0xd800 && code < 0xdc00 && scan->end - scan->at >= 6 && scan->at[0] == '\\' &&
+        scan->at[1] == 'u' && hex_read(scan, scan->at + 2, &low) == 0 && low >= 0xdc00 &&
+        low < 0xe000) {
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
         scan->at += 6;
     }
@@ -219,11 +220,15 @@ static int escape_take(struct scan *scan, struct scan_text *text, size_t *most, 
     return *no_memory ? -1 : 0;
 }
 
-/* Bytes of the character at `at`; *valid: it is UTF-8 (RFC 3629), else as many as began like one. */
+/* Bytes of the character at `at`; *valid: it is UTF-8 (RFC 3629), else as many as began like one.
+ */
 static size_t utf8_length(const char *at, const char *end, bool *valid)
 {
     const unsigned char *c = (const unsigned char *)at;
-    size_t length = c[0] >= 0xc2 && c[0] < 0xe0 ? 2 : (c[0] & 0xf0) == 0xe0 ? 3 : c[0] >= 0xf0 && c[0] < 0xf5 ? 4 : 1;
+    size_t length = c[0] >= 0xc2 && c[0] < 0xe0   ? 2
+                    : (c[0] & 0xf0) == 0xe0       ? 3
+                    : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
+                                                  : 1;
     unsigned char low = c[0] == 0xe0 ? 0xa0 : c[0] == 0xf0 ? 0x90 : 0x80;
     unsigned char high = c[0] == 0xed ? 0x9f : c[0] == 0xf4 ? 0x8f : 0xbf;
     *valid = length > 1 || (c[0] < 0x80 && c[0] != 0);
@@ -259,8 +264,7 @@ int scan_take(struct scan *scan, struct scan_text *text, size_t most, bool *no_m
         if (*scan->at == '\n')
             return fail(scan, "a text has no end on its line");
         if ((*scan->at == '\\' ? escape_take(scan, text, &most, no_memory)
-                               : plain_take(scan, text, &most, no_memory))
-            < 0)
+                               : plain_take(scan, text, &most, no_memory)) < 0)
             return -1;
     }
     if (scan->at >= scan->end)
@@ -277,7 +281,7 @@ int scan_take(struct scan *scan, struct scan_text *text, size_t most, bool *no_m
 static int key_take(struct scan *scan, char *key, size_t size)
 {
     struct scan begin = *scan;
-    struct scan_text text = { 0 };
+    struct scan_text text = {0};
     bool no_memory;
     if (text_skip(scan) < 0)
         return -1;

@@ -143,7 +143,10 @@ static void put_end(char why[PAGE_WHY], const struct page_facts *facts, const ch
                                 "on %s", facts->host);
         break;
     case PAGE_UNSTARTED:
-        snprintf(why, PAGE_WHY, "Slurm did not start the tasks: look at slurmd's log on %s", facts->host);
+        if (facts->unstarted[0] != '\0')
+            snprintf(why, PAGE_WHY, "Slurm did not start the tasks on %s: %s", facts->host, facts->unstarted);
+        else
+            snprintf(why, PAGE_WHY, "Slurm did not start the tasks: look at slurmd's log on %s", facts->host);
         if (facts->refused[0] != '\0')
             snprintf(why, PAGE_WHY, "%s", facts->refused);
         break;

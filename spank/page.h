@@ -35,6 +35,7 @@ struct page_facts {
     enum program_verdict verdict;
     char program[PROGRAM_TEXT]; /* "": not seen yet */
     enum page_end end;
+    char unstarted[300];        /* why no task was started, "": Slurm's log knows */
     int status;                 /* rank 0's, as wait(2) gives it */
     char refused[200];          /* why no task was started, "": Slurm's log tells */
     bool other;                 /* before it another rank of its node had ended badly: */

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "lib/record.h"
-#include "spank/account.h"
 #include "spank/conf.h"
 #include "spank/ending.h"
 #include "spank/fail.h"
+#include "spank/facts.h"
 #include "spank/keeper.h"
 #include "spank/launch.h"
 #include "spank/leftovers.h"
@@ -35,8 +35,7 @@ static char **plugin_av;
  * nothing yet. */
 static bool plugin_given;
 
-/* Runs twice on the remote side before Slurm 24.05, and again for the environment: the last text
- * counts. */
+/* Runs twice on the remote side before Slurm 24.05, and again for the environment: the last text counts. */
 static int plugin_option(int value, const char *argument, int remote)
 {
     (void)value;
@@ -52,6 +51,7 @@ int slurm_spank_init(spank_t spank, int ac, char **av)
 {
     plugin_ac = ac;
     plugin_av = av;
+    conf_trust(facts_slurm_user());
     switch (spank_context()) {
     case S_CTX_LOCAL:
     case S_CTX_ALLOCATOR:
@@ -92,23 +92,6 @@ static void plugin_note(int rc, const struct sft_error *err)
         slurm_error("sft-bench: %s", err->text);
 }
 
-/* The PMIx plugin is about to fail for it, and tells the user nothing: the record does. On rank 0's
- * node it is the witness's to say. */
-static void plugin_refuse(const char *why)
-{
-    char name[32];
-    struct sft_error err = { "" };
-    struct sft_record record;
-    sft_record_init(&record);
-    snprintf(name, sizeof name, "%u.%u", plugin_own.job_id, plugin_own.step_id);
-    if (sft_record_set(&record, "step", name, &err) < 0
-        || sft_record_set(&record, "state", "failed", &err) < 0
-        || sft_record_set(&record, "fail", why, &err) < 0
-        || account_publish(plugin_own.job_id, &record, plugin_own.comment, &err) < 0)
-        plugin_note(-1, &err);
-    sft_record_clear(&record);
-}
-
 /* What stands in the way of Slurm's PMIx plugin, which runs next. False: it will not run, or where
  * it has its folders is not known. */
 static bool plugin_leftovers(spank_t spank, struct leftovers *left)
@@ -142,10 +125,8 @@ static void plugin_clear(spank_t spank)
     if (moved > 0)
         slurm_info("sft-bench: step %u.%u: put aside what an earlier run of it left in %s and %s",
                    plugin_own.job_id, plugin_own.step_id, left.spool, left.tmp);
-    if (moved < 0 && plugin_has_rank0(spank))
-        witness_refused(err.text);
-    else if (moved < 0)
-        plugin_refuse(err.text);
+    if (moved < 0) /* that plugin is about to fail for it, and tells the user nothing: the record does */
+        witness_unstarted(err.text);
 }
 
 /* As root, before Slurm's PMIx plugin and before the tasks: the earlier the keeper stands, the
@@ -164,25 +145,27 @@ int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
         conf_init(&conf);
     plugin_note(rc, &err);
     own->comment = conf.comment;
-    plugin_clear(spank); /* before the keeper, which would pass for another step's daemon */
-    if (plugin_has_rank0(spank)) {
+    if (plugin_has_rank0(spank))
         witness_begin(spank, &conf);
-        plugin_note(
-            watch_create(own->job_id, own->step_id, conf.comment, conf.update_seconds, &err), &err);
-    }
+    plugin_clear(spank); /* before the keeper, which would pass for another step's daemon */
+    if (plugin_has_rank0(spank))
+        plugin_note(watch_create(own->job_id, own->step_id, conf.comment, conf.update_seconds, &err), &err);
     own->record_fd = watch_fd();
     plugin_note(keeper_start(own, &err), &err);
     return 0;
 }
 
-/* Slurm's PMIx plugin has made its folders. */
+/* Slurm's PMIx plugin has made its folders; the tasks are not there yet. */
 int slurm_spank_user_init(spank_t spank, int ac, char **av)
 {
     struct leftovers left;
+    struct sft_error err = { "" };
     (void)ac;
     (void)av;
     if (plugin_served && plugin_leftovers(spank, &left))
         leftovers_hold(&left);
+    if (plugin_served)
+        plugin_note(place_prepare(spank, &err), &err);
     return 0;
 }
 
@@ -212,8 +195,7 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
     if (plugin_step(spank, &step)) {
         if (conf_load(&conf, ac, av, &err) < 0)
             conf_init(&conf);
-        place_task(spank, &conf);
-        network_task(spank, &conf);
+        network_task(spank, &conf, place_task(spank, &conf));
     }
     if (watch_fd() < 0)
         return 0;
@@ -234,6 +216,18 @@ int slurm_spank_task_post_fork(spank_t spank, int ac, char **av)
     return 0;
 }
 
+static void plugin_rank0_ended(spank_t spank, int ac, char **av)
+{
+    struct sft_error err = { "" };
+    struct conf conf;
+    int status;
+    if (conf_load(&conf, ac, av, &err) < 0)
+        conf_init(&conf);
+    if (spank_get_item(spank, S_TASK_EXIT_STATUS, &status) != ESPANK_SUCCESS)
+        status = WATCH_NO_STATUS;
+    watch_stop(status, conf.hold_seconds);
+}
+
 /* Rank 0 has ended, so its record is final. It is published before srun hears of the end: after
  * that the job may be over and takes no update. With the last task the keeper's work is done, and
  * it goes before Slurm takes the step's containers down. */
@@ -241,12 +235,10 @@ int slurm_spank_task_exit(spank_t spank, int ac, char **av)
 {
     static uint32_t ended;
     uint32_t rank, tasks;
-    (void)ac;
-    (void)av;
     witness_exit(spank);
     if (watch_fd() >= 0 && spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) == ESPANK_SUCCESS
         && rank == 0)
-        watch_stop();
+        plugin_rank0_ended(spank, ac, av);
     if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) == ESPANK_SUCCESS && ++ended >= tasks)
         keeper_stop();
     return 0;
@@ -261,7 +253,7 @@ int slurm_spank_exit(spank_t spank, int ac, char **av)
     if (spank_context() != S_CTX_REMOTE)
         return 0;
     witness_over();
-    watch_stop();
+    watch_stop(WATCH_NO_STATUS, 0);
     if (plugin_served && !plugin_forked)
         fail_step(plugin_own.job_id, plugin_own.step_id);
     keeper_stop();

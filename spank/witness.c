@@ -186,6 +186,11 @@ void witness_refused(const char *why)
     pthread_mutex_unlock(&witness.lock);
 }
 
+void witness_unstarted(const char *why)
+{
+    snprintf(witness.facts.unstarted, sizeof witness.facts.unstarted, "%s", why);
+}
+
 void witness_over(void)
 {
     pthread_mutex_lock(&witness.lock);

@@ -26,6 +26,9 @@ void witness_exit(spank_t spank);
 /* Why no task will be started, where we know it and Slurm does not say it. */
 void witness_refused(const char *why);
 
+/* No task will be started, and why. */
+void witness_unstarted(const char *why);
+
 /* The step is over; if no task was started, that is its end. */
 void witness_over(void);
 

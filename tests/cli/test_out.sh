@@ -90,14 +90,14 @@ full_before() {
     train 1 --out m
     [ "$(cat err)" = "sft-bench-job: out=m: cannot write m/result.json: No space left on device: free some, or name another place" ]
     [ ! -e m/result.json ]
-    ! grep -q '^step ' all
+    [ "$(grep -c '^step ' all)" -eq 0 ]
 }
 ok "a disk that is full before: said before training, and the run before's result is gone" on_tmpfs 16k full_before
 
 full_meanwhile() {
-    timeout 300 "$job" "$run,steps=40" --out m --trace m/t.json >said 2>all &
+    timeout 300 "$job" "$run" --steps 40 --out m --trace m/t.json >said 2>all &
     local status=0
-    until [ -s m/result.json ]; do sleep 0.05; done
+    until [ -s m/result.json ] || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
     dd if=/dev/zero of=m/fill bs=4k 2>/dev/null || true
     wait $! || status=$?
     grep -v '^step ' all >err || true
@@ -129,11 +129,14 @@ planted() {
     ln -s "$PWD/mine" out/result.json
     ln -s "$PWD/mine" planted.json
     train 0 --out out --trace planted.json
-    [ "$(cat mine)" = precious ] && [ ! -L out/result.json ] && [ ! -L planted.json ]
+    [ "$(cat mine)" = precious ]
+    [ ! -L out/result.json ]
+    [ ! -L planted.json ]
     [ "$(state out/result.json)" = complete ]
     rm out/result.json && ln mine out/result.json
     train 0 --out out
-    [ "$(cat mine)" = precious ] && [ "$(state out/result.json)" = complete ]
+    [ "$(cat mine)" = precious ]
+    [ "$(state out/result.json)" = complete ]
     rm out/result.json && mkfifo out/result.json
     train 1 --out out
     [ "$(cat err)" = "sft-bench-job: out=out: cannot write out/result.json: it is a pipe and no file: name a file" ]
@@ -164,10 +167,12 @@ printed() {
     local status=0
     "$job" --plan tiny,data=synthetic >/dev/full 2>err || status=$?
     cat err
-    [ $status -eq 1 ] && [ "$(cat err)" = "sft-bench-job: cannot write standard output: No space left on device" ]
+    [ $status -eq 1 ]
+    [ "$(cat err)" = "sft-bench-job: cannot write standard output: No space left on device" ]
     status=0
     "$job" "$run" >/dev/full 2>err || status=$?
-    [ $status -eq 1 ] && grep -q '^sft-bench-job: cannot write standard output' err
+    [ $status -eq 1 ]
+    grep -q '^sft-bench-job: cannot write standard output' err
 }
 ok "what is printed to a full disk is no success" printed
 exit $failed

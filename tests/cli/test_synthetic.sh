@@ -15,7 +15,7 @@ fail()
 # taken REQUEST: the job would run it; prints what --plan says of the data
 taken()
 {
-    "$job" --check "$1" || fail "$1 was refused"
+    "$job" --check "$1" >/dev/null || fail "$1 was refused"
     "$job" --plan "$1" | sed -n 's/^data *//p'
 }
 

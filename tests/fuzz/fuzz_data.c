@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a data file: a clear error, or packs whose numbers add up. */
+/* Any bytes as a data file: a clear error, or packs whose numbers add up and texts that are UTF-8. */
 #include <stdlib.h>
 
 #include "job/data_internal.h"
@@ -16,6 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     int failed = data_parse(data, tokenizer, "fuzz", text, size, size % 3 == 0 ? 100 : DATA_SKIP, &err) < 0
                  || data_pack(data, &err) < 0;
     if (failed && err.text[0] == '\0')
+        abort();
+    if (data_facts(data).skipped < 0 || data_facts(data).mended > (long)data->count + (long)data->cut)
         abort();
     if (!failed) {
         struct batch batch;
