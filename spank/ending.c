@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "lib/record.h"
-#include "lib/request.h"
 #include "spank/options.h"
 #include "spank/slurmd.h"
 
@@ -131,25 +130,6 @@ static void ending_check(int status, void *unused)
     exit(1);
 }
 
-/* Words for sft-bench-job with which it trains nothing. */
-static bool ending_trains(spank_t spank)
-{
-    static const char *const idle[] = { "--help", "--version", "--plan", "--check" };
-    struct sft_request request;
-    const char *text = options_value(spank);
-    char **words = NULL;
-    int count = 0;
-    if (text != NULL && sft_request_parse(&request, text, NULL) == 0 && request.explain)
-        return false;
-    if (spank_get_item(spank, S_JOB_ARGV, &count, &words) != ESPANK_SUCCESS)
-        return true;
-    for (int i = 1; i < count; i++)
-        for (size_t k = 0; k < sizeof idle / sizeof idle[0]; k++)
-            if (strcmp(words[i], idle[k]) == 0)
-                return false;
-    return true;
-}
-
 /* A requeued job counts its steps from 0 again and keeps its comments: what stands there now under
  * this step's number is an earlier run's. */
 static void ending_remember(void)
@@ -167,7 +147,7 @@ void ending_watch(spank_t spank)
         || spank_get_item(spank, S_JOB_ID, &ending.job_id) != ESPANK_SUCCESS
         || spank_get_item(spank, S_JOB_STEPID, &step_id) != ESPANK_SUCCESS)
         return;
-    ending.trains = ending_trains(spank);
+    ending.trains = options_trains(spank, options_value(spank));
     snprintf(ending.step, sizeof ending.step, "%u.%u", ending.job_id, step_id);
     ending_remember();
     if (on_exit(ending_check, NULL) == 0)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/request.h"
+
 static struct spank_option option = {
     .name = CMDLINE_OPTION,
     .arginfo = "model[:nodes][,key=value...]",
@@ -29,6 +31,23 @@ const char *options_value(spank_t spank)
 bool options_given(spank_t spank)
 {
     return options_value(spank) != NULL;
+}
+
+bool options_trains(spank_t spank, const char *text)
+{
+    static const char *const idle[] = { "--help", "--version", "--plan", "--check" };
+    struct sft_request request;
+    char **words = NULL;
+    int count = 0;
+    if (text != NULL && sft_request_parse(&request, text, NULL) == 0 && request.explain)
+        return false;
+    if (spank_get_item(spank, S_JOB_ARGV, &count, &words) != ESPANK_SUCCESS)
+        return true;
+    for (int i = 1; i < count; i++)
+        for (size_t k = 0; k < sizeof idle / sizeof idle[0]; k++)
+            if (strcmp(words[i], idle[k]) == 0)
+                return false;
+    return true;
 }
 
 void options_forget(void)

@@ -14,6 +14,10 @@ bool options_given(spank_t spank);
 /* Its value, the last one's if it stands twice; NULL when it is not there. Until Slurm is asked again. */
 const char *options_value(spank_t spank);
 
+/* Does the step train, and so leave a record? Not with such a request, nor with words for sft-bench-job
+ * that only ask it something. */
+bool options_trains(spank_t spank, const char *request);
+
 /* Take away what sbatch or salloc left of the option in the environment, so that an ordinary srun
  * in their jobs stays ordinary. */
 void options_forget(void);

@@ -269,7 +269,7 @@ int page_read(const char *page, size_t length, const struct page_facts *facts,
     if (!empty)
         sft_error_set(err, "%s", junk.text);
     sft_record_init(record);
-    if (empty ? facts->explain : facts->end == PAGE_RUNS)
+    if (empty ? facts->idle : facts->end == PAGE_RUNS)
         return 0;
     if (page_stamp(record, facts, empty ? NULL : junk.text, err) == 0)
         return 1;

@@ -27,7 +27,7 @@ struct page_facts {
     char step[32];              /* JOBID.STEPID */
     char request[PAGE_REQUEST]; /* the option's text, "": not known */
     char model[32];             /* that it asks for, "" */
-    bool explain;               /* it asks for none: an empty page is as it should be */
+    bool idle;                  /* it trains nothing: an empty page is as it should be */
     uint32_t nodes, ranks;      /* of the step; 0: not known */
     char host[64];              /* where rank 0 is */
     time_t start;               /* of the step; 0: not known */
@@ -44,7 +44,7 @@ struct page_facts {
 };
 
 /* Make the record that stands for the step now. Returns 1 and fills record; 0 when there is nothing to
- * tell: `explain`, or a page that is no record while rank 0 runs and may be in the middle of writing it;
+ * tell: `idle`, or a page that is no record while rank 0 runs and may be in the middle of writing it;
  * -1 without memory.
  * - `complete` only if the page says so and rank 0 has ended with status 0; `failed` if the page says so,
  *   says nothing or is no record (then err tells why); all else is `partial`. `fail` has the page's

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/request.h"
+#include "spank/options.h"
 
 /* Between two looks at rank 0: a run of half a second is seen, and a long one costs nothing. */
 enum { WITNESS_FIRST_MS = 20, WITNESS_LAST_MS = 5000 };
@@ -40,8 +41,8 @@ static void read_option(struct page_facts *facts)
         strcpy(facts->request, option);
     if (sft_request_parse(&request, option, NULL) < 0)
         return;
-    facts->explain = request.explain;
-    snprintf(facts->model, sizeof facts->model, "%s", request.preset->name);
+    if (!request.explain)
+        snprintf(facts->model, sizeof facts->model, "%s", request.preset->name);
 }
 
 /* slurmd's name of the node, which slurmstepd has in its own environment. */
@@ -84,6 +85,7 @@ void witness_begin(spank_t spank, const struct conf *conf)
     facts->start = time(NULL);
     clock_gettime(CLOCK_MONOTONIC, &witness.begin);
     read_option(facts);
+    facts->idle = !options_trains(spank, option);
     read_owner(spank, conf, &witness.site);
 }
 

@@ -48,7 +48,7 @@ static int job_compare(const void *a, const void *b)
 
 static void job_reason(struct sweep_job *job, const struct sft_record *record)
 {
-    const char *why = sft_record_get(record, "fail");
+    const char *why = sft_record_get(record, strcmp(job->word, "doubted") == 0 ? "doubted" : "fail");
     snprintf(job->why, sizeof job->why, "%s", why != NULL && job->state == SWEEP_BAD ? why : "");
 }
 

@@ -110,7 +110,7 @@ static void test_facts_fill_a_record(void **state)
     assert_string_equal(value("program"), "(none)");
     assert_string_not_equal(value("version"), "(none)");
     sft_record_clear(&record);
-    facts.explain = true;
+    facts.idle = true;
     assert_int_equal(read_page("", &facts), 0);
 }
 
