@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job/notes.h"
+
 extern char **environ;
 
 static int by_text(const void *a, const void *b)
@@ -27,61 +29,41 @@ static void variables_read(char *text, size_t size)
             used += (size_t)sprintf(text + used, "%s\n", found[i]);
 }
 
-static void cpus_read(char *text, size_t size)
-{
-    static const char word[] = "Cpus_allowed_list:\t";
-    char line[4096];
-    FILE *file = fopen("/proc/self/status", "re");
-    text[0] = '\0';
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, word, sizeof word - 1) == 0)
-            snprintf(text, size, "%.*s", (int)strcspn(line + sizeof word - 1, "\n"),
-                     line + sizeof word - 1);
-    if (file != NULL)
-        fclose(file);
-}
-
 void explain_self(struct explain_task *task, const struct bootstrap *bootstrap)
 {
-    const char *place = getenv("SFT_BENCH_PLACE");
+    const char *place = getenv(PLACE_ENV);
     memset(task, 0, sizeof *task);
     snprintf(task->host, sizeof task->host, "%s", bootstrap->host);
     snprintf(task->place, sizeof task->place, "%s", place != NULL ? place : "");
     task->rank = bootstrap->rank;
-    cpus_read(task->has, sizeof task->has);
+    task->local_rank = bootstrap->local_rank;
+    place_cpus(task->has, sizeof task->has);
+    place_cuda(task->cuda);
     variables_read(task->variables, sizeof task->variables);
     network_self(task->network);
 }
 
-void explain_field(const char *place, const char *key, char *value, size_t size)
+static void task_judge(const struct explain_task *t, struct place_now *now)
 {
-    size_t length = strlen(key);
-    value[0] = '\0';
-    while (*place != '\0') {
-        bool last = strncmp(place, "why=", 4) == 0;
-        size_t end = last ? strlen(place) : strcspn(place, " ");
-        if (strncmp(place, key, length) == 0 && place[length] == '=') {
-            snprintf(value, size, "%.*s", (int)(end - length - 1), place + length + 1);
-            return;
-        }
-        place += end + (place[end] == ' ');
-    }
+    place_judge(now, t->place, t->local_rank, t->cuda, t->has);
 }
 
+/* The CPUs that the task has, where it was told any. */
 static void task_print(FILE *out, const struct explain_task *t)
 {
-    char gpu[64], cpus[256], numa[64], nics[256], distance[16], why[512];
-    explain_field(t->place, "gpu", gpu, sizeof gpu);
-    explain_field(t->place, "cpus", cpus, sizeof cpus);
-    explain_field(t->place, "numa", numa, sizeof numa);
-    explain_field(t->place, "nics", nics, sizeof nics);
-    explain_field(t->place, "distance", distance, sizeof distance);
-    explain_field(t->place, "why", why, sizeof why);
-    fprintf(out, "%5d  %-14s  %-24s  %-6s  %s%s%s%s\n", t->rank, gpu[0] != '\0' ? gpu : "-",
-            cpus[0] != '\0' ? cpus : "not bound", numa[0] != '\0' ? numa : "-",
+    struct place_now now;
+    char told[256], numa[64], nics[256], distance[16];
+    task_judge(t, &now);
+    place_field(t->place, "cpus", told, sizeof told);
+    place_field(t->place, "numa", numa, sizeof numa);
+    place_field(t->place, "nics", nics, sizeof nics);
+    place_field(t->place, "distance", distance, sizeof distance);
+    fprintf(out, "%5d  %-14s  %-24s  %-6s  %s%s%s%s\n", t->rank, now.gpu[0] != '\0' ? now.gpu : "-",
+            told[0] != '\0' ? t->has : "not bound", numa[0] != '\0' ? numa : "-",
             nics[0] != '\0' ? nics : "-", distance[0] != '\0' ? " (" : "", distance,
             distance[0] != '\0' ? ")" : "");
-    fprintf(out, "       %s\n", why[0] != '\0' ? why : "no word of the plugin: was it srun --sft-bench?");
+    fprintf(out, "       %s\n",
+            now.why[0] != '\0' ? now.why : "no word of the plugin: was it srun --sft-bench?");
 }
 
 /* Hosts in the order of their first ranks. */
@@ -93,32 +75,35 @@ static bool host_is_new(const struct explain_task *tasks, int task)
     return true;
 }
 
-static int task_warn(FILE *out, const struct explain_task *t)
+static void task_warn(struct notes *notes, const struct explain_task *t)
 {
+    struct place_now now;
     char cpus[256];
-    int warnings = 0;
-    explain_field(t->place, "cpus", cpus, sizeof cpus);
-    if (cpus[0] != '\0' && strcmp(cpus, t->has) != 0)
-        warnings += fprintf(out, "warning: rank %d on %s has CPUs %s, not %s: something bound it after the "
-                                 "plugin\n",
-                            t->rank, t->host, t->has, cpus) > 0;
-    return warnings + network_check(out, t->rank, t->host, t->network, t->variables);
+    task_judge(t, &now);
+    place_field(t->place, "cpus", cpus, sizeof cpus);
+    if (now.moved)
+        notes_add(notes, 0, "",
+                  "rank %d on %s has CPUs %.100s, not %.100s: something bound it after the plugin",
+                  t->rank, t->host, t->has, cpus);
+    if (now.cuda_warning[0] != '\0')
+        notes_add(notes, 0, "", "rank %d on %s: %.300s", t->rank, t->host, now.cuda_warning);
 }
 
 static int warnings_print(FILE *out, const struct explain_task *tasks, int count)
 {
-    int warnings = 0;
-    for (int i = 0; i < count; i++)
-        if (host_is_new(tasks, i))
-            warnings += network_warn(out, tasks[i].host, tasks[i].network);
+    struct notes *notes = notes_create();
     for (int i = 0; i < count; i++) {
-        warnings += task_warn(out, &tasks[i]);
+        network_notes(notes, tasks[i].host, tasks[i].network);
+        task_warn(notes, &tasks[i]);
         if (i > 0 && host_is_new(tasks, i))
-            warnings += network_compare(out, tasks[i].host, tasks[i].network, tasks[0].host, tasks[0].network);
+            network_compare(notes, tasks[i].host, tasks[i].network, tasks[0].host,
+                            tasks[0].network);
         if (strcmp(tasks[i].variables, tasks[0].variables) != 0)
-            warnings += fprintf(out, "warning: rank %d on %s has other NCCL_ variables than rank 0 on %s\n",
-                                tasks[i].rank, tasks[i].host, tasks[0].host) > 0;
+            notes_add(notes, 1, "", "rank %d on %s has other NCCL_ variables than rank 0 on %s",
+                      tasks[i].rank, tasks[i].host, tasks[0].host);
     }
+    int warnings = notes_print(notes, out, "", 0);
+    notes_destroy(notes);
     return warnings;
 }
 
@@ -150,12 +135,15 @@ void explain_print(FILE *out, const struct explain_task *tasks, int count)
 
 static json_t *task_json(const struct explain_task *t)
 {
-    static const char *const keys[] = { "gpu", "cpus", "numa", "nics", "distance", "why" };
-    json_t *object = json_pack("{s:i, s:s, s:s}", "rank", t->rank, "host", t->host, "has", t->has);
+    static const char *const keys[] = {"cpus", "numa", "nics", "distance"};
+    struct place_now now;
+    task_judge(t, &now);
+    json_t *object = json_pack("{s:i, s:s, s:s, s:s, s:s, s:b}", "rank", t->rank, "host", t->host,
+                               "has", t->has, "gpu", now.gpu, "why", now.why, "pinned", now.pinned);
     json_t *variables = json_object();
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         char value[512];
-        explain_field(t->place, keys[i], value, sizeof value);
+        place_field(t->place, keys[i], value, sizeof value);
         json_object_set_new(object, keys[i], json_string(value));
     }
     for (const char *line = t->variables; *line != '\0'; line += strcspn(line, "\n") + 1) {

@@ -8,13 +8,16 @@
 
 #include "job/bootstrap.h"
 #include "job/network.h"
+#include "job/place.h"
 
 /* What one task says of itself, exchanged as it is. */
 struct explain_task {
     char host[256];
     int rank;
     char has[256];        /* CPUs that the kernel lets it use, "0-11,96-107" */
-    char place[1024];     /* the plugin's word (SFT_BENCH_PLACE), "" without it */
+    int local_rank;
+    char cuda[PLACE_CUDA];  /* CUDA_VISIBLE_DEVICES, as place_cuda has it */
+    char place[PLACE_TEXT]; /* the plugin's word (SFT_BENCH_PLACE), "" without it */
     char variables[4096]; /* NCCL_* of its environment, NAME=VALUE lines, sorted */
     char network[NETWORK_TEXT]; /* what was decided of them (job/network.h), "" without the plugin */
 };
@@ -22,11 +25,9 @@ struct explain_task {
 /* This process. */
 void explain_self(struct explain_task *task, const struct bootstrap *bootstrap);
 
-/* The value of key= in a place's text; the last key, why, goes to the text's end. "" when it is missing. */
-void explain_field(const char *place, const char *key, char *value, size_t size);
-
-/* All tasks, by host in the order of ranks, with each host's ports and variables; then warnings: each host's, hosts
- * that differ from rank 0's, tasks that have other CPUs or variables than they were given. */
+/* All tasks, by host in the order of ranks, with each host's ports and variables; then warnings:
+ * each host's, hosts that differ from rank 0's, tasks that have other CPUs, GPUs or variables than
+ * they were given. */
 void explain_print(FILE *out, const struct explain_task *tasks, int count);
 /* The same as one JSON object. -1 and err without memory. */
 int explain_print_json(FILE *out, const struct explain_task *tasks, int count, struct sft_error *err);

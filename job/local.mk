@@ -26,7 +26,9 @@ job_libsftrun_la_SOURCES = \
 	job/measure.c job/measure.h \
 	job/observe.c job/observe.h \
 	job/options.c job/options.h \
-	job/network.c job/network.h \
+	job/network.c job/network.h job/network_now.c \
+	job/notes.c job/notes.h \
+	job/place.c job/place.h \
 	job/placement.c job/placement.h \
 	job/progress.c job/progress.h \
 	job/result.c job/result.h \
@@ -60,7 +62,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_fit
 tests_unit_test_fit_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_fit_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
-check_PROGRAMS += tests/unit/test_explain tests/unit/test_network
+check_PROGRAMS += tests/unit/test_explain tests/unit/test_network tests/unit/test_place
+tests_unit_test_place_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_place_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
 tests_unit_test_network_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_network_LDADD = job/libsftrun.la $(UNIT_LIBS) $(JANSSON_LIBS) $(STDCXX_LIBS)
 tests_unit_test_explain_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
@@ -90,3 +94,10 @@ tests_unit_test_shard_LDADD = tests/unit/libmodelsupport.la job/libsftrun.la $(U
 endif
 
 include job/golden.mk
+
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_network
+tests_fuzz_fuzz_network_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_network_LDADD = job/libsftrun.la $(JANSSON_LIBS) $(STDCXX_LIBS)
+tests_fuzz_fuzz_network_LDFLAGS = $(FUZZ_LDFLAGS)
+endif

@@ -8,7 +8,17 @@
 enum { VALUE = 1536 };
 
 /* Fields of a line "port" and of a line "var". */
-enum { PORT_NAME, PORT_USED, PORT_NETDEV, PORT_RATE, PORT_NUMA, PORT_INDEX, PORT_GID, PORT_WHY };
+enum {
+    PORT_NAME,
+    PORT_USED,
+    PORT_NETDEV,
+    PORT_RATE,
+    PORT_NUMA,
+    PORT_INDEX,
+    PORT_GID,
+    PORT_WHY,
+    PORT_MORE = 10
+};
 enum { VAR_NAME, VAR_WHO, VAR_VALUE, VAR_WHY };
 
 void network_self(char text[NETWORK_TEXT])
@@ -18,6 +28,7 @@ void network_self(char text[NETWORK_TEXT])
     char *end = strrchr(text, '\n');
     if (end != NULL)
         end[1] = '\0';
+    network_now(text, getenv);
 }
 
 const char *network_next(const char **cursor, const char *kind)
@@ -47,7 +58,7 @@ static const char *or_dash(const char *text)
 
 /* A line "port". */
 struct port {
-    char name[64], used[8], netdev[32], rate[16], numa[16], index[16], gid[64], why[256];
+    char name[64], used[8], netdev[32], rate[16], numa[16], index[16], gid[64], why[256], more[16];
 };
 
 static void port_read(struct port *port, const char *line)
@@ -60,16 +71,19 @@ static void port_read(struct port *port, const char *line)
     network_field(line, PORT_INDEX, port->index, sizeof port->index);
     network_field(line, PORT_GID, port->gid, sizeof port->gid);
     network_field(line, PORT_WHY, port->why, sizeof port->why);
+    network_field(line, PORT_MORE, port->more, sizeof port->more);
 }
 
 static void port_print(FILE *out, const char *line)
 {
     struct port port;
-    char whole[96];
+    char whole[96], name[96];
     port_read(&port, line);
+    snprintf(name, sizeof name, "%s%s%s", port.name, port.more[0] != '\0' ? " +" : "", port.more);
     snprintf(whole, sizeof whole, "%s %s", port.index, port.gid);
-    fprintf(out, " %-16s  %-4s  %-10s  %5s  %4s  %-20s  %s\n", port.name, port.used, or_dash(port.netdev), port.rate,
-            port.numa, port.index[0] != '\0' ? whole : "-", or_dash(port.why));
+    fprintf(out, " %-16s  %-4s  %-10s  %5s  %4s  %-20s  %s\n", name, port.used,
+            or_dash(port.netdev), port.rate, port.numa, port.index[0] != '\0' ? whole : "-",
+            or_dash(port.why));
 }
 
 static void variable_print(FILE *out, const char *line)
@@ -79,7 +93,7 @@ static void variable_print(FILE *out, const char *line)
     network_field(line, VAR_WHO, who, sizeof who);
     network_field(line, VAR_VALUE, value, sizeof value);
     network_field(line, VAR_WHY, why, sizeof why);
-    fprintf(out, " %-28s  %-6s  %-20s  %s\n", name, who, or_dash(value), why);
+    fprintf(out, " %-28s  %-7s  %-20s  %s\n", name, who, or_dash(value), why);
 }
 
 void network_print(FILE *out, const char *text)
@@ -92,9 +106,11 @@ void network_print(FILE *out, const char *text)
     cursor = text;
     line = network_next(&cursor, "var");
     if (line != NULL)
-        fprintf(out, " variable                              value                 why\n");
+        fprintf(out, " variable                               value                 why\n");
     for (; line != NULL; line = network_next(&cursor, "var"))
         variable_print(out, line);
+    for (cursor = text; (line = network_next(&cursor, "note")) != NULL;)
+        fprintf(out, " note: %.*s\n", (int)strcspn(line, "\t\n"), line);
 }
 
 static json_t *line_json(const char *line, const char *const *keys)
@@ -149,21 +165,21 @@ void network_short(const char *text, char *line, size_t size)
         network_field(at, VAR_NAME, name, sizeof name);
         network_field(at, VAR_WHO, who, sizeof who);
         network_field(at, VAR_VALUE, value, sizeof value);
-        if (strcmp(who, "unset") != 0 && used + (used > 0) + strlen(name) + 1 + strlen(value) < size)
+        if (strcmp(who, "unset") != 0 && (value[0] != '\0' || strcmp(who, "changed") != 0) &&
+            used + (used > 0) + strlen(name) + 1 + strlen(value) < size)
             used += (size_t)sprintf(line + used, "%s%s=%s", used > 0 ? " " : "", name, value);
     }
 }
 
-int network_warn(FILE *out, const char *host, const char *text)
+void network_notes(struct notes *notes, const char *host, const char *text)
 {
     const char *line;
-    char warning[512];
-    int count = 0;
-    for (; (line = network_next(&text, "warn")) != NULL; count++) {
+    char warning[512], weight[8];
+    while ((line = network_next(&text, "warn")) != NULL) {
         network_field(line, 0, warning, sizeof warning);
-        fprintf(out, "warning: %s: %s\n", host, warning);
+        network_field(line, 1, weight, sizeof weight);
+        notes_add(notes, weight[0] != '\0' ? atoi(weight) : 1, host, "%s", warning);
     }
-    return count;
 }
 
 static const char *used_next(const char **cursor)
@@ -187,72 +203,40 @@ static int used_count(const char *text)
 }
 
 /* Two ports that take the same place on two nodes. */
-static int port_compare(FILE *out, const char *host, const char *line, const char *first_host, const char *first_line)
+static void port_compare(struct notes *notes, const char *host, const char *line,
+                         const char *first_host, const char *first_line)
 {
     struct port port, first;
     port_read(&port, line);
     port_read(&first, first_line);
     bool families = (strchr(port.gid, ':') != NULL) != (strchr(first.gid, ':') != NULL);
     if (families && port.gid[0] != '\0' && first.gid[0] != '\0')
-        return fprintf(out, "warning: %s: %s has the GID %s, but %s of %s has %s: one IPv4, the other IPv6, "
-                            "do not reach each other\n",
-                       host, port.name, port.gid, first.name, first_host, first.gid) > 0;
-    if (strcmp(port.index, first.index) != 0)
-        return fprintf(out, "warning: %s: the GID of %s has index %s, that of %s of %s has %s: no fixed "
-                            "NCCL_IB_GID_INDEX suits both\n",
-                       host, port.name, or_dash(port.index), first.name, first_host, or_dash(first.index)) > 0;
-    return 0;
+        notes_add(
+            notes, 0, host,
+            "%s has the GID %s, but %s of %.64s has %s: one IPv4, the other IPv6, do not reach "
+            "each other",
+            port.name, port.gid, first.name, first_host, first.gid);
+    else if (strcmp(port.index, first.index) != 0)
+        notes_add(
+            notes, 2, host,
+            "the GID of %s has index %s, that of %s of %.64s has %s: no fixed NCCL_IB_GID_INDEX "
+            "suits both",
+            port.name, or_dash(port.index), first.name, first_host, or_dash(first.index));
 }
 
-int network_compare(FILE *out, const char *host, const char *text, const char *first_host,
-                    const char *first)
+void network_compare(struct notes *notes, const char *host, const char *text,
+                     const char *first_host, const char *first)
 {
-    int count = used_count(text), first_count = used_count(first), warnings = 0;
+    int count = used_count(text), first_count = used_count(first);
     if (text[0] == '\0' || first[0] == '\0')
-        return 0;
-    if (count != first_count || rate_of(text) != rate_of(first))
-        return fprintf(out, "warning: %s: %d port%s carry %d Gb/s, %d port%s of %s %d\n", host, count,
-                       count == 1 ? "" : "s", rate_of(text), first_count, first_count == 1 ? "" : "s",
-                       first_host, rate_of(first)) > 0;
+        return;
+    if (count != first_count || rate_of(text) != rate_of(first)) {
+        notes_add(notes, 0, host, "%d port%s carry %d Gb/s, %d port%s of %.64s %d", count,
+                  count == 1 ? "" : "s", rate_of(text), first_count, first_count == 1 ? "" : "s",
+                  first_host, rate_of(first));
+        return;
+    }
     const char *line, *other;
     while ((line = used_next(&text)) != NULL && (other = used_next(&first)) != NULL)
-        warnings += port_compare(out, host, line, first_host, other);
-    return warnings;
-}
-
-/* The variable's line in NAME=VALUE lines, from its value on; NULL when it is not there. */
-static const char *variable_find(const char *variables, const char *name, size_t *length)
-{
-    size_t size = strlen(name);
-    while (*variables != '\0') {
-        *length = strcspn(variables, "\n");
-        if (strncmp(variables, name, size) == 0 && variables[size] == '=') {
-            *length -= size + 1;
-            return variables + size + 1;
-        }
-        variables += *length + (variables[*length] == '\n');
-    }
-    return NULL;
-}
-
-int network_check(FILE *out, int rank, const char *host, const char *text, const char *variables)
-{
-    const char *line;
-    int count = 0;
-    while ((line = network_next(&text, "var")) != NULL) {
-        char name[80], who[16], value[VALUE];
-        size_t length = 0;
-        network_field(line, VAR_NAME, name, sizeof name);
-        network_field(line, VAR_WHO, who, sizeof who);
-        network_field(line, VAR_VALUE, value, sizeof value);
-        const char *has = variable_find(variables, name, &length);
-        length = has != NULL ? length : 0;
-        if (strcmp(who, "set") == 0
-            && (has == NULL || strlen(value) != length || strncmp(has, value, length) != 0))
-            count += fprintf(out, "warning: rank %d on %s has %s%s%s%.*s, not %s: something changed it after the "
-                                  "plugin\n",
-                             rank, host, has != NULL ? "" : "no ", name, has != NULL ? "=" : "",
-                             (int)length, has != NULL ? has : "", value) > 0;
-    }
-    return count;
+        port_compare(notes, host, line, first_host, other);
 }

@@ -10,17 +10,15 @@
  *     a user's --cpu-bind, in words or as SLURM_CPU_BIND in srun's environment: leave all this out
  *     allowed = affinity_allowed(SLURM_CPU_BIND_TYPE is "mask_cpu:" ? SLURM_CPU_BIND_LIST : NULL)
  *     machine = affinity_machine_create(NULL)
- *     affinity_gpus_find(machine, the step's CUDA_VISIBLE_DEVICES, its SLURM_STEP_GPUS, &gpus)
- *     plan = affinity_plan_create(machine, &gpus, tasks on this node, 1, allowed)
+ *     plan = affinity_plan_for(machine, what each of the node's tasks was told of its GPUs)
  *     affinity_apply(&plan->task[local rank]); log task[local rank].reason
  *
- * Slurm gives the order of CUDA_VISIBLE_DEVICES to every task alike with --gpu-bind=none, which the
- * plugin asks for; where tasks were given GPUs of their own, hand in the whole step's list instead.
  * None of this may fail a step: on -1 or NULL, log the text and start the task as it is. */
 #ifndef SFT_SPANK_AFFINITY_H
 #define SFT_SPANK_AFFINITY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "lib/error.h"
@@ -52,6 +50,8 @@ struct affinity_gpus {
     int count;                /* 0: the node has none, or none is left to the step */
     int gpu[AFFINITY_GPUS];   /* the machine's GPUs in PCI order, from 0 */
     char note[AFFINITY_TEXT]; /* how they were found, and what is uncertain about it */
+    int pools;                /* the GPUs among which CUDA's indices count, by index */
+    int pool[AFFINITY_GPUS];
 };
 
 /* cuda: CUDA_VISIBLE_DEVICES: indices or UUIDs (or their beginnings), "" or -1 for none. slurm:
@@ -79,6 +79,8 @@ struct affinity_plan {
     int count; /* the node's tasks */
     struct affinity_task *task;
     char note[AFFINITY_TEXT]; /* affinity_gpus' */
+    char pool[AFFINITY_TEXT]; /* of affinity_plan_for's rank: PCI addresses by CUDA's index; "" too
+                                 many */
 };
 
 /* Task i has the gpus_per_task GPUs from i * gpus_per_task on, beginning again when they run out.
@@ -93,6 +95,33 @@ struct affinity_plan *affinity_plan_create(const struct affinity_machine *machin
                                            const struct affinity_gpus *gpus, int tasks,
                                            int gpus_per_task, const char *allowed,
                                            struct sft_error *err);
+/* The same with each task's GPUs: uses[i] has bit g for gpus->gpu[g], 0 for none. */
+struct affinity_plan *affinity_plan_create_uses(const struct affinity_machine *machine,
+                                                const struct affinity_gpus *gpus,
+                                                const uint64_t *uses, int tasks,
+                                                const char *allowed, struct sft_error *err);
+
+/* What a task was told of its GPUs, as affinity_gpus_find takes it. */
+struct affinity_told {
+    const char *cuda, *slurm;
+};
+
+struct affinity_ask {
+    int tasks, rank;                  /* on this node; the plan is for this rank */
+    const struct affinity_told *told; /* [tasks] */
+    bool alone;                       /* only told[rank] is known */
+    int step_gpus; /* the step's GPUs on this node, of all tasks together; 0: not known */
+    const char *allowed;
+};
+
+/* Task i's GPU is the one that sft-bench-job takes: of its list the i-th, beginning again. Tasks
+ * that were told the same share that list in turn; tasks with lists of their own (--gpus-per-task,
+ * --ntasks-per-gpu, --gpu-bind) have the part of the cores that belongs to their GPUs. alone, and
+ * the list is a task's own: its GPU's part as if all GPUs of the node were in use, so that no two
+ * tasks overlap whatever the others have; the plan has a task for each GPU then. NULL when the
+ * rank's own list is no good; of others' lists, that of no GPU. */
+struct affinity_plan *affinity_plan_for(const struct affinity_machine *machine,
+                                        const struct affinity_ask *ask, struct sft_error *err);
 void affinity_plan_destroy(struct affinity_plan *plan);
 
 /* A table with one line a task, and the note before it when there is one. */

@@ -195,6 +195,13 @@ static void gpus_note_order(const struct affinity_machine *machine, struct affin
         }
 }
 
+/* What changes CUDA_VISIBLE_DEVICES later counts among these. */
+static void gpus_pool_keep(struct affinity_gpus *gpus, const struct affinity_gpus *pool)
+{
+    gpus->pools = pool->count;
+    memmove(gpus->pool, pool->gpu, sizeof gpus->pool);
+}
+
 int affinity_gpus_find(const struct affinity_machine *machine, const char *cuda, const char *slurm,
                        struct affinity_gpus *gpus, struct sft_error *err)
 {
@@ -212,12 +219,15 @@ int affinity_gpus_find(const struct affinity_machine *machine, const char *cuda,
             return sft_error_prefix(err, "CUDA_VISIBLE_DEVICES");
         strcpy(gpus->note, pool.note);
         affinity_append(gpus->note, sizeof gpus->note, "GPUs by CUDA_VISIBLE_DEVICES");
+        gpus_pool_keep(gpus, &pool);
     } else if (slurm != NULL) {
         *gpus = step;
         gpus_sort(gpus); /* as CUDA counts them */
+        gpus_pool_keep(gpus, gpus);
         affinity_append(gpus->note, sizeof gpus->note, "GPUs by Slurm's list, in PCI order");
     } else {
         gpus_all(machine, gpus);
+        gpus_pool_keep(gpus, gpus);
         affinity_append(gpus->note, sizeof gpus->note, "all GPUs of the node, in PCI order");
     }
     if (cuda == NULL || list_has_number(&cuda_list))

@@ -39,6 +39,7 @@ struct affinity_machine {
     struct affinity_gpu gpu[AFFINITY_GPUS];
     int nics; /* in PCI order, of the best kind that is there */
     struct affinity_nic nic[AFFINITY_NICS];
+    bool nics_cut; /* while they are read: there are more */
 };
 
 /* affinity_pci.c: GPUs and NICs from root's sysfs, their locality from machine->topology. */

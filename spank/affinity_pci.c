@@ -125,8 +125,10 @@ static int pci_add_names(struct affinity_machine *machine, const struct affinity
         if (entry->d_name[0] == '.')
             continue;
         found++;
-        if (machine->nics == AFFINITY_NICS)
+        if (machine->nics == AFFINITY_NICS) {
+            machine->nics_cut = true;
             continue;
+        }
         struct affinity_nic *nic = &machine->nic[machine->nics++];
         *nic = (struct affinity_nic){.device = *device, .kind = rdma ? 2 : 1};
         nic->device.near = device->near != NULL ? hwloc_bitmap_dup(device->near) : NULL;
@@ -141,8 +143,15 @@ static int pci_add_names(struct affinity_machine *machine, const struct affinity
 static void pci_add_nics(struct affinity_machine *machine, const struct affinity_device *device,
                          const char *folder)
 {
+    char physical[AFFINITY_PCI];
+    sysfs_target(physical, sizeof physical, "%s/physfn", folder);
+    if (physical[0] != '\0') /* the card itself stands in the list */
+        return;
     if (pci_add_names(machine, device, folder, "infiniband") > 0 ||
-        pci_add_names(machine, device, folder, "net") > 0 || machine->nics == AFFINITY_NICS)
+        pci_add_names(machine, device, folder, "net") > 0)
+        return;
+    machine->nics_cut |= machine->nics == AFFINITY_NICS;
+    if (machine->nics_cut)
         return;
     struct affinity_nic *nic = &machine->nic[machine->nics++];
     *nic = (struct affinity_nic){.device = *device, .kind = 1, .up = true};
@@ -222,6 +231,8 @@ int affinity_pci_read(struct affinity_machine *machine, const char *root, struct
     qsort(machine->gpu, (size_t)machine->gpus, sizeof machine->gpu[0], pci_compare);
     qsort(machine->nic, (size_t)machine->nics, sizeof machine->nic[0], pci_compare_nics);
     pci_keep_best(machine);
+    while (machine->nics_cut && machine->nics > 0) /* which are missing is chance: none is known */
+        hwloc_bitmap_free(machine->nic[--machine->nics].device.near);
     return rc;
 }
 

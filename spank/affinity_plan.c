@@ -22,6 +22,7 @@ struct plan_work {
     const struct affinity_machine *machine;
     const struct affinity_gpus *gpus;
     int tasks, gpus_per_task;
+    const uint64_t *given; /* uses, where the caller knows them */
     uint64_t *uses; /* each task's GPUs, bit g */
     hwloc_bitmap_t allowed;
     struct plan_units cores; /* those with allowed CPUs, in the machine's order */
@@ -37,6 +38,10 @@ static bool plan_uses(const struct plan_work *work, int task, int gpu)
 static void plan_assign(struct plan_work *work)
 {
     int gpus = work->gpus->count, next = 0;
+    for (int task = 0; task < work->tasks && work->given != NULL; task++)
+        work->uses[task] = work->given[task];
+    if (work->given != NULL)
+        return;
     for (int task = 0; task < work->tasks; task++)
         for (int i = 0; i < work->gpus_per_task && i < gpus; i++, next = (next + 1) % gpus)
             work->uses[task] |= UINT64_C(1) << next;
@@ -377,17 +382,13 @@ static void plan_end(struct plan_work *work)
     plan_units_free(&work->cores);
 }
 
-struct affinity_plan *affinity_plan_create(const struct affinity_machine *machine,
-                                           const struct affinity_gpus *gpus, int tasks,
-                                           int gpus_per_task, const char *allowed,
-                                           struct sft_error *err)
+static struct affinity_plan *plan_make(struct plan_work work, const char *allowed,
+                                       struct sft_error *err)
 {
-    struct plan_work work = {
-        .machine = machine, .gpus = gpus, .tasks = tasks, .gpus_per_task = gpus_per_task};
     struct affinity_plan *plan = NULL;
-    int rc = -1;
-    if (tasks < 1 || tasks > AFFINITY_TASKS || gpus_per_task < 1) {
-        sft_error_set(err, "affinity: %d tasks with %d GPUs each", tasks, gpus_per_task);
+    int rc = -1, tasks = work.tasks;
+    if (tasks < 1 || tasks > AFFINITY_TASKS || work.gpus_per_task < 1) {
+        sft_error_set(err, "affinity: %d tasks with %d GPUs each", tasks, work.gpus_per_task);
         return NULL;
     }
     sft_error_set(err, "affinity: out of memory"); /* until something better is known */
@@ -397,7 +398,7 @@ struct affinity_plan *affinity_plan_create(const struct affinity_machine *machin
     if (plan == NULL || (plan->task = calloc((size_t)tasks, sizeof *plan->task)) == NULL)
         goto out;
     plan->count = tasks;
-    strcpy(plan->note, gpus->note);
+    strcpy(plan->note, work.gpus->note);
     for (rc = 0; rc == 0 && tasks-- > 0;)
         rc = plan_write(&work, tasks, &plan->task[tasks]);
 out:
@@ -409,6 +410,26 @@ out:
     if (err != NULL)
         err->text[0] = '\0';
     return plan;
+}
+
+struct affinity_plan *affinity_plan_create_uses(const struct affinity_machine *machine,
+                                                const struct affinity_gpus *gpus,
+                                                const uint64_t *uses, int tasks,
+                                                const char *allowed, struct sft_error *err)
+{
+    const struct plan_work work = {
+        .machine = machine, .gpus = gpus, .tasks = tasks, .gpus_per_task = 1, .given = uses};
+    return plan_make(work, allowed, err);
+}
+
+struct affinity_plan *affinity_plan_create(const struct affinity_machine *machine,
+                                           const struct affinity_gpus *gpus, int tasks,
+                                           int gpus_per_task, const char *allowed,
+                                           struct sft_error *err)
+{
+    const struct plan_work work = {
+        .machine = machine, .gpus = gpus, .tasks = tasks, .gpus_per_task = gpus_per_task};
+    return plan_make(work, allowed, err);
 }
 
 void affinity_plan_destroy(struct affinity_plan *plan)

@@ -98,13 +98,32 @@ void fabric_unset(struct fabric *fabric, const char *name, const char *reason, .
     va_end(arguments);
 }
 
-void fabric_warn(struct fabric *fabric, const char *format, ...)
+void fabric_warn(struct fabric *fabric, enum fabric_weight weight, const char *format, ...)
 {
-    if (fabric->warnings == FABRIC_WARNINGS)
-        return;
+    int at = fabric->warnings;
     va_list arguments;
+    while (at > 0 && fabric->weight[at - 1] > weight)
+        at--;
+    if (at == FABRIC_WARNINGS)
+        return;
+    fabric->warnings += fabric->warnings < FABRIC_WARNINGS;
+    for (int i = fabric->warnings - 1; i > at; i--) {
+        strcpy(fabric->warning[i], fabric->warning[i - 1]);
+        fabric->weight[i] = fabric->weight[i - 1];
+    }
+    fabric->weight[at] = weight;
     va_start(arguments, format);
-    vsnprintf(fabric->warning[fabric->warnings++], FABRIC_TEXT, format, arguments);
+    vsnprintf(fabric->warning[at], FABRIC_TEXT, format, arguments);
+    va_end(arguments);
+}
+
+void fabric_note(struct fabric *fabric, const char *format, ...)
+{
+    va_list arguments;
+    if (fabric->notes == FABRIC_NOTES)
+        return;
+    va_start(arguments, format);
+    vsnprintf(fabric->note[fabric->notes++], FABRIC_TEXT, format, arguments);
     va_end(arguments);
 }
 
@@ -121,21 +140,41 @@ static void fabric_keep(struct fabric *fabric, const struct fabric_input *input,
     snprintf(variable->reason, sizeof variable->reason, "%s", where);
 }
 
-static void fabric_hca(struct fabric *fabric)
+static void fabric_hca(struct fabric *fabric, bool cut)
 {
     char value[FABRIC_VALUE] = "=";
     size_t length = 1;
-    int listed = 0;
+    int listed = 0, ports = 0;
+    for (int i = 0; i < fabric->ports; i++)
+        ports += fabric->port[i].why != FABRIC_VIRTUAL;
+    if (cut) {
+        fabric_unset(fabric, "NCCL_IB_HCA", "this node has too many RDMA devices to choose from");
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "this node has more RDMA devices than were looked at: NCCL takes all that it "
+                    "finds; nccl_env = NCCL_IB_HCA=... in the site's file chooses");
+        return;
+    }
     for (int i = 0; i < fabric->ports && listed < FABRIC_HCAS; i++)
         if (fabric->port[i].used)
             length += (size_t)snprintf(value + length, sizeof value - length, "%s%s:%d",
                                        listed++ > 0 ? "," : "", fabric->port[i].nic->device,
                                        fabric->port[i].nic->port);
     fabric_set(fabric, "NCCL_IB_HCA", value, "%d of %d ports, %d Gb/s together; = matches exactly",
-               listed, fabric->ports, fabric->rate);
+               listed, ports, fabric->rate);
     if (fabric->used > FABRIC_HCAS)
-        fabric_warn(fabric, "%d ports are fit for use, and NCCL takes no more than %d",
+        fabric_warn(fabric, FABRIC_ODD, "%d ports are fit for use, and NCCL takes no more than %d",
                     fabric->used, FABRIC_HCAS);
+}
+
+/* Is an interface up that NCCL would take? Yes, too, where the interfaces are not known. */
+static bool fabric_has_netdev(const struct fabric *fabric, const char *value)
+{
+    struct nccl_list list;
+    bool up = fabric->netdevs == 0;
+    nccl_list_parse(&list, value);
+    for (int i = 0; i < fabric->netdevs && !up; i++)
+        up = fabric->netdev[i].up && nccl_list_takes(&list, fabric->netdev[i].name, -1);
+    return up;
 }
 
 static void fabric_socket(struct fabric *fabric, const struct fabric_input *input)
@@ -146,10 +185,9 @@ static void fabric_socket(struct fabric *fabric, const struct fabric_input *inpu
     if (site[0] != '\0') {
         snprintf(value, sizeof value, "%s%s", strchr("=^", site[0]) != NULL ? "" : "=", site);
         fabric_set(fabric, name, value, "socket_interface of the site's file");
-        if (value[0] == '=' && strchr(value, ',') == NULL && !fabric_is_kept(fabric, name)
-            && !nic_netdev_up(input->root != NULL ? input->root : "", value + 1))
-            fabric_warn(fabric, "socket_interface = %s: this node has no such interface that is up",
-                        site);
+        if (!fabric_is_kept(fabric, name) && !fabric_has_netdev(fabric, value))
+            fabric_warn(fabric, FABRIC_WRONG,
+                        "socket_interface = %s: this node has no such interface that is up", site);
     } else if (route->netdev[0] != '\0' && route->up) {
         snprintf(value, sizeof value, "=%s", route->netdev);
         fabric_set(fabric, name, value, "the default route's interface");
@@ -187,8 +225,9 @@ static void fabric_roce(struct fabric *fabric, const struct conf_fabric *site)
         fabric_number(fabric, "NCCL_IB_ADAPTIVE_ROUTING", "adaptive_routing",
                       site->adaptive_routing, "the site's file says nothing of it");
     if (site->spectrum_x && site->traffic_class < 0 && !fabric_is_kept(fabric, "NCCL_IB_TC"))
-        fabric_warn(fabric, "spectrum-x without traffic_class in the site's file: the wrong class "
-                            "misses PFC and ECN");
+        fabric_warn(fabric, FABRIC_SLOWER,
+                    "spectrum-x without traffic_class in the site's file: the wrong class "
+                    "misses PFC and ECN");
 }
 
 static void fabric_queues(struct fabric *fabric, const struct conf_fabric *site)
@@ -201,8 +240,9 @@ static void fabric_queues(struct fabric *fabric, const struct conf_fabric *site)
     for (int i = 0; i < fabric->ports; i++)
         if (fabric->port[i].used && fabric->port[i].nic->bond && site->qps_per_connection < 2
             && !fabric_is_kept(fabric, qps)) {
-            fabric_warn(fabric, "%s is a bond, whose links want 2 queue pairs: qps_per_connection "
-                                "= 2 in the site's file",
+            fabric_warn(fabric, FABRIC_SLOWER,
+                        "%s is a bond, whose links want 2 queue pairs: qps_per_connection "
+                        "= 2 in the site's file",
                         fabric->port[i].nic->device);
             return;
         }
@@ -234,7 +274,10 @@ static void fabric_always(struct fabric *fabric, const struct fabric_input *inpu
     char line[8];
     for (size_t i = 0; i < sizeof fabric_defaults / sizeof fabric_defaults[0]; i++)
         fabric_unset(fabric, fabric_defaults[i], "NCCL's default is better");
-    fabric_set(fabric, "NCCL_IGNORE_CPU_AFFINITY", "0", "tasks are pinned near their GPU");
+    if (input->pinned)
+        fabric_set(fabric, "NCCL_IGNORE_CPU_AFFINITY", "0", "tasks are pinned near their GPU");
+    else
+        fabric_unset(fabric, "NCCL_IGNORE_CPU_AFFINITY", "the task is not pinned: NCCL's default");
     if (file[0] == '\0') {
         fabric_unset(fabric, "NCCL_TOPO_FILE", "the site's file gives no topo_file");
         return;
@@ -242,8 +285,10 @@ static void fabric_always(struct fabric *fabric, const struct fabric_input *inpu
     fabric_set(fabric, "NCCL_TOPO_FILE", file, "topo_file of the site's file");
     if (sysfs_line(line, sizeof line, "%s%s", input->root != NULL ? input->root : "", file) < 0
         && !fabric_is_kept(fabric, "NCCL_TOPO_FILE"))
-        fabric_warn(fabric, "topo_file = %.100s: cannot be read on this node, and NCCL would not "
-                            "complain", file);
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "topo_file = %.100s: cannot be read on this node, and NCCL would not "
+                    "complain",
+                    file);
 }
 
 /* All that concerns the network between nodes. */
@@ -252,7 +297,7 @@ static int fabric_network(struct fabric *fabric, const struct fabric_input *inpu
 {
     static const char *const last = "NCCL_NET_PLUGIN";
     if (input->nodes != 1 && fabric->used > 0) {
-        fabric_hca(fabric);
+        fabric_hca(fabric, input->nics->cut);
         fabric_roce(fabric, input->site);
         fabric_queues(fabric, input->site);
         fabric_net(fabric, input);
@@ -263,9 +308,10 @@ static int fabric_network(struct fabric *fabric, const struct fabric_input *inpu
             fabric_unset(fabric, fabric_names[i], "%s",
                          input->nodes == 1 ? "one node: no network is needed"
                                            : "no RDMA: NCCL uses sockets");
-    if (input->nodes != 1)
-        fabric_warn(fabric, "no RDMA port is fit for use: NCCL falls back to sockets, and the "
-                            "figure will be poor");
+    if (input->nodes != 1 && !fabric->sockets)
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "no RDMA port is fit for use: NCCL falls back to sockets, and the "
+                    "figure will be poor");
     return 0;
 }
 
@@ -297,7 +343,15 @@ struct fabric *fabric_create(const struct fabric_input *input, struct sft_error 
         fabric_variable(fabric, fabric_names[i]);
         fabric_keep(fabric, input, fabric_names[i]);
     }
-    fabric_ports_choose(fabric, &whole);
+    for (int i = 0; nccl_watched[i] != NULL; i++)
+        fabric_keep(fabric, input, nccl_watched[i]);
+    if (fabric_ports_choose(fabric, &whole) < 0 || fabric_user_read(fabric, &whole) < 0) {
+        sft_error_set(err, "fabric: out of memory");
+        fabric_destroy(fabric);
+        return NULL;
+    }
+    fabric_user_ports(fabric, &whole);
+    fabric_tell_ports(fabric);
     fabric_socket(fabric, &whole);
     fabric_always(fabric, &whole);
     if (fabric_network(fabric, &whole, err) < 0) {
@@ -312,5 +366,9 @@ struct fabric *fabric_create(const struct fabric_input *input, struct sft_error 
 
 void fabric_destroy(struct fabric *fabric)
 {
+    if (fabric == NULL)
+        return;
+    free(fabric->port);
+    free(fabric->netdev);
     free(fabric);
 }

@@ -132,10 +132,10 @@ static void gid_warn_several(struct fabric *fabric, const struct gid_setting *se
             continue;
         const struct gid *taken = gid_at(table, gid_choose(table, setting));
         if (taken != NULL)
-            fabric_warn(fabric, "%s:%d has %d addresses, and NCCL takes %s; fabric_addresses in "
-                                "the site's file chooses",
-                        nic->device, nic->port, alike,
-                        gid_print(taken->raw, text, sizeof text));
+            fabric_warn(fabric, FABRIC_ODD,
+                        "%s:%d has %d addresses, and NCCL takes %s; fabric_addresses in "
+                        "the site's file chooses",
+                        nic->device, nic->port, alike, gid_print(taken->raw, text, sizeof text));
         return;
     }
 }
@@ -146,12 +146,14 @@ static void gid_none(struct fabric *fabric, const struct ranges *ranges)
     const struct nic_port *bad = gid_first_bad(fabric, &setting, ranges);
     gid_unset_all(fabric, "no setting gives every port a good GID");
     if (bad != NULL && bad->gids.count > 0 && bad->gids.gid[bad->gids.count - 1].type == GID_MISSING)
-        fabric_warn(fabric, "%s:%d: gid_attrs/types is missing in this container's /sys, and NCCL "
-                            "fails without it: mount the host's /sys",
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "%s:%d: gid_attrs/types is missing in this container's /sys, and NCCL "
+                    "fails without it: mount the host's /sys",
                     bad->device, bad->port);
     else if (bad != NULL)
-        fabric_warn(fabric, "%s:%d: NCCL finds no RoCE v2 GID with an address%s, and no setting "
-                            "helps: has its interface %s an address?",
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "%s:%d: NCCL finds no RoCE v2 GID with an address%s, and no setting "
+                    "helps: has its interface %s an address?",
                     bad->device, bad->port, ranges->count > 0 ? " in fabric_addresses" : "",
                     bad->netdev);
 }
@@ -169,8 +171,9 @@ static void gid_index(struct fabric *fabric, const struct ranges *ranges)
         int index = gid_wish(&nic->gids, ranges->range, ranges->count);
         if (index < 0 || (first != NULL && index != wished)) {
             gid_unset_all(fabric, "no index suits every port");
-            fabric_warn(fabric, "%s:%d wants another GID index (%d) than the ports before it (%d), "
-                                "and NCCL before 2.21 has one for all",
+            fabric_warn(fabric, FABRIC_WRONG,
+                        "%s:%d wants another GID index (%d) than the ports before it (%d), "
+                        "and NCCL before 2.21 has one for all",
                         nic->device, nic->port, index, wished);
             return;
         }

@@ -5,16 +5,18 @@
 
 #include <fnmatch.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
-static void __attribute__((format(printf, 2, 3)))
-ports_drop(struct fabric_port *port, const char *reason, ...)
+void fabric_drop(struct fabric_port *port, enum fabric_why why, bool loud, const char *reason, ...)
 {
     va_list arguments;
     va_start(arguments, reason);
     vsnprintf(port->reason, sizeof port->reason, reason, arguments);
     va_end(arguments);
     port->used = false;
+    port->why = why;
+    port->loud = loud;
 }
 
 /* The pattern of the list that matches the device, device:port or interface; NULL when none does. */
@@ -40,15 +42,14 @@ static void ports_usable(struct fabric *fabric, const struct conf_fabric *site)
     for (int i = 0; i < fabric->ports; i++) {
         struct fabric_port *port = &fabric->port[i];
         const struct nic_port *nic = port->nic;
-        if (ports_excluded(site->exclude, nic, pattern, sizeof pattern) != NULL) {
-            ports_drop(port, "fabric_exclude of the site's file: %.100s", pattern);
-        } else if (!nic->active) {
-            ports_drop(port, "its state is %s", nic->state[0] != '\0' ? nic->state : "not known");
-            fabric_warn(fabric, "%s:%d is %s and carries nothing", nic->device, nic->port,
-                        nic->state[0] != '\0' ? nic->state : "in no known state");
-        } else if (nic->link == NIC_OTHER) {
-            ports_drop(port, "neither Ethernet nor InfiniBand");
-        }
+        if (ports_excluded(site->exclude, nic, pattern, sizeof pattern) != NULL)
+            fabric_drop(port, FABRIC_EXCLUDED, false, "fabric_exclude of the site's file: %.100s",
+                        pattern);
+        else if (!nic->active)
+            fabric_drop(port, FABRIC_DOWN, true, "its state is %s",
+                        nic->state[0] != '\0' ? nic->state : "not known");
+        else if (nic->link == NIC_OTHER)
+            fabric_drop(port, FABRIC_FOREIGN, false, "neither Ethernet nor InfiniBand");
     }
 }
 
@@ -71,30 +72,57 @@ static void ports_addresses(struct fabric *fabric, const struct conf_fabric *sit
 {
     struct gid_range range[GID_RANGES];
     int count = site->addresses[0] != '\0' ? gid_ranges_parse(site->addresses, range, NULL) : 0;
-    bool has[NIC_PORTS], any = false;
-    for (int i = 0; i < fabric->ports; i++) {
-        has[i] = ports_has_address(fabric->port[i].nic, range, count > 0 ? count : 0);
-        any |= has[i] && fabric->port[i].used;
-    }
+    bool any = false;
+    count = count > 0 ? count : 0;
+    for (int i = 0; i < fabric->ports && !any; i++)
+        any = fabric->port[i].used && ports_has_address(fabric->port[i].nic, range, count);
     for (int i = 0; i < fabric->ports && any; i++) {
         struct fabric_port *port = &fabric->port[i];
-        if (!port->used || has[i] || port->nic->link != NIC_ETHERNET)
-            continue;
-        ports_drop(port, "%s",
-                   count > 0 ? "no address in fabric_addresses" : "no address but link-local");
-        if (count == 0)
-            fabric_warn(fabric, "%s:%d is up but its interface %s has no address", port->nic->device,
-                        port->nic->port, port->nic->netdev);
+        if (port->used && port->nic->link == NIC_ETHERNET &&
+            !ports_has_address(port->nic, range, count))
+            fabric_drop(port, FABRIC_NO_ADDRESS, count == 0, "%s",
+                        count > 0 ? "no address in fabric_addresses" : "no address but link-local");
     }
 }
 
-static int ports_fastest(const struct fabric *fabric)
+static bool ports_counts(const struct fabric_port *port, enum nic_link link)
+{
+    return port->used && port->nic->link == link;
+}
+
+static int ports_fastest(const struct fabric *fabric, enum nic_link link)
 {
     int fastest = 0;
     for (int i = 0; i < fabric->ports; i++)
-        if (fabric->port[i].used && fabric->port[i].nic->rate > fastest)
+        if (ports_counts(&fabric->port[i], link) && fabric->port[i].nic->rate > fastest)
             fastest = fabric->port[i].nic->rate;
     return fastest;
+}
+
+/* What the fastest ports of that kind carry together. */
+static long ports_weight(const struct fabric *fabric, enum nic_link link)
+{
+    int fastest = ports_fastest(fabric, link);
+    long sum = 0;
+    for (int i = 0; i < fabric->ports; i++)
+        if (ports_counts(&fabric->port[i], link) && fabric->port[i].nic->rate == fastest)
+            sum += fastest > 0 ? fastest : 1;
+    return sum;
+}
+
+/* NCCL refuses to merge Ethernet and InfiniBand, and one GID setting is for Ethernet alone. The
+ * kind whose fast ports carry more is the fabric; the other is another network, whatever its rate.
+ */
+static void ports_one_link(struct fabric *fabric)
+{
+    long infiniband = ports_weight(fabric, NIC_INFINIBAND),
+         ethernet = ports_weight(fabric, NIC_ETHERNET);
+    enum nic_link other = infiniband >= ethernet ? NIC_ETHERNET : NIC_INFINIBAND;
+    for (int i = 0; i < fabric->ports && infiniband > 0 && ethernet > 0; i++)
+        if (ports_counts(&fabric->port[i], other))
+            fabric_drop(&fabric->port[i], FABRIC_OTHER_LINK, false, "%s",
+                        other == NIC_ETHERNET ? "Ethernet beside InfiniBand"
+                                              : "InfiniBand beside faster Ethernet");
 }
 
 /* A slow port of the same model as the fast ones is rather a bad link than a storage card. */
@@ -102,8 +130,9 @@ static bool ports_sibling(const struct fabric *fabric, const struct nic_port *sl
 {
     for (int i = 0; i < fabric->ports; i++) {
         const struct nic_port *nic = fabric->port[i].nic;
-        if (fabric->port[i].used && nic->rate == fastest && nic->model == slow->model
-            && nic->vendor == slow->vendor && nic->model != 0 && nic->bond == slow->bond)
+        if (fabric->port[i].used && nic->rate == fastest && nic->model == slow->model &&
+            nic->vendor == slow->vendor && nic->model != 0 && nic->bond == slow->bond &&
+            strcmp(nic->board, slow->board) == 0)
             return true;
     }
     return false;
@@ -112,29 +141,15 @@ static bool ports_sibling(const struct fabric *fabric, const struct nic_port *sl
 /* A port of unknown rate stays. */
 static void ports_slow(struct fabric *fabric)
 {
-    int fastest = ports_fastest(fabric);
+    int ethernet = ports_fastest(fabric, NIC_ETHERNET),
+        infiniband = ports_fastest(fabric, NIC_INFINIBAND);
+    int fastest = ethernet > infiniband ? ethernet : infiniband; /* one kind is left */
     for (int i = 0; i < fabric->ports; i++) {
         struct fabric_port *port = &fabric->port[i];
-        if (!port->used || port->nic->rate == 0 || port->nic->rate == fastest)
-            continue;
-        ports_drop(port, "%d Gb/s beside ports of %d: storage?", port->nic->rate, fastest);
-        if (ports_sibling(fabric, port->nic, fastest))
-            fabric_warn(fabric, "%s:%d has %d Gb/s, its siblings of the same model %d: a link that "
-                                "came up slow, or storage; it is left out",
-                        port->nic->device, port->nic->port, port->nic->rate, fastest);
+        if (port->used && port->nic->rate != 0 && port->nic->rate != fastest)
+            fabric_drop(port, FABRIC_SLOW, ports_sibling(fabric, port->nic, fastest),
+                        "%d Gb/s beside ports of %d: storage?", port->nic->rate, fastest);
     }
-}
-
-/* NCCL refuses to merge them, and one GID setting is for Ethernet alone. */
-static void ports_one_link(struct fabric *fabric)
-{
-    bool infiniband = false;
-    for (int i = 0; i < fabric->ports; i++)
-        infiniband |= fabric->port[i].used && fabric->port[i].nic->link == NIC_INFINIBAND;
-    for (int i = 0; i < fabric->ports && infiniband; i++)
-        if (fabric->port[i].used && fabric->port[i].nic->link != NIC_INFINIBAND)
-            ports_drop(&fabric->port[i], "Ethernet beside InfiniBand of the same rate");
-    fabric->infiniband = infiniband;
 }
 
 static bool ports_is_route(const struct fabric_port *port, const struct nic_route *route)
@@ -148,31 +163,42 @@ static void ports_default_route(struct fabric *fabric, const struct nic_route *r
     int others = 0;
     for (int i = 0; i < fabric->ports; i++)
         others += fabric->port[i].used && !ports_is_route(&fabric->port[i], route);
-    for (int i = 0; i < fabric->ports && others > 0; i++) {
-        struct fabric_port *port = &fabric->port[i];
-        if (!ports_is_route(port, route))
+    for (int i = 0; i < fabric->ports && others > 0; i++)
+        if (ports_is_route(&fabric->port[i], route))
+            fabric_drop(&fabric->port[i], FABRIC_ROUTE, true,
+                        "the default route goes by its interface %s", route->netdev);
+}
+
+void fabric_ports_count(struct fabric *fabric)
+{
+    fabric->used = fabric->rate = 0;
+    fabric->infiniband = false;
+    for (int i = 0; i < fabric->ports; i++) {
+        if (!fabric->port[i].used)
             continue;
-        ports_drop(port, "the default route goes by its interface %s", route->netdev);
-        fabric_warn(fabric, "%s:%d is as fast as the ports in use, but the default route goes by "
-                            "it: left out; nccl_env = NCCL_IB_HCA=... takes it in",
-                    port->nic->device, port->nic->port);
+        fabric->used++;
+        fabric->rate += fabric_cards_shared(fabric, i, false) ? 0 : fabric->port[i].nic->rate;
+        fabric->infiniband |= fabric->port[i].nic->link == NIC_INFINIBAND;
     }
 }
 
-void fabric_ports_choose(struct fabric *fabric, const struct fabric_input *input)
+int fabric_ports_choose(struct fabric *fabric, const struct fabric_input *input)
 {
+    fabric->port = calloc((size_t)input->nics->count + 1, sizeof *fabric->port);
+    if (fabric->port == NULL)
+        return -1;
     fabric->ports = input->nics->count;
     for (int i = 0; i < fabric->ports; i++)
-        fabric->port[i] = (struct fabric_port) { .nic = &input->nics->port[i], .used = true, .gid = -1 };
-    if (input->nics->more)
-        fabric_warn(fabric, "more than %d RDMA ports: the others were not looked at", NIC_PORTS);
+        fabric->port[i] =
+            (struct fabric_port){.nic = &input->nics->port[i], .used = true, .gid = -1};
     ports_usable(fabric, input->site);
     ports_addresses(fabric, input->site);
-    ports_slow(fabric);
+    fabric_cards_virtual(fabric);
+    fabric_cards_bonds(fabric, input->root);
     ports_one_link(fabric);
+    ports_slow(fabric);
     ports_default_route(fabric, &input->nics->route);
-    for (int i = 0; i < fabric->ports; i++) {
-        fabric->used += fabric->port[i].used;
-        fabric->rate += fabric->port[i].used ? fabric->port[i].nic->rate : 0;
-    }
+    fabric_cards_apart(fabric, input->nics);
+    fabric_ports_count(fabric);
+    return 0;
 }

@@ -7,13 +7,13 @@
 static const char *const warn_useless[] = { "NCCL_IB_CUDA_SUPPORT", "NCCL_IB_GDR_LEVEL",
                                             "NCCL_TREE_THRESHOLD", "NCCL_IB_ECN_ENABLE" };
 
-/* What NCCL will see, and who says so; NULL when nobody but us does. */
-static const char *warn_value(const struct fabric_input *input,
-                              const char *name, const char **who)
+/* A file of NCCL's is named by its path. */
+const char *fabric_warn_value(const struct fabric_input *input, const char *name, const char **who)
 {
-    const char *value = input->get != NULL ? input->get(input->data, name, who) : NULL;
+    const char *where = "",
+               *value = input->get != NULL ? input->get(input->data, name, &where) : NULL;
     size_t length = strlen(name);
-    *who = "the user";
+    *who = where[0] == '/' ? where : "the user";
     if (value != NULL)
         return value;
     *who = "the site's file";
@@ -25,38 +25,34 @@ static const char *warn_value(const struct fabric_input *input,
 
 static void warn_algorithms(struct fabric *fabric, const struct fabric_input *input)
 {
-    const char *who, *value = warn_value(input, "NCCL_ALGO", &who);
+    const char *who, *value = fabric_warn_value(input, "NCCL_ALGO", &who);
     if (value != NULL && value[0] != '\0'
         && (strcasestr(value, "nvls") == NULL) != (value[0] == '^'))
-        fabric_warn(fabric, "NCCL_ALGO=%.60s of %s leaves out NVLS: 366 instead of 473 GB/s in a "
-                            "node", value, who);
-    value = warn_value(input, "NCCL_NVLS_ENABLE", &who);
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "NCCL_ALGO=%.60s of %s leaves out NVLS: 366 instead of 473 GB/s in a "
+                    "node",
+                    value, who);
+    value = fabric_warn_value(input, "NCCL_NVLS_ENABLE", &who);
     if (value != NULL && strcmp(value, "0") == 0)
-        fabric_warn(fabric, "NCCL_NVLS_ENABLE=0 of %s: 366 instead of 473 GB/s in a node", who);
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "NCCL_NVLS_ENABLE=0 of %s: 366 instead of 473 GB/s in a node", who);
+    value = fabric_warn_value(input, "NCCL_P2P_DISABLE", &who);
+    if (value != NULL && atoi(value) != 0)
+        fabric_warn(fabric, FABRIC_WRONG,
+                    "NCCL_P2P_DISABLE=%.10s of %.100s: no NVLink, and the figure will be poor",
+                    value, who);
 }
 
 static void warn_gid_index(struct fabric *fabric, const struct fabric_input *input)
 {
-    const char *who, *value = warn_value(input, "NCCL_IB_GID_INDEX", &who);
-    if (value != NULL && value[0] != '\0' && value[0] != '-' && !fabric->infiniband
-        && (input->nccl == 0 || input->nccl >= FABRIC_NCCL_GID))
-        fabric_warn(fabric, "NCCL_IB_GID_INDEX=%.10s of %s: a fixed index breaks in containers and "
-                            "after a port's flap; NCCL 2.21 and later find it themselves",
+    const char *who, *value = fabric_warn_value(input, "NCCL_IB_GID_INDEX", &who);
+    if (value != NULL && value[0] != '\0' && value[0] != '-' && !fabric->infiniband &&
+        !fabric_user_gid(fabric, value, who) &&
+        (input->nccl == 0 || input->nccl >= FABRIC_NCCL_GID))
+        fabric_warn(fabric, FABRIC_ODD,
+                    "NCCL_IB_GID_INDEX=%.10s of %s: a fixed index breaks in containers and "
+                    "after a port's flap; NCCL 2.21 and later find it themselves",
                     value, who);
-}
-
-static void warn_sockets(struct fabric *fabric, const struct fabric_input *input)
-{
-    const char *who, *disable = warn_value(input, "NCCL_IB_DISABLE", &who);
-    if (fabric->used == 0 || fabric->nodes == 1)
-        return;
-    if (disable != NULL && strtol(disable, NULL, 10) != 0)
-        fabric_warn(fabric, "NCCL_IB_DISABLE=%.10s of %s: sockets in place of RDMA, and the figure "
-                            "will be poor", disable, who);
-    const char *net = warn_value(input, "NCCL_NET", &who);
-    if (net != NULL && strcasecmp(net, "socket") == 0)
-        fabric_warn(fabric, "NCCL_NET=%.10s of %s: sockets in place of RDMA, and the figure will "
-                            "be poor", net, who);
 }
 
 /* One word of the list, as NCCL reads it: a device's beginning, with or without a port. */
@@ -76,14 +72,15 @@ static void warn_hca_word(struct fabric *fabric, const char *word, size_t length
             snprintf(list + strlen(list), sizeof list - strlen(list), " %.24s", nic->device);
     }
     if (exact && also > 0)
-        fabric_warn(fabric, "NCCL_IB_HCA of %s: %.*s also matches%s%s; a = in front of the list "
-                            "matches exactly",
+        fabric_warn(fabric, FABRIC_SLOWER,
+                    "NCCL_IB_HCA of %s: %.*s also matches%s%s; a = in front of the list "
+                    "matches exactly",
                     who, (int)length, word, list, also > 4 ? " ..." : "");
 }
 
 static void warn_hca(struct fabric *fabric, const struct fabric_input *input)
 {
-    const char *who, *value = warn_value(input, "NCCL_IB_HCA", &who);
+    const char *who, *value = fabric_warn_value(input, "NCCL_IB_HCA", &who);
     if (value == NULL)
         return;
     value += value[0] == '^';
@@ -98,12 +95,13 @@ void fabric_warn_variables(struct fabric *fabric, const struct fabric_input *inp
 {
     const char *who;
     for (size_t i = 0; i < sizeof warn_useless / sizeof warn_useless[0]; i++)
-        if (warn_value(input, warn_useless[i], &who) != NULL)
-            fabric_warn(fabric, "%s of %s does nothing in today's NCCL", warn_useless[i], who);
+        if (fabric_warn_value(input, warn_useless[i], &who) != NULL)
+            fabric_warn(fabric, FABRIC_ODD, "%s of %s does nothing in today's NCCL",
+                        warn_useless[i], who);
     warn_algorithms(fabric, input);
     warn_gid_index(fabric, input);
     warn_hca(fabric, input);
-    warn_sockets(fabric, input);
+    fabric_user_warn(fabric, input);
 }
 
 static void warn_gpus(struct fabric *fabric, const struct nic_list *list)
@@ -111,8 +109,9 @@ static void warn_gpus(struct fabric *fabric, const struct nic_list *list)
     for (int i = 0; i < list->gpus; i++) {
         const struct gpu_link *link = &list->gpu[i];
         if (link->width > 0 && link->width < link->max_width)
-            fabric_warn(fabric, "GPU %s: its PCI link is x%d of x%d: card, slot or firmware", link->pci, link->width,
-                        link->max_width);
+            fabric_warn(fabric, FABRIC_SLOWER,
+                        "GPU %s: its PCI link is x%d of x%d: card, slot or firmware", link->pci,
+                        link->width, link->max_width);
     }
 }
 
@@ -125,8 +124,9 @@ void fabric_warn_links(struct fabric *fabric, const struct nic_list *list)
         bool first = i == 0 || strcmp(fabric->port[i - 1].nic->device, nic->device) != 0;
         if (fabric->port[i].used && first && link->speed > 0 && link->width > 0
             && (link->speed < link->max_speed || link->width < link->max_width))
-            fabric_warn(fabric, "%s: its PCI link is %g GT/s x%d of %g GT/s x%d: card, slot or "
-                                "firmware",
+            fabric_warn(fabric, FABRIC_SLOWER,
+                        "%s: its PCI link is %g GT/s x%d of %g GT/s x%d: card, slot or "
+                        "firmware",
                         nic->device, link->speed, link->width, link->max_speed, link->max_width);
     }
     warn_gpus(fabric, list);

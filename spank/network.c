@@ -47,7 +47,8 @@ static void network_set(spank_t spank, const struct fabric *fabric)
             spank_setenv(spank, fabric->variable[i].name, fabric->variable[i].value, 1);
 }
 
-static int network_decide(spank_t spank, const struct conf *conf, char *text, struct sft_error *err)
+static int network_decide(spank_t spank, const struct conf *conf, bool pinned, char *text,
+                          struct sft_error *err)
 {
     static struct network_user user;
     const char *root = conf->root[0] != '\0' ? conf->root : NULL;
@@ -56,8 +57,14 @@ static int network_decide(spank_t spank, const struct conf *conf, char *text, st
         return sft_error_set(err, "Slurm does not say how many nodes there are");
     network_files(spank, root, &user);
     struct nic_list *nics = nic_list_create(root, err);
-    struct fabric_input input = { .nics = nics, .site = &conf->fabric, .nccl = SFT_NCCL_VERSION,
-                                  .nodes = (int)nodes, .root = root, .get = network_get, .data = &user };
+    struct fabric_input input = {.nics = nics,
+                                 .site = &conf->fabric,
+                                 .nccl = SFT_NCCL_VERSION,
+                                 .nodes = (int)nodes,
+                                 .pinned = pinned,
+                                 .root = root,
+                                 .get = network_get,
+                                 .data = &user};
     struct fabric *fabric = nics != NULL ? fabric_create(&input, err) : NULL;
     if (fabric != NULL) {
         network_set(spank, fabric);
@@ -70,11 +77,11 @@ static int network_decide(spank_t spank, const struct conf *conf, char *text, st
     return rc;
 }
 
-void network_task(spank_t spank, const struct conf *conf)
+void network_task(spank_t spank, const struct conf *conf, bool pinned)
 {
     static char text[NETWORK_TEXT];
     struct sft_error err = { "" };
-    if (network_decide(spank, conf, text, &err) < 0)
+    if (network_decide(spank, conf, pinned, text, &err) < 0)
         snprintf(text, sizeof text, "warn\tNCCL's variables were left as they are: %.400s\n", err.text);
     spank_setenv(spank, NETWORK_ENV, text, 1);
 }

@@ -3,14 +3,16 @@
 #ifndef SFT_SPANK_NETWORK_H
 #define SFT_SPANK_NETWORK_H
 
+#include <stdbool.h>
+
 #include "spank/conf.h"
 #include "spank/slurm_compat.h"
 
 /* The task's environment gets here what was decided and why, as fabric_write has it, for sft-bench-job. */
 #define NETWORK_ENV "SFT_BENCH_FABRIC"
 
-/* Set what is decided and what neither the user nor NCCL's own files have. Whatever fails, the task starts: the
- * reason is in NETWORK_ENV. */
-void network_task(spank_t spank, const struct conf *conf);
+/* pinned: place_task has bound it. Set what is decided and what neither the user nor NCCL's own
+ * files have. Whatever fails, the task starts: the reason is in NETWORK_ENV. */
+void network_task(spank_t spank, const struct conf *conf, bool pinned);
 
 #endif

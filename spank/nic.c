@@ -12,6 +12,7 @@
 #define NIC_DEPTH 4 /* a VLAN on a bridge on a bond on a card */
 #define NIC_LINE 512
 #define NIC_GAP 64
+#define NIC_DEVICE_PORTS 16
 #define NIC_NO_GID "0000:0000:0000:0000:0000:0000:0000:0000"
 #define ROUTE_UP 0x1
 #define ROUTE_REJECT 0x200
@@ -29,7 +30,7 @@ static bool nic_is_device(const char *name)
 }
 
 /* What is no name of an interface stays out of paths, tables and NCCL's variables. */
-static bool nic_is_netdev(const char *name)
+bool nic_is_netdev(const char *name)
 {
     return name[0] != '\0' && name[0] != '.' && strlen(name) < NIC_IF
         && name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:@-")]
@@ -119,21 +120,35 @@ bool nic_netdev_up(const char *root, const char *netdev)
         && strcmp(state, "notpresent") != 0;
 }
 
-/* Folders lower_eth0 stand beside the interface's files; a card has none. */
-static void nic_route_lower(struct nic_route *route, const char *root, const char *netdev, int depth)
+static int nic_route_add(struct nic_route *route, const char *name)
 {
-    char names[256][SYSFS_NAME];
-    int count = depth > 0 ? sysfs_names(names, 256, "%s/sys/class/net/%s", root, netdev) : 0;
-    for (int i = 0; i < count && route->lowers < NIC_LOWER; i++) {
-        const char *name = names[i] + strlen("lower_");
-        if (strncmp(names[i], "lower_", strlen("lower_")) != 0 || !nic_is_netdev(name))
-            continue;
-        strcpy(route->lower[route->lowers++], name);
-        nic_route_lower(route, root, name, depth - 1);
-    }
+    char(*more)[NIC_IF] = realloc(route->lower, (size_t)(route->lowers + 1) * sizeof *more);
+    if (more == NULL)
+        return -1;
+    route->lower = more;
+    strcpy(route->lower[route->lowers++], name);
+    return 0;
 }
 
-static void nic_route_read(struct nic_route *route, const char *root)
+/* Folders lower_eth0 stand beside the interface's files; a card has none. A bridge may have
+ * hundreds, of virtual machines. */
+static int nic_route_lower(struct nic_route *route, const char *root, const char *netdev, int depth)
+{
+    struct sysfs_list names;
+    int rc = depth > 0 ? sysfs_list(&names, "%s/sys/class/net/%s", root, netdev) : -1;
+    if (rc < 0)
+        return depth > 0 ? -1 : 0;
+    for (int i = 0; i < names.count && rc == 0; i++) {
+        const char *name = names.name[i] + strlen("lower_");
+        if (strncmp(names.name[i], "lower_", strlen("lower_")) == 0 && nic_is_netdev(name) &&
+            (rc = nic_route_add(route, name)) == 0)
+            rc = nic_route_lower(route, root, name, depth - 1);
+    }
+    free(names.name);
+    return rc;
+}
+
+static int nic_route_read(struct nic_route *route, const char *root)
 {
     size_t length;
     char *text = sysfs_text(&length, "%s/proc/net/route", root);
@@ -145,8 +160,21 @@ static void nic_route_read(struct nic_route *route, const char *root)
         nic_route6_parse(text, length, route->netdev);
     free(text);
     route->up = nic_netdev_up(root, route->netdev);
-    if (route->netdev[0] != '\0')
-        nic_route_lower(route, root, route->netdev, NIC_DEPTH);
+    return route->netdev[0] != '\0' ? nic_route_lower(route, root, route->netdev, NIC_DEPTH) : 0;
+}
+
+/* The kernel writes "eth0 eth1". */
+bool nic_bond_has(const char *root, const char *bond, const char *netdev)
+{
+    char line[1024];
+    size_t length = strlen(netdev);
+    if (!nic_is_netdev(bond) || length == 0 ||
+        sysfs_line(line, sizeof line, "%s/sys/class/net/%s/bonding/slaves", root, bond) <= 0)
+        return false;
+    for (const char *at = line; *at != '\0'; at += strcspn(at, " ,"), at += strspn(at, " ,"))
+        if (strncmp(at, netdev, length) == 0 && strchr(" ,", at[length]) != NULL)
+            return true;
+    return false;
 }
 
 bool nic_route_uses(const struct nic_route *route, const struct nic_port *port)
@@ -161,13 +189,14 @@ bool nic_route_uses(const struct nic_route *route, const struct nic_port *port)
     return uses;
 }
 
-/* Each file costs microseconds, and ports have 256 entries. So types and interfaces are asked for GIDs alone
- * that are not zero; and behind a usable one the reading ends after NIC_GAP zeros: the kernel gives an address
- * the lowest free entry. */
-static void nic_gids_read(struct gid_table *table, const char *port)
+/* Each file costs microseconds, and ports have 256 entries. So types and interfaces are asked for
+ * GIDs alone that are not zero; and behind a usable one the reading ends after NIC_GAP zeros: the
+ * kernel gives an address the lowest free entry. Of virtual functions, of which a card may have
+ * hundreds, nobody reads further than NIC_GAP zeros from the start. */
+static void nic_gids_read(struct gid_table *table, const char *port, bool is_virtual)
 {
     char line[128];
-    int usable = -1;
+    int usable = is_virtual ? 0 : -1;
     int gids = sysfs_folder("%s/gids", port), types = sysfs_folder("%s/gid_attrs/types", port),
         netdevs = sysfs_folder("%s/gid_attrs/ndevs", port);
     for (; table->length < GID_TABLE && (usable < 0 || table->length < usable + NIC_GAP); table->length++) {
@@ -213,12 +242,25 @@ static double nic_speed(const char *folder, const char *file)
     return speed > 0 && speed < 10000 ? speed : 0;
 }
 
+/* A name of the device's own; what is no name of one stays out. */
+static void nic_word(char *word, size_t size, const char *folder, const char *file)
+{
+    char line[128];
+    sysfs_line(line, sizeof line, "%s/%s", folder, file);
+    bool plain =
+        line[strspn(line, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-")] ==
+        '\0';
+    nic_copy(word, size, plain ? line : "");
+}
+
 static void nic_pci_read(struct nic_port *port, const char *folder)
 {
-    char path[PATH_MAX], real[PATH_MAX];
+    char path[PATH_MAX];
     snprintf(path, sizeof path, "%.*s/device", PATH_MAX - 16, folder);
-    if (realpath(path, real) != NULL && strrchr(real, '/') != NULL)
-        nic_copy(port->pci, sizeof port->pci, strrchr(real, '/') + 1);
+    pci_place_read(&port->pci, path);
+    sysfs_target(port->physical, sizeof port->physical, "%s/device/physfn", folder);
+    nic_word(port->board, sizeof port->board, folder, "board_id");
+    nic_word(port->guid, sizeof port->guid, folder, "sys_image_guid");
     port->numa = sysfs_number(-1, "%s/device/numa_node", folder);
     port->vendor = sysfs_number(0, "%s/device/vendor", folder);
     port->model = sysfs_number(0, "%s/device/device", folder);
@@ -252,53 +294,84 @@ static void nic_port_read(struct nic_port *port, const char *root, const char *f
     port->rate = nic_rate_parse(line);
     sysfs_line(line, sizeof line, "%s/link_layer", below);
     port->link = nic_link_parse(line);
-    nic_gids_read(&port->gids, below);
-    nic_netdev_read(port, folder, ports);
     nic_pci_read(port, folder);
+    if (port->active)
+        nic_gids_read(&port->gids, below, port->physical[0] != '\0');
+    nic_netdev_read(port, folder, ports);
     port->bond = strstr(port->device, "_bond_") != NULL
         || (port->netdev[0] != '\0'
             && sysfs_line(line, sizeof line, "%s/sys/class/net/%s/bonding/slaves", root, port->netdev)
                 >= 0);
 }
 
-static void nic_device_read(struct nic_list *list, const char *root, const char *device)
+/* The next port, cleared; NULL when out of memory. */
+static struct nic_port *nic_port_add(struct nic_list *list, int *room)
 {
-    char names[16][SYSFS_NAME], folder[PATH_MAX];
+    if (list->count == *room) {
+        int more = *room + *room / 2 + 16;
+        struct nic_port *port = realloc(list->port, (size_t)more * sizeof *port);
+        if (port == NULL)
+            return NULL;
+        list->port = port;
+        *room = more;
+    }
+    struct nic_port *port = &list->port[list->count++];
+    memset(port, 0, sizeof *port);
+    return port;
+}
+
+static int nic_device_read(struct nic_list *list, int *room, const char *root, const char *device)
+{
+    char names[NIC_DEVICE_PORTS][SYSFS_NAME], folder[PATH_MAX];
     snprintf(folder, sizeof folder, "%.*s/sys/class/infiniband/%.*s", PATH_MAX - 128, root, NIC_NAME,
              device);
-    int ports = sysfs_names(names, 16, "%s/ports", folder);
+    int ports = sysfs_names(names, NIC_DEVICE_PORTS, "%s/ports", folder);
+    list->cut |= ports == NIC_DEVICE_PORTS;
     for (int i = 0; i < ports; i++) {
         long number = strtol(names[i], NULL, 10);
         if (number < 1 || number > 255 || !nic_is_device(device))
             continue;
-        list->more = list->count == NIC_PORTS;
-        if (list->more)
-            return;
-        struct nic_port *port = &list->port[list->count++];
+        struct nic_port *port = nic_port_add(list, room);
+        if (port == NULL)
+            return -1;
         nic_copy(port->device, sizeof port->device, device);
         port->port = (int)number;
         nic_port_read(port, root, folder, ports);
     }
+    return 0;
+}
+
+static int nic_ports_read(struct nic_list *list, const char *root)
+{
+    struct sysfs_list names;
+    int room = 0, rc = sysfs_list(&names, "%s/sys/class/infiniband", root);
+    for (int i = 0; i < names.count && rc == 0; i++)
+        rc = nic_device_read(list, &room, root, names.name[i]);
+    list->cut |= names.cut;
+    free(names.name);
+    return rc;
 }
 
 struct nic_list *nic_list_create(const char *root, struct sft_error *err)
 {
-    char names[2 * NIC_PORTS][SYSFS_NAME];
     struct nic_list *list = calloc(1, sizeof *list);
-    if (list == NULL) {
+    root = root != NULL ? root : "";
+    if (list == NULL || nic_ports_read(list, root) < 0 || nic_route_read(&list->route, root) < 0) {
         sft_error_set(err, "RDMA ports: out of memory");
+        nic_list_destroy(list);
         return NULL;
     }
-    root = root != NULL ? root : "";
-    int count = sysfs_names(names, 2 * NIC_PORTS, "%s/sys/class/infiniband", root);
-    for (int i = 0; i < count && !list->more; i++)
-        nic_device_read(list, root, names[i]);
-    nic_route_read(&list->route, root);
     list->gpus = gpu_links_read(root, list->gpu, GPU_LINKS);
+    if (list->gpus > GPU_LINKS)
+        list->gpus = -1;
     return list;
 }
 
 void nic_list_destroy(struct nic_list *list)
 {
+    if (list == NULL)
+        return;
+    free(list->port);
+    free(list->route.lower);
     free(list);
 }

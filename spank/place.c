@@ -10,6 +10,7 @@
 #include "lib/request.h"
 #include "spank/node.h"
 #include "spank/options.h"
+#include "spank/peers.h"
 
 enum { VALUE = 16384 }; /* masks of many tasks on many CPUs */
 
@@ -65,27 +66,79 @@ static int place_facts(spank_t spank, struct node_task *task, struct sft_error *
     return 0;
 }
 
-static int place_run(spank_t spank, const struct conf *conf, char text[NODE_TEXT], struct sft_error *err)
+static const char *or_unset(bool has, const char *text)
 {
-    static char visible[VALUE], gpus[VALUE], masks[VALUE], type[VALUE];
+    return has ? text : NULL;
+}
+
+/* What each task was told of its GPUs; only this one's when the others keep silent. */
+static int place_told(struct node_task *task, const char *cuda, const char *gpus,
+                      struct sft_error *err)
+{
+    struct node_told *told = calloc((size_t)task->tasks, sizeof *told);
+    if (told == NULL)
+        return sft_error_set(err, "out of memory");
+    const struct peer *all = peers_tell(task->local_rank, cuda, gpus);
+    task->alone = all == NULL && task->tasks > 1;
+    for (int i = 0; all != NULL && i < task->tasks; i++)
+        told[i] = (struct node_told){or_unset(all[i].has_cuda, all[i].cuda),
+                                     or_unset(all[i].has_gpus, all[i].gpus)};
+    told[task->local_rank] = (struct node_told){cuda, gpus};
+    task->told = told;
+    return 0;
+}
+
+static int place_run(spank_t spank, const struct conf *conf, const char *cuda, char text[NODE_TEXT],
+                     struct sft_error *err)
+{
+    static char gpus[VALUE], masks[VALUE], type[VALUE];
     struct node_task task = { .root = conf->root[0] != '\0' ? conf->root : NULL };
     if (!place_wanted(spank, err) || place_facts(spank, &task, err) < 0)
         return -1;
-    task.cuda = place_getenv(spank, "CUDA_VISIBLE_DEVICES", visible);
-    task.gpus = place_getenv(spank, "SLURM_STEP_GPUS", gpus);
-    if (task.gpus == NULL)
-        task.gpus = place_getenv(spank, "SLURM_JOB_GPUS", gpus);
+    const char *list = place_getenv(spank, "SLURM_STEP_GPUS", gpus);
+    if (list == NULL)
+        list = place_getenv(spank, "SLURM_JOB_GPUS", gpus);
+    if (place_getenv(spank, "SLURM_GPUS_ON_NODE", type) != NULL)
+        task.step_gpus = atoi(type) > 0 ? atoi(type) : 0;
     if (place_getenv(spank, "SLURM_CPU_BIND_TYPE", type) != NULL && strcmp(type, "mask_cpu:") == 0)
         task.masks = place_getenv(spank, "SLURM_CPU_BIND_LIST", masks);
+    if (place_told(&task, cuda, list, err) < 0)
+        return -1;
     node_place_f *place = place_open(err);
-    return place == NULL ? -1 : place(&task, text, err);
+    int rc = place == NULL ? -1 : place(&task, text, err);
+    free((void *)(uintptr_t)task.told);
+    return rc;
 }
 
-void place_task(spank_t spank, const struct conf *conf)
+/* "cuda=0,1 " as the words of a place are; the job compares it with what the task has in the end.
+ */
+static void place_cuda(const char *cuda, char *word, size_t size)
 {
-    char text[NODE_TEXT] = "";
+    snprintf(word, size, "cuda=%.300s", cuda != NULL ? cuda : "unset");
+    for (char *at = word; *at != '\0'; at++)
+        if (*at <= ' ' || *at == 127)
+            *at = '?';
+}
+
+bool place_task(spank_t spank, const struct conf *conf)
+{
+    static char visible[VALUE];
+    char place[NODE_TEXT] = "", text[NODE_TEXT + 400], word[320];
     struct sft_error err = { "" };
-    if (place_run(spank, conf, text, &err) < 0)
-        snprintf(text, sizeof text, "why=%.400s", err.text);
+    const char *cuda = place_getenv(spank, "CUDA_VISIBLE_DEVICES", visible);
+    if (place_run(spank, conf, cuda, place, &err) < 0)
+        snprintf(place, sizeof place, "why=%.400s", err.text);
+    place_cuda(cuda, word, sizeof word);
+    snprintf(text, sizeof text, "%s %s", word, place);
     spank_setenv(spank, PLACE_ENV, text, 1);
+    const char *cpus = strstr(place, " cpus=");
+    return cpus != NULL && cpus[strlen(" cpus=")] != ' ';
+}
+
+int place_prepare(spank_t spank, struct sft_error *err)
+{
+    uint32_t tasks;
+    if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) != ESPANK_SUCCESS)
+        return sft_error_set(err, "Slurm does not say how many tasks this node has");
+    return peers_create((int)tasks, err);
 }

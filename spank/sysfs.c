@@ -130,6 +130,69 @@ int sysfs_names(char (*names)[SYSFS_NAME], int room, const char *format, ...)
     return count;
 }
 
+/* Room for one more name; it grows by halves, since most folders are small. */
+static int list_grow(struct sysfs_list *list, int *room)
+{
+    if (list->count < *room)
+        return 0;
+    *room = *room + *room / 2 + 64;
+    char(*more)[SYSFS_NAME] = realloc(list->name, (size_t)*room * sizeof *more);
+    if (more == NULL)
+        return -1;
+    list->name = more;
+    return 0;
+}
+
+static int list_fill(struct sysfs_list *list, DIR *folder)
+{
+    struct dirent *entry;
+    int room = 0, seen = 0;
+    for (; seen < SYSFS_SCAN && (entry = readdir(folder)) != NULL; seen++) {
+        if (entry->d_name[0] == '.' || strlen(entry->d_name) >= SYSFS_NAME)
+            continue;
+        if (list_grow(list, &room) < 0)
+            return -1;
+        strcpy(list->name[list->count++], entry->d_name);
+    }
+    list->cut = seen == SYSFS_SCAN;
+    return 0;
+}
+
+int sysfs_list(struct sysfs_list *list, const char *format, ...)
+{
+    char path[PATH_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int rc = sysfs_path(path, sizeof path, format, arguments);
+    va_end(arguments);
+    *list = (struct sysfs_list){.name = NULL};
+    DIR *folder = rc == 0 ? opendir(path) : NULL;
+    rc = folder != NULL ? list_fill(list, folder) : 0;
+    if (folder != NULL)
+        closedir(folder);
+    if (list->count > 0)
+        qsort(list->name, (size_t)list->count, sizeof list->name[0], sysfs_compare);
+    if (rc < 0) {
+        free(list->name);
+        *list = (struct sysfs_list){.name = NULL};
+    }
+    return rc;
+}
+
+void sysfs_target(char *name, size_t size, const char *format, ...)
+{
+    char path[PATH_MAX], real[PATH_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int rc = sysfs_path(path, sizeof path, format, arguments);
+    va_end(arguments);
+    const char *slash = rc == 0 && realpath(path, real) != NULL ? strrchr(real, '/') : NULL;
+    size_t length = slash != NULL ? strlen(slash + 1) : 0;
+    name[0] = '\0';
+    if (length > 0 && length < size)
+        memcpy(name, slash + 1, length + 1);
+}
+
 char *sysfs_text(size_t *length, const char *format, ...)
 {
     char path[PATH_MAX], *text = NULL;

@@ -4,6 +4,7 @@
 #ifndef SFT_SPANK_SYSFS_H
 #define SFT_SPANK_SYSFS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define SYSFS_NAME 64
@@ -30,6 +31,23 @@ int sysfs_lanes(int number);
 /* The folder's names, sorted with mlx5_2 before mlx5_10, without hidden ones and those of SYSFS_NAME
  * bytes or more. Returns how many were stored, `room` at most; 0 when it is no folder. */
 int sysfs_names(char (*names)[SYSFS_NAME], int room, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* All names of a folder, sorted in the same way. `cut`: it has more entries than anybody's machine,
+ * and the list is what readdir gave first: nothing may be decided from it. */
+struct sysfs_list {
+    int count;
+    bool cut;
+    char (*name)[SYSFS_NAME]; /* free() it */
+};
+
+/* 0; an empty list when it is no folder; -1 when out of memory. */
+int sysfs_list(struct sysfs_list *list, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Where the link of that path leads in the end, its last name alone ("0000:19:00.0"); "" when it
+ * leads nowhere or the name does not fit. */
+void sysfs_target(char *name, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* All of a file, cut at SYSFS_TEXT and ended by a NUL; the caller frees. NULL when it cannot be

@@ -9,7 +9,9 @@ setup_file() {
     make_nics "$FOLDER/machine"
     make_show "$FOLDER/show"
     site
-    "$CLUSTER" start "$FOLDER/c" --nodes 3 --gpus 2 --plugin "$PLUGIN" \
+    printf '#!/bin/sh\ncat %s 2>/dev/null || :\n' "$FOLDER/exports" >"$FOLDER/prolog"
+    chmod +x "$FOLDER/prolog"
+    "$CLUSTER" start "$FOLDER/c" --nodes 3 --gpus 2 --conf "TaskProlog=$FOLDER/prolog" --plugin "$PLUGIN" \
         --plugin-args "config=$FOLDER/sft-bench.conf root=$FOLDER/machine" >"$FOLDER/start.log" 2>&1 || {
         cat "$FOLDER/start.log" >&2
         return 1
@@ -23,7 +25,7 @@ teardown_file() {
 setup() {
     cluster_enter
     site
-    rm -f "$FOLDER/machine/home/u/.nccl.conf" "$FOLDER/machine/etc/nccl.conf"
+    rm -f "$FOLDER/exports" "$FOLDER/machine/home/u/.nccl.conf" "$FOLDER/machine/etc/nccl.conf"
 }
 
 # site [LINE]... : the site's file; the job shows its environment
@@ -80,8 +82,8 @@ as_found() { # as_found RANK
     [ "$(of "$1" NCCL_IB_HCA)" = '=mlx5_1:1,mlx5_10:1' ]
     [ "$(of "$1" NCCL_SOCKET_IFNAME)" = '=eno1' ]
     [ "$(of "$1" NCCL_CROSS_NIC)" = 2 ]
-    [ "$(of "$1" NCCL_IGNORE_CPU_AFFINITY)" = 0 ]
-    [ "$(grep -c "^$1 " <<<"$output")" -eq 4 ] # and nothing else
+    [ -z "$(of "$1" NCCL_IGNORE_CPU_AFFINITY)" ]
+    [ "$(grep -c "^$1 " <<<"$output")" -eq 3 ] # and nothing else: this machine has no GPU to be near
 }
 
 @test "every task of two nodes has the variables of its node's ports" {
@@ -118,7 +120,7 @@ as_found() { # as_found RANK
     [ "$(of 1 NCCL_SOCKET_IFNAME)" = '=eno1' ]
     run srun --export=ALL,NCCL_SOCKET_IFNAME=eth9 --sft-bench=tiny:2,gpus=1
     [ "$(of 0 NCCL_SOCKET_IFNAME)" = eth9 ]
-    echo NCCL_IB_HCA=mlx5_8 >"$FOLDER/machine/home/u/.nccl.conf"
+    echo NCCL_IB_HCA=mlx5_10 >"$FOLDER/machine/home/u/.nccl.conf"
     echo NCCL_SOCKET_IFNAME=eth8 >"$FOLDER/machine/etc/nccl.conf"
     HOME=/home/u run srun --sft-bench=tiny:2,gpus=1
     [ "$status" -eq 0 ]
@@ -176,9 +178,9 @@ as_found() { # as_found RANK
     grep -Eq '^ NCCL_IB_HCA +set +=mlx5_1:1,mlx5_10:1 ' <<<"$output"
     grep -Eq "^ NCCL_IB_GID_INDEX +user's +3 +the user has set it" <<<"$output"
     grep -Eq '^ NCCL_ALGO +unset +- +' <<<"$output"
-    grep -q '^warning: fukushimadc-02-hgx-0002: mlx5_3:1 is DOWN' <<<"$output"
-    grep -q '^warning: fukushimadc-02-hgx-0001: NCCL_IB_GID_INDEX=3 of the user' <<<"$output"
-    grep -q '^warning: fukushimadc-02-hgx-0001: spectrum-x without traffic_class' <<<"$output"
+    grep -q '^warning: 2 nodes (fukushimadc-02-hgx-0001, fukushimadc-02-hgx-0002): mlx5_3:1 is DOWN' <<<"$output"
+    grep -q '^warning: 2 nodes (.*): NCCL_IB_GID_INDEX=3 of the user' <<<"$output"
+    grep -q '^warning: 2 nodes (.*): spectrum-x without traffic_class' <<<"$output"
     [[ $output != *"after the plugin"* && $output != *"than rank 0"* ]]
     run srun --sft-bench=explain:2,gpus=1 -- --json
     python3 - <<PY
@@ -187,7 +189,7 @@ tasks = json.loads("""$output""")["tasks"]
 assert len(tasks) == 2
 for t in tasks:
     decided = {v["name"]: v["value"] for v in t["network"]["variables"] if v["who"] == "set"}
-    assert decided == t["variables"] and len(decided) == 5, (decided, t["variables"])
+    assert decided == t["variables"] and len(decided) == 4, (decided, t["variables"])
     assert t["network"]["rate_gbps"] == 800 and all(v["why"] for v in t["network"]["variables"])
 PY
     run srun --sft-bench=tiny:2,gpus=1,device=cpu,steps=2,warmup=1,data=synthetic,out="$FOLDER/out"
@@ -197,4 +199,43 @@ import json
 r = json.load(open('$FOLDER/out/result.json'))
 assert 'NCCL_IB_HCA==mlx5_1:1,mlx5_10:1' in r['nccl_env'].split(), r
 assert r['nic_gbps'] == 800, r"
+}
+
+@test "what a TaskProlog sets is shown, held against the node's ports, and warned of" {
+    [ -x "$JOB" ] || skip "the job is not installed: $JOB"
+    site "job = $JOB"
+    printf 'export %s\n' NCCL_IB_HCA=mlx5_7 NCCL_SOCKET_IFNAME=ens9 NCCL_IB_TC=41 >"$FOLDER/exports"
+    run srun --sft-bench=explain:2,gpus=1
+    echo "$output"
+    [ "$status" -eq 0 ]
+    grep -Eq '^ NCCL_IB_HCA +changed +mlx5_7 +was =mlx5_1:1,mlx5_10:1 when the plugin looked' <<<"$output"
+    grep -Eq '^ NCCL_IB_TC +changed +41 +not set when the plugin looked' <<<"$output"
+    grep -Eq '^ mlx5_10:1 +no ' <<<"$output"
+    grep -q '^warning: 2 nodes (.*): NCCL_IB_HCA=mlx5_7, not =mlx5_1:1,mlx5_10:1: something changed it' <<<"$output"
+    grep -q '^warning: 2 nodes (.*): NCCL_IB_HCA=mlx5_7 of a TaskProlog or wrapper takes none of this' <<<"$output"
+    grep -q '^warning: 2 nodes (.*): NCCL_SOCKET_IFNAME=ens9 .*: this node has no such interface (eno1, eth1' <<<"$output"
+    grep -q '^warning: 2 nodes (.*): NCCL_IB_TC=41, which was not set' <<<"$output"
+    run srun --sft-bench=tiny:2,gpus=1,device=cpu,steps=2,warmup=1,data=synthetic,out="$FOLDER/out5"
+    [ "$status" -eq 0 ]
+    python3 -c "
+import json
+r = json.load(open('$FOLDER/out5/result.json'))
+assert 'NCCL_IB_HCA=mlx5_7' in r['nccl_env'].split() and 'nic_gbps' not in r, r"
+}
+
+@test "what the user sets is held against the node's ports and interfaces" {
+    [ -x "$JOB" ] || skip "the job is not installed: $JOB"
+    site "job = $JOB"
+    NCCL_IB_HCA=ibp NCCL_SOCKET_IFNAME=ens9f0np0 run srun --sft-bench=explain:2,gpus=1
+    [ "$status" -eq 0 ]
+    grep -q "^warning: 2 nodes (.*): NCCL_IB_HCA=ibp of the user takes none of this node's ports (mlx5_1, " <<<"$output"
+    grep -q '^warning: 2 nodes (.*): NCCL_SOCKET_IFNAME=ens9f0np0 of the user: this node has no such' <<<"$output"
+    NCCL_IB_GID_INDEX=12 NCCL_IB_HCA=^mlx5_10 run srun --sft-bench=explain:2,gpus=1
+    grep -q 'NCCL_IB_GID_INDEX=12 of the user: mlx5_1:1 has no GID of that index' <<<"$output"
+    [ "$(grep -Ec '^ mlx5_10:1 +no .*not in NCCL_IB_HCA of the user' <<<"$output")" -eq 2 ]
+    [ "$(grep -Ec '^ mlx5_1:1 +yes ' <<<"$output")" -eq 2 ]
+    echo 'NCCL_IB_HCA=ibp' >"$FOLDER/machine/home/u/.nccl.conf"
+    HOME=/home/u run srun --sft-bench=explain:2,gpus=1
+    grep -q 'NCCL_IB_HCA=ibp of /home/u/.nccl.conf takes none' <<<"$output"
+    [[ $output != *"after the plugin"* ]]
 }

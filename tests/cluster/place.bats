@@ -10,12 +10,15 @@ setup_file() {
     cluster_folder
     make_gpus "$FOLDER/machine"
     make_show "$FOLDER/show"
+    printf '#!/bin/sh\ncat %s 2>/dev/null || :\n' "$FOLDER/exports" >"$FOLDER/prolog"
+    chmod +x "$FOLDER/prolog"
     site "$FOLDER/show"
     # Only without Slurm's own binding may a node pretend to have more CPUs than there are.
     local affinity= cpus=$((4 * $(nproc)))
     for affinity in '' --affinity; do
         # shellcheck disable=SC2086
         "$CLUSTER" start "$FOLDER/c$affinity" --nodes 1 --cpus $cpus --gpus 2 $affinity \
+            --conf "TaskProlog=$FOLDER/prolog" \
             --plugin "$PLUGIN" --plugin-args "config=$FOLDER/sft-bench.conf root=$FOLDER/machine" \
             >"$FOLDER/start.log" 2>&1 || {
             cat "$FOLDER/start.log" >&2
@@ -32,6 +35,12 @@ teardown_file() {
 
 setup() {
     without_affinity
+    rm -f "$FOLDER/exports"
+}
+
+# task_prolog LINE... : what the site's TaskProlog prints
+task_prolog() {
+    printf '%s\n' "$@" >"$FOLDER/exports"
 }
 
 without_affinity() {
@@ -93,8 +102,8 @@ each_its_own() {
     [ -n "$(has 0)" ]
     [ -n "$(has 1)" ]
     [ "$(has 0)" != "$(has 1)" ]
-    [[ $(told 0) == "gpu=0000:01:00.0 cpus=$(has 0) numa=0 nics=mlx5_0 distance=PHB why="* ]]
-    [[ $(told 1) == "gpu=0000:02:00.0 cpus=$(has 1) numa=0 nics=mlx5_0 distance=PHB why="* ]]
+    [[ $(told 0) == "cuda="*" gpu=0000:01:00.0 cpus=$(has 0) numa=0 nics=mlx5_0 distance=PHB "*" why="* ]]
+    [[ $(told 1) == "cuda="*" gpu=0000:02:00.0 cpus=$(has 1) numa=0 nics=mlx5_0 distance=PHB "*" why="* ]]
 }
 
 everything=0-$(($(nproc) - 1))
@@ -122,10 +131,10 @@ everything=0-$(($(nproc) - 1))
     run srun --cpu-bind=none --sft-bench=tiny:1,gpus=2
     [ "$status" -eq 0 ]
     [ "$(has 0)" = "$everything" ]
-    [[ $(told 0) == "why=bind=none, or a --cpu-bind of the user's" ]]
+    [[ $(told 0) == "cuda="*" why=bind=none, or a --cpu-bind of the user's" ]]
     SLURM_CPU_BIND=none run srun --sft-bench=tiny:1,gpus=2
     [ "$(has 1)" = "$everything" ]
-    [[ $(told 1) == "why=bind=none"* ]]
+    [[ $(told 1) == "cuda="*" why=bind=none"* ]]
 }
 
 @test "bind=none leaves tasks where Slurm put them" {
@@ -180,4 +189,68 @@ assert all(t["cpus"] == t["has"] != "" and t["why"] for t in tasks), tasks
 assert tasks[0]["cpus"] != tasks[1]["cpus"], tasks
 assert all(t["variables"]["NCCL_DEBUG"] == "WARN" for t in tasks), tasks
 PY
+}
+
+# The parts are those of the GPUs, whichever rank has which.
+@test "tasks with GPUs of their own have their GPUs' parts of the cores" {
+    run srun --gpus-per-task=1 --sft-bench=tiny:1,gpus=2
+    each_its_own
+    [[ $(told 1) == *"for 2 tasks" ]]
+    local first
+    first=$(has 0)
+    run srun --gpus-per-node=2 --gpu-bind=map_gpu:1,0 --sft-bench=tiny:1,gpus=2
+    [ "$status" -eq 0 ]
+    [[ $(told 0) == "cuda=1 gpu=0000:02:00.0 cpus=$(has 0) "*"for 2 tasks" ]]
+    [[ $(told 1) == "cuda=0 gpu=0000:01:00.0 cpus=$first "*"for 2 tasks" ]]
+    [ "$(has 1)" = "$first" ]
+    [ "$(has 0)" != "$first" ]
+    with_affinity
+    run srun --gpus-per-node=2 --gpu-bind=single:1 --sft-bench=tiny:1,gpus=2
+    each_its_own
+}
+
+@test "a TaskProlog that sends a task to another GPU is seen, by explain and by the run" {
+    [ -x "$JOB" ] || skip "the job is not installed: $JOB"
+    site "$JOB"
+    task_prolog 'export CUDA_VISIBLE_DEVICES=1'
+    run srun --sft-bench=explain:1,gpus=1
+    echo "$output"
+    [ "$status" -eq 0 ]
+    grep -q '^warning: rank 0 on .*: CUDA_VISIBLE_DEVICES=1, not 0: something changed it after the plugin' <<<"$output"
+    grep -Eq '^ +0  unknown ' <<<"$output"
+    run srun --sft-bench=tiny:1,gpus=1,steps=2,warmup=1,data=synthetic,device=cpu,out="$FOLDER/out3"
+    [ "$status" -eq 0 ]
+    [[ $output == *"warning: rank 0 on "*": CUDA_VISIBLE_DEVICES=1, not 0:"* ]]
+    python3 -c "import json; r = json.load(open('$FOLDER/out3/result.json')); assert r['pinned'] == 0, r"
+    run srun --sft-bench=explain:1,gpus=2 # rank 1 has that one anyway
+    [ "$(grep -c '^warning: rank .*: CUDA_VISIBLE_DEVICES=1, not' <<<"$output")" -eq 1 ]
+    grep -Eq '^ +0  0000:02:00.0 ' <<<"$output"
+    # shellcheck disable=SC2016
+    printf '#!/bin/sh\necho export CUDA_VISIBLE_DEVICES=$SLURM_LOCALID\n' >"$FOLDER/prolog.new"
+    cp "$FOLDER/prolog" "$FOLDER/prolog.old" && cat "$FOLDER/prolog.new" >"$FOLDER/prolog"
+    run srun --sft-bench=explain:1,gpus=2 # each the GPU that it would have taken
+    cat "$FOLDER/prolog.old" >"$FOLDER/prolog"
+    [[ $output == *"no warnings" ]]
+    task_prolog 'export CUDA_VISIBLE_DEVICES=0,0'
+    run srun --sft-bench=explain:1,gpus=1
+    [[ $output == *"CUDA_VISIBLE_DEVICES=0,0: a GPU stands there twice"* ]]
+}
+
+@test "a wrapper that binds the tasks elsewhere: nobody says that they are pinned" {
+    [ -x "$JOB" ] || skip "the job is not installed: $JOB"
+    printf '#!/bin/sh\nexec taskset -c %s %s "$@"\n' "$everything" "$JOB" >"$FOLDER/wrapper"
+    chmod +x "$FOLDER/wrapper"
+    site "$FOLDER/wrapper"
+    run srun --sft-bench=tiny:1,gpus=2,steps=2,warmup=1,data=synthetic,out="$FOLDER/out4"
+    [ "$status" -eq 0 ]
+    [[ $output == *"0 of 2 ranks are pinned; rank 0 on "*"it has CPUs $everything, not "* ]]
+    python3 -c "
+import json
+r = json.load(open('$FOLDER/out4/result.json'))
+assert r['pinned'] == 0 and not r.get('cpus'), r"
+    run srun --sft-bench=explain:1,gpus=2
+    [[ $output == *"warning: rank 1 on "*" has CPUs $everything, not "*": something bound it after the plugin"* ]]
+    run srun --sft-bench=explain:1,gpus=2,bind=none
+    [[ $output != *"tasks are pinned"* ]]
+    [[ $output == *"NCCL_IGNORE_CPU_AFFINITY "*"unset"*"the task is not pinned"* ]]
 }

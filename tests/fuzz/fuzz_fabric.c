@@ -33,6 +33,15 @@ static const char *const files[] = {
     "proc/net/route",
     "proc/net/ipv6_route",
     "etc/nccl.conf",
+    "sys/class/infiniband/mlx5_0/sys_image_guid",
+    "sys/class/infiniband/mlx5_0/board_id",
+    "sys/class/infiniband/mlx5_bond_0/ports/1/state",
+    "sys/class/infiniband/mlx5_bond_0/ports/1/link_layer",
+    "sys/class/infiniband/mlx5_bond_0/ports/1/gids/0",
+    "sys/class/infiniband/mlx5_bond_0/ports/1/gid_attrs/ndevs/0",
+    "sys/class/infiniband/mlx5_bond_0/sys_image_guid",
+    "sys/class/net/eth0/operstate",
+    "sys/class/net/bond0/bonding/slaves",
 };
 
 #define FILES (sizeof files / sizeof files[0])
@@ -82,7 +91,8 @@ static const char *get(void *data, const char *name, const char **where)
 {
     struct user *user = data;
     *where = "the user has set it";
-    if (strcmp(name, "NCCL_IB_HCA") == 0 || strcmp(name, "NCCL_ALGO") == 0)
+    if (strcmp(name, "NCCL_IB_HCA") == 0 || strcmp(name, "NCCL_ALGO") == 0 ||
+        strcmp(name, "NCCL_SOCKET_IFNAME") == 0 || strcmp(name, "NCCL_IB_GID_INDEX") == 0)
         return user->value;
     return fabric_files_get(&user->files, name, where);
 }
@@ -96,6 +106,10 @@ static void check(const struct fabric *fabric)
             || (v->decision == FABRIC_SET && strpbrk(v->value, "\n\t ;$`") != NULL))
             abort();
     }
+    for (int i = 1; i < fabric->warnings; i++)
+        if (fabric->weight[i] < fabric->weight[i - 1] ||
+            memchr(fabric->warning[i], '\0', FABRIC_TEXT) == NULL)
+            abort();
     fabric_write(fabric, text, sizeof text);
     for (const char *at = text; *at != '\0'; at++)
         if ((unsigned char)*at < ' ' && *at != '\n' && *at != '\t')

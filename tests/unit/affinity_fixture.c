@@ -15,6 +15,11 @@ static void fixture_run(struct fixture *fixture, const char *line)
     tree_value(line, "allowed", run->allowed, sizeof run->allowed);
     tree_value(line, "cuda", run->cuda, sizeof run->cuda);
     tree_value(line, "slurm", run->slurm, sizeof run->slurm);
+    tree_value(line, "each", run->each, sizeof run->each);
+    run->step_gpus = atoi(tree_value(line, "on", value, sizeof value));
+    run->rank = atoi(tree_value(line, "rank", value, sizeof value));
+    if (value[0] == '\0' && atoi(run->slurm) < run->tasks)
+        run->rank = atoi(run->slurm);
     snprintf(run->line, sizeof run->line, "%s", line);
 }
 
@@ -73,7 +78,7 @@ int fixture_parse(struct fixture *fixture, const char *text)
 
 int fixture_load(struct fixture *fixture, const char *name)
 {
-    char text[16384];
+    char text[65536];
     *fixture = (struct fixture){0};
     FILE *file = fopen(name, "r");
     if (file == NULL) {
@@ -96,13 +101,39 @@ struct affinity_machine *fixture_machine(const struct fixture *fixture, struct s
     return affinity_machine_create(&source, err);
 }
 
+/* "0/3;-/5" cut into texts. */
+static void fixture_each(char *each, struct affinity_told *told, int tasks)
+{
+    char *rest = each;
+    for (int i = 0; i < tasks && rest != NULL; i++) {
+        char *word = strsep(&rest, ";"), *cuda = strsep(&word, "/");
+        told[i].cuda = strcmp(cuda, "-") != 0 ? cuda : NULL;
+        told[i].slurm = word != NULL && strcmp(word, "-") != 0 ? word : NULL;
+    }
+}
+
 struct affinity_plan *fixture_plan(const struct affinity_machine *machine,
                                    const struct fixture_run *run, struct sft_error *err)
 {
+    struct affinity_told told[AFFINITY_TASKS] = {{NULL, NULL}};
     struct affinity_gpus gpus;
-    if (affinity_gpus_find(machine, run->cuda[0] != '\0' ? run->cuda : NULL,
-                           run->slurm[0] != '\0' ? run->slurm : NULL, &gpus, err) < 0)
-        return NULL;
-    return affinity_plan_create(machine, &gpus, run->tasks, run->per,
-                                run->allowed[0] != '\0' ? run->allowed : NULL, err);
+    char each[sizeof run->each];
+    const char *allowed = run->allowed[0] != '\0' ? run->allowed : NULL;
+    const char *cuda = run->cuda[0] != '\0' ? run->cuda : NULL,
+               *slurm = run->slurm[0] != '\0' ? run->slurm : NULL;
+    if (run->per > 1)
+        return affinity_gpus_find(machine, cuda, slurm, &gpus, err) < 0
+                   ? NULL
+                   : affinity_plan_create(machine, &gpus, run->tasks, run->per, allowed, err);
+    told[run->rank] = (struct affinity_told){cuda, slurm};
+    strcpy(each, run->each);
+    if (each[0] != '\0')
+        fixture_each(each, told, run->tasks);
+    const struct affinity_ask ask = {.tasks = run->tasks,
+                                     .rank = run->rank,
+                                     .told = told,
+                                     .alone = each[0] == '\0',
+                                     .step_gpus = run->step_gpus,
+                                     .allowed = allowed};
+    return affinity_plan_for(machine, &ask, err);
 }

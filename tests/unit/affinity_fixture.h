@@ -3,7 +3,11 @@
  * lines that are affinity's:
  *
  *     cpus pack:2 [numa] core:48 pu:2(indexes=core:pack)
- *     run tasks=8 [per=1] [allowed=0-23] [cuda=0,1] [slurm=0,1] */
+ *     run tasks=8 [per=1] [allowed=0-23] [cuda=0,1] [slurm=0,1] [rank=0] [on=8]
+ *     run tasks=2 each=0/3;0/5         what each task was told: cuda/slurm, "-" unset
+ *
+ * cuda and slurm are what one task (rank; without it slurm's first number) was told; where they are
+ * too few for all, the others' are not known. on: the step's GPUs on the node. */
 #ifndef SFT_TESTS_AFFINITY_FIXTURE_H
 #define SFT_TESTS_AFFINITY_FIXTURE_H
 
@@ -14,7 +18,8 @@
 
 struct fixture_run {
     int tasks, per;
-    char allowed[128], cuda[256], slurm[128]; /* "" unset */
+    int rank, step_gpus;
+    char allowed[128], cuda[256], slurm[128], each[256]; /* "" unset */
     char line[512];
 };
 

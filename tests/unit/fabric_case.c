@@ -27,6 +27,7 @@ static int case_decide(struct fabric_case *made, const char *line, FILE *out)
                                   .root = made->tree.root, .get = fabric_case_get, .data = made };
     input.nodes = atoi(tree_value(line, "nodes", value, sizeof value));
     input.nccl = atoi(tree_value(line, "nccl", value, sizeof value));
+    input.pinned = strcmp(tree_value(line, "pinned", value, sizeof value), "0") != 0;
     input.verify = atoi(tree_value(line, "verify", value, sizeof value)) != 0;
     if (made->nics != NULL)
         made->fabric = fabric_create(&input, &err);
@@ -67,7 +68,7 @@ static int case_line(struct fabric_case *made, const char *line, FILE *out)
 
 int fabric_case_parse(struct fabric_case *made, const char *text, FILE *out)
 {
-    char line[512];
+    char line[1024];
     memset(made, 0, sizeof *made);
     conf_init(&made->conf);
     if (tree_create(&made->tree) < 0)
@@ -85,7 +86,7 @@ int fabric_case_parse(struct fabric_case *made, const char *text, FILE *out)
 
 int fabric_case_load(struct fabric_case *made, const char *name, FILE *out)
 {
-    char text[16384];
+    char text[65536];
     memset(made, 0, sizeof *made);
     FILE *file = fopen(name, "r");
     if (file == NULL) {

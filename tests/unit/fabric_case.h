@@ -3,7 +3,7 @@
  *
  *     site KEY = VALUE                     a line of the site's file
  *     env NAME=VALUE                       the user's environment
- *     fabric nodes=8 [nccl=22005] [verify=1]   decide with all that stands above
+ *     fabric nodes=8 [nccl=22005] [verify=1] [pinned=0]   decide with all that stands above
  *
  * Lines that are affinity's are skipped. */
 #ifndef SFT_TESTS_FABRIC_CASE_H

@@ -201,7 +201,7 @@ static void tree_port(const struct tree *tree, const char *line, const char *fol
 
 static void tree_rdma(const struct tree *tree, const char *line, const char *path)
 {
-    char value[128], folder[PATH_MAX], target[PATH_MAX], *state, *rest;
+    char value[128], word[64], folder[PATH_MAX], target[PATH_MAX], *state, *rest;
     int port = 0;
     tree_value(line, "rdma", value, sizeof value);
     strtok_r(value, ":,", &rest);
@@ -213,6 +213,10 @@ static void tree_rdma(const struct tree *tree, const char *line, const char *pat
     snprintf(target, sizeof target, "../../devices/%.500s/infiniband/%.64s", path, value);
     tree_link(tree, target, "sys/class/infiniband/%s", value);
     tree_link(tree, "../..", "sys/devices/%s/infiniband/%s/device", path, value);
+    if (tree_value(line, "guid", word, sizeof word)[0] != '\0')
+        tree_write(tree, word, "sys/devices/%s/infiniband/%s/sys_image_guid", path, value);
+    if (tree_value(line, "board", word, sizeof word)[0] != '\0')
+        tree_write(tree, word, "sys/devices/%s/infiniband/%s/board_id", path, value);
 }
 
 static void tree_nets(const struct tree *tree, const char *line, const char *path)
@@ -232,6 +236,26 @@ static void tree_nets(const struct tree *tree, const char *line, const char *pat
     }
 }
 
+/* The link of a virtual function to its physical one, as sysfs has it. */
+static void tree_physical(const struct tree *tree, const char *line, const char *path)
+{
+    char physical[64], target[PATH_MAX], value[32];
+    const char *pci = strrchr(path, '/') + 1;
+    tree_value(line, "physfn", physical, sizeof physical);
+    if (physical[0] == '\0' && strcmp(tree_value(line, "model", value, sizeof value), "101e") == 0)
+        for (int function = 0; function < 8 && physical[0] == '\0'; function++) {
+            snprintf(physical, sizeof physical, "%.*s00.%d", (int)(strcspn(pci, ".") - 2), pci,
+                     function);
+            snprintf(target, sizeof target, "%s/sys/bus/pci/devices/%s", tree->root, physical);
+            if (strcmp(physical, pci) == 0 || access(target, F_OK) < 0)
+                physical[0] = '\0';
+        }
+    if (physical[0] == '\0')
+        return;
+    snprintf(target, sizeof target, "%s/sys/bus/pci/devices/%s", tree->root, physical);
+    tree_link(tree, target, "sys/devices/%s/physfn", path);
+}
+
 static void tree_nic(struct tree *tree, const char *line)
 {
     char path[512], value[128], text[32];
@@ -246,6 +270,7 @@ static void tree_nic(struct tree *tree, const char *line)
     tree_write(tree, text, "sys/devices/%s/device", path);
     tree_write(tree, tree->cpus, "sys/devices/%s/local_cpulist", path);
     tree_pcie(tree, line, path);
+    tree_physical(tree, line, path);
     if (tree_value(line, "rdma", value, sizeof value)[0] != '\0')
         tree_rdma(tree, line, path);
     tree_nets(tree, line, path);

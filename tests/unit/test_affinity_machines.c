@@ -128,6 +128,8 @@ int main(void)
         MACHINE("minors-unordered"),
         MACHINE("few-cores"),
         MACHINE("switch-below-switch"),
+        MACHINE("own-gpus"),
+        MACHINE("own-gpus-3-5"),
         cmocka_unit_test(test_real_hgx),
         cmocka_unit_test(test_real_azure),
     };

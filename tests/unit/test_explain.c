@@ -43,15 +43,15 @@ static void test_fields(void **state)
 {
     (void)state;
     char value[64];
-    explain_field(place0, "cpus", value, sizeof value);
+    place_field(place0, "cpus", value, sizeof value);
     assert_string_equal(value, "0-11");
-    explain_field(place0, "why", value, sizeof value); /* to the end, whatever stands in it */
+    place_field(place0, "why", value, sizeof value); /* to the end, whatever stands in it */
     assert_string_equal(value, "12 of 48 cores, cpus=all");
-    explain_field(place1, "nics", value, sizeof value);
+    place_field(place1, "nics", value, sizeof value);
     assert_string_equal(value, "");
-    explain_field("why=no cpus=1", "cpus", value, sizeof value);
+    place_field("why=no cpus=1", "cpus", value, sizeof value);
     assert_string_equal(value, "");
-    explain_field("", "cpus", value, sizeof value);
+    place_field("", "cpus", value, sizeof value);
     assert_string_equal(value, "");
 }
 

@@ -227,16 +227,89 @@ static void test_what_another_process_reads(void **state)
                "site nccl_env = NCCL_DEBUG_FILE=x\nfabric nodes=2\n");
     fabric_write(made.fabric, text, sizeof text);
     assert_contains(text, "rate\t800\n");
-    assert_contains(text, "port\tmlx5_0:1\tyes\teth1\t400\t0\t3\t10.1.0.1\t\n");
+    assert_contains(text, "port\tmlx5_0:1\tyes\teth1\t400\t0\t3\t10.1.0.1\t\tup\teth\t\n");
+    assert_contains(text, "ifs\teno1:up,eth1:up,eth2:up\n");
+    assert_null(strstr(text, "cut\t"));
     assert_contains(text, "var\tNCCL_IB_HCA\tset\t=mlx5_0:1,mlx5_10:1\t");
     assert_contains(text, "var\tNCCL_DEBUG_FILE\tuser's\t/tmp/a?b\tthe user has set it\n");
     fabric_write(made.fabric, small, sizeof small);
     size_t length = strlen(small);
-    assert_true(length > 100 && length < sizeof small && small[length - 1] == '\n');
-    assert_memory_equal(small, text, length);
+    assert_true(length > 100 && length < sizeof small);
+    assert_string_equal(small + length - strlen("\ncut\tyes\n"), "\ncut\tyes\n");
+    for (char *line = strtok(small, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        assert_true(strcmp(line, "cut\tyes") == 0 || strstr(text, line) != NULL);
 }
 
 /* NCCL reads these files itself, the environment first, then the user's file, then the machine's. */
+/* However many functions a card shows, the others are seen; and what is told stays short. */
+static void test_hundreds_of_functions(void **state)
+{
+    (void)state;
+    static char text[65536];
+    size_t used = (size_t)sprintf(
+        text, "nic 0000:5a/5a:01.0/5b:00.0 numa=1 rdma=mlx5_0:up net=eth0:up ip=10.0.0.5\n");
+    for (int i = 1; i < 250; i++)
+        used += (size_t)sprintf(
+            text + used,
+            "nic 0000:5a/5a:01.0/5b:%02x.%d numa=1 model=101e rdma=mlx5_%d:up ip=none\n", i / 8,
+            i % 8, i);
+    used += (size_t)sprintf(text + used, TWO
+                            "nic 0000:27/27:01.0/2b:00.0 numa=0 rdma=mlx5_300:up net=eth3:up\n");
+    memcpy(strstr(text + used - sizeof TWO - 60, "rdma=mlx5_0:"), "rdma=mlx6_0:", 12);
+    memcpy(strstr(text + used - sizeof TWO - 60, "rdma=mlx5_10:"), "rdma=mlx6_10:", 13);
+    sprintf(text + used, "site fabric_exclude = mlx5_0\nfabric nodes=2\n");
+    decide(text);
+    assert_row("NCCL_IB_HCA", "=mlx5_300:1,mlx6_0:1,mlx6_10:1");
+    assert_int_equal(made.fabric->notes, 1);
+    assert_contains(made.fabric->note[0], "249 virtual functions are left out");
+    assert_int_equal(made.fabric->warnings, 0);
+    fabric_write(made.fabric, text, 12288);
+    assert_contains(text,
+                    "port\tmlx5_1:1\tno\t\t400\t1\t\t\tvirtual function of mlx5_0\tup\teth\t248\n");
+    assert_null(strstr(text, "cut\tyes"));
+}
+
+/* What repeats is one line; the most important stands first. */
+static void test_lines_are_few_and_in_order(void **state)
+{
+    (void)state;
+    char text[8192] = TWO "env NCCL_IB_DISABLE=1\n";
+    for (int i = 0; i < 33; i++)
+        sprintf(text + strlen(text),
+                "nic 0000:5a/5a:01.0/%02x:00.0 numa=1 rdma=mlx5_%d:up net=e%d:up ip=none\n", i,
+                20 + i, i);
+    for (int i = 0; i < 5; i++)
+        sprintf(text + strlen(text),
+                "nic 0000:5b/5b:01.0/%02x:00.0 numa=1 rdma=mlx5_%d:down net=d%d:up\n", 64 + i,
+                60 + i, i);
+    strcat(text, "fabric nodes=2\n");
+    decide(text);
+    assert_int_equal(made.fabric->warnings, 3);
+    assert_contains(made.fabric->warning[0], "NCCL_IB_DISABLE=1 of the user");
+    assert_string_equal(made.fabric->warning[1],
+                        "33 ports are up but have no address: mlx5_20:1, mlx5_21:1, mlx5_22:1, "
+                        "mlx5_23:1, ...");
+    assert_string_equal(made.fabric->warning[2],
+                        "5 ports are DOWN and carry nothing: mlx5_60:1, mlx5_61:1, mlx5_62:1, "
+                        "mlx5_63:1, ...");
+}
+
+/* A bridge of many virtual machines over the card of the default route. */
+static void test_a_bridge_with_many(void **state)
+{
+    (void)state;
+    char text[4096] = "nic 0000:15/15:01.0/19:00.0 numa=0 rdma=mlx5_0:up net=zeth1:up ip=10.1.0.1\n"
+                      "nic 0000:26/26:01.0/2a:00.0 numa=1 rdma=mlx5_1:up net=zeth2:up ip=10.1.0.2\n"
+                      "net br0:up lower=";
+    strcat(text, "zeth1\n");
+    for (int i = 0; i < 40; i++)
+        sprintf(text + strlen(text), "net tap%d:up\nnet br0:up lower=tap%d\n", i, i);
+    strcat(text, "route br0\nfabric nodes=2\n");
+    decide(text);
+    assert_row("NCCL_IB_HCA", "=mlx5_1:1");
+    assert_warned(1, "the default route goes by it");
+}
+
 static void test_nccls_own_files(void **state)
 {
     (void)state;
@@ -279,6 +352,9 @@ int main(void)
         cmocka_unit_test_teardown(test_the_users_own_survive, end),
         cmocka_unit_test_teardown(test_what_does_nothing_or_harm_is_warned_of, end),
         cmocka_unit_test_teardown(test_what_another_process_reads, end),
+        cmocka_unit_test_teardown(test_hundreds_of_functions, end),
+        cmocka_unit_test_teardown(test_lines_are_few_and_in_order, end),
+        cmocka_unit_test_teardown(test_a_bridge_with_many, end),
         cmocka_unit_test_teardown(test_nccls_own_files, end),
     };
     return cmocka_run_group_tests_name("fabric", tests, NULL, NULL);

@@ -37,6 +37,15 @@ int main(void)
         MACHINE("container"),
         MACHINE("slow-link"),
         MACHINE("several-addresses"),
+        MACHINE("virtual-functions"),
+        MACHINE("vm-virtual-functions"),
+        MACHINE("storage-same-rate"),
+        MACHINE("storage-other-board"),
+        MACHINE("other-model-far"),
+        MACHINE("socket-direct"),
+        MACHINE("infiniband-and-ethernet"),
+        MACHINE("user-other-nodes"),
+        MACHINE("user-all-but"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,7 +64,7 @@ static void test_a_node_with_several(void **state)
     assert_true(n->port[3].link == NIC_INFINIBAND && n->port[0].link == NIC_ETHERNET);
     assert_true(n->port[3].bond && !n->port[2].bond);
     assert_int_equal(n->port[2].numa, 1);
-    assert_string_equal(n->port[2].pci, "0000:19:00.0");
+    assert_string_equal(n->port[2].pci.address, "0000:19:00.0");
     assert_int_equal(n->port[0].model, 0x101d);
     assert_true(n->port[2].pcie.speed == 16 && n->port[2].pcie.max_speed == 32);
     assert_true(n->port[2].pcie.width == 8 && n->port[2].pcie.max_width == 16);
