@@ -12,8 +12,8 @@
  * order, then keys that only these records have. */
 int csv_write(const struct rows *rows, FILE *out, struct sft_error *err);
 
-/* Write one field, in quotes if it holds a comma, a semicolon or a quote. Control characters and what is no UTF-8 become
- * '?'. In front of what a spreadsheet would take for a formula, and that is no number, stands a single quote. */
+/* Write one field, in quotes if it holds a comma, a semicolon or a quote. Control characters and what is no UTF-8
+ * become '?'. In front of what a spreadsheet would take for a formula, and that is no number, stands a single quote. */
 void csv_field(const char *text, FILE *out);
 
 #endif

@@ -45,7 +45,8 @@ static int output_target(struct output *output, const char *path, struct sft_err
 {
     struct stat there;
     if (way_is_planted(path))
-        return sft_error_set(err, "--output %s: another user's link in a folder of everyone's: name another file", path);
+        return sft_error_set(err, "--output %s: another user's link in a folder of everyone's: name another file",
+                             path);
     if (lstat(path, &there) < 0 && errno == ENOENT) {
         if ((size_t)snprintf(output->target, sizeof output->target, "%s", path) >= sizeof output->target)
             return sft_error_set(err, "--output: the name is too long");

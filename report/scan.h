@@ -21,7 +21,7 @@ struct scan_job {
     long long uid;
     bool begun; /* a comment has the beginning of a record */
     bool taken; /* by the caller */
-    enum scan_next { SCAN_LAST, SCAN_ITS_NEXT, SCAN_ANOTHERS } next; /* no later run of the id; one of that user; of another */
+    enum scan_next { SCAN_LAST, SCAN_ITS_NEXT, SCAN_ANOTHERS } next; /* run of the id: none, that user's, another's */
 };
 
 struct scan {
@@ -32,8 +32,8 @@ struct scan {
 /* A separator that nobody knew when the comments were written. */
 int scan_mark_make(char mark[SCAN_MARK], struct sft_error *err);
 
-/* Read sacct's text of SCAN_FIELDS with the mark between fields and add its jobs. What has another form is stepped over.
- * -1 without memory or when it cannot be read. */
+/* Read sacct's text of SCAN_FIELDS with the mark between fields and add its jobs. What has another form is
+ * stepped over. -1 without memory or when it cannot be read. */
 int scan_read(struct scan *scan, FILE *in, const char *mark, struct sft_error *err);
 
 /* Sort, and leave out what came twice and what has no record. */

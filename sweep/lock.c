@@ -94,7 +94,8 @@ static int say_holder(int fd, const char *name, const char *path, struct sft_err
     if (host == NULL)
         return sft_error_set(err, "another sft-sweep of the name %s is at work: it holds %s", name, path);
     *host++ = '\0';
-    return sft_error_set(err, "another sft-sweep of the name %s is at work: process %s on %s, or an sbatch of it, holds %s",
+    return sft_error_set(err,
+                         "another sft-sweep of the name %s is at work: process %s on %s, or an sbatch of it, holds %s",
                          name, holder, host, path);
 }
 

@@ -124,7 +124,9 @@ static int queue_line(struct sweep_state *state, char *line, struct sft_error *e
     *comment++ = '\0';
     if (text_digits(line, &id) < 0)
         return 0;
-    enum sweep_job_state said = word_in(word, pending) ? SWEEP_PENDING : word_in(word, running) ? SWEEP_RUNNING : SWEEP_BAD;
+    enum sweep_job_state said = word_in(word, pending) ? SWEEP_PENDING
+        : word_in(word, running)                     ? SWEEP_RUNNING
+                                                     : SWEEP_BAD;
     struct sweep_job *job = state_find(state, id);
     /* A job with a record in the accounting is known better from there, unless that is of a run before a requeue. */
     if (job != NULL && (job->state == SWEEP_COMPLETE || said == SWEEP_BAD))
