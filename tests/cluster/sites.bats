@@ -214,7 +214,9 @@ need_lua() { # need_lua job_submit|cli_filter
     starts 2 1 2 '' cat out
     [[ $output == *'sft-bench: note: this allocation has 1 CPU on a node for 2 tasks, which share them'* ]]
     starts 2 1 2 2 salloc -Q -N2 --gpus-per-node=2 -c4 srun -w ${N}2 --sft-bench=tiny
-    refused '-n 3: gpus=3: the nodes of this allocation have 2' salloc -Q -N1 --gpus-per-node=2 srun -n 3 --sft-bench=tiny
+    run salloc -Q -N1 --gpus-per-node=2 srun -n 3 --sft-bench=tiny
+    [ "$status" -eq 1 ]
+    [ "$output" = 'sft-bench: -n 3: gpus=3: the nodes of this allocation have 2; ask for 2 or fewer' ]
     plain -N1 -n 6 -O
     run srun -O -n 6 --sft-bench=tiny:1,gpus=0
     [ "$(grep -c ' of=6 ' <<<"$output")" -eq 6 ]
