@@ -5,6 +5,7 @@
 # and the report. As root; everything but the packages stays below ./build, the cluster is stopped
 # at the end.
 set -euo pipefail
+umask 022 # the configuration is read only where nobody else may write it
 cd "$(dirname "$0")/.."
 top=$PWD
 build=$top/build/quickstart

@@ -39,3 +39,16 @@ int sft_error_prefix(struct sft_error *err, const char *format, ...)
     error_clean(err->text);
     return -1;
 }
+
+int sft_error_suffix(struct sft_error *err, const char *format, ...)
+{
+    if (err == NULL)
+        return -1;
+    size_t length = strlen(err->text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(err->text + length, sizeof err->text - length, format, arguments);
+    va_end(arguments);
+    error_clean(err->text);
+    return -1;
+}

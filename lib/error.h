@@ -19,4 +19,8 @@ int sft_error_set(struct sft_error *err, const char *format, ...)
 int sft_error_prefix(struct sft_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Put the text behind the one that is there and return -1. */
+int sft_error_suffix(struct sft_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 #endif

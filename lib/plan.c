@@ -2,6 +2,7 @@
 #include "lib/plan.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What is trained when the user names the model alone: the test model in seconds, the others with
@@ -28,6 +29,15 @@ static double real_or(double said, double otherwise)
     return said >= 0 ? said : otherwise;
 }
 
+/* "partition 'gpu' (with -w)", or what stands in its place */
+static const char *plan_where(const struct sft_cluster *cluster, char *text, size_t size)
+{
+    if (cluster->allocated || cluster->partition[0] == '\0')
+        return cluster->allocated ? "this allocation" : "this cluster";
+    snprintf(text, size, "partition '%s'%s", cluster->partition, cluster->narrowed);
+    return text;
+}
+
 static int plan_nodes(struct sft_plan *plan, const struct sft_request *request,
                       const struct sft_cluster *cluster, struct sft_error *err)
 {
@@ -39,26 +49,33 @@ static int plan_nodes(struct sft_plan *plan, const struct sft_request *request,
         return sft_error_set(err, "%s:%d: this allocation has %d node%s; ask for %d or fewer",
                              request->preset->name, plan->nodes, cluster->nodes,
                              cluster->nodes == 1 ? "" : "s", cluster->nodes);
+    char with[32] = "", of[sizeof cluster->partition + sizeof cluster->narrowed + 16];
+    if (cluster->gpus_least != cluster->gpus_most)
+        snprintf(with, sizeof with, " with %d GPUs", cluster->gpus_per_node);
     return sft_error_set(err,
-                         "%s:%d: partition '%s' has %d node%s; ask for %d or fewer, or for another "
+                         "%s:%d: %s has %d node%s%s; ask for %d or fewer, or for another "
                          "partition with -p",
-                         request->preset->name, plan->nodes, cluster->partition, cluster->nodes,
-                         cluster->nodes == 1 ? "" : "s", cluster->nodes);
+                         request->preset->name, plan->nodes, plan_where(cluster, of, sizeof of),
+                         cluster->nodes, cluster->nodes == 1 ? "" : "s", with, cluster->nodes);
 }
 
 static int plan_tasks(struct sft_plan *plan, const struct sft_request *request,
                       const struct sft_cluster *cluster, struct sft_error *err)
 {
+    char of[sizeof cluster->partition + sizeof cluster->narrowed + 16];
     if (request->gpus > cluster->gpus_per_node)
-        return sft_error_set(err, "gpus=%d: the nodes of %s%s%s have %d; ask for %d or fewer",
-                             request->gpus, cluster->allocated ? "this allocation" : "partition '",
-                             cluster->allocated ? "" : cluster->partition,
-                             cluster->allocated ? "" : "'", cluster->gpus_per_node,
-                             cluster->gpus_per_node);
+        return sft_error_set(err, "gpus=%d: the nodes of %s have %d; ask for %d or fewer",
+                             request->gpus, plan_where(cluster, of, sizeof of),
+                             cluster->gpus_per_node, cluster->gpus_per_node);
     plan->gpus_per_node = said_or(request->gpus, cluster->gpus_per_node);
     plan->tasks_per_node = plan->gpus_per_node > 0 ? plan->gpus_per_node : 1;
-    plan->cpus_per_task = cluster->cpus_per_node / plan->tasks_per_node;
+    if (plan->gpus_per_node == 0 && cluster->tasks_per_node > 0)
+        plan->tasks_per_node = cluster->tasks_per_node;
+    plan->cpus_per_task = cluster->cpus_per_task > 0 ? cluster->cpus_per_task
+                                                     : cluster->cpus_per_node / plan->tasks_per_node;
     plan->ranks = plan->nodes * plan->tasks_per_node;
+    if (plan->gpus_per_node == 0 && cluster->ranks > 0)
+        plan->ranks = cluster->ranks;
     return 0;
 }
 

@@ -11,11 +11,16 @@
 
 /* What is known of the cluster. 0 or "" where unknown. */
 struct sft_cluster {
-    char partition[64];    /* where the job will run, for messages */
-    int nodes;             /* nodes that the partition, or the allocation we are in, has */
-    bool allocated;        /* we are inside an allocation: its shape is fixed */
-    int gpus_per_node;     /* GPUs that every node has */
-    int cpus_per_node;     /* CPUs that every node has */
+    char partition[64];        /* where the job will run, for messages */
+    char narrowed[64];         /* what beside it says which nodes: " (with -w)" */
+    int nodes;                 /* nodes that the partition, or the allocation we are in, has */
+    bool allocated;            /* we are inside an allocation: its shape is fixed */
+    int gpus_per_node;         /* GPUs that every node has */
+    int gpus_least, gpus_most; /* of the nodes with any, where they differ */
+    int cpus_per_node;         /* CPUs that every node has, to be shared out to its tasks; */
+    int cpus_per_task;         /* or what each task can have */
+    int tasks_per_node;        /* on each node without GPUs, where the user says more than one, */
+    int ranks;                 /* and of all of them together */
 };
 
 struct sft_plan {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SFT_SLURM: headers for the SPANK plugin; optional. The plugin fits the one Slurm release whose
-# headers it was built with. libslurm is not linked: its symbols are in srun and slurmstepd.
+# headers it was built with. The plugin does not link libslurm: its symbols are in srun and slurmstepd;
+# sft-bench-deliver does.
 AC_DEFUN([SFT_SLURM], [
   AC_ARG_WITH([slurm],
     [AS_HELP_STRING([--with-slurm=DIR], [Slurm's prefix (DIR/include/slurm/spank.h), or no])],
@@ -28,6 +29,17 @@ AC_DEFUN([SFT_SLURM], [
          [AC_MSG_NOTICE([no slurm/spank.h: the plugin is not built; install libslurm-dev])],
          [AC_MSG_ERROR([slurm/spank.h is missing: install libslurm-dev (Debian, Ubuntu) or slurm-devel (RHEL), name its prefix with --with-slurm=DIR, or configure --without-slurm])])])
      CPPFLAGS="$sft_save"])
+  sft_have_libslurm=no
+  AS_IF([test $sft_have_slurm = yes],
+    [AS_CASE([$with_slurm], [auto|yes], [], [SLURM_LDFLAGS="-L$with_slurm/lib"])
+     sft_save_ld="$LDFLAGS"
+     LDFLAGS="$LDFLAGS $SLURM_LDFLAGS"
+     AC_CHECK_LIB([slurm], [slurmdb_job_modify],
+       [sft_have_libslurm=yes SLURM_LIBS="$SLURM_LDFLAGS -lslurm"],
+       [AC_MSG_WARN([no libslurm: sft-bench-deliver is not built, and records that slurmctld does not take in time are lost])])
+     LDFLAGS="$sft_save_ld"])
+  AC_SUBST([SLURM_LIBS])
+  AM_CONDITIONAL([HAVE_LIBSLURM], [test $sft_have_libslurm = yes])
   AC_SUBST([SLURM_CFLAGS])
   AM_CONDITIONAL([HAVE_SLURM], [test $sft_have_slurm = yes])
 ])

@@ -2,6 +2,7 @@
 dist_man_MANS += \
 	man/sft-bench.7 \
 	man/sft-bench.conf.5 \
+	man/sft-bench-deliver.8 \
 	man/sft-bench-job.1 \
 	man/sft-record.5 \
 	man/sft-report.1 \

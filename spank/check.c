@@ -10,7 +10,7 @@
 
 #include "spank/words.h"
 
-enum { CHECK_NOT_RUN = 127 };
+enum { CHECK_NOT_RUN = 127, CHECK_NO_CHDIR = 125 };
 
 /* srun blocks its signals before plugins run; the child is to die of them. Its stdout is our
  * stderr, so that nothing of it mixes with the tasks' output. */
@@ -24,7 +24,7 @@ static void check_child(const struct words *line, const char *folder)
         dup2(null, STDIN_FILENO);
     dup2(STDERR_FILENO, STDOUT_FILENO);
     if (folder != NULL && chdir(folder) < 0)
-        _exit(CHECK_NOT_RUN);
+        _exit(CHECK_NO_CHDIR);
     execv(line->list[0], line->list);
     _exit(CHECK_NOT_RUN);
 }
@@ -34,11 +34,13 @@ static int check_wait(pid_t child)
     int status;
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
-            return 2;
+            return CHECK_NOT_HERE;
     if (WIFSIGNALED(status))
         return 1;
     if (WEXITSTATUS(status) == 126 || WEXITSTATUS(status) == CHECK_NOT_RUN)
-        return 2;
+        return CHECK_NOT_HERE;
+    if (WEXITSTATUS(status) == CHECK_NO_CHDIR)
+        return CHECK_NO_FOLDER;
     return WEXITSTATUS(status) == 0 ? 0 : 1;
 }
 
@@ -54,5 +56,5 @@ int check_run(const char *job, const char *request, char *const *words, int coun
     if (child == 0)
         check_child(&line, folder);
     words_clear(&line);
-    return child < 0 ? 2 : check_wait(child);
+    return child < 0 ? CHECK_NOT_HERE : check_wait(child);
 }

@@ -3,13 +3,13 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "spank/conf_file.h"
 
 #ifndef SFT_BINDIR
 #define SFT_BINDIR "/usr/bin"
@@ -37,6 +37,7 @@ static const struct conf_key keys[] = {
     { "mpi", "TYPE", "type for srun's --mpi (pmix)" },
     { "comment", "yes|no", "write the record into the job's comment, too (yes)" },
     { "update_seconds", "N", "longest time between two updates of a running job's record (60)" },
+    { "hold_seconds", "N", "longest time that a run's end waits for slurmctld to take its record (900)" },
     { "fabric", "generic|spectrum-x", "the network's kind (generic)" },
     { "fabric_exclude", "NIC,...", "NICs that carry no collectives: mlx5_4,eth*" },
     { "fabric_addresses", "RANGE,...", "addresses of the fabric: 10.1.0.0/16,fd00::/8" },
@@ -72,6 +73,7 @@ static const struct conf_field fields[] = {
     { CONF_TEXT, TEXT(mpi), 0, 0, NULL },
     { CONF_YES_NO, TEXT(comment), 0, 0, NULL },
     { CONF_NUMBER, TEXT(update_seconds), 1, 86400, NULL },
+    { CONF_NUMBER, TEXT(hold_seconds), 1, 86400, NULL },
     { CONF_FABRIC, READ(profile) },
     { CONF_FABRIC, READ(exclude) },
     { CONF_FABRIC, READ(addresses) },
@@ -105,6 +107,7 @@ void conf_init(struct conf *conf)
     snprintf(conf->mpi, sizeof conf->mpi, "pmix");
     conf->gpus_per_node = conf->cpus_per_task = -1;
     conf->update_seconds = 60;
+    conf->hold_seconds = 900;
     conf->comment = true;
     conf_fabric_init(&conf->fabric);
 }
@@ -170,6 +173,10 @@ static int conf_set(struct conf *conf, const char *key, const char *value, struc
     if (keys[i].name == NULL)
         return conf_unknown(key, err);
     const struct conf_field *f = &fields[i];
+    if (strcmp(key, "partition") == 0)
+        conf->partition_line = conf->line;
+    if (strcmp(key, "exclude_hosts") == 0)
+        conf->fabric.hosts_line = conf->line;
     void *field = (char *)conf + f->offset;
     if (*value == '\0')
         return sft_error_set(err, "%s: the value is missing", key);
@@ -224,6 +231,7 @@ int conf_parse(struct conf *conf, const char *text, size_t length, const char *n
             return sft_error_set(err, "%s:%d: the line holds a NUL byte", name, number);
         memcpy(line, text, size);
         line[size] = '\0';
+        conf->line = number;
         if (conf_line(conf, line, err) < 0)
             return sft_error_prefix(err, "%s:%d", name, number);
         text += size + 1;
@@ -231,42 +239,22 @@ int conf_parse(struct conf *conf, const char *text, size_t length, const char *n
     return 0;
 }
 
-/* Read all of the file into a buffer that the caller frees. */
-static char *conf_slurp(int fd, const char *path, size_t *length, struct sft_error *err)
-{
-    char *text = malloc((size_t)CONF_FILE_MAX + 1);
-    *length = 0;
-    while (text != NULL && *length <= (size_t)CONF_FILE_MAX) {
-        ssize_t got = read(fd, text + *length, CONF_FILE_MAX + 1 - *length);
-        if (got == 0)
-            return text;
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            sft_error_set(err, "%s: %s", path, strerror(errno));
-            free(text);
-            return NULL;
-        }
-        *length += (size_t)got;
-    }
-    free(text);
-    sft_error_set(err, "%s: longer than %d bytes", path, CONF_FILE_MAX);
-    return NULL;
-}
-
 static int conf_file(struct conf *conf, const char *path, bool must_exist, struct sft_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT && !must_exist)
-        return 0;
-    if (fd < 0)
-        return sft_error_set(err, "configuration %s: %s", path, strerror(errno));
     size_t length;
-    char *text = conf_slurp(fd, path, &length, err);
-    close(fd);
-    int rc = text != NULL ? conf_parse(conf, text, length, path, err) : -1;
+    bool missing;
+    char *text = conf_file_read(path, must_exist, &length, &missing, err);
+    snprintf(conf->file, sizeof conf->file, "%s", path);
+    int rc = text != NULL ? conf_parse(conf, text, length, path, err) : missing ? 0 : -1;
     free(text);
     return rc;
+}
+
+const char *conf_place(const struct conf *conf, const char *key, char *text, size_t size)
+{
+    int line = strcmp(key, "partition") == 0 ? conf->partition_line : conf->fabric.hosts_line;
+    snprintf(text, size, "%s:%d", conf->file, line);
+    return text;
 }
 
 static int conf_default_file(struct conf *conf, struct sft_error *err)

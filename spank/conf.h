@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "lib/error.h"
 #include "lib/request.h"
@@ -22,7 +23,11 @@ struct conf {
     int gpus_per_node;         /* in place of what the nodes' gres says */
     int cpus_per_task;         /* in place of the node's CPUs shared out to its tasks */
     int update_seconds;        /* longest time between two updates of a running job's record */
+    int hold_seconds;          /* a run's end waits so long for slurmctld to take its record */
     char root[CONF_PATH];      /* for tests: folder of the sys/ and proc/ to read; "": the node's */
+    char file[CONF_PATH];      /* that was read; "" none */
+    int line;                  /* that is being read */
+    int partition_line;        /* where it says the partition */
     bool comment;              /* write the job's comment (the admin comment is always written) */
     struct conf_fabric fabric; /* the network */
 };
@@ -43,6 +48,12 @@ void conf_init(struct conf *conf);
  * replaces an earlier one, except nccl_env's of other variables. Complaints begin with "NAME:LINE: ". */
 int conf_parse(struct conf *conf, const char *text, size_t length, const char *name,
                struct sft_error *err);
+
+/* "FILE:LINE" of a key of which that is kept (partition, exclude_hosts), for messages. */
+const char *conf_place(const struct conf *conf, const char *key, char *text, size_t size);
+
+/* Beside root and whoever runs this, the user who may own the file and its folder: SlurmUser. */
+void conf_trust(uid_t owner);
 
 /* conf_init, then the file (config=FILE of the arguments, or the default place, which may be
  * missing), then the other arguments: job=PATH. */

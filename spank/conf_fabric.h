@@ -28,6 +28,7 @@ struct conf_fabric {
     int envs; /* nccl_env's NAME=VALUE, in the file's order; no name stands twice */
     char env[CONF_ENVS][CONF_ENV];
     char exclude_hosts[CONF_PATH]; /* as Slurm writes lists of hosts */
+    int hosts_line;                /* where the file says them */
     double nvlink_gbs, nic_gbs, peak_tflops;
 };
 

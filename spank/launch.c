@@ -9,32 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/plan.h"
 #include "spank/check.h"
-#include "spank/cmdline.h"
-#include "spank/conf.h"
-#include "spank/facts.h"
-#include "spank/line.h"
+#include "spank/launch_internal.h"
 #include "spank/options.h"
 #include "spank/slurm_compat.h"
-#include "spank/words.h"
 
-/* Set for the second start: this process's id, which exec keeps and no other process has. So a
- * variable that leaked somewhere never stops another srun. */
-#define LAUNCH_GUARD "SFT_BENCH_LAUNCHED"
 /* Read by the job (job/progress.h). */
 #define LIVE_ENV "SFT_BENCH_LIVE"
-
-struct launch {
-    bool step;   /* srun; otherwise sbatch or salloc */
-    bool script; /* sbatch or salloc with its own script or command: only shape the allocation */
-    struct conf conf;
-    struct cmdline user;
-    struct sft_request request;
-    struct sft_cluster cluster;
-    struct sft_plan plan;
-    char text[SFT_REQUEST_MAX]; /* the request as the job gets it */
-};
 
 static bool launched; /* we are the second start */
 
@@ -49,13 +30,18 @@ static int launch_rest(struct launch *launch, struct sft_error *err)
 {
     const struct cmdline *user = &launch->user;
     bool any = user->rest < user->count;
+    if (launch->step && (cmdline_has(user, "multi-prog") || getenv("SLURM_SRUN_MULTI") != NULL))
+        return sft_error_set(
+            err, "--multi-prog starts programs of its own, and --sft-bench brings one: take "
+                 "one of the two away");
     launch->script = !launch->step && ((any && !user->dashes) || cmdline_has(user, "wrap"));
     for (int i = user->rest; i < user->count; i++)
         if (strcmp(user->words[i], ":") == 0)
             return sft_error_set(err, "a heterogeneous job (':') is not supported");
     if (launch->step && any && !user->dashes)
-        return sft_error_set(err, "'%s' would be a command, and --sft-bench brings its own: take it "
-                                  "away, or put words for sft-bench-job behind --",
+        return sft_error_set(err,
+                             "'%s' would be a command, and --sft-bench brings its own: take it "
+                             "away, or put words for sft-bench-job behind --",
                              user->words[user->rest]);
     return 0;
 }
@@ -70,83 +56,17 @@ static int launch_request(struct launch *launch, struct sft_error *err)
     conf_fill_texts(&launch->conf, &launch->request);
     if (cmdline_has(&launch->user, "cpu-bind") || getenv("SLURM_CPU_BIND") != NULL)
         launch->request.bind = SFT_BIND_NONE;
-    int nodes = line_user_nodes(&launch->user);
-    if (nodes != 0)
-        launch->request.nodes = nodes; /* the user's -N wins; -1: as many as there will be */
     return 0;
 }
 
-/* The allocation that srun will make its step in; 0: none yet. */
-static uint32_t launch_allocation(const struct launch *launch)
+static int launch_ask(struct launch *launch, struct sft_error *err)
 {
-    const char *id = launch->step ? cmdline_value(&launch->user, "jobid") : NULL;
-    if (id == NULL && launch->step)
-        id = getenv("SLURM_JOB_ID");
-    return id != NULL ? (uint32_t)strtoul(id, NULL, 10) : 0;
-}
-
-/* -p, else what the program takes from its environment, else the site's. */
-static const char *launch_partition(const struct launch *launch)
-{
-    const char *name = cmdline_value(&launch->user, "partition");
-    if (name == NULL)
-        name = getenv(launch->step                   ? "SLURM_PARTITION"
-                          : options_known("wrap") ? "SBATCH_PARTITION"
-                                                  : "SALLOC_PARTITION");
-    return name != NULL ? name : launch->conf.partition;
-}
-
-static bool launch_elsewhere(const struct launch *launch)
-{
-    return cmdline_has(&launch->user, "clusters")
-        || getenv(launch->step                   ? "SLURM_CLUSTERS"
-                      : options_known("wrap") ? "SBATCH_CLUSTERS"
-                                              : "SALLOC_CLUSTERS")
-        != NULL;
-}
-
-/* Hosts that the site leaves out, unless the user says which hosts to take. */
-static const char *launch_excluded(const struct launch *launch)
-{
-    const struct cmdline *user = &launch->user;
-    return cmdline_has(user, "exclude") || cmdline_has(user, "nodelist") || cmdline_has(user, "nodefile")
-        ? ""
-        : launch->conf.fabric.exclude_hosts;
-}
-
-static int launch_facts(struct launch *launch, struct sft_error *err)
-{
-    struct sft_cluster *cluster = &launch->cluster;
-    uint32_t job_id = launch_allocation(launch);
-    int rc = 0;
-    if (job_id != 0)
-        rc = facts_allocation(cluster, job_id, err);
-    else if (!launch_elsewhere(launch))
-        rc = facts_partition(cluster, launch_partition(launch), launch->request.gpus != 0,
-                             launch_excluded(launch), err);
-    else if (launch->request.gpus > 0)
-        cluster->gpus_per_node = launch->request.gpus; /* another cluster: believe the user */
-    if (launch->conf.gpus_per_node >= 0 && job_id == 0)
-        cluster->gpus_per_node = launch->conf.gpus_per_node;
-    return rc;
-}
-
-static int launch_plan(struct launch *launch, struct sft_error *err)
-{
-    if (launch_facts(launch, err) < 0)
+    launch->program = launch->step ? ASK_SRUN : options_known("wrap") ? ASK_SBATCH : ASK_SALLOC;
+    if (ask_read(&launch->ask, &launch->user, launch->program, launch_allocation(launch) != 0, err)
+        < 0)
         return -1;
-    if (sft_plan_make(&launch->plan, &launch->request, &launch->cluster, err) < 0) {
-        size_t length = strlen(err->text);
-        if (launch_excluded(launch)[0] != '\0' && !launch->cluster.allocated)
-            snprintf(err->text + length, sizeof err->text - length, " (without exclude_hosts = %s)",
-                     launch_excluded(launch));
-        return -1;
-    }
-    if (launch->conf.cpus_per_task > 0)
-        launch->plan.cpus_per_task = launch->conf.cpus_per_task;
-    if (launch->plan.gpus_per_node > 0 && !launch->plan.explain)
-        conf_fill_figures(&launch->conf, &launch->request);
-    return sft_request_format(&launch->request, launch->text, sizeof launch->text, err);
+    launch->slices = gres_is_slice(launch->ask.type);
+    return ask_nodes(&launch->ask, &launch->request, err);
 }
 
 /* The job says itself what is wrong: then there is nothing more to say. */
@@ -158,9 +78,17 @@ static void launch_check(const struct launch *launch)
     int rc = check_run(launch->conf.job, launch->text, words, count, folder);
     if (rc == 1)
         exit(1);
-    if (rc == 2)
-        fprintf(stderr, "sft-bench: note: %s does not run on this host: data and tokenizer are only "
-                        "checked when the job starts\n", launch->conf.job);
+    if (rc == CHECK_NO_FOLDER)
+        fprintf(
+            stderr,
+            "sft-bench: note: --chdir=%s: no such folder on this host: data and tokenizer are only "
+            "checked when the job starts\n",
+            folder);
+    if (rc == CHECK_NOT_HERE)
+        fprintf(stderr,
+                "sft-bench: note: %s does not run on this host: data and tokenizer are only "
+                "checked when the job starts\n",
+                launch->conf.job);
 }
 
 /* `srun --sft-bench=REQUEST -- words`, to be run inside of the new allocation. */
@@ -213,11 +141,7 @@ static void launch_line(const struct launch *launch, struct words *line)
 {
     const struct cmdline *user = &launch->user;
     words_add(line, "%s", user->words[0]);
-    line_options(line, user, &launch->plan, &launch->cluster, &launch->conf, launch->step,
-                 COMPAT_GPU_BIND_NONE);
-    if (!launch->cluster.allocated && launch->conf.partition[0] != '\0'
-        && launch_partition(launch) == launch->conf.partition)
-        words_add(line, "--partition=%s", launch->conf.partition);
+    launch_options(launch, line);
     launch_live(launch, line);
     words_add_all(line, user->words + 1, user->options - 1);
     if (launch->step) /* as it was understood, for the nodes: the last one counts */
@@ -257,7 +181,7 @@ static int launch_exec(struct words *line, struct sft_error *err)
 static int launch_prepare(struct launch *launch, int ac, char **av, struct sft_error *err)
 {
     if (launch_rest(launch, err) < 0 || conf_load(&launch->conf, ac, av, err) < 0
-        || launch_request(launch, err) < 0)
+        || launch_request(launch, err) < 0 || launch_ask(launch, err) < 0)
         return -1;
     return launch_plan(launch, err);
 }
@@ -283,8 +207,8 @@ static bool launch_wanted(struct launch *launch)
     if (!cmdline_hints(&launch->user) || options_scan(&launch->user, &err) < 0)
         return false;
     return cmdline_value(&launch->user, CMDLINE_OPTION) != NULL
-        && !cmdline_has(&launch->user, "help") && !cmdline_has(&launch->user, "usage")
-        && !cmdline_has(&launch->user, "version");
+           && !cmdline_has(&launch->user, "help") && !cmdline_has(&launch->user, "usage")
+           && !cmdline_has(&launch->user, "version");
 }
 
 static void launch_try(bool step, int ac, char **av)

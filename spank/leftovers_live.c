@@ -42,7 +42,9 @@ static bool live_read(const struct leftovers *left, const char *pid, const char 
                       char text[TEXT])
 {
     char path[512];
-    snprintf(path, sizeof path, "%s/%s/%s", left->proc, pid, file);
+    text[0] = '\0';
+    if (snprintf(path, sizeof path, "%s/%s/%s", left->proc, pid, file) >= (int)sizeof path)
+        return false;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t got = fd < 0 ? -1 : read(fd, text, TEXT - 1);
     if (fd >= 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spank/line.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Did the user give one of the options? The names end with NULL. */
@@ -12,83 +13,112 @@ static bool line_has_one(const struct cmdline *user, const char *const *names)
     return false;
 }
 
-#define USER_HAS(user, ...) line_has_one(user, (const char *const[]) { __VA_ARGS__, NULL })
+#define USER_HAS(line, ...) line_has_one((line)->user, (const char *const[]){ __VA_ARGS__, NULL })
 
-int line_user_nodes(const struct cmdline *user)
+bool line_shares_cpus(const struct sft_cluster *cluster, const struct sft_plan *plan)
 {
-    const char *value = cmdline_value(user, "nodes");
-    if (value == NULL)
-        return USER_HAS(user, "nodelist", "nodefile") ? -1 : 0;
-    char *end;
-    long nodes = strtol(value, &end, 10);
-    return *end == '\0' && nodes > 0 && nodes <= SFT_REQUEST_NODES_MAX ? (int)nodes : -1;
+    return cluster->allocated && cluster->cpus_per_node > 0 && plan->gpus_per_node > 0
+           && cluster->cpus_per_node < plan->tasks_per_node;
 }
 
-/* In an allocation the node count is the allocation's, unless fewer are wanted. Nodes that the user
- * named by name come with their own count. */
-static void line_nodes(struct words *line, const struct cmdline *user, const struct sft_plan *plan,
-                       const struct sft_cluster *cluster)
+/* In an allocation the node count is the allocation's, unless fewer are wanted. Hosts that the user
+ * named, and that could not be counted, come with their own number. */
+static void line_nodes(struct words *words, const struct line *line)
 {
-    if (USER_HAS(user, "nodes", "nodelist", "nodefile"))
+    const struct sft_plan *plan = line->plan;
+    const struct sft_cluster *cluster = line->cluster;
+    const struct ask *ask = line->ask;
+    if (USER_HAS(line, "nodes") || (ask->nodelist != NULL && ask->with.count == 0))
         return;
     if (!cluster->allocated || cluster->nodes == 0 || plan->nodes < cluster->nodes)
-        words_add(line, "--nodes=%d", plan->nodes);
+        words_add(words, "--nodes=%d", plan->nodes);
 }
 
-/* --ntasks is said beside --ntasks-per-node because SLURM_NTASKS of an allocation would win. */
-static void line_tasks(struct words *line, const struct cmdline *user, const struct sft_plan *plan,
-                       bool step)
+/* --ntasks is said beside --ntasks-per-node because SLURM_NTASKS of an allocation would win, and
+ * --ntasks-per-node beside the user's -n because Slurm may lay tasks out unevenly: two on a GPU.
+ * Where Slurm counts the tasks by GPU it wants neither. */
+static void line_tasks(struct words *words, const struct line *line)
 {
-    if (USER_HAS(user, "ntasks", "ntasks-per-node", "ntasks-per-gpu", "ntasks-per-socket",
-                 "ntasks-per-core"))
+    const struct sft_plan *plan = line->plan;
+    if (line->ask->tasks_by_gpu)
         return;
-    if (step && line_user_nodes(user) >= 0)
-        words_add(line, "--ntasks=%d", plan->ranks);
-    words_add(line, "--ntasks-per-node=%d", plan->tasks_per_node);
+    bool said = USER_HAS(line, "ntasks", "ntasks-per-node");
+    if (line->step && !said && line->ask->nodes >= 0)
+        words_add(words, "--ntasks=%d", plan->ranks);
+    if (!USER_HAS(line, "ntasks-per-node")
+        && (!USER_HAS(line, "ntasks") || plan->gpus_per_node > 0))
+        words_add(words, "--ntasks-per-node=%d", plan->tasks_per_node);
 }
 
 /* GPUs are asked by node and never bound to a task: with ConstrainDevices a task that has only its
- * own GPU cannot reach its peers' memory. */
-static void line_gpus(struct words *line, const struct cmdline *user, const struct sft_plan *plan,
-                      bool bind_none)
+ * own GPU cannot reach its peers' memory. Slices have no such way, and of several a process sees
+ * only the first: there each task gets its own. */
+static void line_gpus(struct words *words, const struct line *line)
 {
-    if (plan->gpus_per_node > 0
-        && !USER_HAS(user, "gpus", "gpus-per-node", "gpus-per-task", "gpus-per-socket", "gres",
-                     "tres-per-task"))
-        words_add(line, "--gpus-per-node=%d", plan->gpus_per_node);
-    if (bind_none && !USER_HAS(user, "gpu-bind", "tres-bind", "gpus-per-task"))
-        words_add(line, "--gpu-bind=none");
+    const struct sft_plan *plan = line->plan;
+    const struct ask *ask = line->ask;
+    if (plan->gpus_per_node > 0 && ask->gpus < 0 && !ask->gpus_by_task && !ask->tasks_by_gpu) {
+        const char *type = ask->type[0] != '\0' ? ask->type : line->type;
+        words_add(words, "--gpus-per-node=%s%s%d", type, type[0] != '\0' ? ":" : "",
+                  plan->gpus_per_node);
+    }
+    if (ask->tasks_by_gpu && ask->gpus < 0 && ask->gpus_total < 0 && ask->ntasks == 0)
+        words_add(words, "--gpus=%d", plan->ranks);
+    if (!line->step || USER_HAS(line, "gpu-bind", "tres-bind") || ask->gpus_by_task)
+        return;
+    if (line->slices)
+        words_add(words, "--gpu-bind=per_task:1");
+    else if (line->bind_none)
+        words_add(words, "--gpu-bind=none");
 }
 
-static void line_cpus(struct words *line, const struct cmdline *user, const struct sft_plan *plan)
+/* Where Slurm counts the tasks by GPU it takes --cpus-per-task for the CPUs of one task alone. */
+static void line_cpus(struct words *words, const struct line *line)
 {
-    if (plan->cpus_per_task > 0
-        && !USER_HAS(user, "cpus-per-task", "cpus-per-gpu", "cores-per-socket", "exact", "overcommit",
-                     "ntasks", "ntasks-per-node"))
-        words_add(line, "--cpus-per-task=%d", plan->cpus_per_task);
+    if (line->plan->cpus_per_task > 0 && !line->ask->cpus)
+        words_add(words, "--cpus-per-%s=%d", line->ask->tasks_by_gpu ? "gpu" : "task",
+                  line->plan->cpus_per_task);
 }
 
-/* Hosts that the user chose or left out are the user's; an allocation is made already. */
-static void line_hosts(struct words *line, const struct cmdline *user,
-                       const struct sft_cluster *cluster, const char *exclude)
+/* An allocation may have more GPUs on a node than CPUs; a step of as many tasks needs leave for it.
+ */
+static void line_sharing(struct words *words, const struct line *line)
 {
-    if (exclude[0] != '\0' && !cluster->allocated && !USER_HAS(user, "exclude", "nodelist", "nodefile"))
-        words_add(line, "--exclude=%s", exclude);
+    if (line->step && line_shares_cpus(line->cluster, line->plan) && !USER_HAS(line, "overcommit"))
+        words_add(words, "--overcommit");
 }
 
-void line_options(struct words *line, const struct cmdline *user, const struct sft_plan *plan,
-                  const struct sft_cluster *cluster, const struct conf *conf, bool step,
-                  bool bind_none)
+/* An allocation is made already. */
+static void line_hosts(struct words *words, const struct line *line)
 {
-    line_nodes(line, user, plan, cluster);
-    line_hosts(line, user, cluster, conf->fabric.exclude_hosts);
-    line_tasks(line, user, plan, step);
-    line_gpus(line, user, plan, step && bind_none);
-    line_cpus(line, user, plan);
-    if (step && !USER_HAS(user, "mpi"))
-        words_add(line, "--mpi=%s", conf->mpi);
-    if (step && !USER_HAS(user, "kill-on-bad-exit"))
-        words_add(line, "--kill-on-bad-exit=1");
-    if (!USER_HAS(user, "job-name"))
-        words_add(line, "--job-name=sft-bench:%s", plan->explain ? "explain" : plan->preset->name);
+    const struct words *without = line->without;
+    char *list = NULL;
+    size_t size = 0;
+    if (without == NULL || without->count == 0 || line->cluster->allocated)
+        return;
+    FILE *to = open_memstream(&list, &size);
+    for (int i = 0; to != NULL && i < without->count; i++)
+        fprintf(to, "%s%s", i > 0 ? "," : "", without->list[i]);
+    if (to == NULL || fclose(to) != 0)
+        words->failed = true;
+    else
+        words_add(words, "--exclude=%s", list);
+    free(list);
+}
+
+void line_options(struct words *words, const struct line *line)
+{
+    const struct sft_plan *plan = line->plan;
+    line_nodes(words, line);
+    line_hosts(words, line);
+    line_tasks(words, line);
+    line_gpus(words, line);
+    line_cpus(words, line);
+    line_sharing(words, line);
+    if (line->step && !USER_HAS(line, "mpi"))
+        words_add(words, "--mpi=%s", line->conf->mpi);
+    if (line->step && !USER_HAS(line, "kill-on-bad-exit"))
+        words_add(words, "--kill-on-bad-exit=1");
+    if (!USER_HAS(line, "job-name"))
+        words_add(words, "--job-name=sft-bench:%s", plan->explain ? "explain" : plan->preset->name);
 }

@@ -4,18 +4,28 @@
 #define SFT_SPANK_LINE_H
 
 #include "lib/plan.h"
+#include "spank/ask.h"
 #include "spank/cmdline.h"
 #include "spank/conf.h"
 #include "spank/words.h"
 
-/* For srun, with `step`, the options of a step, too; otherwise only the allocation's shape. An
- * option that the user gave, or another that decides the same, is left to the user. With
- * `bind_none` this Slurm understands --gpu-bind=none. */
-void line_options(struct words *line, const struct cmdline *user, const struct sft_plan *plan,
-                  const struct sft_cluster *cluster, const struct conf *conf, bool step,
-                  bool bind_none);
+struct line {
+    const struct cmdline *user;
+    const struct ask *ask;
+    const struct sft_plan *plan;
+    const struct sft_cluster *cluster;
+    const struct conf *conf;
+    const struct words *without; /* hosts to leave out; NULL: none */
+    const char *type;            /* of the GPUs, to be asked for by name; "": any */
+    bool step;      /* srun: a step's options, too; otherwise only the allocation's shape */
+    bool slices;    /* the GPUs are slices, of which a process sees but one */
+    bool bind_none; /* this Slurm understands --gpu-bind=none */
+};
 
-/* The number of nodes that the user's own options say, 0: none, -1: not a plain number. */
-int line_user_nodes(const struct cmdline *user);
+/* An option that the user gave, or another that decides the same, is left to the user. */
+void line_options(struct words *words, const struct line *line);
+
+/* Are there fewer CPUs on a node of the allocation than tasks on GPUs? */
+bool line_shares_cpus(const struct sft_cluster *cluster, const struct sft_plan *plan);
 
 #endif

@@ -3,10 +3,12 @@
 # libsftspank is what needs no Slurm, for the unit tests.
 noinst_LTLIBRARIES += spank/libsftspank.la
 spank_libsftspank_la_SOURCES = \
+	spank/ask.c spank/ask.h \
 	spank/check.c spank/check.h \
 	spank/cmdline.c spank/cmdline.h \
 	spank/conf.c spank/conf.h \
 	spank/conf_fabric.c spank/conf_fabric.h \
+	spank/conf_file.c spank/conf_file.h \
 	spank/fabric.c spank/fabric.h spank/fabric_internal.h \
 	spank/fabric_cards.c \
 	spank/fabric_gid.c \
@@ -17,7 +19,11 @@ spank_libsftspank_la_SOURCES = \
 	spank/fabric_warn.c \
 	spank/gid.c spank/gid.h \
 	spank/gpu_link.c spank/gpu_link.h \
+	spank/features.c spank/features.h \
 	spank/gres.c spank/gres.h \
+	spank/hold.c spank/hold.h \
+	spank/leave.c spank/leave.h \
+	spank/hosts.c spank/hosts.h \
 	spank/leftovers.c spank/leftovers.h \
 	spank/leftovers_live.c \
 	spank/line.c spank/line.h \
@@ -26,7 +32,10 @@ spank_libsftspank_la_SOURCES = \
 	spank/pci_place.c spank/pci_place.h \
 	spank/peers.c spank/peers.h \
 	spank/page.c spank/page.h \
+	spank/probe.c spank/probe.h \
 	spank/program.c spank/program.h \
+	spank/spool.c spank/spool.h \
+	spank/shape.c spank/shape.h \
 	spank/sysfs.c spank/sysfs.h \
 	spank/words.c spank/words.h
 
@@ -53,25 +62,43 @@ if HAVE_SLURM
 pkglib_LTLIBRARIES = spank/sft_bench.la
 spank_sft_bench_la_SOURCES = \
 	spank/account.c spank/account.h \
+	spank/deliver.c spank/deliver.h \
 	spank/ending.c spank/ending.h \
 	spank/facts.c spank/facts.h \
 	spank/fail.c spank/fail.h \
 	spank/keeper.c spank/keeper.h \
-	spank/launch.c spank/launch.h \
+	spank/launch.c spank/launch.h spank/launch_internal.h \
+	spank/launch_plan.c \
+	spank/limits.c spank/limits.h \
 	spank/network.c spank/network.h \
 	spank/options.c spank/options.h \
 	spank/node.h \
 	spank/place.c spank/place.h \
 	spank/plugin.c \
+	spank/publish.c spank/publish.h \
+	spank/settings.c spank/settings.h \
 	spank/slurm_compat.h \
 	spank/slurmd.c spank/slurmd.h \
 	spank/watch.c spank/watch.h \
-	spank/witness.c spank/witness.h
+	spank/witness.c spank/witness.h \
+	spank/where.c spank/where.h
 spank_sft_bench_la_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
 spank_sft_bench_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/spank/plugin.map -Wl,-z,nodelete -pthread
 spank_sft_bench_la_LIBADD = spank/libsftspank.la lib/libsft.la -ldl
 spank_sft_bench_la_DEPENDENCIES = spank/libsftspank.la lib/libsft.la spank/plugin.map
+# What the plugin leaves behind, into the accounting; of this release of Slurm, as the plugin.
+if HAVE_LIBSLURM
+sbin_PROGRAMS = sft-bench-deliver
+sft_bench_deliver_SOURCES = \
+	spank/account.c spank/account.h \
+	spank/database.c spank/database.h \
+	spank/deliver_main.c \
+	spank/settings.c spank/settings.h \
+	spank/slurm_compat.h
+sft_bench_deliver_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
+sft_bench_deliver_LDADD = spank/libsftspank.la lib/libsft.la $(SLURM_LIBS)
+endif
 if HAVE_HWLOC
 pkglib_LTLIBRARIES += spank/sft_bench_node.la
 spank_sft_bench_node_la_SOURCES = spank/node.c spank/node.h
@@ -85,10 +112,14 @@ endif
 EXTRA_DIST += spank/plugin.map spank/node.map
 
 if HAVE_CMOCKA
-SPANK_TESTS = tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
+SPANK_TESTS = tests/unit/test_ask tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
 	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_leftovers tests/unit/test_nic \
-	tests/unit/test_page tests/unit/test_peers tests/unit/test_program
+	tests/unit/test_page tests/unit/test_peers tests/unit/test_program tests/unit/test_shape tests/unit/test_spool
 check_PROGRAMS += $(SPANK_TESTS)
+tests_unit_test_ask_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_ask_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_test_shape_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_shape_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_cmdline_CFLAGS = $(UNIT_CFLAGS)
@@ -108,6 +139,8 @@ tests_unit_test_page_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_program_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_program_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_nic_SOURCES = tests/unit/test_nic.c $(MACHINE_TREE)
+tests_unit_test_spool_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_spool_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_peers_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_peers_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 tests_unit_test_nic_CFLAGS = $(UNIT_CFLAGS)

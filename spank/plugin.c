@@ -13,6 +13,7 @@
 #include "spank/conf.h"
 #include "spank/ending.h"
 #include "spank/fail.h"
+#include "spank/facts.h"
 #include "spank/keeper.h"
 #include "spank/launch.h"
 #include "spank/leftovers.h"
@@ -50,6 +51,7 @@ int slurm_spank_init(spank_t spank, int ac, char **av)
 {
     plugin_ac = ac;
     plugin_av = av;
+    conf_trust(facts_slurm_user());
     switch (spank_context()) {
     case S_CTX_LOCAL:
     case S_CTX_ALLOCATOR:
@@ -214,6 +216,18 @@ int slurm_spank_task_post_fork(spank_t spank, int ac, char **av)
     return 0;
 }
 
+static void plugin_rank0_ended(spank_t spank, int ac, char **av)
+{
+    struct sft_error err = { "" };
+    struct conf conf;
+    int status;
+    if (conf_load(&conf, ac, av, &err) < 0)
+        conf_init(&conf);
+    if (spank_get_item(spank, S_TASK_EXIT_STATUS, &status) != ESPANK_SUCCESS)
+        status = WATCH_NO_STATUS;
+    watch_stop(status, conf.hold_seconds);
+}
+
 /* Rank 0 has ended, so its record is final. It is published before srun hears of the end: after
  * that the job may be over and takes no update. With the last task the keeper's work is done, and
  * it goes before Slurm takes the step's containers down. */
@@ -221,12 +235,10 @@ int slurm_spank_task_exit(spank_t spank, int ac, char **av)
 {
     static uint32_t ended;
     uint32_t rank, tasks;
-    (void)ac;
-    (void)av;
     witness_exit(spank);
     if (watch_fd() >= 0 && spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) == ESPANK_SUCCESS
         && rank == 0)
-        watch_stop();
+        plugin_rank0_ended(spank, ac, av);
     if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) == ESPANK_SUCCESS && ++ended >= tasks)
         keeper_stop();
     return 0;
@@ -241,7 +253,7 @@ int slurm_spank_exit(spank_t spank, int ac, char **av)
     if (spank_context() != S_CTX_REMOTE)
         return 0;
     witness_over();
-    watch_stop();
+    watch_stop(WATCH_NO_STATUS, 0);
     if (plugin_served && !plugin_forked)
         fail_step(plugin_own.job_id, plugin_own.step_id);
     keeper_stop();

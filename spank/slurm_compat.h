@@ -5,6 +5,7 @@
 
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>
+#include <slurm/slurmdb.h>
 #include <slurm/slurm_version.h>
 #include <slurm/spank.h>
 
@@ -20,11 +21,86 @@
  * option those releases bind nothing to a task either, as we ask for GPUs by node. */
 #define COMPAT_GPU_BIND_NONE (SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0))
 
+/* MaxCPUsPerSocket came with 23.02. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
+#define COMPAT_MAX_CPUS_PER_SOCKET(partition) ((partition)->max_cpus_per_socket)
+typedef list_itr_t *compat_iterator;
+#else
+#define COMPAT_MAX_CPUS_PER_SOCKET(partition) ((void)(partition), (uint32_t)0)
+typedef ListIterator compat_iterator;
+#endif
+
+/* SelectTypeParameters with memory; 26.05 has it in an enum, by another name. */
+#ifdef CR_MEMORY
+#define COMPAT_SELECT_MEMORY CR_MEMORY
+#else
+#define COMPAT_SELECT_MEMORY SELECT_MEMORY
+#endif
+
+/* What slurm_load_ctl_conf made. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
+#define COMPAT_FREE_CONF slurm_free_conf
+#else
+#define COMPAT_FREE_CONF slurm_free_ctl_conf
+#endif
+
+/* AccountingStorageEnforce's bit for limits: the same in every release, but not in Slurm's header. */
+#define COMPAT_ENFORCE_LIMITS 0x0002
+
 /* An update of a job that has ended is refused with one of these. */
 static inline int compat_job_is_over(int code)
 {
     return code == ESLURM_JOB_FINISHED || code == ESLURM_ALREADY_DONE
         || code == ESLURM_INVALID_JOB_ID;
+}
+
+/* libslurm's copy of slurm.conf. It is in no public header, but exported under this name since 20.11;
+ * weak, so that a process without it still loads us. */
+extern slurm_conf_t slurm_conf __attribute__((weak));
+#define COMPAT_CONF_KNOWN (&slurm_conf != NULL && slurm_conf.cluster_name != NULL)
+
+/* AccountingStoreFlags=job_comment in slurm_conf.conf_flags. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(24, 5, 0)
+#define COMPAT_JOB_COMMENT CONF_FLAG_SJC
+#else
+#define COMPAT_JOB_COMMENT CTL_CONF_SJC
+#endif
+
+/* Lists of the accounting's functions. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0)
+typedef list_t *compat_list;
+typedef list_itr_t *compat_list_iterator;
+#else
+typedef List compat_list;
+typedef ListIterator compat_list_iterator;
+#endif
+
+/* Did the controller answer, with a no? Below 2000 are failures to talk with it, from 6000 on those of
+ * authentication; what is busy now is asked again. SLURM_ERROR is what a job_submit gives. */
+static inline int compat_is_refusal(int code)
+{
+    switch (code) {
+    case SLURM_ERROR:
+        return 1;
+    case ESLURM_TRANSITION_STATE_NO_UPDATE:
+    case ESLURM_IN_STANDBY_MODE:
+    case ESLURM_IN_STANDBY_USE_BACKUP:
+#if SLURM_VERSION_NUMBER < SLURM_VERSION_NUM(24, 11, 0)
+    case ESLURM_JOB_SETTING_DB_INX:
+#endif
+        return 0;
+    default:
+        return code >= 2000 && !(code >= 6000 && code < 8000) && !compat_job_is_over(code);
+    }
+}
+
+static inline uint32_t compat_job_id(const job_info_t *job)
+{
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 11, 0)
+    return job->step_id.job_id;
+#else
+    return job->job_id;
+#endif
 }
 
 /* One job's description, as slurm_load_job. */

@@ -19,7 +19,11 @@ int watch_fd(void);
 /* Begin to look; after the tasks have been forked. */
 int watch_start(struct sft_error *err);
 
-/* Publish the last state and end the thread. Waits a few seconds at most; later calls do nothing. */
-void watch_stop(void);
+#define WATCH_NO_STATUS (-1) /* rank 0's end is not known */
+
+/* End the thread and wait until the last state is in the accounting: hold_seconds at most if rank 0
+ * ended well, else less (hold.h). status: rank 0's, as wait(2) gives it. It stands in a file on the
+ * node meanwhile, and after (spool.h). Later calls do nothing. */
+void watch_stop(int status, int hold_seconds);
 
 #endif

@@ -82,6 +82,16 @@ bool site_arguments(const char *path, struct words *arguments)
     return read_stack(path, arguments, 0);
 }
 
+/* `SlurmUser = slurm(64030)`: who may own the configuration beside root. */
+static void site_owner(const char *text)
+{
+    char user[256];
+    site_value(text, "SlurmUser", user, sizeof user);
+    const char *number = strrchr(user, '(');
+    if (number != NULL)
+        conf_trust((uid_t)strtoul(number + 1, NULL, 10));
+}
+
 /* Where plugstack.conf is: where Slurm says, else beside slurm.conf. */
 static bool find_stack(char *path, size_t size)
 {
@@ -90,6 +100,7 @@ static bool find_stack(char *path, size_t size)
     size_t length;
     if (!spawn_has(argv[0]) || spawn_read(argv, NULL, &text, &length, NULL) < 0)
         return false;
+    site_owner(text);
     site_value(text, "PlugStackConfig", path, size);
     site_value(text, "SLURM_CONF", slurm, sizeof slurm);
     free(text);

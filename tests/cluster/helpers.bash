@@ -2,6 +2,7 @@
 # What the cluster tests share. Sourced by bats files: `load helpers`.
 # shellcheck shell=bash
 
+umask 022 # of the configuration, which is read only where nobody else may write it
 CLUSTER=$BATS_TEST_DIRNAME/sft-cluster
 TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 # What is under test: the installed tree of tests/run.sh, or one that you name.

@@ -114,6 +114,31 @@ LIST
     [ "$(last_job)" = "$before" ]
 }
 
+@test "what of the data was left out or mended is told before and stands in the accounting" {
+    for i in $(seq 60); do
+        echo "{\"id\": ${i}000000000000000000000, \"instruction\": \"count to $i\", \"input\": null, \"output\": \"1 to $i\"}"
+    done >people.jsonl
+    printf '%s\n' '{"instruction": "a", "output": ""}' '{"instruction": "b", "output": "half \ud83d"}' >>people.jsonl
+    run srun --sft-bench="tiny:1,gpus=1,steps=2,warmup=0,data=people.jsonl"
+    [ "$status" -eq 0 ]
+    [[ $output == *"data       people.jsonl: 61 records, "*" tokens, 0 cut, 1 skipped, 1 mended"* ]]
+    [[ $output == *"record 61 (line 61) has an empty output"* ]]
+    wait_for 60 job_field_has "$(last_job)" state COMPLETED
+    record=$(job_field "$(last_job)" admincomment)
+    [ "$(field_of records <<<"$record")" = 61 ]
+    [ "$(field_of skipped <<<"$record")" = 1 ]
+    [ "$(field_of mended <<<"$record")" = 1 ]
+}
+
+@test "a file that cannot be written costs neither the run nor its record" {
+    run bash -c "ulimit -f 4; srun --sft-bench=tiny:1,gpus=1,seq=32,steps=300,warmup=1,data=synthetic,out=$FOLDER/limited"
+    [ "$status" -eq 1 ]
+    [[ $output == *"the run is complete, and its record; but cannot write $FOLDER/limited/result.json: File too large"* ]]
+    job=$(last_job)
+    wait_for 60 job_field_has "$job" admincomment state=complete
+    [ "$(field_of steps_done <<<"$(job_field "$job" admincomment)")" = 300 ]
+}
+
 @test "a batch that does not divide is refused with what would do" {
     run srun --sft-bench=tiny:2,gpus=2,global_batch=6
     [ "$status" -ne 0 ]

@@ -85,9 +85,9 @@ lacks() {
 }
 
 @test "the user's own options win" {
-    run srun --sft-bench=tiny:2 -N3 -J mine --gpus-per-node=1 --ntasks-per-node=1
+    run srun --sft-bench=tiny -N3 -J mine --gpus-per-node=1 --ntasks-per-node=1
     [ "$status" -eq 0 ]
-    [ "$(grep -c 'of=3 .* gpus=0 cpus= name=mine words=<tiny:3>$' <<<"$output")" -eq 3 ]
+    [ "$(grep -c 'of=3 .* gpus=0 cpus=2 name=mine words=<tiny:3>$' <<<"$output")" -eq 3 ]
     run srun -n2 --sft-bench=tiny:1
     [ "$status" -eq 0 ]
     [ "$(grep -c 'of=2 ' <<<"$output")" -eq 2 ]
@@ -143,7 +143,7 @@ SH
     [ "$(grep -c "of=4 .* gpus=0,1 cpus=2 .*words=<tiny:2><--data><a 'b' \$x>\$" "out.$job")" -eq 4 ]
     [ "$(wc -l <"out.$job")" -eq 4 ]
     wait_for 10 job_field_has "$job" comment "step=$job\.0 state=complete"
-    job=$(sbatch --parsable -o out.%j --sft-bench=tiny:2,gpus=1 -N3)
+    job=$(sbatch --parsable -o out.%j --sft-bench=tiny,gpus=1 -N3)
     wait_for 20 job_field_has "$job" state COMPLETED
     [ "$(grep -c 'of=3 .*words=<tiny:3,gpus=1>$' "out.$job")" -eq 3 ]
 }
@@ -262,6 +262,23 @@ SH
     refused 1 'sft-bench: unknown model' srun --sft-bench=$'%n%s\e[31m'
 }
 
+@test "words that contradict each other: one line that says which, nothing allocated" {
+    refused 1 'sft-bench: tiny:2 and -N 1 are a contradiction' srun --sft-bench=tiny:2 -N 1
+    refused 1 'sft-bench: explain:2 and -N 3 are a contradiction' srun --sft-bench=explain:2 -N 3
+    refused 1 'sft-bench: tiny:2 and -N 3 are a contradiction' sbatch --sft-bench=tiny:2 -N 3
+    refused 1 'sft-bench: -N with a range' srun --sft-bench=tiny -N 1-2
+    refused 1 'sft-bench: tiny:1 and the 2 hosts that you name' srun --sft-bench=tiny:1 -w fukushimadc-02-hgx-[0001-0002]
+    refused 1 'sft-bench: --multi-prog starts programs of its own' srun --multi-prog --sft-bench=tiny:1
+}
+
+@test "--chdir to nowhere: a note of its own, and on" {
+    run srun --sft-bench=tiny:1,gpus=1 --chdir=/nowhere
+    [ "$status" -eq 0 ]
+    [[ ${lines[0]} == 'sft-bench: note: --chdir=/nowhere: no such folder on this host'* ]]
+    [[ $output == *'of=1 '*'words=<tiny:1,gpus=1>' ]]
+    lacks 'does not run on this host'
+}
+
 @test "bad words around it: one line, status 1, nothing allocated" {
     refused 1 "sft-bench: './my' would be a command" srun --sft-bench=tiny:2 ./my --
     refused 1 "sft-bench: a heterogeneous job (':')" srun --sft-bench=tiny : --sft-bench=tiny
@@ -274,6 +291,14 @@ SH
 @test "bad configuration: one line with the file and its line" {
     printf '# c\njob = %s\ngpu = 8\n' "$DUMMY" >sft-bench.conf
     refused 1 "sft-bench: $FOLDER/sft-bench.conf:3: unknown key 'gpu'" srun --sft-bench=tiny:2
+    chmod 664 sft-bench.conf
+    refused 1 "sft-bench: configuration $FOLDER/sft-bench.conf: mode 0664: the file can be written by others" \
+        srun --sft-bench=tiny:2
+    chmod 644 sft-bench.conf
+    chmod 777 .
+    refused 1 "sft-bench: configuration $FOLDER: mode 0777: the file's folder can be written by others" \
+        srun --sft-bench=tiny:2
+    chmod 700 .
     rm sft-bench.conf
     refused 1 "sft-bench: configuration $FOLDER/sft-bench.conf: No such file" srun --sft-bench=tiny:2
     run srun -N1 -n1 echo fine

@@ -6,6 +6,7 @@
 # admin comment and, where slurmdbd is there, in the accounting. Ends with `N passed, N failed`; exit
 # status 0 only if every run left a complete record of the wanted backend.
 set -uo pipefail
+umask 022
 top=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 
 usage() {

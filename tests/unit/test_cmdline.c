@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include "spank/cmdline.h"
+#include "spank/ask.h"
 #include "spank/gres.h"
 #include "spank/line.h"
 #include "spank/words.h"
@@ -18,10 +19,16 @@ static const struct option table[] = {
     { "mpi", required_argument, NULL, 302 },
     { "nodelist", required_argument, NULL, 'w' },
     { "signal", required_argument, NULL, 303 },
+    { "gpus", required_argument, NULL, 'G' },
+    { "gpus-per-node", required_argument, NULL, 304 },
+    { "gpus-per-task", required_argument, NULL, 305 },
+    { "ntasks-per-node", required_argument, NULL, 306 },
+    { "ntasks-per-gpu", required_argument, NULL, 307 },
+    { "partition", required_argument, NULL, 'p' },
     { "sft-bench", required_argument, NULL, 400 },
     { NULL, 0, NULL, 0 },
 };
-static const char letters[] = "+N:n:lK::w:";
+static const char letters[] = "+N:n:lK::w:G:p:";
 
 static struct cmdline scanned(const char *text, size_t length)
 {
@@ -136,16 +143,25 @@ static void assert_line(const char *text, size_t length, const char *request,
     struct sft_request asked;
     struct sft_plan plan;
     struct conf conf;
-    struct words line = { 0 };
+    struct ask ask;
+    struct words words = { 0 };
+    struct sft_error err = { "" };
+    int tasks;
     conf_init(&conf);
     assert_int_equal(sft_request_parse(&asked, request, NULL), 0);
+    if (ask_read(&ask, &user, step ? ASK_SRUN : ASK_SBATCH, cluster->allocated, &err) < 0
+        || ask_nodes(&ask, &asked, &err) < 0
+        || ask_settle(&ask, &asked, cluster->gpus_per_node, &tasks, &err) < 0)
+        fail_msg("%s: %s", request, err.text);
     assert_int_equal(sft_plan_make(&plan, &asked, cluster, NULL), 0);
     plan.cpus_per_task = 12;
-    line_options(&line, &user, &plan, cluster, &conf, step, step);
-    char *is = words_quote(&line);
+    struct line line = { &user, &ask, &plan, cluster, &conf, NULL, "", step, gres_is_slice(ask.type), step };
+    line_options(&words, &line);
+    char *is = words_quote(&words);
     assert_string_equal(is, expected);
     free(is);
-    words_clear(&line);
+    words_clear(&words);
+    ask_clear(&ask);
     cmdline_clear(&user);
 }
 
@@ -165,18 +181,30 @@ static void test_the_whole_line(void **state)
                 "--mpi=pmix --kill-on-bad-exit=1 --job-name=sft-bench:tiny");
 }
 
+#define STEP "--mpi=pmix --kill-on-bad-exit=1 --job-name=sft-bench:tiny"
+
 static void test_the_users_own_options_win(void **state)
 {
     (void)state;
     ASSERT_LINE("srun\0-N4\0--mpi=none\0-K0", "tiny:4", &outside, true,
                 "--ntasks=32 --ntasks-per-node=8 --gpus-per-node=8 --gpu-bind=none "
                 "--cpus-per-task=12 --job-name=sft-bench:tiny");
-    ASSERT_LINE("srun\0-n3", "tiny:2", &outside, true,
-                "--nodes=2 --gpus-per-node=8 --gpu-bind=none --mpi=pmix --kill-on-bad-exit=1 "
-                "--job-name=sft-bench:tiny");
+    ASSERT_LINE("srun\0-n4", "tiny:2", &outside, true,
+                "--nodes=2 --ntasks-per-node=2 --gpus-per-node=2 --gpu-bind=none --cpus-per-task=12 " STEP);
     ASSERT_LINE("srun\0--gres=gpu:1\0-wa,b", "tiny:2", &outside, true,
-                "--ntasks-per-node=8 --gpu-bind=none --cpus-per-task=12 --mpi=pmix "
-                "--kill-on-bad-exit=1 --job-name=sft-bench:tiny");
+                "--nodes=2 --ntasks=2 --ntasks-per-node=1 --gpu-bind=none --cpus-per-task=12 " STEP);
+    ASSERT_LINE("srun\0-wa", "tiny:2", &outside, true,
+                "--nodes=2 --ntasks=16 --ntasks-per-node=8 --gpus-per-node=8 --gpu-bind=none "
+                "--cpus-per-task=12 " STEP);
+    ASSERT_LINE("srun\0-G4", "tiny:2", &outside, true,
+                "--nodes=2 --ntasks=4 --ntasks-per-node=2 --gpus-per-node=2 --gpu-bind=none "
+                "--cpus-per-task=12 " STEP);
+    ASSERT_LINE("srun\0--gpus-per-task=1", "tiny:1", &outside, true,
+                "--nodes=1 --ntasks=8 --ntasks-per-node=8 --cpus-per-task=12 " STEP);
+    ASSERT_LINE("srun\0--ntasks-per-gpu=1\0-G2", "tiny:1", &outside, true,
+                "--nodes=1 --gpu-bind=none --cpus-per-gpu=12 " STEP);
+    ASSERT_LINE("srun\0--gres=gpu:1g.10gb:2", "tiny:1", &outside, true,
+                "--nodes=1 --ntasks=2 --ntasks-per-node=2 --gpu-bind=per_task:1 --cpus-per-task=12 " STEP);
 }
 
 static void test_an_allocation_keeps_its_nodes(void **state)
@@ -188,24 +216,6 @@ static void test_an_allocation_keeps_its_nodes(void **state)
     ASSERT_LINE("srun", "tiny:3", &inside, true,
                 "--nodes=3 --ntasks=24 --ntasks-per-node=8 --gpus-per-node=8 --gpu-bind=none "
                 "--cpus-per-task=12 --mpi=pmix --kill-on-bad-exit=1 --job-name=sft-bench:tiny");
-}
-
-static void test_the_users_nodes(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *words;
-        size_t length;
-        int nodes;
-    } cases[] = {
-        { "srun", 5, 0 },           { "srun\0-N3", 9, 3 },      { "srun\0-N2-4", 11, -1 },
-        { "srun\0-N\0" "12", 11, 12 }, { "srun\0-wa", 9, -1 },  { "srun\0-N0", 9, -1 },
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct cmdline c = scanned(cases[i].words, cases[i].length);
-        assert_int_equal(line_user_nodes(&c), cases[i].nodes);
-        cmdline_clear(&c);
-    }
 }
 
 static void test_quotes_survive_a_shell(void **state)
@@ -236,6 +246,10 @@ static void test_gres(void **state)
         { "gpu:h100:8(S:0-1)", 8 },
         { "gpu:h100", 1 },
         { "nic:2,gpu:a100:4(S:0,1),gpu:t4:1", 5 },
+        { "gpu:h100:4,gpu:1g.10gb:7", 4 }, /* slices are no GPUs */
+        { "gpu:nvidia_a100_3g.20gb:2(S:0)", 0 },
+        { "gpu:a100-1g.5gb:7,gpu:mig-2g:3", 0 },
+        { "gpu:rtx_4090:2,gpu:gtx1080:1,gpu:a10g:1", 4 },
         { "gpu:2(IDX:0,3)", 2 },
         { "cpu=4,mem=4G,node=2,billing=4,gres/gpu=16", 16 },
         { "gres:gpu:3", 3 },
@@ -266,6 +280,7 @@ static void test_cpus(void **state)
 
 int main(void)
 {
+    clearenv(); /* no SLURM_ variables of a job that runs the tests */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_way_to_write_the_option),
         cmocka_unit_test(test_options_end_at_the_first_other_word),
@@ -276,7 +291,6 @@ int main(void)
         cmocka_unit_test(test_the_whole_line),
         cmocka_unit_test(test_the_users_own_options_win),
         cmocka_unit_test(test_an_allocation_keeps_its_nodes),
-        cmocka_unit_test(test_the_users_nodes),
         cmocka_unit_test(test_quotes_survive_a_shell),
         cmocka_unit_test(test_gres),
         cmocka_unit_test(test_cpus),

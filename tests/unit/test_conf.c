@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include <sys/stat.h>
+
 #include <unistd.h>
 
 #include "spank/conf.h"
@@ -29,7 +31,8 @@ static void test_every_key_is_read(void **state)
                            "# the site\n\njob = /opt/sft/bin/job\n  partition=gpu  \r\n"
                            "gpus_per_node = 8\ncpus_per_task=14\ndata = /data/a b.json\n"
                            "tokenizer = /data/t.model\nmpi = pmix_v4\ncomment = no\n"
-                           "update_seconds = 30",
+                           "update_seconds = 30\n"
+                           "hold_seconds = 120",
                            &err),
                      0);
     assert_string_equal(conf.job, "/opt/sft/bin/job");
@@ -41,6 +44,7 @@ static void test_every_key_is_read(void **state)
     assert_string_equal(conf.mpi, "pmix_v4");
     assert_false(conf.comment);
     assert_int_equal(conf.update_seconds, 30);
+    assert_int_equal(conf.hold_seconds, 120);
 }
 
 static void test_an_empty_file_leaves_the_defaults(void **state)
@@ -53,6 +57,7 @@ static void test_an_empty_file_leaves_the_defaults(void **state)
     assert_int_equal(conf.gpus_per_node, -1);
     assert_int_equal(conf.cpus_per_task, -1);
     assert_int_equal(conf.update_seconds, 60);
+    assert_int_equal(conf.hold_seconds, 900);
     assert_true(conf.comment);
 }
 
@@ -62,7 +67,7 @@ static void test_complaints_name_file_and_line(void **state)
     assert_refused("\n\nnonsense\n", "site.conf:3: 'nonsense' is not of the form key = value");
     assert_refused("gpu = 8",
                    "site.conf:1: unknown key 'gpu'; known are job, partition, gpus_per_node, "
-                   "cpus_per_task, data, tokenizer, mpi, comment, update_seconds, fabric, "
+                   "cpus_per_task, data, tokenizer, mpi, comment, update_seconds, hold_seconds, fabric, "
                    "fabric_exclude, fabric_addresses, socket_interface, traffic_class, "
                    "adaptive_routing, qps_per_connection, split_data_on_qps, cross_nic, net_plugin, "
                    "topo_file, nccl_env, exclude_hosts, nvlink_gbs, nic_gbs, peak_tflops");
@@ -121,6 +126,77 @@ static void test_plugstack_arguments(void **state)
     assert_contains(err.text, "unknown argument 'jobs=/b'");
     assert_int_equal(conf_load(&conf, 1, (char *[]) { "job=b" }, &err), -1);
     assert_string_equal(err.text, "plugstack.conf: job: 'b' is no absolute path");
+}
+
+/* In a folder of its own, DIR/conf with this mode; what loading it says. */
+static void assert_mode(mode_t folder, mode_t file, const char *link, const char *part)
+{
+    struct conf conf;
+    struct sft_error err = { "" };
+    char dir[] = "/tmp/test_conf.XXXXXX", path[64], other[64], argument[80];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/conf", dir);
+    snprintf(other, sizeof other, "%s/link", dir);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    fprintf(out, "# c\npartition = gpu\n\nexclude_hosts = a\n");
+    fclose(out);
+    assert_int_equal(symlink(path, other), 0);
+    assert_int_equal(chmod(path, file), 0);
+    assert_int_equal(chmod(dir, folder), 0);
+    snprintf(argument, sizeof argument, "config=%s", link != NULL ? other : path);
+    int rc = conf_load(&conf, 1, (char *[]) { argument }, &err);
+    unlink(path);
+    unlink(other);
+    rmdir(dir);
+    if (part == NULL) {
+        if (rc < 0)
+            fail_msg("%s", err.text);
+        char place[128], expected[128];
+        snprintf(expected, sizeof expected, "%s:4", argument + 7);
+        assert_string_equal(conf_place(&conf, "exclude_hosts", place, sizeof place), expected);
+        snprintf(expected, sizeof expected, "%s:2", argument + 7);
+        assert_string_equal(conf_place(&conf, "partition", place, sizeof place), expected);
+    } else {
+        assert_int_equal(rc, -1);
+        assert_contains(err.text, part);
+        assert_contains(err.text, dir);
+    }
+}
+
+static void test_who_may_write_it(void **state)
+{
+    (void)state;
+    assert_mode(0755, 0644, NULL, NULL);
+    assert_mode(0755, 0600, NULL, NULL);
+    assert_mode(01777, 0644, NULL, NULL); /* in such a folder nobody removes what is another's */
+    assert_mode(0755, 0644, "link", NULL);
+    assert_mode(0755, 0664, NULL, "mode 0664");
+    assert_mode(0755, 0646, NULL, "mode 0646");
+    assert_mode(0755, 0666, "link", "mode 0666");
+    assert_mode(0775, 0644, NULL, "mode 0775");
+    assert_mode(0757, 0644, "link", "mode 0757");
+}
+
+/* Only root can give a file away. */
+static void test_whose_it_is(void **state)
+{
+    (void)state;
+    struct conf conf;
+    struct sft_error err = { "" };
+    char file[] = "/tmp/test_conf.XXXXXX", argument[64];
+    int fd = mkstemp(file);
+    assert_true(fd >= 0);
+    close(fd);
+    snprintf(argument, sizeof argument, "config=%s", file);
+    if (chown(file, 4711, (gid_t)-1) == 0) {
+        assert_int_equal(conf_load(&conf, 1, (char *[]) { argument }, &err), -1);
+        assert_contains(err.text, "owner 4711");
+        conf_trust(4711); /* SlurmUser */
+    }
+    assert_int_equal(conf_load(&conf, 1, (char *[]) { argument }, &err), 0);
+    conf_trust(0);
+    unlink(file);
 }
 
 static void test_the_network(void **state)
@@ -250,6 +326,8 @@ int main(void)
         cmocka_unit_test(test_overlong_things_are_refused),
         cmocka_unit_test(test_a_nul_byte_is_refused),
         cmocka_unit_test(test_plugstack_arguments),
+        cmocka_unit_test(test_who_may_write_it),
+        cmocka_unit_test(test_whose_it_is),
         cmocka_unit_test(test_the_network),
         cmocka_unit_test(test_what_is_wrong_with_the_network),
         cmocka_unit_test(test_a_request_is_filled),

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration's file: only one that nobody else may write is read. */
+#ifndef SFT_SPANK_CONF_FILE_H
+#define SFT_SPANK_CONF_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/error.h"
+
+/* All of the file's text, which the caller frees. NULL with *missing when there is none and none
+ * has to be; NULL with an error otherwise: also when others than its owner may write the file or
+ * its folder, or the owner is neither root nor who runs this nor conf_trust's. Links are followed;
+ * what they lead to is judged. */
+char *conf_file_read(const char *path, bool must_exist, size_t *length, bool *missing,
+                     struct sft_error *err);
+
+#endif

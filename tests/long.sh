@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Tests that take many minutes, by hand: each on a private Slurm of its own. Ends with `N passed, N failed`.
+#   tests/long.sh --list        the names
+#   tests/long.sh               all of them
+#   tests/long.sh NAME...       these
+#   SFT_ROOT=DIR                the installed tree [build/tests/root, as tests/run.sh leaves it]
+#   SFT_KEEP=1                  keep the folders of those that failed
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+top=$PWD
+SFT_ROOT=${SFT_ROOT:-$top/build/tests/root}
+CLUSTER=$top/tests/cluster/sft-cluster
+PLUGIN=$SFT_ROOT/lib/sft-bench/sft_bench.so
+DUMMY=$top/tests/cluster/dummy-job
+
+# A scenario is a function scenario_NAME, with a line on what it tries before it. It runs in a shell of its own,
+# in a folder of its own ($FOLDER), and fails by its status.
+
+# outage: slurmctld is away for 10 minutes at the end of a run; the record is in, srun ends 0, nothing else is said.
+scenario_outage() {
+    cluster_begin --nodes 2
+    run_begin good --comment='Mine, "quoted"'
+    "$CLUSTER" kill-ctld "$FOLDER/c"
+    touch "$FOLDER/go"
+    sleep 600
+    [ ! -e good.end ] || fail "srun ended before slurmctld was back"
+    "$CLUSTER" start-ctld "$FOLDER/c"
+    wait_until 60 test -s good.end || fail "srun does not end"
+    [ "$(cat good.end)" -eq 0 ] || fail "srun ended with $(cat good.end)"
+    record_is good 'state=complete'
+    [ "$(grep -c 'sft-bench: ' good.out)" -eq 1 ] || fail "not one line: $(cat good.out)"
+    nodes_fine
+}
+
+# whole_end: slurmctld is away for longer than a run waits (hold_seconds = 60): srun's end says where the record is,
+# and it arrives by itself after slurmctld is back.
+scenario_whole_end() {
+    cluster_begin --nodes 2
+    echo "hold_seconds = 60" >>sft-bench.conf
+    run_begin late
+    "$CLUSTER" kill-ctld "$FOLDER/c"
+    touch "$FOLDER/go"
+    sleep 180
+    grep -q 'is not in the accounting yet' late.out || fail "nothing was said: $(cat late.out)"
+    "$CLUSTER" start-ctld "$FOLDER/c"
+    record_is late 'state=complete'
+    nodes_fine
+    wait_until 60 no_files || fail "files are left: $(find "$FOLDER/c/spool" -path '*/sft-bench/*')"
+}
+
+# many: 200 jobs end while slurmctld is away for a minute, and a report after: all records, none twice.
+scenario_many() {
+    local i
+    cluster_begin --nodes 20 --cpus 10
+    export DUMMY_UNTIL=$FOLDER/go
+    for ((i = 0; i < 200; i++)); do
+        sbatch -Q -n 1 -c 1 -o "out.%j" --wrap \
+            "srun --sft-bench=tiny:1,gpus=0 -n 1 -c 1" >/dev/null || fail "sbatch"
+    done
+    wait_until 300 running 200 || fail "$(squeue -h -t R | wc -l) of 200 jobs run"
+    sleep 10
+    "$CLUSTER" kill-ctld "$FOLDER/c"
+    touch "$FOLDER/go"
+    sleep 60
+    "$CLUSTER" start-ctld "$FOLDER/c"
+    wait_until 600 all_complete 200 || fail "$(complete_jobs) of 200 records are complete"
+    [ "$(sacct -X -n -P -o admincomment | grep -o 'step=[0-9.]*' | sort | uniq -d | wc -l)" -eq 0 ] ||
+        fail "a record stands twice"
+    [ "$("$SFT_ROOT/bin/sft-report" --csv 2>/dev/null | grep -c ',complete,')" -eq 200 ] || fail "sft-report"
+    nodes_fine
+}
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+wait_until() { # wait_until SECONDS COMMAND...
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 1
+    done
+}
+
+cluster_begin() { # cluster_begin [OPTION OF sft-cluster]...
+    echo "job = $DUMMY" >sft-bench.conf
+    "$CLUSTER" start "$FOLDER/c" --plugin "$PLUGIN" --plugin-args "config=$FOLDER/sft-bench.conf" "$@" >start.log 2>&1 ||
+        fail "no cluster: $(tail -n 3 start.log)"
+    # shellcheck disable=SC1091
+    . "$FOLDER/c/env"
+}
+
+# run_begin NAME [SRUN OPTION]... : a run that ends when the folder has a file `go`, past its first record
+run_begin() {
+    local name=$1
+    shift
+    (
+        export DUMMY_UNTIL=$FOLDER/go
+        srun -J "$name" "$@" --sft-bench=tiny:1,steps=2,warmup=1 >"$name.out" 2>&1
+        echo $? >"$name.end"
+    ) &
+    wait_until 60 first_record "$name" || fail "$name: no first record"
+    squeue -h -o %i -n "$name" >"$name.job"
+}
+
+first_record() {
+    scontrol -o show job "$(squeue -h -o %i -t R -n "$1")" 2>/dev/null | grep -q 'state=partial'
+}
+
+record_is() { # record_is NAME PATTERN
+    wait_until 120 in_accounting "$(cat "$1.job")" "$2" ||
+        fail "$1: $(sacct -X -n -P -j "$(cat "$1.job")" -o state,admincomment)"
+}
+
+in_accounting() {
+    sacct -X -n -P -j "$1" -o admincomment | grep -q "$2"
+}
+
+nodes_fine() {
+    [ -z "$(scontrol show node | grep -E 'DRAIN|Reason=')" ] || fail "$(scontrol show node | grep Reason=)"
+}
+
+no_files() {
+    [ -z "$(find "$FOLDER/c/spool" -path '*/sft-bench/*' -name '[0-9]*')" ]
+}
+
+running() {
+    [ "$(squeue -h -t R | wc -l)" -eq "$1" ]
+}
+
+complete_jobs() {
+    sacct -X -n -P -o admincomment | grep -c 'state=complete'
+}
+
+all_complete() {
+    [ "$(complete_jobs)" -eq "$1" ]
+}
+
+names() {
+    declare -F | sed -n 's/^declare -f scenario_//p'
+}
+
+# One scenario in a folder of its own; returns its status.
+scenario_run() {
+    local folder status
+    folder=$(mktemp -d /tmp/sft-long.XXXXXX)
+    chmod 755 "$folder"
+    (
+        export FOLDER=$folder
+        cd "$folder" && "scenario_$1"
+    ) </dev/null
+    status=$?
+    "$CLUSTER" stop "$folder/c"
+    [ $status -ne 0 ] && [ -n "${SFT_KEEP:-}" ] || rm -rf "$folder"
+    return $status
+}
+
+case ${1:-} in
+--list) names && exit 0 ;;
+-*) sed -n '3,8s/^# \{0,1\}//p' "$0" && exit 2 ;;
+esac
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(names)
+[ -e "$PLUGIN" ] || fail "$PLUGIN is missing: name an installed tree with SFT_ROOT"
+passed=0 failed=0
+for name in "$@"; do
+    declare -F "scenario_$name" >/dev/null || fail "no scenario '$name': $(names | tr '\n' ' ')"
+    begin=$SECONDS
+    if scenario_run "$name"; then
+        passed=$((passed + 1))
+        echo "ok $name $((SECONDS - begin)) s"
+    else
+        failed=$((failed + 1))
+        echo "not ok $name $((SECONDS - begin)) s"
+    fi
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
