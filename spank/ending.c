@@ -156,7 +156,7 @@ static void ending_remember(void)
 {
     const char *restarts = getenv("SLURM_RESTART_COUNT");
     static struct ending_answer tell;
-    if (restarts != NULL && atoi(restarts) > 0 && ending_ask(&tell, NULL) == 0)
+    if (restarts != NULL && strtol(restarts, NULL, 10) > 0 && ending_ask(&tell, NULL) == 0)
         memcpy(ending.before, tell.found, sizeof tell.found);
 }
 
