@@ -32,8 +32,8 @@ static void list_add(struct list *list, const char *between, const char *format,
     va_start(arguments, format);
     int more = vsnprintf(list->text + list->used + length, room - (size_t)length, format, arguments);
     va_end(arguments);
-    if (more >= 0 && (size_t)(length + more) < room)
-        list->used += (size_t)(length + more);
+    if (more >= 0 && (size_t)length + (size_t)more < room)
+        list->used += (size_t)length + (size_t)more;
     else
         list->text[list->used] = '\0';
 }
