@@ -147,8 +147,6 @@ static void put_end(char why[PAGE_WHY], const struct page_facts *facts, const ch
             snprintf(why, PAGE_WHY, "Slurm did not start the tasks on %s: %s", facts->host, facts->unstarted);
         else
             snprintf(why, PAGE_WHY, "Slurm did not start the tasks: look at slurmd's log on %s", facts->host);
-        if (facts->refused[0] != '\0')
-            snprintf(why, PAGE_WHY, "%s", facts->refused);
         break;
     case PAGE_ORPHANED:
         snprintf(why, PAGE_WHY, "slurmstepd on %s was killed %s", facts->host, when);

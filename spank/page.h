@@ -37,7 +37,6 @@ struct page_facts {
     enum page_end end;
     char unstarted[300];        /* why no task was started, "": Slurm's log knows */
     int status;                 /* rank 0's, as wait(2) gives it */
-    char refused[200];          /* why no task was started, "": Slurm's log tells */
     bool other;                 /* before it another rank of its node had ended badly: */
     uint32_t other_rank;
     int other_status;

@@ -179,13 +179,6 @@ void witness_exit(spank_t spank)
     pthread_mutex_unlock(&witness.lock);
 }
 
-void witness_refused(const char *why)
-{
-    pthread_mutex_lock(&witness.lock);
-    snprintf(witness.facts.refused, sizeof witness.facts.refused, "%s", why);
-    pthread_mutex_unlock(&witness.lock);
-}
-
 void witness_unstarted(const char *why)
 {
     snprintf(witness.facts.unstarted, sizeof witness.facts.unstarted, "%s", why);

@@ -23,9 +23,6 @@ void witness_task(spank_t spank);
 /* In slurm_spank_task_exit, before the last record is published. */
 void witness_exit(spank_t spank);
 
-/* Why no task will be started, where we know it and Slurm does not say it. */
-void witness_refused(const char *why);
-
 /* No task will be started, and why. */
 void witness_unstarted(const char *why);
 

@@ -87,7 +87,7 @@ static void test_silence_has_a_reason(void **state)
     facts.other_status = EXITED(1);
     becomes("", facts, "failed", "before its first word, after rank 3 ended with status 1");
     facts = facts_of(PAGE_UNSTARTED, 0);
-    strcpy(facts.refused, "/tmp/pmix.17.2 is in the way");
+    strcpy(facts.unstarted, "/tmp/pmix.17.2 is in the way");
     becomes("", facts, "failed", "/tmp/pmix.17.2 is in the way");
 }
 
