@@ -119,9 +119,9 @@ static void now_find(struct now *now)
     while ((line = network_next(&cursor, "var")) != NULL)
         if (now_differs(now, line, name, sizeof name))
             now_mark(now, name);
-    for (int i = 0; nccl_watched[i] != NULL; i++)
-        if (now->get(nccl_watched[i]) != NULL && !now_in_table(now, nccl_watched[i]))
-            now_mark(now, nccl_watched[i]);
+    for (int i = 0; sft_nccl_watched[i] != NULL; i++)
+        if (now->get(sft_nccl_watched[i]) != NULL && !now_in_table(now, sft_nccl_watched[i]))
+            now_mark(now, sft_nccl_watched[i]);
 }
 
 static void now_warn_changed(struct now *now, const char *name, const char *who, const char *was)
@@ -146,13 +146,13 @@ static void now_say(void *data, int weight, const char *line)
     now_line(data, "warn\t%s\t%d", line, weight);
 }
 
-static int now_ports(const struct now *now, struct nccl_port *port)
+static int now_ports(const struct now *now, struct sft_nccl_port *port)
 {
     const char *cursor = now->text, *line;
     char field[80];
     int count = 0;
     while (count < NOW_PORTS && (line = network_next(&cursor, "port")) != NULL) {
-        struct nccl_port *p = &port[count++];
+        struct sft_nccl_port *p = &port[count++];
         network_field(line, PORT_NAME, p->name, sizeof p->name);
         p->name[strcspn(p->name, ":")] = '\0';
         network_field(line, PORT_NAME, field, sizeof field);
@@ -168,7 +168,7 @@ static int now_ports(const struct now *now, struct nccl_port *port)
     return count;
 }
 
-static int now_netdevs(const struct now *now, struct nccl_netdev *netdev)
+static int now_netdevs(const struct now *now, struct sft_nccl_netdev *netdev)
 {
     const char *cursor = now->text, *line = network_next(&cursor, "ifs");
     char list[2048], *rest = list, *word;
@@ -196,21 +196,21 @@ static const char *now_sockets(const struct now *now)
 {
     static const char *const names[] = {"NCCL_IB_DISABLE", "NCCL_NET"};
     for (int i = 0; i < 2; i++)
-        if (now->get(names[i]) != NULL && nccl_no_rdma(names[i], now->get(names[i])))
+        if (now->get(names[i]) != NULL && sft_nccl_no_rdma(names[i], now->get(names[i])))
             return names[i];
     return NULL;
 }
 
 static void now_judge(struct now *now)
 {
-    struct nccl_port *port = calloc(NOW_PORTS, sizeof *port);
-    struct nccl_netdev *netdev = calloc(NOW_NETDEVS, sizeof *netdev);
+    struct sft_nccl_port *port = calloc(NOW_PORTS, sizeof *port);
+    struct sft_nccl_netdev *netdev = calloc(NOW_NETDEVS, sizeof *netdev);
     const char *hca = now->get("NCCL_IB_HCA"), *ifname = now->get("NCCL_SOCKET_IFNAME"),
                *sockets = now_sockets(now);
     if (port != NULL && hca != NULL && !now_is_cut(now) && now_is_marked(now, "NCCL_IB_HCA", 11))
-        nccl_judge_hca(hca, NOW_WHO, port, now_ports(now, port), now_say, now);
+        sft_nccl_judge_hca(hca, NOW_WHO, port, now_ports(now, port), now_say, now);
     if (netdev != NULL && ifname != NULL && now_is_marked(now, "NCCL_SOCKET_IFNAME", 18))
-        nccl_judge_ifname(ifname, NOW_WHO, netdev, now_netdevs(now, netdev), now_say, now);
+        sft_nccl_judge_ifname(ifname, NOW_WHO, netdev, now_netdevs(now, netdev), now_say, now);
     if (sockets != NULL && now_is_marked(now, sockets, strlen(sockets)))
         now_line(now,
                  "warn\t%s=%.20s of " NOW_WHO
@@ -231,10 +231,10 @@ static void now_warnings(struct now *now)
         if (now_is_marked(now, name, strlen(name)))
             now_warn_changed(now, name, who, value);
     }
-    for (int i = 0; nccl_watched[i] != NULL; i++)
-        if (now_is_marked(now, nccl_watched[i], strlen(nccl_watched[i])) &&
-            !now_in_table(now, nccl_watched[i]))
-            now_warn_changed(now, nccl_watched[i], "unset", "");
+    for (int i = 0; sft_nccl_watched[i] != NULL; i++)
+        if (now_is_marked(now, sft_nccl_watched[i], strlen(sft_nccl_watched[i])) &&
+            !now_in_table(now, sft_nccl_watched[i]))
+            now_warn_changed(now, sft_nccl_watched[i], "unset", "");
     now_judge(now);
 }
 
@@ -249,7 +249,7 @@ static void now_variable(struct now *now, const char *name, const char *who, con
 /* Does NCCL take the port of this line in this task? */
 static bool now_takes(const struct now *now, const char *line)
 {
-    struct nccl_list list;
+    struct sft_nccl_list list;
     char name[80], state[16], used[8];
     const char *hca = now->get("NCCL_IB_HCA");
     network_field(line, PORT_NAME, name, sizeof name);
@@ -260,8 +260,8 @@ static bool now_takes(const struct now *now, const char *line)
     name[strcspn(name, ":")] = '\0';
     if (now_sockets(now) != NULL || strcmp(state, "up") != 0)
         return false;
-    nccl_list_parse(&list, hca != NULL ? hca : "");
-    return nccl_list_takes(&list, name, number);
+    sft_nccl_list_parse(&list, hca != NULL ? hca : "");
+    return sft_nccl_list_takes(&list, name, number);
 }
 
 /* The port's line with another word on its use; its GID is told only where it is used. */
@@ -325,10 +325,10 @@ static void now_write(struct now *now)
     now_warnings(now);
     for (; *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n')
         now_copy(now, at, strcspn(at, "\n"));
-    for (int i = 0; nccl_watched[i] != NULL; i++)
-        if (now_is_marked(now, nccl_watched[i], strlen(nccl_watched[i])) &&
-            !now_in_table(now, nccl_watched[i]))
-            now_variable(now, nccl_watched[i], "unset", "");
+    for (int i = 0; sft_nccl_watched[i] != NULL; i++)
+        if (now_is_marked(now, sft_nccl_watched[i], strlen(sft_nccl_watched[i])) &&
+            !now_in_table(now, sft_nccl_watched[i]))
+            now_variable(now, sft_nccl_watched[i], "unset", "");
 }
 
 void network_now(char text[NETWORK_TEXT], network_get *get)

@@ -213,9 +213,8 @@ int setup_run(struct run *run, struct sft_error *err)
     int failed = result_folder(&run->result, run->request.out, err);
     if (failed == 0)
         failed = setup_own(run, err);
-    if (failed == 0 && run->comm->rank == 0 && run->request.trace[0] != '\0'
-        && file_write_clear(run->request.trace, err) < 0)
-        failed = sft_error_prefix(err, "trace");
+    if (failed == 0 && run->comm->rank == 0 && run->request.trace[0] != '\0')
+        failed = trace_clear(run->request.trace, err);
     return comm_agree(run->comm, run->bootstrap.host, failed, err);
 }
 

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job/trace.h"
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "job/file_write.h"
+
+#define TRACE_BEGIN "{\"displayTimeUnit\":"
 
 struct span {
     const char *name;
@@ -89,6 +96,26 @@ double trace_waited(struct trace *t)
     return seconds;
 }
 
+static bool is_a_trace(const char *path)
+{
+    char begin[sizeof TRACE_BEGIN] = "";
+    struct stat info;
+    if (lstat(path, &info) < 0 || !S_ISREG(info.st_mode) || info.st_size == 0)
+        return true; /* nothing is lost */
+    int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    ssize_t got = file < 0 ? -1 : read(file, begin, sizeof begin - 1);
+    if (file >= 0)
+        close(file);
+    return got == (ssize_t)sizeof begin - 1 && strcmp(begin, TRACE_BEGIN) == 0;
+}
+
+int trace_clear(const char *path, struct sft_error *err)
+{
+    if (!is_a_trace(path))
+        return sft_error_set(err, "trace: %s is there and no trace: name another file, or remove it", path);
+    return file_write_clear(path, err) < 0 ? sft_error_prefix(err, "trace") : 0;
+}
+
 static void write_names(struct file_write *file, int rank)
 {
     static const char *const lanes[LANES] = { "compute", "collectives of all ranks",
@@ -119,7 +146,7 @@ static int write_file(const struct trace *t, int ranks, const double *times, con
     struct file_write file;
     if (file_write_open(&file, path, err) < 0)
         return -1;
-    file_write_print(&file, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
+    file_write_print(&file, TRACE_BEGIN "\"ms\",\"traceEvents\":[\n");
     for (int rank = 0; rank < ranks; rank++)
         write_rank(&file, t, rank, times + (size_t)rank * 2 * (size_t)t->count);
     file_write_print(&file, "\n]}\n");

@@ -15,6 +15,10 @@ enum trace_kind { TRACE_COMPUTE, TRACE_COLLECTIVE, TRACE_WAIT };
 
 struct trace;
 
+/* Before a run: take an earlier trace of that name away. Another file that has something in it is refused: the
+ * name may be that of somebody's data. */
+int trace_clear(const char *path, struct sft_error *err);
+
 struct trace *trace_create(struct backend *backend, struct sft_error *err);
 void trace_destroy(struct trace *trace);
 

@@ -9,13 +9,13 @@
 
 #define SHOWN 4 /* names of a line */
 
-const char *const nccl_watched[] = {
+const char *const sft_nccl_watched[] = {
     "NCCL_IB_DISABLE",      "NCCL_P2P_DISABLE",  "NCCL_SHM_DISABLE",
     "NCCL_IB_CUDA_SUPPORT", "NCCL_IB_GDR_LEVEL", "NCCL_TREE_THRESHOLD",
     "NCCL_IB_ECN_ENABLE",   "NCCL_CONF_FILE",    NULL};
 
 /* NCCL takes an item's name up to its first colon, and skips items without a name. */
-static void list_item(struct nccl_list *list, const char *text, size_t length)
+static void list_item(struct sft_nccl_list *list, const char *text, size_t length)
 {
     const char *colon = memchr(text, ':', length);
     size_t name = colon != NULL ? (size_t)(colon - text) : length;
@@ -23,10 +23,10 @@ static void list_item(struct nccl_list *list, const char *text, size_t length)
         return;
     memcpy(list->item[list->count].name, text, name);
     list->item[list->count].name[name] = '\0';
-    list->item[list->count++].port = colon != NULL ? atoi(colon + 1) : -1;
+    list->item[list->count++].port = colon != NULL ? (int)strtol(colon + 1, NULL, 10) : -1;
 }
 
-void nccl_list_parse(struct nccl_list *list, const char *text)
+void sft_nccl_list_parse(struct sft_nccl_list *list, const char *text)
 {
     memset(list, 0, sizeof *list);
     list->except = *text == '^';
@@ -40,7 +40,7 @@ void nccl_list_parse(struct nccl_list *list, const char *text)
     }
 }
 
-bool nccl_list_names(const struct nccl_list *list, int item, const char *name, int port)
+bool sft_nccl_list_names(const struct sft_nccl_list *list, int item, const char *name, int port)
 {
     const char *wanted = list->item[item].name;
     bool same =
@@ -48,28 +48,28 @@ bool nccl_list_names(const struct nccl_list *list, int item, const char *name, i
     return same && (port < 0 || list->item[item].port < 0 || list->item[item].port == port);
 }
 
-bool nccl_list_takes(const struct nccl_list *list, const char *name, int port)
+bool sft_nccl_list_takes(const struct sft_nccl_list *list, const char *name, int port)
 {
     bool named = list->count == 0;
     for (int i = 0; i < list->count && !named; i++)
-        named = nccl_list_names(list, i, name, port);
+        named = sft_nccl_list_names(list, i, name, port);
     return named != list->except;
 }
 
-bool nccl_no_rdma(const char *name, const char *value)
+bool sft_nccl_no_rdma(const char *name, const char *value)
 {
     if (strcmp(name, "NCCL_IB_DISABLE") == 0)
-        return atoi(value) != 0;
+        return strtol(value, NULL, 10) != 0;
     return strcmp(name, "NCCL_NET") == 0 && strcasecmp(value, "socket") == 0;
 }
 
 /* What the lines are made with. */
 struct judge {
     const char *value, *who;
-    struct nccl_list list;
-    const struct nccl_port *port;
+    struct sft_nccl_list list;
+    const struct sft_nccl_port *port;
     int ports;
-    nccl_say *say;
+    sft_nccl_say *say;
     void *data;
 };
 
@@ -97,11 +97,11 @@ static void names_add(char *text, size_t size, int nth, const char *name)
 static bool judge_takes(const struct judge *judge, int port)
 {
     return judge->port[port].active &&
-           nccl_list_takes(&judge->list, judge->port[port].name, judge->port[port].number);
+           sft_nccl_list_takes(&judge->list, judge->port[port].name, judge->port[port].number);
 }
 
 /* Is its whole name written there? Then it is meant. */
-static bool judge_is_meant(const struct judge *judge, const struct nccl_port *port)
+static bool judge_is_meant(const struct judge *judge, const struct sft_nccl_port *port)
 {
     bool meant = false;
     for (int i = 0; i < judge->list.count && !judge->list.except && !meant; i++)
@@ -115,7 +115,7 @@ static void judge_nothing(const struct judge *judge)
     bool down = false;
     for (int i = 0; i < judge->ports; i++) {
         names_add(names, sizeof names, i, judge->port[i].name);
-        down |= nccl_list_takes(&judge->list, judge->port[i].name, judge->port[i].number);
+        down |= sft_nccl_list_takes(&judge->list, judge->port[i].name, judge->port[i].number);
     }
     if (judge->ports == 0)
         judge_say(judge, 0,
@@ -167,7 +167,7 @@ static void judge_absent(const struct judge *judge)
     for (int i = 0; i < judge->list.count && !judge->list.except; i++) {
         bool there = false;
         for (int k = 0; k < judge->ports && !there; k++)
-            there = nccl_list_names(&judge->list, i, judge->port[k].name, judge->port[k].number);
+            there = sft_nccl_list_names(&judge->list, i, judge->port[k].name, judge->port[k].number);
         if (!there)
             names_add(names, sizeof names, absent++, judge->list.item[i].name);
     }
@@ -179,13 +179,13 @@ static void judge_absent(const struct judge *judge)
 static void judge_unmeant(const struct judge *judge)
 {
     char names[160] = "";
-    const struct nccl_port *first = NULL;
+    const struct sft_nccl_port *first = NULL;
     bool infiniband = false;
     int count = 0;
     for (int i = 0; i < judge->ports; i++)
         infiniband |= judge_takes(judge, i) && judge->port[i].fit && judge->port[i].infiniband;
     for (int i = 0; i < judge->ports; i++) {
-        const struct nccl_port *port = &judge->port[i];
+        const struct sft_nccl_port *port = &judge->port[i];
         if (!judge_takes(judge, i) || port->fit || port->infiniband != infiniband ||
             judge_is_meant(judge, port))
             continue;
@@ -199,13 +199,13 @@ static void judge_unmeant(const struct judge *judge)
                                                                : "");
 }
 
-void nccl_judge_hca(const char *value, const char *who, const struct nccl_port *port, int ports,
-                    nccl_say *say, void *data)
+void sft_nccl_judge_hca(const char *value, const char *who, const struct sft_nccl_port *port, int ports,
+                    sft_nccl_say *say, void *data)
 {
     struct judge judge = {
         .value = value, .who = who, .port = port, .ports = ports, .say = say, .data = data};
     int taken = 0;
-    nccl_list_parse(&judge.list, value);
+    sft_nccl_list_parse(&judge.list, value);
     for (int i = 0; i < ports; i++)
         taken += judge_takes(&judge, i);
     if (taken == 0) {
@@ -218,15 +218,15 @@ void nccl_judge_hca(const char *value, const char *who, const struct nccl_port *
 }
 
 /* NCCL leaves a value of one letter out of account. */
-void nccl_judge_ifname(const char *value, const char *who, const struct nccl_netdev *netdev,
-                       int netdevs, nccl_say *say, void *data)
+void sft_nccl_judge_ifname(const char *value, const char *who, const struct sft_nccl_netdev *netdev,
+                       int netdevs, sft_nccl_say *say, void *data)
 {
     struct judge judge = {.value = value, .who = who, .say = say, .data = data};
     char names[160] = "";
     int named = 0, up = 0;
-    nccl_list_parse(&judge.list, value);
+    sft_nccl_list_parse(&judge.list, value);
     for (int i = 0; i < netdevs; i++) {
-        bool takes = nccl_list_takes(&judge.list, netdev[i].name, -1);
+        bool takes = sft_nccl_list_takes(&judge.list, netdev[i].name, -1);
         names_add(names, sizeof names, i, netdev[i].name);
         named += takes;
         up += takes && netdev[i].up;

@@ -156,7 +156,8 @@ static void read_threads(const struct reader *reader)
         ask_value(reader->user, reader->program, "threads-per-core", "THREADS_PER_CORE");
     if (value == NULL && layout != NULL && strchr(layout, ':') != NULL)
         value = strchr(strchr(layout, ':') + 1, ':') != NULL ? strrchr(layout, ':') + 1 : NULL;
-    ask->threads = value != NULL && atoi(value) > 0 ? atoi(value) : 0;
+    long threads = value != NULL ? strtol(value, NULL, 10) : 0;
+    ask->threads = threads > 0 && threads < 1024 ? (int)threads : 0;
     if (hint == NULL)
         return;
     if (strcasecmp(hint, "nomultithread") == 0 || strcasecmp(hint, "compute_bound") == 0)

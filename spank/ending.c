@@ -16,7 +16,8 @@
 enum { FIELDS = 2, WHY = 480 }; /* comment and admin comment */
 
 #define ENDING_PARTIAL "left only a partial record: it or its slurmstepd ended early"
-#define ENDING_NONE "left no record: it did not start, or its slurmstepd ended early"
+#define ENDING_NONE \
+    "left no record: it did not start, its slurmstepd ended early, or slurmctld takes no comments"
 #define ENDING_IDLE "did not start, or its slurmstepd ended early"
 
 struct ending_record {

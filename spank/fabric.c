@@ -169,11 +169,11 @@ static void fabric_hca(struct fabric *fabric, bool cut)
 /* Is an interface up that NCCL would take? Yes, too, where the interfaces are not known. */
 static bool fabric_has_netdev(const struct fabric *fabric, const char *value)
 {
-    struct nccl_list list;
+    struct sft_nccl_list list;
     bool up = fabric->netdevs == 0;
-    nccl_list_parse(&list, value);
+    sft_nccl_list_parse(&list, value);
     for (int i = 0; i < fabric->netdevs && !up; i++)
-        up = fabric->netdev[i].up && nccl_list_takes(&list, fabric->netdev[i].name, -1);
+        up = fabric->netdev[i].up && sft_nccl_list_takes(&list, fabric->netdev[i].name, -1);
     return up;
 }
 
@@ -343,8 +343,8 @@ struct fabric *fabric_create(const struct fabric_input *input, struct sft_error 
         fabric_variable(fabric, fabric_names[i]);
         fabric_keep(fabric, input, fabric_names[i]);
     }
-    for (int i = 0; nccl_watched[i] != NULL; i++)
-        fabric_keep(fabric, input, nccl_watched[i]);
+    for (int i = 0; sft_nccl_watched[i] != NULL; i++)
+        fabric_keep(fabric, input, sft_nccl_watched[i]);
     if (fabric_ports_choose(fabric, &whole) < 0 || fabric_user_read(fabric, &whole) < 0) {
         sft_error_set(err, "fabric: out of memory");
         fabric_destroy(fabric);

@@ -92,7 +92,7 @@ struct fabric {
     int nodes;  /* as in the input */
     bool infiniband;            /* a used port is */
     bool sockets;               /* a variable of the user or the site turns RDMA off */
-    struct nccl_netdev *netdev; /* the node's interfaces */
+    struct sft_nccl_netdev *netdev; /* the node's interfaces */
     int netdevs;                /* 0 when they are not known */
 };
 

@@ -15,7 +15,7 @@ int fabric_user_read(struct fabric *fabric, const struct fabric_input *input)
         return -1;
     fabric->netdev = calloc((size_t)names.count + 1, sizeof *fabric->netdev);
     for (int i = 0; fabric->netdev != NULL && i < names.count && !names.cut; i++) {
-        struct nccl_netdev *netdev = &fabric->netdev[fabric->netdevs];
+        struct sft_nccl_netdev *netdev = &fabric->netdev[fabric->netdevs];
         if (!nic_is_netdev(names.name[i]))
             continue;
         strcpy(netdev->name, names.name[i]);
@@ -31,9 +31,9 @@ static void user_say(void *data, int weight, const char *line)
     fabric_warn(data, weight == 0 ? FABRIC_WRONG : FABRIC_SLOWER, "%s", line);
 }
 
-static struct nccl_port *user_list(const struct fabric *fabric)
+static struct sft_nccl_port *user_list(const struct fabric *fabric)
 {
-    struct nccl_port *list = calloc((size_t)fabric->ports + 1, sizeof *list);
+    struct sft_nccl_port *list = calloc((size_t)fabric->ports + 1, sizeof *list);
     for (int i = 0; list != NULL && i < fabric->ports; i++) {
         const struct fabric_port *port = &fabric->port[i];
         snprintf(list[i].name, sizeof list[i].name, "%s", port->nic->device);
@@ -48,12 +48,12 @@ static struct nccl_port *user_list(const struct fabric *fabric)
 
 static void user_take(struct fabric *fabric, const char *value, const char *who)
 {
-    struct nccl_list list;
-    nccl_list_parse(&list, value);
+    struct sft_nccl_list list;
+    sft_nccl_list_parse(&list, value);
     for (int i = 0; i < fabric->ports; i++) {
         struct fabric_port *port = &fabric->port[i];
         bool takes = port->nic->active && port->nic->link != NIC_OTHER &&
-                     nccl_list_takes(&list, port->nic->device, port->nic->port);
+                     sft_nccl_list_takes(&list, port->nic->device, port->nic->port);
         if (!takes && port->used)
             fabric_drop(port, FABRIC_CHOICE, false, "not in NCCL_IB_HCA of %.100s", who);
         if (takes && !port->used)
@@ -70,7 +70,7 @@ static void user_sockets(struct fabric *fabric, const struct fabric_input *input
     const char *who, *value;
     for (int n = 0; n < 2; n++) {
         if ((value = fabric_warn_value(input, names[n], &who)) == NULL ||
-            !nccl_no_rdma(names[n], value))
+            !sft_nccl_no_rdma(names[n], value))
             continue;
         fabric->sockets = true;
         if (fabric->used > 0 && fabric->nodes != 1)
@@ -87,9 +87,9 @@ static void user_sockets(struct fabric *fabric, const struct fabric_input *input
 void fabric_user_ports(struct fabric *fabric, const struct fabric_input *input)
 {
     const char *who, *value = fabric_warn_value(input, "NCCL_IB_HCA", &who);
-    struct nccl_port *list = value != NULL ? user_list(fabric) : NULL;
+    struct sft_nccl_port *list = value != NULL ? user_list(fabric) : NULL;
     if (list != NULL && fabric->nodes != 1)
-        nccl_judge_hca(value, who, list, fabric->ports, user_say, fabric);
+        sft_nccl_judge_hca(value, who, list, fabric->ports, user_say, fabric);
     free(list);
     if (value != NULL)
         user_take(fabric, value, who);
@@ -135,5 +135,5 @@ void fabric_user_warn(struct fabric *fabric, const struct fabric_input *input)
 {
     const char *who, *value = fabric_warn_value(input, "NCCL_SOCKET_IFNAME", &who);
     if (value != NULL)
-        nccl_judge_ifname(value, who, fabric->netdev, fabric->netdevs, user_say, fabric);
+        sft_nccl_judge_ifname(value, who, fabric->netdev, fabric->netdevs, user_say, fabric);
 }

@@ -37,7 +37,7 @@ static void warn_algorithms(struct fabric *fabric, const struct fabric_input *in
         fabric_warn(fabric, FABRIC_WRONG,
                     "NCCL_NVLS_ENABLE=0 of %s: 366 instead of 473 GB/s in a node", who);
     value = fabric_warn_value(input, "NCCL_P2P_DISABLE", &who);
-    if (value != NULL && atoi(value) != 0)
+    if (value != NULL && strtol(value, NULL, 10) != 0)
         fabric_warn(fabric, FABRIC_WRONG,
                     "NCCL_P2P_DISABLE=%.10s of %.100s: no NVLink, and the figure will be poor",
                     value, who);

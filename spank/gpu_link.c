@@ -28,9 +28,9 @@ static bool is_device(const char *name)
 static void link_read(struct gpu_link *link, const char *root, const char *name)
 {
     char folder[PATH_MAX];
-    struct pci_place place;
-    snprintf(folder, sizeof folder, DRIVER "/%s", root, name);
-    pci_place_read(&place, folder);
+    struct pci_place place = { 0 };
+    if ((size_t)snprintf(folder, sizeof folder, DRIVER "/%s", root, name) < sizeof folder)
+        pci_place_read(&place, folder);
     strcpy(link->pci, name);
     strcpy(link->port, place.port);
     link->width = sysfs_lanes(sysfs_number(0, DRIVER "/%s/current_link_width", root, name));

@@ -119,6 +119,9 @@ void line_options(struct words *words, const struct line *line)
         words_add(words, "--mpi=%s", line->conf->mpi);
     if (line->step && !USER_HAS(line, "kill-on-bad-exit"))
         words_add(words, "--kill-on-bad-exit=1");
+    /* A site's WaitTime would kill the step while the end of rank 0 is held until its record is in. */
+    if (line->step && ask_value(line->user, ASK_SRUN, "wait", "WAIT") == NULL)
+        words_add(words, "--wait=0");
     if (!USER_HAS(line, "job-name"))
         words_add(words, "--job-name=sft-bench:%s", plan->explain ? "explain" : plan->preset->name);
 }

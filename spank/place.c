@@ -99,7 +99,7 @@ static int place_run(spank_t spank, const struct conf *conf, const char *cuda, c
     if (list == NULL)
         list = place_getenv(spank, "SLURM_JOB_GPUS", gpus);
     if (place_getenv(spank, "SLURM_GPUS_ON_NODE", type) != NULL)
-        task.step_gpus = atoi(type) > 0 ? atoi(type) : 0;
+        task.step_gpus = (int)strtol(type, NULL, 10);
     if (place_getenv(spank, "SLURM_CPU_BIND_TYPE", type) != NULL && strcmp(type, "mask_cpu:") == 0)
         task.masks = place_getenv(spank, "SLURM_CPU_BIND_LIST", masks);
     if (place_told(&task, cuda, list, err) < 0)

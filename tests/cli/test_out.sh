@@ -79,6 +79,7 @@ ok "a limit of file sizes costs the files, not the run" limited
 on_tmpfs() { # on_tmpfs SIZE FUNCTION : in a mount namespace of its own, on m
     unshare -m true 2>/dev/null || { echo "no mount namespace"; return 77; }
     mkdir -p m
+    # shellcheck disable=SC2163
     export -f "$2"
     unshare -m bash -ec "mount -t tmpfs -o size=$1 tmpfs m || { echo 'cannot mount'; exit 77; }; $2"
 }
@@ -103,7 +104,7 @@ full_meanwhile() {
     grep -v '^step ' all >err || true
     cat err
     grep -q '^record .*state=complete' said
-    [ -z "$(ls -A m | grep -v -e '^fill$' -e '^result.json$' -e '^t.json$')" ]
+    [ -z "$(find m -mindepth 1 ! -name fill ! -name result.json ! -name t.json)" ]
     # the last word may have found the room of the one before: then that is what stands there
     if [ $status -eq 1 ]; then
         grep -q 'No space left on device: free some, or name another place$' err
@@ -142,6 +143,17 @@ planted() {
     [ "$(cat err)" = "sft-bench-job: out=out: cannot write out/result.json: it is a pipe and no file: name a file" ]
 }
 ok "links and pipes that stand in the way are not written through" planted
+
+somebodys() {
+    cp t.json again.json && echo '[{"instruction": "a", "output": "b"}]' >mine.json && : >empty.json
+    train 1 --trace mine.json
+    [ "$(cat err)" = "sft-bench-job: trace: mine.json is there and no trace: name another file, or remove it" ]
+    [ "$(cat mine.json)" = '[{"instruction": "a", "output": "b"}]' ]
+    train 0 --trace again.json
+    train 0 --trace empty.json
+    grep -q traceEvents empty.json
+}
+ok "a trace does not replace a file that is none" somebodys
 
 others() { # as an ordinary user, in a folder where all may write
     [ "$(id -u)" -eq 0 ] || { echo "not root"; return 77; }

@@ -60,7 +60,7 @@ lacks() {
     [ "${#lines[@]}" -eq 4 ]
     job=$(last_job)
     wait_for 10 job_field_has "$job" jobname "^sft-bench:tiny$"
-    wait_for 10 job_field_has "$job" submitline '^srun --nodes=2 .*--mpi=pmix --kill-on-bad-exit=1 '
+    wait_for 10 job_field_has "$job" submitline '^srun --nodes=2 .*--mpi=pmix --kill-on-bad-exit=1 --wait=0 '
 }
 
 @test "the option's value as a word of its own, and abbreviated" {

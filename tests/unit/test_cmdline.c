@@ -14,6 +14,7 @@ static const struct option table[] = {
     { "ntasks", required_argument, NULL, 'n' },
     { "label", no_argument, NULL, 'l' },
     { "kill-on-bad-exit", optional_argument, NULL, 'K' },
+    { "wait", required_argument, NULL, 'W' },
     { "comment", required_argument, NULL, 300 },
     { "gres", required_argument, NULL, 301 },
     { "mpi", required_argument, NULL, 302 },
@@ -172,23 +173,26 @@ static void test_the_whole_line(void **state)
     (void)state;
     ASSERT_LINE("srun\0--sft-bench=tiny:2", "tiny:2", &outside, true,
                 "--nodes=2 --ntasks=16 --ntasks-per-node=8 --gpus-per-node=8 --gpu-bind=none "
-                "--cpus-per-task=12 --mpi=pmix --kill-on-bad-exit=1 --job-name=sft-bench:tiny");
+                "--cpus-per-task=12 --mpi=pmix --kill-on-bad-exit=1 --wait=0 --job-name=sft-bench:tiny");
+    ASSERT_LINE("srun\0--wait=30\0--sft-bench=tiny:2", "tiny:2,gpus=0", &outside, true,
+                "--nodes=2 --ntasks=2 --ntasks-per-node=1 --gpu-bind=none --cpus-per-task=12 "
+                "--mpi=pmix --kill-on-bad-exit=1 --job-name=sft-bench:tiny");
     ASSERT_LINE("sbatch\0--sft-bench=tiny:2", "tiny:2", &outside, false,
                 "--nodes=2 --ntasks-per-node=8 --gpus-per-node=8 --cpus-per-task=12 "
                 "--job-name=sft-bench:tiny");
     ASSERT_LINE("srun", "tiny:2,gpus=0", &outside, true,
                 "--nodes=2 --ntasks=2 --ntasks-per-node=1 --gpu-bind=none --cpus-per-task=12 "
-                "--mpi=pmix --kill-on-bad-exit=1 --job-name=sft-bench:tiny");
+                "--mpi=pmix --kill-on-bad-exit=1 --wait=0 --job-name=sft-bench:tiny");
 }
 
-#define STEP "--mpi=pmix --kill-on-bad-exit=1 --job-name=sft-bench:tiny"
+#define STEP "--mpi=pmix --kill-on-bad-exit=1 --wait=0 --job-name=sft-bench:tiny"
 
 static void test_the_users_own_options_win(void **state)
 {
     (void)state;
     ASSERT_LINE("srun\0-N4\0--mpi=none\0-K0", "tiny:4", &outside, true,
                 "--ntasks=32 --ntasks-per-node=8 --gpus-per-node=8 --gpu-bind=none "
-                "--cpus-per-task=12 --job-name=sft-bench:tiny");
+                "--cpus-per-task=12 --wait=0 --job-name=sft-bench:tiny");
     ASSERT_LINE("srun\0-n4", "tiny:2", &outside, true,
                 "--nodes=2 --ntasks-per-node=2 --gpus-per-node=2 --gpu-bind=none --cpus-per-task=12 " STEP);
     ASSERT_LINE("srun\0--gres=gpu:1\0-wa,b", "tiny:2", &outside, true,
@@ -212,10 +216,10 @@ static void test_an_allocation_keeps_its_nodes(void **state)
     (void)state;
     ASSERT_LINE("srun", "tiny", &inside, true,
                 "--ntasks=64 --ntasks-per-node=8 --gpus-per-node=8 --gpu-bind=none "
-                "--cpus-per-task=12 --mpi=pmix --kill-on-bad-exit=1 --job-name=sft-bench:tiny");
+                "--cpus-per-task=12 --mpi=pmix --kill-on-bad-exit=1 --wait=0 --job-name=sft-bench:tiny");
     ASSERT_LINE("srun", "tiny:3", &inside, true,
                 "--nodes=3 --ntasks=24 --ntasks-per-node=8 --gpus-per-node=8 --gpu-bind=none "
-                "--cpus-per-task=12 --mpi=pmix --kill-on-bad-exit=1 --job-name=sft-bench:tiny");
+                "--cpus-per-task=12 --mpi=pmix --kill-on-bad-exit=1 --wait=0 --job-name=sft-bench:tiny");
 }
 
 static void test_quotes_survive_a_shell(void **state)
