@@ -122,9 +122,35 @@ static void describe_data(const struct data_facts *facts, const struct data *dat
                 facts->mended, text[0] == '\0' ? "" : ": ", text);
 }
 
-int describe_run(struct run *run, struct sft_error *err)
+static int describe_numbers(struct run *run, const struct data_facts *facts, struct sft_error *err)
 {
     const struct sft_plan *plan = &run->plan;
+    struct sft_record *record = &run->result.record;
+    const struct whole wholes[] = {
+        { "nodes", run->nodes },
+        { "ranks", plan->ranks },
+        { "seq", plan->seq },
+        { "micro_batch", plan->micro_batch },
+        { "accumulation", plan->accumulation },
+        { "global_batch", plan->global_batch },
+        { "steps", plan->steps },
+        { "steps_done", 0 },
+        { "warmup", plan->warmup },
+        { "seed", (long long)plan->seed },
+        { "records", facts->records },
+        { "cut", facts->cut },
+        { "skipped", facts->skipped },
+        { "mended", facts->mended },
+        { "vocab", run->shape.vocab },
+        { "parameters", (long long)sft_preset_parameters(&run->shape) },
+    };
+    if (describe_wholes(record, wholes, sizeof wholes / sizeof wholes[0], err) < 0)
+        return -1;
+    return sft_record_set_real(record, "lr", plan->lr, err);
+}
+
+int describe_run(struct run *run, struct sft_error *err)
+{
     struct sft_record *record = &run->result.record;
     struct data_facts facts = data_facts(run->data);
     char step[48], hosts[700], request[301], blas[128], sum[32] = "";
@@ -162,28 +188,8 @@ int describe_run(struct run *run, struct sft_error *err)
         { "nccl", nccl ? run->comm->version : "" },
         { "pmix", run->bootstrap.version },
     };
-    const struct whole wholes[] = {
-        { "nodes", run->nodes },
-        { "ranks", plan->ranks },
-        { "seq", plan->seq },
-        { "micro_batch", plan->micro_batch },
-        { "accumulation", plan->accumulation },
-        { "global_batch", plan->global_batch },
-        { "steps", plan->steps },
-        { "steps_done", 0 },
-        { "warmup", plan->warmup },
-        { "seed", (long long)plan->seed },
-        { "records", facts.records },
-        { "cut", facts.cut },
-        { "skipped", facts.skipped },
-        { "mended", facts.mended },
-        { "vocab", run->shape.vocab },
-        { "parameters", (long long)sft_preset_parameters(&run->shape) },
-    };
     if (describe_texts(record, texts, sizeof texts / sizeof texts[0], err) < 0
-        || describe_wholes(record, wholes, sizeof wholes / sizeof wholes[0], err) < 0
-        || sft_record_set_real(record, "lr", plan->lr, err) < 0
-        || describe_forecast(run, err) < 0)
+        || describe_numbers(run, &facts, err) < 0 || describe_forecast(run, err) < 0)
         return -1;
     double peak = run_peak_tflops(run);
     if (peak > 0 && sft_record_set_real(record, "peak_tflops", peak, err) < 0)

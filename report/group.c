@@ -71,8 +71,8 @@ static unsigned aside_of(const struct row *row)
     unsigned why = 0;
     if (strcmp(row->state, "complete") != 0)
         why |= GROUP_NOT_COMPLETE;
-    if (row->marks & ROW_UNCONFIRMED)
-        why |= GROUP_UNCONFIRMED;
+    if (row->marks & ROW_COMMENT_ALONE)
+        why |= GROUP_COMMENT_ALONE;
     if (row->marks & ROW_DOUBTED)
         why |= GROUP_DOUBTED;
     /* A run that ended early has not all figures; then there is nothing to judge. */

@@ -18,7 +18,7 @@
 /* Why a run is not counted; a run may have several. */
 enum group_aside {
     GROUP_NOT_COMPLETE = 1,  /* running, partial, failed or unknown */
-    GROUP_UNCONFIRMED = 2,   /* stands in the user's comment alone */
+    GROUP_COMMENT_ALONE = 2,   /* stands in the user's comment alone */
     GROUP_IMPOSSIBLE = 4,    /* above the roofline of its device, mfu above 100%, or no finite positive
                               * step_ms, tok_s and samples_s */
     GROUP_INCONSISTENT = 8,  /* its own figures contradict each other (tok_s * step_ms against

@@ -280,7 +280,7 @@ static int load_records(const struct load *load, const json_t *job, const struct
     long long id = json_number_of(json_object_get(job, "job_id"));
     for (size_t i = 0; rc == 0 && i < comment->count; i++)
         if (!comment->paired[i] && !record_is_quoted(&comment->record[i], id))
-            rc = add_row(load, job, chosen, &comment->record[i], ROW_UNCONFIRMED, err);
+            rc = add_row(load, job, chosen, &comment->record[i], ROW_COMMENT_ALONE, err);
     found_clear(admin);
     found_clear(comment);
     return rc;

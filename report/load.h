@@ -14,7 +14,7 @@
  *
  * A job's records are read from its admin comment, which users cannot write, and from its comment.
  * One that stands in both is taken from the admin comment and marked ROW_EDITED where a brief key
- * differs; one that stands in the comment alone is marked ROW_UNCONFIRMED, or, if its step is another
+ * differs; one that stands in the comment alone is marked ROW_COMMENT_ALONE, or, if its step is another
  * job's, left out: it is quoted. Jobs without records give no row. Broken records, and those of a job that cannot be
  * read, are counted in rows->broken. Of a step that several runs of one job have the last run's counts. Fails when
  * the text ends too early, has no `jobs`, or is what sacct says when it failed. */

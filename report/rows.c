@@ -175,7 +175,7 @@ static int compare_last(const void *left, const void *right)
     /* The last run first. Of one run, what Slurm's administrator wrote. */
     if (way == 0)
         way = (a->submitted < b->submitted) - (a->submitted > b->submitted);
-    return way != 0 ? way : (int)(a->marks & ROW_UNCONFIRMED) - (int)(b->marks & ROW_UNCONFIRMED);
+    return way != 0 ? way : (int)(a->marks & ROW_COMMENT_ALONE) - (int)(b->marks & ROW_COMMENT_ALONE);
 }
 
 void rows_last(struct rows *rows)
@@ -213,7 +213,7 @@ bool row_is_checked(const struct row *row)
     static const char *const wanted[] = { "program", "nodes", "ranks", "time" };
     const char *checked = sft_record_get(&row->record, "checked");
     char text[256], word[16];
-    if ((row->marks & (ROW_UNCONFIRMED | ROW_DOUBTED)) || checked == NULL)
+    if ((row->marks & (ROW_COMMENT_ALONE | ROW_DOUBTED)) || checked == NULL)
         return false;
     snprintf(text, sizeof text, ",%.200s,", checked);
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -227,7 +227,7 @@ bool row_is_checked(const struct row *row)
 /* Who stands for the record: the worst that is known of it. */
 static const char *trust_text(const struct row *row)
 {
-    return row->marks & ROW_UNCONFIRMED ? "comment"
+    return row->marks & ROW_COMMENT_ALONE ? "comment"
            : row->marks & ROW_DOUBTED   ? "doubted"
            : row->marks & ROW_EDITED    ? "edited"
            : row_is_checked(row)        ? "checked"

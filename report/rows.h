@@ -13,7 +13,7 @@ enum row_mark {
     ROW_PARTIAL = 1,     /* ended before all its steps were measured */
     ROW_SYNTHETIC = 2,   /* trained on generated data */
     ROW_EDITED = 4,      /* the user's comment says another thing than the admin comment */
-    ROW_UNCONFIRMED = 8, /* only in the job's comment, which the job's owner can write */
+    ROW_COMMENT_ALONE = 8, /* only in the job's comment, which the job's owner can write */
     ROW_DOUBTED = 16,    /* the step daemon found the record at odds with what Slurm and root saw */
 };
 

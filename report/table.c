@@ -61,7 +61,7 @@ static const struct mark {
     { ROW_PARTIAL, 'P', "partial: the run ended early; its figures are over the steps that it did" },
     { ROW_SYNTHETIC, 'S', "synthetic: trained on generated data, not on instruction records" },
     { ROW_EDITED, 'E', "edited: the job's comment says other figures than the step daemon published, shown here" },
-    { ROW_UNCONFIRMED, 'C', "comment: no step daemon published it; the job's owner can write anything there" },
+    { ROW_COMMENT_ALONE, 'C', "comment: no step daemon published it; the job's owner can write anything there" },
     { ROW_DOUBTED, 'D', "doubted: at odds with what Slurm and root saw, and counted nowhere" },
 };
 #define MARKS (sizeof marks / sizeof *marks)

@@ -74,7 +74,7 @@ int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct 
         const struct row *row = rows->row[i];
         struct sweep_job *job = state_find(state, row->job_id);
         /* What only the owner's comment says is no result; of several steps one that is complete counts. */
-        if ((row->marks & ROW_UNCONFIRMED) || strcmp(row->state, "running") == 0
+        if ((row->marks & ROW_COMMENT_ALONE) || strcmp(row->state, "running") == 0
             || (job != NULL && job->state == SWEEP_COMPLETE))
             continue;
         if (job == NULL && (job = state_add(state, row->job_id, err)) == NULL)

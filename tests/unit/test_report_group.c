@@ -109,7 +109,7 @@ static void test_what_stands_aside(void **state)
     row = test_row(&rows, 20, 1, 1000, NULL);
     row->state = "partial";
     row = test_row(&rows, 21, 1, 1000, NULL);
-    row->marks = ROW_UNCONFIRMED;
+    row->marks = ROW_COMMENT_ALONE;
     test_row(&rows, 22, 1, 1000, "tflops=1200 mfu=121.3");
     test_row(&rows, 23, 1, 1000, "tok_s=256000");          /* twice what step_ms says */
     test_row(&rows, 24, 1, 1000, "mfu=60");                /* tflops says 50 */
@@ -121,7 +121,7 @@ static void test_what_stands_aside(void **state)
     assert_int_equal(c->count, 3);
     assert_int_equal(c->aside, 7);
     assert_int_equal(groups.counted, 3);
-    static const unsigned why[] = { GROUP_NOT_COMPLETE, GROUP_UNCONFIRMED,  GROUP_IMPOSSIBLE,
+    static const unsigned why[] = { GROUP_NOT_COMPLETE, GROUP_COMMENT_ALONE,  GROUP_IMPOSSIBLE,
                                     GROUP_INCONSISTENT, GROUP_INCONSISTENT, GROUP_IMPOSSIBLE,
                                     GROUP_IMPOSSIBLE };
     for (int i = 0; i < 7; i++) {

@@ -81,7 +81,7 @@ static void test_marks(void **state)
     assert_int_equal(row_find(&rows, 104, "10")->marks, ROW_SYNTHETIC);
     assert_int_equal(row_find(&rows, 105, "0")->marks, ROW_EDITED);
     assert_string_equal(sft_record_get(&row_find(&rows, 105, "0")->record, "tok_s"), "237732");
-    assert_int_equal(row_find(&rows, 106, "0")->marks, ROW_UNCONFIRMED);
+    assert_int_equal(row_find(&rows, 106, "0")->marks, ROW_COMMENT_ALONE);
     rows_clear(&rows);
 }
 

@@ -226,7 +226,7 @@ static void test_accounting_and_queue_together(void **unused)
     make();
     row_add(&rows, 20, "complete", "tiny:1,data=synthetic", 0);
     row_add(&rows, 21, "partial", "tiny:1", ROW_PARTIAL);
-    row_add(&rows, 22, "complete", "tiny:1", ROW_UNCONFIRMED);
+    row_add(&rows, 22, "complete", "tiny:1", ROW_COMMENT_ALONE);
     row_add(&rows, 23, "failed", "tiny:1", 0);
     row_add(&rows, 23, "complete", "tiny:1", 0); /* another step of the same job */
     row_add(&rows, 24, "running", "tiny:1", 0);
