@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sft-bench-job: the run as a staircase of steps. Exit status: 0 done, 1 failed, 2 bad command. */
+/* sft-bench-job: the run as a staircase of steps. Exit status: enum sft_exit. */
 #include "config.h"
 
 #include "job/run.h"
@@ -13,7 +13,7 @@
 #include "job/explain.h"
 #include "job/options.h"
 
-enum { DONE = 0, FAILED = 1, BAD_COMMAND = 2 };
+enum { DONE = SFT_EXIT_DONE, FAILED = SFT_EXIT_FAILED, BAD_COMMAND = SFT_EXIT_COMMAND };
 
 #define STALLED_SECONDS 5 /* to say why a run is ended before it ends */
 
@@ -144,8 +144,10 @@ static int main_run(const struct options *options)
         main_failed(&run, &err);
         bootstrap_abort(&run.bootstrap, FAILED);
     }
-    if (status == DONE && result_lost(&run.result, &err) < 0)
-        status = complain(&err);
+    if (status == DONE && result_lost(&run.result, &err) < 0) {
+        complain(&err);
+        status = SFT_EXIT_NO_FILE;
+    }
     setup_release(&run);
     return status;
 }
@@ -207,5 +209,5 @@ int main(int argc, char **argv)
         return status;
     fprintf(stderr, "sft-bench-job: cannot write standard output%s%s\n", errno == 0 ? "" : ": ",
             errno == 0 ? "" : strerror(errno));
-    return status == DONE ? FAILED : status;
+    return status == DONE ? SFT_EXIT_NO_FILE : status;
 }

@@ -19,6 +19,10 @@
 #define SFT_RECORD_FIELDS 96
 #define SFT_RECORD_ENV "SFT_BENCH_RECORD_FD" /* number of the memory file's descriptor */
 
+/* Exit status of sft-bench-job. With the last the run is complete, and its record, but a file that was asked for,
+ * or what was printed, is not there. */
+enum sft_exit { SFT_EXIT_DONE, SFT_EXIT_FAILED, SFT_EXIT_COMMAND, SFT_EXIT_NO_FILE };
+
 enum sft_origin {
     SFT_SAID,      /* configured: by the user, the site or the plan */
     SFT_MEASURED,  /* read off a clock, a counter or the data */

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 struct hold {
-    bool well;           /* rank 0 ended with status 0, and its record is complete */
+    bool well;           /* rank 0 ended by itself, and its record is complete */
     int seconds;         /* the site's hold_seconds */
     int unkillable;      /* UnkillableStepTimeout */
     int message_timeout; /* MessageTimeout */

@@ -157,6 +157,13 @@ static void put_end(char why[PAGE_WHY], const struct page_facts *facts, const ch
     }
 }
 
+/* A run whose files found no room has been measured all the same. */
+static bool is_whole(int status)
+{
+    return WIFEXITED(status)
+           && (WEXITSTATUS(status) == SFT_EXIT_DONE || WEXITSTATUS(status) == SFT_EXIT_NO_FILE);
+}
+
 static int put_state(struct sft_record *record, const struct page_facts *facts, const char *junk,
                      struct sft_error *err)
 {
@@ -164,7 +171,7 @@ static int put_state(struct sft_record *record, const struct page_facts *facts, 
     const char *said = sft_record_get(record, "state"), *reason = sft_record_get(record, "fail");
     bool silent = record->count == 0, claims = said != NULL && strcmp(said, "complete") == 0;
     bool failed = silent || (said != NULL && strcmp(said, "failed") == 0);
-    bool complete = claims && facts->end == PAGE_ENDED && facts->status == 0;
+    bool complete = claims && facts->end == PAGE_ENDED && is_whole(facts->status);
     if (junk != NULL)
         snprintf(why, sizeof why, "what rank 0 on %s wrote is no record: %s", facts->host, junk);
     else if (failed || (!complete && facts->end != PAGE_RUNS))

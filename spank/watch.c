@@ -231,7 +231,7 @@ static void watch_tell(const struct keeper_answer *answer, const char *file,
 
 static int watch_limit(bool complete, int status, int hold_seconds)
 {
-    struct hold hold = { .well = complete && status == 0,
+    struct hold hold = { .well = complete,
                          .seconds = hold_seconds,
                          .unkillable = settings_unkillable(),
                          .message_timeout = settings_message_timeout() };

@@ -62,7 +62,7 @@ limited() { # to 1024 bytes; what is printed goes through pipes, which have no l
     local status=0
     (ulimit -f 1; timeout 300 "$job" "$run" --out small --trace small.json >said.pipe 2>all.pipe) || status=$?
     wait
-    [ $status -eq 1 ]
+    [ $status -eq 3 ]
     grep -v '^step ' all >err
     cat err
     [ "$(sed -n 1p err)" = "sft-bench-job: trace: cannot write small.json: File too large: raise the limit (ulimit -f) (the run does not end for it)" ]
@@ -106,7 +106,7 @@ full_meanwhile() {
     grep -q '^record .*state=complete' said
     [ -z "$(find m -mindepth 1 ! -name fill ! -name result.json ! -name t.json)" ]
     # the last word may have found the room of the one before: then that is what stands there
-    if [ $status -eq 1 ]; then
+    if [ $status -eq 3 ]; then
         grep -q 'No space left on device: free some, or name another place$' err
     else
         [ $status -eq 0 ] && [ "$(state m/result.json)" = complete ]
@@ -179,11 +179,11 @@ printed() {
     local status=0
     "$job" --plan tiny,data=synthetic >/dev/full 2>err || status=$?
     cat err
-    [ $status -eq 1 ]
+    [ $status -eq 3 ]
     [ "$(cat err)" = "sft-bench-job: cannot write standard output: No space left on device" ]
     status=0
     "$job" "$run" >/dev/full 2>err || status=$?
-    [ $status -eq 1 ]
+    [ $status -eq 3 ]
     grep -q '^sft-bench-job: cannot write standard output' err
 }
 ok "what is printed to a full disk is no success" printed

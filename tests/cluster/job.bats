@@ -132,7 +132,7 @@ LIST
 
 @test "a file that cannot be written costs neither the run nor its record" {
     run bash -c "ulimit -f 4; srun --sft-bench=tiny:1,gpus=1,seq=32,steps=300,warmup=1,data=synthetic,out=$FOLDER/limited"
-    [ "$status" -eq 1 ]
+    [ "$status" -eq 3 ]
     [[ $output == *"the run is complete, and its record; but cannot write $FOLDER/limited/result.json: File too large"* ]]
     job=$(last_job)
     wait_for 60 job_field_has "$job" admincomment state=complete

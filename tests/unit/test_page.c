@@ -63,6 +63,7 @@ static void test_the_end_is_slurms(void **state)
             "rank 0 on node1 was killed by signal 9 (out of memory, another rank's end, or somebody's kill) "
             "after its last word");
     becomes(DONE, facts_of(PAGE_ENDED, EXITED(1)), "partial", "rank 0 on node1 ended with status 1 after");
+    becomes(DONE, facts_of(PAGE_ENDED, EXITED(SFT_EXIT_NO_FILE)), "complete", "(none)");
     becomes(DONE, facts_of(PAGE_ORPHANED, 0), "partial", "slurmstepd on node1 was killed after its last word");
     becomes(GOING, facts_of(PAGE_RUNS, 0), "partial", "(none)");
     becomes(GOING, facts_of(PAGE_ENDED, 0), "partial", "rank 0 on node1 ended with status 0 before its last word");
