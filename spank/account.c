@@ -144,12 +144,13 @@ enum account_result account_publish(struct account *account, const struct sft_re
         sft_error_set(err, "out of memory");
         return ACCOUNT_SILENT;
     }
-    for (int i = 0; i < ACCOUNT_LOOKS && result == ACCOUNT_STANDS && changes != 0; i++) {
+    int looks = account->once ? 1 : ACCOUNT_LOOKS;
+    for (int i = 0; i < looks && result == ACCOUNT_STANDS && changes != 0; i++) {
         result = account_look(account, record, texts, &changes, err);
         account->changed = account->changed || changes != 0;
     }
     free(texts);
-    if (result == ACCOUNT_STANDS && (changes & ~account->refused) != 0)
+    if (result == ACCOUNT_STANDS && !account->once && (changes & ~account->refused) != 0)
         account_refuse(account, changes, "the site's job_submit changes what is written");
     if (result == ACCOUNT_STANDS && (account->wanted & ~account->refused) == 0)
         result = ACCOUNT_REFUSED;

@@ -36,7 +36,7 @@ int deliver_spool(struct spooled *spooled, char *path, size_t size, struct sft_e
         : 0;
 }
 
-void deliver_rest(void)
+void deliver_rest(const char *taken)
 {
     char folder[PATH_MAX], (*names)[SPOOL_NAME] = NULL;
     int fd = settings_spool(folder, sizeof folder) < 0 ? -1 : spool_open(folder, false, NULL);
@@ -46,6 +46,6 @@ void deliver_rest(void)
     free(names);
     close(fd);
     if (count > 0)
-        execl(DELIVER_PROGRAM, "sft-bench-deliver", "--wait", DELIVER_SECONDS, folder,
-              (char *)NULL);
+        execl(DELIVER_PROGRAM, "sft-bench-deliver", "--wait", DELIVER_SECONDS, "--queue",
+              taken != NULL ? taken : "", folder, (char *)NULL);
 }

@@ -7,10 +7,14 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +34,12 @@ struct entry {
     char name[SPOOL_NAME];
     enum outcome outcome;
     char said[512];
+};
+
+struct order {
+    int seconds;       /* how long to try */
+    const char *queue; /* from a keeper: leave if another one waits already. The file that slurmctld has taken
+                          just now, "": none */
 };
 
 struct deliver {
@@ -150,6 +160,25 @@ static int deliver_pass(struct deliver *deliver, int *waiting, int *kept, struct
     return count < 0 ? -1 : 0;
 }
 
+/* One program works, and one may wait for it, which will find what those have left that came meanwhile. The
+ * place in the queue is a name in the kernel, gone with its owner. Returns a descriptor; -1: another one waits. */
+static int queue_enter(const char *path)
+{
+    struct stat info;
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    if (stat(path, &info) < 0)
+        return -1;
+    int length = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "sft-bench-deliver %llx %llx",
+                          (unsigned long long)info.st_dev, (unsigned long long)info.st_ino);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&name, size) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
 /* One program at a time: another one waits here, and finds what is left. */
 static int deliver_lock(struct deliver *deliver, const char *path, time_t end,
                         struct sft_error *err)
@@ -167,14 +196,42 @@ static int deliver_lock(struct deliver *deliver, const char *path, time_t end,
     return 0;
 }
 
-static int deliver_all(const char *path, int seconds, struct sft_error *err)
+/* A record that slurmctld has taken when the keeper said so has been seen once. */
+static void deliver_taken(struct deliver *deliver, const char *name)
+{
+    struct entry *entry = name[0] != '\0' && strlen(name) < SPOOL_NAME ? deliver_entry(deliver, name) : NULL;
+    if (entry != NULL)
+        say(entry, entry->outcome = OUTCOME_STANDS, "delivered to slurmctld, and kept until that has saved it");
+}
+
+static int deliver_begin(struct deliver *deliver, const char *path, const struct order *order, time_t end,
+                         struct sft_error *err)
+{
+    int place = -1;
+    if (order->queue != NULL) {
+        place = queue_enter(path);
+        if (place < 0) {
+            errno = ENOENT;
+            return -1;
+        }
+        sleep(PASS_SECONDS);
+        deliver_taken(deliver, order->queue);
+    }
+    int rc = deliver_lock(deliver, path, end, err), saved = errno;
+    if (place >= 0)
+        close(place);
+    errno = saved;
+    return rc;
+}
+
+static int deliver_all(const char *path, const struct order *order, struct sft_error *err)
 {
     struct deliver *deliver = calloc(1, sizeof *deliver);
-    time_t end = time(NULL) + seconds;
+    time_t end = time(NULL) + order->seconds;
     int waiting, kept;
     if (deliver == NULL)
         return sft_error_set(err, "out of memory");
-    if (deliver_lock(deliver, path, end, err) < 0) {
+    if (deliver_begin(deliver, path, order, end, err) < 0) {
         free(deliver);
         return errno == ENOENT ? 0 : -1;
     }
@@ -193,6 +250,7 @@ static int deliver_all(const char *path, int seconds, struct sft_error *err)
 
 static const struct option deliver_options[] = {
     { "wait", required_argument, NULL, 'w' },
+    { "queue", required_argument, NULL, 'q' },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 },
@@ -221,13 +279,16 @@ int main(int argc, char **argv)
 {
     char path[PATH_MAX];
     struct sft_error err = { "" };
-    int seconds = 15, option;
+    struct order order = { .seconds = 15 };
+    int option;
     while ((option = getopt_long(argc, argv, "", deliver_options, NULL)) != -1) {
         if (option == 'V')
             return puts("sft-bench-deliver " PACKAGE_VERSION) < 0;
         if (option == 'h')
             return deliver_usage(stdout);
-        if (option != 'w' || (seconds = deliver_number(optarg)) < 0)
+        if (option == 'q')
+            order.queue = optarg;
+        else if (option != 'w' || (order.seconds = deliver_number(optarg)) < 0)
             return deliver_usage(stderr);
     }
     if (argc - optind > 1)
@@ -235,7 +296,7 @@ int main(int argc, char **argv)
     slurm_init(NULL);
     if (optind == argc && settings_spool(path, sizeof path) < 0)
         return deliver_usage(stderr);
-    int left = deliver_all(optind < argc ? argv[optind] : path, seconds, &err);
+    int left = deliver_all(optind < argc ? argv[optind] : path, &order, &err);
     if (left < 0)
         fprintf(stderr, "sft-bench-deliver: %s\n", err.text);
     return left == 0 ? 0 : 1;

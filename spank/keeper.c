@@ -68,7 +68,7 @@ static void keeper_read_page(struct keeper *keeper)
     spooled.comment = step->comment;
     if (sft_record_format(&record, false, spooled.text, sizeof spooled.text, NULL) == 0) {
         deliver_spool(&spooled, NULL, 0, NULL);
-        publish_set(&keeper->publish, spooled.text, NULL);
+        publish_set(&keeper->publish, spooled.text, true, NULL);
     }
     sft_record_clear(&record);
 }
@@ -116,7 +116,7 @@ static bool keeper_hear(struct keeper *keeper, bool *alive)
         message.text[sizeof message.text - 1] = '\0';
         keeper->serial = message.serial;
         keeper->final = message.order == KEEPER_FINAL;
-        publish_set(&keeper->publish, message.text, NULL);
+        publish_set(&keeper->publish, message.text, keeper->final, NULL);
     }
     *alive = got < 0 && (errno == EAGAIN || errno == EINTR);
     return *alive;
@@ -171,6 +171,15 @@ static void keeper_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* A record that slurmctld has just taken needs but one more look. */
+static void keeper_deliver(const struct keeper *keeper)
+{
+    char name[SPOOL_NAME];
+    bool taken = keeper->final && !keeper->publish.pending && keeper->publish.result == ACCOUNT_STANDS;
+    spool_name(keeper->step->job_id, keeper->step->step_id, name);
+    deliver_rest(taken ? name : NULL);
+}
+
 /* Slurm's functions after a fork without an exec: slurmstepd does the same for its tasks, and
  * Slurm's own locks have fork handlers. Root, as slurmstepd was, to set the admin comment. */
 static void keeper_run(int socket, const struct keeper_step *step)
@@ -187,7 +196,7 @@ static void keeper_run(int socket, const struct keeper_step *step)
     if (!keeper_serve(&keeper))
         keeper_act(&keeper);
     close(socket);
-    deliver_rest();
+    keeper_deliver(&keeper);
     _exit(0);
 }
 

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-enum { PUBLISH_LONGEST = 8 }; /* seconds between two tries, on top of what libslurm itself waits */
+/* Seconds: between two tries, on top of what libslurm itself waits; before the first record. */
+enum { PUBLISH_LONGEST = 8, PUBLISH_FIRST = 1 };
 
 static time_t publish_now(void)
 {
@@ -20,7 +21,7 @@ void publish_init(struct publish *publish, uint32_t job_id, bool comment)
     sft_record_init(&publish->record);
 }
 
-int publish_set(struct publish *publish, const char *text, struct sft_error *err)
+int publish_set(struct publish *publish, const char *text, bool final, struct sft_error *err)
 {
     sft_record_clear(&publish->record);
     publish->pending = false;
@@ -28,7 +29,9 @@ int publish_set(struct publish *publish, const char *text, struct sft_error *err
         return -1;
     publish->pending = true;
     publish->interval = 1;
-    publish->next = publish_now();
+    publish->next = publish_now() + (final || publish->begun ? 0 : PUBLISH_FIRST);
+    publish->begun = true;
+    publish->account.once = !final;
     return 0;
 }
 

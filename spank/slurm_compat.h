@@ -103,15 +103,16 @@ static inline uint32_t compat_job_id(const job_info_t *job)
 #endif
 }
 
-/* One job's description, as slurm_load_job. */
+/* One job's description, as slurm_load_job, of this cluster's controller: without SHOW_LOCAL each call
+ * asks it first whether there is a federation. */
 static inline int compat_load_job(job_info_msg_t **answer, uint32_t job_id, uint16_t flags)
 {
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
     slurm_step_id_t step = SLURM_STEP_ID_INITIALIZER;
     step.job_id = job_id;
-    return slurm_load_job(answer, step, flags);
+    return slurm_load_job(answer, step, flags | SHOW_LOCAL);
 #else
-    return slurm_load_job(answer, job_id, flags);
+    return slurm_load_job(answer, job_id, flags | SHOW_LOCAL);
 #endif
 }
 

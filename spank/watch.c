@@ -173,7 +173,7 @@ static void watch_alone(const char *text, struct keeper_answer *answer)
 {
     struct publish publish;
     publish_init(&publish, watch.job_id, watch.comment);
-    if (publish_set(&publish, text, NULL) == 0)
+    if (publish_set(&publish, text, true, NULL) == 0)
         publish_try(&publish);
     sft_record_clear(&publish.record);
     answer->result = publish.result;
