@@ -201,6 +201,7 @@ static void ask_hosts(const char *value, bool file, struct words *hosts)
             fclose(from);
     }
     words_clear(&bad);
+    hosts_unique(hosts);
 }
 
 static void read_hosts(const struct reader *reader)

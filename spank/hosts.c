@@ -102,6 +102,26 @@ void hosts_expand(const char *list, struct words *hosts, struct words *bad)
     }
 }
 
+static int hosts_compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void hosts_unique(struct words *hosts)
+{
+    int kept = 0;
+    if (hosts->count == 0 || hosts->failed)
+        return;
+    qsort(hosts->list, (size_t)hosts->count, sizeof *hosts->list, hosts_compare);
+    for (int i = 0; i < hosts->count; i++)
+        if (kept > 0 && strcmp(hosts->list[kept - 1], hosts->list[i]) == 0)
+            free(hosts->list[i]);
+        else
+            hosts->list[kept++] = hosts->list[i];
+    hosts->count = kept;
+    hosts->list[kept] = NULL;
+}
+
 bool hosts_has(const struct words *hosts, const char *node)
 {
     for (int i = 0; i < hosts->count; i++)

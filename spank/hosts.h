@@ -13,6 +13,9 @@
  */
 void hosts_expand(const char *list, struct words *hosts, struct words *bad);
 
+/* Sort the names, and leave each standing once: Slurm takes a host that is named twice for one. */
+void hosts_unique(struct words *hosts);
+
 /* Is the node's name in the list, letter for letter? */
 bool hosts_has(const struct words *hosts, const char *node);
 

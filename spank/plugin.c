@@ -141,8 +141,10 @@ int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
     if (!plugin_given || !plugin_step(spank, own))
         return 0;
     plugin_served = true;
-    if ((rc = conf_load(&conf, ac, av, &err)) < 0)
+    if ((rc = conf_load(&conf, ac, av, &err)) < 0) {
         conf_init(&conf);
+        conf.job[0] = '\0'; /* srun has read it: what the site's program is, only that file says */
+    }
     plugin_note(rc, &err);
     own->comment = conf.comment;
     if (plugin_has_rank0(spank))

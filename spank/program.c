@@ -122,6 +122,8 @@ enum program_verdict program_look(const struct program_site *site, int proc, int
     struct stat executes, should, before;
     char path[PATH_MAX] = "";
     text[0] = '\0';
+    if (site->path[0] == '\0')
+        return PROGRAM_UNSEEN;
     if (fstatat(proc, "exe", &executes, 0) < 0 || readlinkat(proc, "exe", path, sizeof path - 1) < 0
         || (ours >= 0 && fstatat(ours, "exe", &before, 0) == 0 && same_file(&executes, &before)))
         return PROGRAM_UNSEEN;

@@ -12,7 +12,7 @@
 
 /* Whose job it is, and what it should execute. */
 struct program_site {
-    char path[1024]; /* absolute */
+    char path[1024]; /* absolute; "" not known: then no verdict is given */
     uid_t uid;       /* 0 may change everything: of root's own jobs only the file is compared */
     gid_t group[PROGRAM_GROUPS];
     int groups;

@@ -112,6 +112,8 @@ static void test_tasks_of_the_users(void **state)
     assert_settled("tiny:2", "-N2", 2, -1);
     assert_settled("tiny", "-wa[1-2]", 2, -1);
     assert_settled("tiny:3", "-wa[1-2]", 3, -1);
+    assert_settled("tiny:1", "-wa1,a1", 1, -1); /* a host named twice is one */
+    assert_settled("tiny", "-wb,a[1-2],b,a1", 3, -1);
     struct scene scene;
     assert_int_equal(scene_set(&scene, "tiny:2,gpus=0", "-n3", 4, ASK_SRUN, false), 0);
     assert_true(scene.request.gpus == 0 && scene.tasks == 2);

@@ -152,6 +152,14 @@ static void test_a_script(void **state)
     looks("/bin/sh", NULL, PROGRAM_SCRIPT, "script");
 }
 
+/* The site's file cannot be read on the node: nothing is said for the program, and nothing against it. */
+static void test_a_site_that_is_not_known(void **state)
+{
+    (void)state;
+    site_is("");
+    looks("/bin/sh", NULL, PROGRAM_UNSEEN, "");
+}
+
 static void test_not_executed_yet_and_gone(void **state)
 {
     int ours = open("/proc/self", O_PATH | O_DIRECTORY), proc;
@@ -175,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_a_file_that_its_user_can_change),
         cmocka_unit_test(test_a_library_of_the_users),
         cmocka_unit_test(test_a_script),
+        cmocka_unit_test(test_a_site_that_is_not_known),
         cmocka_unit_test(test_not_executed_yet_and_gone),
     };
     return cmocka_run_group_tests(tests, hold_stdin, remove_folder);
