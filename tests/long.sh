@@ -44,6 +44,9 @@ scenario_whole_end() {
     sleep 180
     grep -q 'is not in the accounting yet' late.out || fail "nothing was said: $(cat late.out)"
     "$CLUSTER" start-ctld "$FOLDER/c"
+    # srun could not tell slurmctld that the job is over: it runs on, and the accounting has comments of ended jobs.
+    wait_until 120 live_has late 'state=complete' || fail "late: $(scontrol -o show job "$(cat late.job)")"
+    scancel "$(cat late.job)"
     record_is late 'state=complete'
     nodes_fine
     wait_until 60 no_files || fail "files are left: $(find "$FOLDER/c/spool" -path '*/sft-bench/*')"
@@ -91,11 +94,14 @@ run_begin() {
         echo $? >"$name.end"
     ) &
     wait_until 60 first_record "$name" || fail "$name: no first record"
-    squeue -h -o %i -n "$name" >"$name.job"
 }
 
 first_record() {
-    scontrol -o show job "$(squeue -h -o %i -t R -n "$1")" 2>/dev/null | grep -q 'state=partial'
+    squeue -h -o %i -t R -n "$1" >"$1.job" && live_has "$1" 'state=partial'
+}
+
+live_has() { # live_has NAME PATTERN : the live job's comment
+    scontrol -o show job "$(cat "$1.job")" 2>/dev/null | grep -q "AdminComment=.*$2"
 }
 
 record_is() { # record_is NAME PATTERN
@@ -129,8 +135,13 @@ one_run() {
         cd "$folder" && "scenario_$1"
     ) </dev/null
     status=$?
-    "$CLUSTER" stop "$folder/c"
-    [ $status -ne 0 ] && [ -n "${SFT_KEEP:-}" ] || rm -rf "$folder"
+    if [ $status -ne 0 ] && [ -n "${SFT_KEEP:-}" ]; then
+        "$CLUSTER" stop "$folder/c" --keep
+        echo "kept: $folder"
+    else
+        "$CLUSTER" stop "$folder/c"
+        rm -rf "$folder"
+    fi
     return $status
 }
 

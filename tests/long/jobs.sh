@@ -38,7 +38,8 @@ wait_until() { # wait_until SECONDS COMMAND...
 
 if [ -z "$here" ]; then
     echo "job = $top/tests/cluster/dummy-job" >"$work/conf"
-    "$top/tests/cluster/sft-cluster" start "$work/c" --nodes 4 --cpus 64 --gpus 64 \
+    # An srun whose request for its step is not answered in MessageTimeout [10 s] waits a minute before the next one.
+    "$top/tests/cluster/sft-cluster" start "$work/c" --nodes 4 --cpus 64 --gpus 64 --conf MessageTimeout=60 \
         --plugin "$root/lib/sft-bench/sft_bench.so" --plugin-args "config=$work/conf" >"$work/start.log" 2>&1 || {
         cat "$work/start.log" >&2
         exit 1
@@ -83,7 +84,12 @@ PY
 }
 
 check "$count jobs are submitted" submit
-ended() { all_told || ! squeue -h --name "$name" | grep -q .; }
+# No `grep -q` behind squeue: it would go before squeue has written all, which then counts as failed. An squeue that
+# gets no answer has not said that nothing is left.
+ended() {
+    local left
+    all_told || { left=$(squeue -h --name "$name") && [ -z "$left" ]; }
+}
 wait_until 1200 ended && wait_until 60 all_told
 squeue -h --name "$name" | head -n 5
 check "the accounting has a complete record of each" all_told
