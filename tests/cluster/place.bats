@@ -146,7 +146,7 @@ everything=0-$(($(nproc) - 1))
 }
 
 @test "more tasks than hyper-threads: nobody is pinned, and why" {
-    run srun --ntasks=$((4 * $(nproc))) --sft-bench=tiny:1,gpus=2
+    run srun --ntasks=$((4 * $(nproc))) --sft-bench=tiny:1,gpus=0
     [ "$status" -eq 0 ]
     [ "$(has 0)" = "$everything" ]
     [[ $(told 0) == *" cpus= "*"why="?* ]]

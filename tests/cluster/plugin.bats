@@ -190,7 +190,7 @@ SH
 }
 
 @test "comments hold the record, the user's own text, and never more than 1,024 characters" {
-    text=$(printf '%900s' '' | tr ' ' u)
+    text=$(printf "%850s" "" | tr " " u)
     DUMMY_PAD=2000 srun --comment="$text" --sft-bench=tiny:1,gpus=1 >/dev/null
     job=$(last_job)
     wait_for 10 job_field_has "$job" admincomment "^sft1\{.*pad=x{2000}.*\}$"

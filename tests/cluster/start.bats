@@ -103,10 +103,6 @@ dies_at() { # dies_at STAGE [MS]
     wait_for 60 job_field_has "$job" state FAILED
 }
 
-@test "slurmstepd killed as it begins" {
-    dies_at born
-}
-
 @test "slurmstepd killed once the keeper stands" {
     dies_at keeper
 }
