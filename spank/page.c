@@ -72,6 +72,14 @@ static void check_step(struct checks *checks, const struct sft_record *record,
         list_add(&checks->wrong, "; ", "it calls itself step %.30s", said);
 }
 
+static void check_model(struct checks *checks, const struct sft_record *record,
+                        const struct page_facts *facts)
+{
+    const char *said = sft_record_get(record, "model");
+    if (said != NULL && facts->model[0] != '\0' && strcmp(said, facts->model) != 0)
+        list_add(&checks->wrong, "; ", "%s was asked for, not %.30s", facts->model, said);
+}
+
 /* Half of the steps took the median or longer, so that much time must have gone by, whatever the others
  * took; and all steps together no more than the step's life. */
 static bool time_fits(const struct sft_record *record, double life)
@@ -105,6 +113,7 @@ static int put_checks(struct sft_record *record, const struct page_facts *facts,
     check_count(&checks, record, "ranks", facts->ranks);
     check_time(&checks, record, facts);
     check_step(&checks, record, facts);
+    check_model(&checks, record, facts);
     const char *const texts[][2] = { { "program", facts->program },
                                      { "checked", checks.right.text },
                                      { "doubted", checks.wrong.text } };
@@ -198,7 +207,7 @@ static int put_facts(struct sft_record *record, const struct page_facts *facts, 
     char start[32] = "";
     if (facts->start != 0 && gmtime_r(&facts->start, &tm) != NULL)
         strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    if (put_text(record, "model", facts->model, err) < 0
+    if ((facts->model[0] != '\0' && sft_record_set(record, "model", facts->model, err) < 0)
         || put_text(record, "request", facts->request, err) < 0
         || put_text(record, "version", PACKAGE_VERSION, err) < 0
         || sft_record_set(record, "step", facts->step, err) < 0)

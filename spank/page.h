@@ -48,7 +48,7 @@ struct page_facts {
  * - `complete` only if the page says so and rank 0 has ended with status 0; `failed` if the page says so,
  *   says nothing or is no record (then err tells why); all else is `partial`. `fail` has the page's
  *   reason, or Slurm's.
- * - step, nodes, ranks, start and seconds are the facts'; model, request and version where the page has
+ * - step, nodes, ranks, model, start and seconds are the facts'; request and version where the page has
  *   none; program, checked and doubted are never the page's.
  * The record fits: figures that nobody needs are left out first. */
 int page_read(const char *page, size_t length, const struct page_facts *facts,

@@ -92,7 +92,7 @@ tok_s=9e9 samples_s=9e9}"
     is start '20[2-9]*'
     is program other:dash
     is checked time
-    is doubted "program is other:dash; nodes were 1, not 1024; ranks were 1, not 8192; it calls itself step $genuine.0"
+    is doubted "program is other:dash; nodes were 1, not 1024; ranks were 1, not 8192; it calls itself step $genuine.0; tiny was asked for, not llama-7b"
     [ "$(job_field "$genuine" admincomment)" = "$before" ]
     run "$REPORT" -a -j "$genuine,$job" --csv
     [ "${#lines[@]}" -eq 3 ]
@@ -100,7 +100,7 @@ tok_s=9e9 samples_s=9e9}"
     run "$REPORT" -a -j "$job"
     [[ $output == *"$job.0: doubted: program is other:dash; nodes were 1, not 1024"* ]]
     run "$REPORT" -a -j "$genuine,$job" --groups
-    [[ $output == *"not counted: job $job, llama-7b on 1 nodes: doubted: "* ]]
+    [[ $output == *"not counted: job $job, tiny on 1 nodes: doubted: "* ]]
 }
 
 @test "more steps than the time allows are not believed" {

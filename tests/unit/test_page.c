@@ -120,7 +120,7 @@ static void test_claims_are_held_against_the_facts(void **state)
 {
     const struct page_facts facts = facts_of(PAGE_ENDED, 0);
     (void)state;
-    assert_int_equal(read_page("sft1{step=16.0 state=complete nodes=1024 ranks=8192 start=1999-01-01T00:00:00Z "
+    assert_int_equal(read_page("sft1{step=16.0 state=complete model=llama-70b nodes=1024 ranks=8192 start=1999-01-01T00:00:00Z "
                                "seconds=1 program=site checked=everything doubted= steps_done=10 step_ms=1}",
                                &facts), 1);
     assert_string_equal(value("step"), "17.2");
@@ -132,6 +132,8 @@ static void test_claims_are_held_against_the_facts(void **state)
     assert_contains(value("doubted"), "nodes were 2, not 1024");
     assert_contains(value("doubted"), "ranks were 4, not 8192");
     assert_contains(value("doubted"), "it calls itself step 16.0");
+    assert_contains(value("doubted"), "tiny was asked for, not llama-70b");
+    assert_string_equal(value("model"), "tiny");
     sft_record_clear(&record);
     assert_int_equal(read_page(DONE, &facts), 1);
     assert_string_equal(value("checked"), "program,nodes,ranks,time");
@@ -236,7 +238,7 @@ static void test_full_pages(void **state)
         assert_string_equal(value("step"), "17.2");
         sft_record_clear(&record);
     }
-    snprintf(text, sizeof text, "sft1{state=complete model=%03890d}", 0);
+    snprintf(text, sizeof text, "sft1{state=complete precision=%03890d}", 0);
     becomes(text, facts, "failed", "is no record: the record is longer than");
 }
 
