@@ -67,7 +67,7 @@ static enum database_result database_modify(void *connection, slurmdb_job_cond_t
     }
     slurm_list_destroy(done);
     if (slurmdb_connection_commit(connection, true) == SLURM_SUCCESS)
-        return DATABASE_STANDS;
+        return DATABASE_WRITTEN;
     sft_error_set(err, "slurmdbd: %s", slurm_strerror(errno));
     return DATABASE_SILENT;
 }

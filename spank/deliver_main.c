@@ -56,7 +56,8 @@ static enum outcome say(struct entry *entry, enum outcome outcome, const char *t
 
 /* slurmctld takes it no more: it is slurmdbd's. But a slurmctld that starts again sends the end of
  * every job that it still knows once more, with its own old comments: so look again until it has
- * forgotten the job (MinJobAge; a day where it never does). */
+ * forgotten the job (MinJobAge; a day where it never does). And two nodes may bring records of one job
+ * at once, of which the later undoes the earlier: so a record is in when it stood there before. */
 static enum outcome deliver_database(struct entry *entry, const struct spooled *spooled,
                                      const struct sft_record *record, bool known)
 {
@@ -67,6 +68,8 @@ static enum outcome deliver_database(struct entry *entry, const struct spooled *
                    ? say(entry, OUTCOME_LATER,
                          "delivered to slurmdbd, and kept until slurmctld has forgotten the job")
                    : say(entry, OUTCOME_DONE, "delivered, to slurmdbd");
+    case DATABASE_WRITTEN:
+        return say(entry, OUTCOME_LATER, "delivered to slurmdbd, and kept for one more look");
     case DATABASE_RUNS:
         return say(entry, OUTCOME_LATER, "kept: the job has not ended yet in slurmdbd");
     case DATABASE_OTHER:

@@ -7,13 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Room for one word more and the NULL behind it; it doubles, for lists of hosts are long. */
+static bool words_grow(struct words *words)
+{
+    if (words->count + 2 <= words->room)
+        return true;
+    int room = words->room > 0 ? 2 * words->room : 16;
+    char **list = realloc(words->list, (size_t)room * sizeof *list);
+    if (list == NULL)
+        return false;
+    words->list = list;
+    words->room = room;
+    return true;
+}
+
 /* Take over `word`; NULL stands for no memory. */
 static void words_take(struct words *words, char *word)
 {
-    char **list = realloc(words->list, ((size_t)words->count + 2) * sizeof *list);
-    if (list != NULL)
-        words->list = list;
-    if (list == NULL || word == NULL) {
+    if (word == NULL || !words_grow(words)) {
         free(word);
         words->failed = true;
         return;

@@ -8,6 +8,7 @@
 struct words {
     char **list;
     int count;
+    int room;    /* pointers that the list holds, the last NULL among them */
     bool failed; /* no memory: the list is not to be used */
 };
 

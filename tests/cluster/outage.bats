@@ -59,6 +59,10 @@ held_started() { # held_started NAME : it runs, and its first record is in
     wait_for 60 live_has "$(cat "$FOLDER/$1.job")" 'state=partial'
 }
 
+saved() { # saved FILE : slurmctld has saved its state since the file was written, 5 s later at most
+    [ "$FOLDER/c/state/job_state" -nt "$1" ]
+}
+
 stepd_of() { # stepd_of JOB RANK
     job=$1
     ps -o ppid= -p "$(task_of "$2")" | tr -d ' '
@@ -79,6 +83,7 @@ cluster_scene() {
     held_started two
     wait_for 60 live_has "$(cat "$FOLDER/two.job")" 'step=[0-9]*\.1 '
     stepd_of "$(cat "$FOLDER/orphan.job")" 0 >"$FOLDER/orphan.stepd"
+    wait_for 20 saved "$FOLDER/two.job"
     scontrol update jobid="$(cat "$FOLDER/limited.job")" endtime=now+20
     "$CLUSTER" kill-ctld "$FOLDER/c"
     touch "$FOLDER/go"
@@ -213,7 +218,7 @@ until [ -e $FOLDER/on ]; do sleep 0.2; done
 EOF
     sbatch -J forgets -o forgets.out script
     held_started forgets
-    sleep 6 # its state is saved, with the partial record
+    wait_for 20 saved forgets.job
     touch "$FOLDER/go"
     wait_for 20 live_has "$(cat forgets.job)" 'state=complete'
     sleep 1
@@ -225,13 +230,35 @@ EOF
     wait_for 60 no_files
 }
 
+forgotten() { # forgotten JOB : by slurmctld
+    ! scontrol show job "$1" >/dev/null 2>&1
+}
+
+# Killed before it has saved a job, slurmctld does not know it any more. Here the job's two steps end together.
+@test "slurmctld has forgotten the job itself: slurmdbd has the records of both steps" {
+    cp -p c/state/job_state job_state
+    DUMMY_UNTIL=$FOLDER/go salloc -Q -J gone -N2 sh -c \
+        'srun -N1 --sft-bench=tiny:1,gpus=0 & srun -N1 --sft-bench=tiny:1,gpus=0; wait' >gone.out 2>&1 3>&- 4>&- &
+    held_started gone
+    job=$(cat gone.job)
+    wait_for 60 live_has "$job" "step=$job\.1 "
+    "$CLUSTER" kill-ctld "$FOLDER/c"
+    rm -f c/state/job_state.old
+    cp -p job_state c/state/job_state
+    touch go
+    sleep 8
+    "$CLUSTER" start-ctld "$FOLDER/c"
+    forgotten "$job"
+    wait_for 60 job_field_has "$job" admincomment "step=$job\.0 state=complete"
+    wait_for 60 job_field_has "$job" admincomment "step=$job\.1 state=complete"
+    wait_for 60 no_files
+    job_field_has "$job" admincomment "step=$job\.0 state=complete"
+    job_field_has "$job" admincomment "step=$job\.1 state=complete"
+}
+
 spooled() { # spooled JOB STEP CLUSTER [FIELD] : a node's file
     printf 'sft-bench spool 1\ncluster %s\njob %s\nstep %s\ncomment 1\ntime %s\n' "$3" "$1" "$2" "$(date +%s)"
     printf 'record sft1{step=%s.%s state=complete%s}\n' "$1" "$2" "${4:+ $4}"
-}
-
-forgotten() { # forgotten JOB : by slurmctld
-    ! scontrol show job "$1" >/dev/null 2>&1
 }
 
 @test "the admin's command delivers what a node has, one line a record" {
@@ -243,6 +270,10 @@ forgotten() { # forgotten JOB : by slurmctld
     spooled 4000000 0 sft >"$folder/4000000.0"
     spooled "$job" 8 another >"$folder/$job.8"
     echo junk >"$folder/1.1"
+    run "$DELIVER" --wait 0 "$folder"
+    echo "$output"
+    [ "$status" -eq 1 ]
+    grep -qx "$job.7: delivered to slurmdbd, and kept for one more look" <<<"$output"
     run "$DELIVER" --wait 0 "$folder"
     echo "$output"
     [ "$status" -eq 1 ]
@@ -283,6 +314,7 @@ function slurm_job_modify(job_desc, job_rec, part_list, modify_uid)
   return slurm.SUCCESS
 end
 EOF
+    touch -d '+1 hour' "$FOLDER/c/etc/job_submit.lua" # slurmctld reads it anew if it is younger than the last time
     grep -q JobSubmitPlugins "$FOLDER/c/etc/slurm.conf" || {
         echo JobSubmitPlugins=lua >>"$FOLDER/c/etc/slurm.conf"
         "$CLUSTER" restart "$FOLDER/c"

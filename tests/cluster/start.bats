@@ -39,9 +39,7 @@ site() { # site JOB [LINE]... : the site's file
 }
 
 next_job() { # the number that the next job will have
-    local last
-    last=$(newest_job)
-    echo $((${last:-0} + 1))
+    scontrol show config | sed -n 's/^NEXT_JOB_ID *= *//p'
 }
 
 finish() { # finish STATUS FILE COMMAND... : in good time, with this status; stdout and stderr in FILE
@@ -312,10 +310,12 @@ beside() {
 
 # --- requeue ----------------------------------------------------------------------------------------
 
+# slurmd refuses a job whose credential is not at least a whole second younger than the end of its last run
+# ("already killed, do not launch"): started again in that second, it fails without us.
 requeue() {
     scontrol requeue "$job"
     wait_for 60 is_pending
-    wait_for 60 scontrol update jobid="$job" starttime=now
+    wait_for 60 scontrol update jobid="$job" starttime=now+2
 }
 
 is_pending() {
