@@ -1,15 +1,15 @@
 # data, tokenizer
 noinst_LTLIBRARIES += job/libsftdata.la
 job_libsftdata_la_SOURCES = \
-	job/batch.c job/batch.h \
-	job/data.c job/data.h job/data_alpaca.c job/data_faults.c job/data_faults.h job/data_internal.h \
-	job/data_keys.c job/data_keys.h job/data_kind.c job/data_kind.h job/data_pack.c \
-	job/data_record.c job/data_record.h job/data_synthetic.c \
-	job/file_read.c job/file_read.h job/scan.c job/scan.h \
-	job/tokenizer.c job/tokenizer.h job/tokenizer_sentencepiece.h
+	job/data/batch.c job/data/batch.h \
+	job/data/data.c job/data/data.h job/data/data_alpaca.c job/data/data_faults.c job/data/data_faults.h job/data/data_internal.h \
+	job/data/data_keys.c job/data/data_keys.h job/data/data_kind.c job/data/data_kind.h job/data/data_pack.c \
+	job/data/data_record.c job/data/data_record.h job/data/data_synthetic.c \
+	lib/file_read.c lib/file_read.h job/data/scan.c job/data/scan.h \
+	job/data/tokenizer.c job/data/tokenizer.h job/data/tokenizer_sentencepiece.h
 job_libsftdata_la_LIBADD = job/libsftrandom.la lib/libsft.la
 if HAVE_SENTENCEPIECE
-job_libsftdata_la_SOURCES += job/tokenizer_sentencepiece.cc
+job_libsftdata_la_SOURCES += job/data/tokenizer_sentencepiece.cc
 job_libsftdata_la_CXXFLAGS = $(AM_CXXFLAGS) $(SENTENCEPIECE_CFLAGS)
 job_libsftdata_la_LIBADD += $(SENTENCEPIECE_LIBS)
 # libtool leaves this out of a convenience library: every program with libsftdata names it
@@ -20,20 +20,20 @@ dist_pkgdata_DATA += examples/instructions.json
 EXTRA_DIST += tests/golden/make_tokenizer_golden.py tests/fuzz/corpus
 noinst_HEADERS += tests/golden/tokenizer.inc
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_data tests/unit/test_pack tests/unit/test_tokenizer
-check_PROGRAMS += tests/unit/test_data_faults tests/unit/test_data_kind tests/unit/test_scan
-tests_unit_test_data_faults_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_data_faults_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
-tests_unit_test_data_kind_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_data_kind_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
-tests_unit_test_scan_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_scan_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
-tests_unit_test_data_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_data_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
-tests_unit_test_pack_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_pack_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
-tests_unit_test_tokenizer_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_tokenizer_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+check_PROGRAMS += tests/unit/data/test_data tests/unit/data/test_pack tests/unit/data/test_tokenizer
+check_PROGRAMS += tests/unit/data/test_data_faults tests/unit/data/test_data_kind tests/unit/data/test_scan
+tests_unit_data_test_data_faults_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_data_test_data_faults_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_data_test_data_kind_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_data_test_data_kind_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_data_test_scan_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_data_test_scan_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_data_test_data_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_data_test_data_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_data_test_pack_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_data_test_pack_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+tests_unit_data_test_tokenizer_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_data_test_tokenizer_LDADD = job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
 endif
 
 if FUZZING

@@ -10,14 +10,14 @@ EXTRA_DIST += \
 	tests/golden/untied.golden
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_reference tests/unit/test_training
-tests_unit_test_reference_SOURCES = tests/unit/test_reference.c tests/golden/golden.c
-tests_unit_test_reference_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_reference_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS) $(UNIT_LIBS)
-tests_unit_test_training_SOURCES = tests/unit/test_training.c tests/golden/golden.c \
+check_PROGRAMS += tests/unit/model/test_reference tests/unit/model/test_training
+tests_unit_model_test_reference_SOURCES = tests/unit/model/test_reference.c tests/golden/golden.c
+tests_unit_model_test_reference_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_model_test_reference_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS) $(UNIT_LIBS)
+tests_unit_model_test_training_SOURCES = tests/unit/model/test_training.c tests/golden/golden.c \
 	tests/golden/training.c
-tests_unit_test_training_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_training_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS) $(UNIT_LIBS)
+tests_unit_model_test_training_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_model_test_training_LDADD = job/libsftmodel.la job/libsftdata.la $(STDCXX_LIBS) $(UNIT_LIBS)
 endif
 
 # By hand, with compare_training.py: make tests/golden/train_dump

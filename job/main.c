@@ -2,7 +2,7 @@
 /* sft-bench-job: the run as a staircase of steps. Exit status: enum sft_exit. */
 #include "config.h"
 
-#include "job/run.h"
+#include "job/run/run.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "job/explain.h"
-#include "job/options.h"
+#include "job/run/explain.h"
+#include "job/run/options.h"
 
 enum { DONE = SFT_EXIT_DONE, FAILED = SFT_EXIT_FAILED, BAD_COMMAND = SFT_EXIT_COMMAND };
 
@@ -26,22 +26,21 @@ static int complain(const struct sft_error *err)
 
 static int main_check(const struct options *options, bool print)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     struct sft_plan plan;
     struct tokenizer *tokenizer = NULL;
     struct data *data = NULL;
     struct sft_preset shape;
     int nodes = options->request.nodes > 0 ? options->request.nodes : 1;
-    int gpus = options->request.gpus > 0 ? options->request.gpus
+    int gpus = options->request.gpus > 0             ? options->request.gpus
                : print && options->request.nodes > 0 ? PLAN_GPUS
-                                                      : 1;
+                                                     : 1;
     int status = DONE;
     if (options->request.explain) /* nothing to train, nothing to check */
         return DONE;
-    if (sft_plan_make_running(&plan, &options->request, nodes, nodes * gpus, &err) < 0
-        || run_check_out(&options->request, &err) < 0
-        || run_open_data(&options->request, plan.seq, plan.seed, &tokenizer, &data, &shape, &err)
-               < 0)
+    if (sft_plan_make_running(&plan, &options->request, nodes, nodes * gpus, &err) < 0 ||
+        run_check_out(&options->request, &err) < 0 ||
+        run_open_data(&options->request, plan.seq, plan.seed, &tokenizer, &data, &shape, &err) < 0)
         status = complain(&err);
     else if (print && options->json)
         scaling_print_json(&plan, &shape, data, &options->request);
@@ -54,7 +53,8 @@ static int main_check(const struct options *options, bool print)
     return status;
 }
 
-/* From the watchdog's thread, while this rank or another hangs somewhere: nothing here may hang too. */
+/* From the watchdog's thread, while this rank or another hangs somewhere: nothing here may hang
+ * too. */
 static void main_stalled(void *user, const char *why)
 {
     struct run *run = user;
@@ -102,13 +102,12 @@ static int main_join(struct run *run, struct sft_error *err)
 /* After the first step begins the others may wait for us: whoever fails ends them all. */
 static int main_train(struct run *run, struct sft_error *err)
 {
-    if (describe_run(run, err) < 0
-        || placement_record(run->comm, run->bootstrap.local_rank, run->hosts,
-                            run->result.active ? &run->result.record : NULL, err)
-               < 0
-        || train_run(run, err) < 0
-        || (run->result.active && sft_record_set(&run->result.record, "state", "complete", err) < 0)
-        || result_write(&run->result, true, err) < 0)
+    if (describe_run(run, err) < 0 ||
+        placement_record(run->comm, run->bootstrap.local_rank, run->hosts,
+                         run->result.active ? &run->result.record : NULL, err) < 0 ||
+        train_run(run, err) < 0 ||
+        (run->result.active && sft_record_set(&run->result.record, "state", "complete", err) < 0) ||
+        result_write(&run->result, true, err) < 0)
         return -1;
     if (run->result.active)
         describe_summary(run);
@@ -131,9 +130,10 @@ static int main_failed(struct run *run, struct sft_error *err)
 static int main_run(const struct options *options)
 {
     static struct run run;
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     run.request = options->request;
-    if (result_open(&run.result, bootstrap_rank_told() == 0, &err) < 0 || main_join(&run, &err) < 0) {
+    if (result_open(&run.result, bootstrap_rank_told() == 0, &err) < 0 ||
+        main_join(&run, &err) < 0) {
         main_failed(&run, &err);
         bootstrap_abort(&run.bootstrap, FAILED);
     }
@@ -155,7 +155,7 @@ static int main_run(const struct options *options)
 static int main_explain(const struct options *options)
 {
     struct bootstrap bootstrap;
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     int status = DONE;
     if (bootstrap_start(&bootstrap, &err) < 0 || explain_run(&bootstrap, options->json, &err) < 0)
         status = complain(&err);
@@ -178,7 +178,7 @@ static int main_refuse(const struct sft_error *err)
 static int main_mode(int argc, char **argv)
 {
     struct options options;
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     if (options_parse(&options, argc, argv, &err) < 0)
         return main_refuse(&err);
     switch (options.mode) {

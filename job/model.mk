@@ -1,11 +1,11 @@
 # backend, model, optimizer
 noinst_LTLIBRARIES += job/libsftmodel.la
 job_libsftmodel_la_SOURCES = \
-	job/rounding.h job/backend.h job/backend_cpu.c job/backend_cpu.h job/backend_cpu_attention.c \
-	job/backend_cpu_lanes.c \
-	job/batch.h \
-	job/model.c job/model.h job/model_initialize.c job/model_internal.h job/model_layout.c job/model_units.c \
-	job/optim.c job/optim.h
+	job/tensor/rounding.h job/tensor/backend.h job/tensor/cpu/backend_cpu.c job/tensor/cpu/backend_cpu.h job/tensor/cpu/backend_cpu_attention.c \
+	job/tensor/cpu/backend_cpu_lanes.c \
+	job/data/batch.h \
+	job/model/model.c job/model/model.h job/model/model_initialize.c job/model/model_internal.h job/model/model_layout.c job/model/model_units.c \
+	job/train/optim.c job/train/optim.h
 # -fopenmp-simd: vectors where a loop asks for them; no OpenMP runtime. Sanitizers keep clang from
 # making some, and it says so. Vectors of sqrt and of selections need the compiler to know that nobody
 # reads errno or the floating-point exceptions; NaN and infinity keep their meaning.
@@ -14,28 +14,28 @@ job_libsftmodel_la_CFLAGS = $(AM_CFLAGS) $(BLAS_CFLAGS) -O3 -fopenmp-simd -fno-m
 job_libsftmodel_la_LIBADD = job/libsftrandom.la lib/libsft.la $(BLAS_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_model
-tests_unit_test_model_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_model_LDADD = job/libsftmodel.la job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
+check_PROGRAMS += tests/unit/model/test_model
+tests_unit_model_test_model_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_model_test_model_LDADD = job/libsftmodel.la job/libsftdata.la $(UNIT_LIBS) $(STDCXX_LIBS)
 
 noinst_LTLIBRARIES += tests/unit/libmodelsupport.la
-tests_unit_libmodelsupport_la_SOURCES = tests/unit/model_support.c tests/unit/model_support.h
+tests_unit_libmodelsupport_la_SOURCES = tests/unit/model/model_support.c tests/unit/model/model_support.h
 tests_unit_libmodelsupport_la_CFLAGS = $(UNIT_CFLAGS)
 MODEL_TEST_LIBS = tests/unit/libmodelsupport.la job/libsftmodel.la job/libsftdata.la $(UNIT_LIBS) \
 	$(STDCXX_LIBS)
-check_PROGRAMS += tests/unit/test_backend_cpu tests/unit/test_model_batches \
-	tests/unit/test_model_gradients tests/unit/test_model_recompute tests/unit/test_optim \
-	tests/unit/test_rounding
-tests_unit_test_backend_cpu_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_backend_cpu_LDADD = $(MODEL_TEST_LIBS)
-tests_unit_test_model_batches_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_model_batches_LDADD = $(MODEL_TEST_LIBS)
-tests_unit_test_model_gradients_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_model_gradients_LDADD = $(MODEL_TEST_LIBS)
-tests_unit_test_model_recompute_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_model_recompute_LDADD = $(MODEL_TEST_LIBS)
-tests_unit_test_optim_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_optim_LDADD = $(MODEL_TEST_LIBS)
-tests_unit_test_rounding_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_rounding_LDADD = $(MODEL_TEST_LIBS)
+check_PROGRAMS += tests/unit/tensor/test_backend_cpu tests/unit/model/test_model_batches \
+	tests/unit/model/test_model_gradients tests/unit/model/test_model_recompute tests/unit/train/test_optim \
+	tests/unit/tensor/test_rounding
+tests_unit_tensor_test_backend_cpu_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tensor_test_backend_cpu_LDADD = $(MODEL_TEST_LIBS)
+tests_unit_model_test_model_batches_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_model_test_model_batches_LDADD = $(MODEL_TEST_LIBS)
+tests_unit_model_test_model_gradients_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_model_test_model_gradients_LDADD = $(MODEL_TEST_LIBS)
+tests_unit_model_test_model_recompute_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_model_test_model_recompute_LDADD = $(MODEL_TEST_LIBS)
+tests_unit_train_test_optim_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_train_test_optim_LDADD = $(MODEL_TEST_LIBS)
+tests_unit_tensor_test_rounding_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tensor_test_rounding_LDADD = $(MODEL_TEST_LIBS)
 endif

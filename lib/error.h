@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One text for one failure: what was wrong, where, and what to do. */
-#ifndef SFT_ERROR_H
-#define SFT_ERROR_H
+#ifndef SFT_LIB_ERROR_H
+#define SFT_LIB_ERROR_H
 
 #define SFT_ERROR_SIZE 1024
 

@@ -14,23 +14,23 @@ lib_libsft_la_SOURCES = \
 	lib/timeline.c lib/timeline.h
 
 if HAVE_CMOCKA
-LIB_TESTS = tests/unit/test_preset tests/unit/test_request tests/unit/test_plan \
-	tests/unit/test_record tests/unit/test_stats tests/unit/test_predict tests/unit/test_timeline
+LIB_TESTS = tests/unit/lib/test_preset tests/unit/lib/test_request tests/unit/lib/test_plan \
+	tests/unit/lib/test_record tests/unit/lib/test_stats tests/unit/lib/test_predict tests/unit/lib/test_timeline
 check_PROGRAMS += $(LIB_TESTS)
-tests_unit_test_preset_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_preset_LDADD = lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_request_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_request_LDADD = lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_plan_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_plan_LDADD = lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_record_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_record_LDADD = lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_stats_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_stats_LDADD = lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_predict_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_predict_LDADD = lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_timeline_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_timeline_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_lib_test_preset_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_lib_test_preset_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_lib_test_request_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_lib_test_request_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_lib_test_plan_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_lib_test_plan_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_lib_test_record_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_lib_test_record_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_lib_test_stats_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_lib_test_stats_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_lib_test_predict_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_lib_test_predict_LDADD = lib/libsft.la $(UNIT_LIBS)
+tests_unit_lib_test_timeline_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_lib_test_timeline_LDADD = lib/libsft.la $(UNIT_LIBS)
 endif
 
 if FUZZING

@@ -167,7 +167,8 @@ static void judge_absent(const struct judge *judge)
     for (int i = 0; i < judge->list.count && !judge->list.except; i++) {
         bool there = false;
         for (int k = 0; k < judge->ports && !there; k++)
-            there = sft_nccl_list_names(&judge->list, i, judge->port[k].name, judge->port[k].number);
+            there =
+                sft_nccl_list_names(&judge->list, i, judge->port[k].name, judge->port[k].number);
         if (!there)
             names_add(names, sizeof names, absent++, judge->list.item[i].name);
     }
@@ -199,8 +200,8 @@ static void judge_unmeant(const struct judge *judge)
                                                                : "");
 }
 
-void sft_nccl_judge_hca(const char *value, const char *who, const struct sft_nccl_port *port, int ports,
-                    sft_nccl_say *say, void *data)
+void sft_nccl_judge_hca(const char *value, const char *who, const struct sft_nccl_port *port,
+                        int ports, sft_nccl_say *say, void *data)
 {
     struct judge judge = {
         .value = value, .who = who, .port = port, .ports = ports, .say = say, .data = data};
@@ -219,7 +220,7 @@ void sft_nccl_judge_hca(const char *value, const char *who, const struct sft_ncc
 
 /* NCCL leaves a value of one letter out of account. */
 void sft_nccl_judge_ifname(const char *value, const char *who, const struct sft_nccl_netdev *netdev,
-                       int netdevs, sft_nccl_say *say, void *data)
+                           int netdevs, sft_nccl_say *say, void *data)
 {
     struct judge judge = {.value = value, .who = who, .say = say, .data = data};
     char names[160] = "";

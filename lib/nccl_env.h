@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* NCCL_IB_HCA and NCCL_SOCKET_IFNAME as NCCL reads them (parseStringList and matchIfList in its
  * misc/utils.cc), and what is wrong with a value on a node with certain ports and interfaces. */
-#ifndef SFT_NCCL_ENV_H
-#define SFT_NCCL_ENV_H
+#ifndef SFT_LIB_NCCL_ENV_H
+#define SFT_LIB_NCCL_ENV_H
 
 #include <stdbool.h>
 
@@ -46,11 +46,11 @@ typedef void sft_nccl_say(void *data, int weight, const char *line);
 
 /* Call say for each thing that is wrong with the value. who: "the user", "the site's file", a path.
  */
-void sft_nccl_judge_hca(const char *value, const char *who, const struct sft_nccl_port *port, int ports,
-                    sft_nccl_say *say, void *data);
+void sft_nccl_judge_hca(const char *value, const char *who, const struct sft_nccl_port *port,
+                        int ports, sft_nccl_say *say, void *data);
 /* netdevs 0: they are not known, and nothing is said. */
 void sft_nccl_judge_ifname(const char *value, const char *who, const struct sft_nccl_netdev *netdev,
-                       int netdevs, sft_nccl_say *say, void *data);
+                           int netdevs, sft_nccl_say *say, void *data);
 
 /* Is a variable's value one that keeps NCCL from RDMA: NCCL_IB_DISABLE=1, NCCL_NET=Socket? */
 bool sft_nccl_no_rdma(const char *name, const char *value);

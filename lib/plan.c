@@ -15,8 +15,8 @@ struct defaults {
 static struct defaults defaults_of(const struct sft_preset *preset)
 {
     if (strcmp(preset->name, "tiny") == 0)
-        return (struct defaults) { .seq = 1024, .micro_batch = 1, .accumulation = 2, .lr = 1e-3 };
-    return (struct defaults) { .seq = 4096, .micro_batch = 1, .accumulation = 4, .lr = 2e-5 };
+        return (struct defaults){.seq = 1024, .micro_batch = 1, .accumulation = 2, .lr = 1e-3};
+    return (struct defaults){.seq = 4096, .micro_batch = 1, .accumulation = 4, .lr = 2e-5};
 }
 
 static int said_or(int said, int otherwise)
@@ -41,8 +41,9 @@ static const char *plan_where(const struct sft_cluster *cluster, char *text, siz
 static int plan_nodes(struct sft_plan *plan, const struct sft_request *request,
                       const struct sft_cluster *cluster, struct sft_error *err)
 {
-    plan->nodes = request->nodes > 0 ? request->nodes
-                                     : (cluster->allocated && cluster->nodes > 0 ? cluster->nodes : 1);
+    plan->nodes = request->nodes > 0
+                      ? request->nodes
+                      : (cluster->allocated && cluster->nodes > 0 ? cluster->nodes : 1);
     if (cluster->nodes == 0 || plan->nodes <= cluster->nodes)
         return 0;
     if (cluster->allocated)
@@ -71,8 +72,9 @@ static int plan_tasks(struct sft_plan *plan, const struct sft_request *request,
     plan->tasks_per_node = plan->gpus_per_node > 0 ? plan->gpus_per_node : 1;
     if (plan->gpus_per_node == 0 && cluster->tasks_per_node > 0)
         plan->tasks_per_node = cluster->tasks_per_node;
-    plan->cpus_per_task = cluster->cpus_per_task > 0 ? cluster->cpus_per_task
-                                                     : cluster->cpus_per_node / plan->tasks_per_node;
+    plan->cpus_per_task = cluster->cpus_per_task > 0
+                              ? cluster->cpus_per_task
+                              : cluster->cpus_per_node / plan->tasks_per_node;
     plan->ranks = plan->nodes * plan->tasks_per_node;
     if (plan->gpus_per_node == 0 && cluster->ranks > 0)
         plan->ranks = cluster->ranks;
@@ -107,14 +109,15 @@ static int plan_batch(struct sft_plan *plan, const struct sft_request *request,
     long long unit = (long long)plan->ranks * (request->micro_batch > 0 ? request->micro_batch : 1);
     long long below = plan->global_batch / unit * unit;
     if (below == 0)
-        return sft_error_set(err, "global_batch=%d is too small for %d ranks x micro_batch=%lld: use %lld",
-                             plan->global_batch, plan->ranks, unit / plan->ranks, unit);
+        return sft_error_set(
+            err, "global_batch=%d is too small for %d ranks x micro_batch=%lld: use %lld",
+            plan->global_batch, plan->ranks, unit / plan->ranks, unit);
     if (below != plan->global_batch)
-        return sft_error_set(err,
-                             "global_batch=%d does not divide by %d ranks x micro_batch=%lld: use %lld "
-                             "or %lld",
-                             plan->global_batch, plan->ranks, unit / plan->ranks, below,
-                             below + unit);
+        return sft_error_set(
+            err,
+            "global_batch=%d does not divide by %d ranks x micro_batch=%lld: use %lld "
+            "or %lld",
+            plan->global_batch, plan->ranks, unit / plan->ranks, below, below + unit);
     int share = plan->global_batch / plan->ranks;
     if (request->micro_batch < 0)
         plan->micro_batch = micro_batch_for(share, defaults.micro_batch);
@@ -145,8 +148,8 @@ int sft_plan_make(struct sft_plan *plan, const struct sft_request *request,
     memset(plan, 0, sizeof *plan);
     plan->preset = request->preset;
     plan->explain = request->explain;
-    if (plan_nodes(plan, request, cluster, err) < 0 || plan_tasks(plan, request, cluster, err) < 0
-        || plan_batch(plan, request, err) < 0)
+    if (plan_nodes(plan, request, cluster, err) < 0 ||
+        plan_tasks(plan, request, cluster, err) < 0 || plan_batch(plan, request, err) < 0)
         return -1;
     return plan_training(plan, request, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From what was asked and what the cluster has to what will run. Pure functions. */
-#ifndef SFT_PLAN_H
-#define SFT_PLAN_H
+#ifndef SFT_LIB_PLAN_H
+#define SFT_LIB_PLAN_H
 
 #include <stdbool.h>
 
@@ -25,16 +25,16 @@ struct sft_cluster {
 
 struct sft_plan {
     const struct sft_preset *preset;
-    bool explain;          /* the request's: nothing is trained */
+    bool explain; /* the request's: nothing is trained */
     int nodes;
     int tasks_per_node;
-    int gpus_per_node;     /* 0: CPU only */
-    int cpus_per_task;     /* 0: leave to Slurm */
-    int ranks;             /* nodes * tasks_per_node */
-    int seq;               /* tokens of one packed sequence */
-    int micro_batch;       /* sequences of one forward pass on one rank */
-    int accumulation;      /* forward passes of one rank in one step */
-    int global_batch;      /* ranks * micro_batch * accumulation */
+    int gpus_per_node; /* 0: CPU only */
+    int cpus_per_task; /* 0: leave to Slurm */
+    int ranks;         /* nodes * tasks_per_node */
+    int seq;           /* tokens of one packed sequence */
+    int micro_batch;   /* sequences of one forward pass on one rank */
+    int accumulation;  /* forward passes of one rank in one step */
+    int global_batch;  /* ranks * micro_batch * accumulation */
     int steps, warmup;
     double lr;
     int lr_warmup;

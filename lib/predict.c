@@ -6,13 +6,13 @@
 
 /* As tests/bench/ceilings printed them: doc/measurements.md. */
 static const struct sft_ceiling table[] = {
-    { "NVIDIA H200",
-      695,
-      3970,
-      3.3,
-      { 128, 512, 1024, 2048, 4096, 8192, 0 },
-      { 133, 313, 422, 484, 539, 570, 0 },
-      { 53, 174, 250, 313, 364, 397, 0 } },
+    {"NVIDIA H200",
+     695,
+     3970,
+     3.3,
+     {128, 512, 1024, 2048, 4096, 8192, 0},
+     {133, 313, 422, 484, 539, 570, 0},
+     {53, 174, 250, 313, 364, 397, 0}},
 };
 
 const struct sft_ceiling *sft_ceiling_find(const char *device_name)
@@ -51,7 +51,7 @@ static double row_elements(const struct sft_preset *s, bool backward)
 struct sft_prediction sft_predict(const struct sft_preset *s, const struct sft_work *w,
                                   const struct sft_ceiling *c)
 {
-    struct sft_prediction p = { 0 };
+    struct sft_prediction p = {0};
     const double tera = 1e12, giga = 1e9, element = 2;
     double parameters = (double)sft_preset_parameters(s);
     double products = 2 * (double)sft_preset_matmul_parameters(s) * w->tokens; /* forward */
@@ -62,22 +62,20 @@ struct sft_prediction sft_predict(const struct sft_preset *s, const struct sft_w
     double logits = 3.0 * w->tokens * s->vocab * element;
     double attention = scores / (rate_at(c, c->forward, length) * tera);
     p.matmul = w->accumulation * 3 * products / (c->matmul_tflops * tera);
-    p.attention = w->accumulation
-                  * (attention + 2 * scores / (rate_at(c, c->backward, length) * tera));
-    p.elementwise = w->accumulation
-                    * (forward + logits
-                       + w->tokens * s->layers * row_elements(s, true) * element)
-                    / (c->memory_gbs * giga);
+    p.attention =
+        w->accumulation * (attention + 2 * scores / (rate_at(c, c->backward, length) * tera));
+    p.elementwise = w->accumulation *
+                    (forward + logits + w->tokens * s->layers * row_elements(s, true) * element) /
+                    (c->memory_gbs * giga);
     if (w->recompute == SFT_RECOMPUTE_NORMS)
-        p.recompute = w->accumulation * w->tokens * s->layers * (4.0 * s->hidden + 3.0 * s->ffn)
-                      * element / (c->memory_gbs * giga);
+        p.recompute = w->accumulation * w->tokens * s->layers * (4.0 * s->hidden + 3.0 * s->ffn) *
+                      element / (c->memory_gbs * giga);
     else if (w->recompute == SFT_RECOMPUTE_BLOCK)
-        p.recompute = w->accumulation
-                      * ((products - head) / (c->matmul_tflops * tera) + attention
-                         + forward / (c->memory_gbs * giga));
+        p.recompute = w->accumulation * ((products - head) / (c->matmul_tflops * tera) + attention +
+                                         forward / (c->memory_gbs * giga));
     /* gradients' norm, then all states once in and out */
-    p.optimizer = parameters * (2 + (w->states == SFT_STATES_BF16 ? 14.0 : 28.0))
-                  / (c->memory_gbs * giga);
+    p.optimizer =
+        parameters * (2 + (w->states == SFT_STATES_BF16 ? 14.0 : 28.0)) / (c->memory_gbs * giga);
     p.step = p.matmul + p.attention + p.elementwise + p.recompute + p.optimizer;
     p.launch = w->accumulation * LAUNCHES * s->layers * c->launch_us * 1e-6;
     if (p.step < p.launch)

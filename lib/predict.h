@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How fast a GPU should train, from ceilings measured on that kind of GPU. Pure functions. */
-#ifndef SFT_PREDICT_H
-#define SFT_PREDICT_H
+#ifndef SFT_LIB_PREDICT_H
+#define SFT_LIB_PREDICT_H
 
 #include <stdbool.h>
 
 #include "lib/preset.h"
 #include "lib/request.h"
 
-/* Rates that large operations sustain on a device at its power limit, measured; doc/measurements.md has
- * the commands. */
+/* Rates that large operations sustain on a device at its power limit, measured; doc/measurements.md
+ * has the commands. */
 struct sft_ceiling {
-    const char *device;    /* its name, as the driver says it */
-    double matmul_tflops;  /* bf16 matrix products of a Llama's shapes */
-    double memory_gbs;     /* elementwise kernels, GB/s read and written */
-    double launch_us;      /* a kernel, on the CPU */
+    const char *device;   /* its name, as the driver says it */
+    double matmul_tflops; /* bf16 matrix products of a Llama's shapes */
+    double memory_gbs;    /* elementwise kernels, GB/s read and written */
+    double launch_us;     /* a kernel, on the CPU */
     /* Causal attention by length of the documents, TFLOP/s of useful work, heads of 128 */
-    int lengths[8];        /* ascending, ended by 0 */
+    int lengths[8]; /* ascending, ended by 0 */
     double forward[8], backward[8];
 };
 
@@ -25,11 +25,11 @@ const struct sft_ceiling *sft_ceiling_find(const char *device_name);
 
 /* One micro-batch and one step of one rank. */
 struct sft_work {
-    double tokens;          /* of a micro-batch, padding too */
-    double squared_lengths; /* sum over its documents of length^2 */
-    double documents;       /* in it */
-    int accumulation;       /* micro-batches of a step */
-    enum sft_states states; /* fp32 or bf16 */
+    double tokens;                /* of a micro-batch, padding too */
+    double squared_lengths;       /* sum over its documents of length^2 */
+    double documents;             /* in it */
+    int accumulation;             /* micro-batches of a step */
+    enum sft_states states;       /* fp32 or bf16 */
     enum sft_recompute recompute; /* not auto */
 };
 
@@ -38,7 +38,7 @@ struct sft_prediction {
     double matmul, attention, elementwise, recompute, optimizer;
     double launch; /* the CPU's, beside the others: to launch all kernels */
     double step;   /* the sum, or launch where that is more: of small models */
-    double tok_s; /* tokens processed a second */
+    double tok_s;  /* tokens processed a second */
 };
 
 struct sft_prediction sft_predict(const struct sft_preset *shape, const struct sft_work *work,

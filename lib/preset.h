@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Model presets: shapes, parameter counts and FLOPs a token. */
-#ifndef SFT_PRESET_H
-#define SFT_PRESET_H
+#ifndef SFT_LIB_PRESET_H
+#define SFT_LIB_PRESET_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,12 +19,12 @@ struct sft_preset {
     int heads;    /* query heads */
     int kv_heads; /* key and value heads */
     int head_dim;
-    int ffn; /* width of the SwiGLU */
+    int ffn;     /* width of the SwiGLU */
     int context; /* longest sequence in training by the publisher, tokens */
     double rope_theta;
     double norm_eps;
-    bool tied_head;    /* the head is the embedding table */
-    bool vocab_grows;  /* takes the tokenizer's size when that is larger (test models only) */
+    bool tied_head;   /* the head is the embedding table */
+    bool vocab_grows; /* takes the tokenizer's size when that is larger (test models only) */
 };
 
 /* The preset of that name, or NULL. */

@@ -5,22 +5,23 @@
  * every byte outside of printable ASCII, and `%`, `{`, `}`, `"`, `'`, '`', `|`, `\` and space, is
  * written %XX. So a record can stand inside other text (a user's comment, other records) and
  * survives sacct, JSON and sacctmgr. Keys that a reader does not know are kept and written back. */
-#ifndef SFT_RECORD_H
-#define SFT_RECORD_H
+#ifndef SFT_LIB_RECORD_H
+#define SFT_LIB_RECORD_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/error.h"
 
-#define SFT_RECORD_MAX 4000    /* longest text of one record, bytes with the NUL */
-#define SFT_RECORD_PAGE 4096   /* a record in the memory file: this many bytes, '\n' after its text */
+#define SFT_RECORD_MAX 4000  /* longest text of one record, bytes with the NUL */
+#define SFT_RECORD_PAGE 4096 /* a record in the memory file: this many bytes, '\n' after its text  \
+                              */
 #define SFT_RECORD_COMMENT 1024 /* Slurm's limit of a comment, characters */
 #define SFT_RECORD_FIELDS 96
 #define SFT_RECORD_ENV "SFT_BENCH_RECORD_FD" /* number of the memory file's descriptor */
 
-/* Exit status of sft-bench-job. With the last the run is complete, and its record, but a file that was asked for,
- * or what was printed, is not there. */
+/* Exit status of sft-bench-job. With the last the run is complete, and its record, but a file that
+ * was asked for, or what was printed, is not there. */
 enum sft_exit { SFT_EXIT_DONE, SFT_EXIT_FAILED, SFT_EXIT_COMMAND, SFT_EXIT_NO_FILE };
 
 enum sft_origin {

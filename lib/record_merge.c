@@ -94,8 +94,8 @@ static size_t comment_size(const struct comment *comment, size_t brief)
 {
     size_t size = strlen(comment->own) + 1;
     for (size_t i = 0; i < comment->count; i++)
-        size += strlen(i < brief ? comment->brief[i] : comment->full[i])
-                + (i > 0 || comment->own[0] != '\0' ? 1 : 0);
+        size += strlen(i < brief ? comment->brief[i] : comment->full[i]) +
+                (i > 0 || comment->own[0] != '\0' ? 1 : 0);
     return size;
 }
 
@@ -112,7 +112,7 @@ static void comment_write(const struct comment *comment, size_t brief, char *tex
 int sft_record_merge(const char *existing, const struct sft_record *record, char *text, size_t size,
                      struct sft_error *err)
 {
-    struct comment comment = { 0 };
+    struct comment comment = {0};
     existing = existing == NULL ? "" : existing;
     int result = -1;
     size_t brief = 0;

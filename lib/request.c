@@ -13,56 +13,57 @@
 #define FIELD(name) offsetof(struct sft_request, name)
 
 static const struct sft_key keys[] = {
-    { "gpus", SFT_KEY_INT, FIELD(gpus), 0, 64, "N",
-      "GPUs, and so tasks, on each node; 0: one task a node on the CPU [the node's GPUs]" },
-    { "steps", SFT_KEY_INT, FIELD(steps), 1, 1000000, "N", "measured steps [20]" },
-    { "warmup", SFT_KEY_INT, FIELD(warmup), 0, 100000, "N",
-      "steps before them that are trained but not measured [5]" },
-    { "seq", SFT_KEY_INT, FIELD(seq), 32, 131072, "N",
-      "tokens of one packed sequence [1024 for tiny, else 4096]" },
-    { "micro_batch", SFT_KEY_INT, FIELD(micro_batch), 1, 1024, "N",
-      "sequences of one forward pass on one rank [1]" },
-    { "global_batch", SFT_KEY_INT, FIELD(global_batch), 1, 1048576, "N",
-      "sequences of one optimizer step over all ranks [2 micro-batches a rank for tiny, else 4]" },
-    { "lr", SFT_KEY_REAL, FIELD(lr), 0, 1, "RATE",
-      "highest learning rate [1e-3 for tiny, else 2e-5]" },
-    { "lr_warmup", SFT_KEY_INT, FIELD(lr_warmup), 0, 1000000, "N",
-      "steps of linear learning rate warm-up [3% of all steps]" },
-    { "weight_decay", SFT_KEY_REAL, FIELD(weight_decay), 0, 1, "RATE", "AdamW weight decay [0]" },
-    { "clip", SFT_KEY_REAL, FIELD(clip), 0, 1e6, "NORM",
-      "largest global gradient norm; 0: no clipping [1]" },
-    { "seed", SFT_KEY_INT, FIELD(seed), 0, 9007199254740992.0, "N",
-      "seed of weights, packing and order [42]" },
-    { "peak", SFT_KEY_REAL, FIELD(peak), 1e-6, 1e6, "TFLOPS",
-      "peak of one device in TFLOP/s, for MFU, where it is not known" },
-    { "nvlink_gbs", SFT_KEY_REAL, FIELD(nvlink_gbs), 0.001, 1e5, "GB/s",
-      "busbw of collectives inside a node, of a GPU, that --plan assumes [366]" },
-    { "nic_gbs", SFT_KEY_REAL, FIELD(nic_gbs), 0.001, 1e5, "GB/s",
-      "busbw of collectives across nodes, of a node, that --plan assumes [92]" },
-    { "device", SFT_KEY_WORD, FIELD(device), 0, 0, "auto|cpu|cuda",
-      "what trains; auto: a GPU if the job has one [auto]" },
-    { "states", SFT_KEY_WORD, FIELD(states), 0, 0, "auto|fp32|bf16",
-      "optimizer states on a GPU: fp32 16 bytes a parameter, bf16 8; auto: fp32 if they fit [auto]" },
-    { "recompute", SFT_KEY_WORD, FIELD(recompute), 0, 0, "auto|none|norms|block",
-      "what the backward pass computes again; auto: as little as fits [auto]" },
-    { "zero", SFT_KEY_WORD, FIELD(zero), 0, 0, "auto|0|1|2|3|hybrid",
-      "what ranks share: 1 optimizer states, 2 gradients too, 3 weights too, hybrid weights and "
-      "gradients inside the node; auto: the fastest that fits [auto]" },
-    { "bind", SFT_KEY_WORD, FIELD(bind), 0, 0, "auto|none",
-      "under srun, pin tasks to cores and memory near their GPU; auto: unless --cpu-bind is given [auto]" },
-    { "timeout", SFT_KEY_INT, FIELD(timeout), 10, 86400, "SECONDS",
-      "longest wait in one collective before the run is ended, naming the rank at fault [180]" },
-    { "data", SFT_KEY_TEXT, FIELD(data), 0, 0, "FILE",
-      "Alpaca-format JSON, `synthetic`, or `synthetic:N` for documents of N tokens "
-      "[the site's, or the examples that are installed]" },
-    { "skip", SFT_KEY_REAL, FIELD(skip), 0, 100, "PERCENT",
-      "bad records of the data that may be left out; 0: none, nor empty ones [1]" },
-    { "tokenizer", SFT_KEY_TEXT, FIELD(tokenizer), 0, 0, "FILE",
-      "SentencePiece model, or `bytes` [the site's, or bytes]" },
-    { "trace", SFT_KEY_TEXT, FIELD(trace), 0, 0, "FILE",
-      "timeline of one step, for Perfetto [none]" },
-    { "out", SFT_KEY_TEXT, FIELD(out), 0, 0, "DIR", "folder that result.json is written to [none]" },
-    { NULL, SFT_KEY_INT, 0, 0, 0, NULL, NULL },
+    {"gpus", SFT_KEY_INT, FIELD(gpus), 0, 64, "N",
+     "GPUs, and so tasks, on each node; 0: one task a node on the CPU [the node's GPUs]"},
+    {"steps", SFT_KEY_INT, FIELD(steps), 1, 1000000, "N", "measured steps [20]"},
+    {"warmup", SFT_KEY_INT, FIELD(warmup), 0, 100000, "N",
+     "steps before them that are trained but not measured [5]"},
+    {"seq", SFT_KEY_INT, FIELD(seq), 32, 131072, "N",
+     "tokens of one packed sequence [1024 for tiny, else 4096]"},
+    {"micro_batch", SFT_KEY_INT, FIELD(micro_batch), 1, 1024, "N",
+     "sequences of one forward pass on one rank [1]"},
+    {"global_batch", SFT_KEY_INT, FIELD(global_batch), 1, 1048576, "N",
+     "sequences of one optimizer step over all ranks [2 micro-batches a rank for tiny, else 4]"},
+    {"lr", SFT_KEY_REAL, FIELD(lr), 0, 1, "RATE",
+     "highest learning rate [1e-3 for tiny, else 2e-5]"},
+    {"lr_warmup", SFT_KEY_INT, FIELD(lr_warmup), 0, 1000000, "N",
+     "steps of linear learning rate warm-up [3% of all steps]"},
+    {"weight_decay", SFT_KEY_REAL, FIELD(weight_decay), 0, 1, "RATE", "AdamW weight decay [0]"},
+    {"clip", SFT_KEY_REAL, FIELD(clip), 0, 1e6, "NORM",
+     "largest global gradient norm; 0: no clipping [1]"},
+    {"seed", SFT_KEY_INT, FIELD(seed), 0, 9007199254740992.0, "N",
+     "seed of weights, packing and order [42]"},
+    {"peak", SFT_KEY_REAL, FIELD(peak), 1e-6, 1e6, "TFLOPS",
+     "peak of one device in TFLOP/s, for MFU, where it is not known"},
+    {"nvlink_gbs", SFT_KEY_REAL, FIELD(nvlink_gbs), 0.001, 1e5, "GB/s",
+     "busbw of collectives inside a node, of a GPU, that --plan assumes [366]"},
+    {"nic_gbs", SFT_KEY_REAL, FIELD(nic_gbs), 0.001, 1e5, "GB/s",
+     "busbw of collectives across nodes, of a node, that --plan assumes [92]"},
+    {"device", SFT_KEY_WORD, FIELD(device), 0, 0, "auto|cpu|cuda",
+     "what trains; auto: a GPU if the job has one [auto]"},
+    {"states", SFT_KEY_WORD, FIELD(states), 0, 0, "auto|fp32|bf16",
+     "optimizer states on a GPU: fp32 16 bytes a parameter, bf16 8; auto: fp32 if they fit [auto]"},
+    {"recompute", SFT_KEY_WORD, FIELD(recompute), 0, 0, "auto|none|norms|block",
+     "what the backward pass computes again; auto: as little as fits [auto]"},
+    {"zero", SFT_KEY_WORD, FIELD(zero), 0, 0, "auto|0|1|2|3|hybrid",
+     "what ranks share: 1 optimizer states, 2 gradients too, 3 weights too, hybrid weights and "
+     "gradients inside the node; auto: the fastest that fits [auto]"},
+    {"bind", SFT_KEY_WORD, FIELD(bind), 0, 0, "auto|none",
+     "under srun, pin tasks to cores and memory near their GPU; auto: unless --cpu-bind is given "
+     "[auto]"},
+    {"timeout", SFT_KEY_INT, FIELD(timeout), 10, 86400, "SECONDS",
+     "longest wait in one collective before the run is ended, naming the rank at fault [180]"},
+    {"data", SFT_KEY_TEXT, FIELD(data), 0, 0, "FILE",
+     "Alpaca-format JSON, `synthetic`, or `synthetic:N` for documents of N tokens "
+     "[the site's, or the examples that are installed]"},
+    {"skip", SFT_KEY_REAL, FIELD(skip), 0, 100, "PERCENT",
+     "bad records of the data that may be left out; 0: none, nor empty ones [1]"},
+    {"tokenizer", SFT_KEY_TEXT, FIELD(tokenizer), 0, 0, "FILE",
+     "SentencePiece model, or `bytes` [the site's, or bytes]"},
+    {"trace", SFT_KEY_TEXT, FIELD(trace), 0, 0, "FILE",
+     "timeline of one step, for Perfetto [none]"},
+    {"out", SFT_KEY_TEXT, FIELD(out), 0, 0, "DIR", "folder that result.json is written to [none]"},
+    {NULL, SFT_KEY_INT, 0, 0, 0, NULL, NULL},
 };
 
 const struct sft_key *sft_request_keys(void)
@@ -155,7 +156,8 @@ static int number_real(const char *text, double min, double max, double *value)
     return *value < min || *value > max ? -1 : 0;
 }
 
-/* The words of "auto|cpu|cuda" one by one: the next behind `at`, its length in *length; NULL: no more. */
+/* The words of "auto|cpu|cuda" one by one: the next behind `at`, its length in *length; NULL: no
+ * more. */
 static const char *word_next(const char *at, size_t *length)
 {
     at += at[*length] == '|' ? *length + 1 : *length;
@@ -167,7 +169,8 @@ static int word_set(const struct sft_key *key, const char *value, int *field, st
 {
     size_t length = strcspn(key->value_name, "|");
     int number = 0;
-    for (const char *word = key->value_name; word != NULL; word = word_next(word, &length), number++)
+    for (const char *word = key->value_name; word != NULL;
+         word = word_next(word, &length), number++)
         if (strlen(value) == length && strncmp(word, value, length) == 0) {
             *field = number;
             return 0;
@@ -228,7 +231,8 @@ int sft_request_set(struct sft_request *request, const char *name, const char *v
     return key == NULL ? key_unknown(name, err) : key_set(request, key, value, err);
 }
 
-/* Copy up to an unescaped comma (taking escapes off); returns where it stopped, NULL when too long. */
+/* Copy up to an unescaped comma (taking escapes off); returns where it stopped, NULL when too long.
+ */
 static const char *part_read(const char *text, char *part, size_t size)
 {
     size_t used = 0;
@@ -342,7 +346,8 @@ static void writer_key(struct writer *w, const struct sft_request *request,
     writer_text(w, value, key->type == SFT_KEY_TEXT);
 }
 
-static bool key_is_same(const struct sft_request *a, const struct sft_request *b, const struct sft_key *key)
+static bool key_is_same(const struct sft_request *a, const struct sft_request *b,
+                        const struct sft_key *key)
 {
     const char *x = (const char *)a + key->offset, *y = (const char *)b + key->offset;
     switch (key->type) {
@@ -354,14 +359,15 @@ static bool key_is_same(const struct sft_request *a, const struct sft_request *b
     case SFT_KEY_WORD:
         break;
     }
-    return key_is_wide(key) ? *(const long long *)x == *(const long long *)y : *(const int *)x == *(const int *)y;
+    return key_is_wide(key) ? *(const long long *)x == *(const long long *)y
+                            : *(const int *)x == *(const int *)y;
 }
 
 /* Those that the site's configuration gives where the user says nothing. */
 static bool key_is_site(const struct sft_key *key)
 {
-    static const size_t fields[] = { FIELD(data), FIELD(tokenizer), FIELD(bind), FIELD(peak), FIELD(nvlink_gbs),
-                                     FIELD(nic_gbs) };
+    static const size_t fields[] = {FIELD(data), FIELD(tokenizer),  FIELD(bind),
+                                    FIELD(peak), FIELD(nvlink_gbs), FIELD(nic_gbs)};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (key->offset == fields[i])
             return true;
@@ -370,7 +376,8 @@ static bool key_is_site(const struct sft_key *key)
 
 bool sft_request_covers(const struct sft_request *wanted, const struct sft_request *actual)
 {
-    if (wanted->preset != actual->preset || wanted->explain != actual->explain || wanted->nodes != actual->nodes)
+    if (wanted->preset != actual->preset || wanted->explain != actual->explain ||
+        wanted->nodes != actual->nodes)
         return false;
     for (const struct sft_key *key = keys; key->name != NULL; key++)
         if ((key_is_said(wanted, key) || !key_is_site(key)) && !key_is_same(wanted, actual, key))
@@ -381,7 +388,7 @@ bool sft_request_covers(const struct sft_request *wanted, const struct sft_reque
 int sft_request_format(const struct sft_request *request, char *text, size_t size,
                        struct sft_error *err)
 {
-    struct writer w = { text, size, 0 };
+    struct writer w = {text, size, 0};
     char nodes[16];
     writer_text(&w, request->explain ? "explain" : request->preset->name, false);
     if (request->nodes > 0) {

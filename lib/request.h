@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the user asked for: `model[:nodes][,key=value...]`, read and written here alone. */
-#ifndef SFT_REQUEST_H
-#define SFT_REQUEST_H
+#ifndef SFT_LIB_REQUEST_H
+#define SFT_LIB_REQUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 /* Numbers are -1 and texts "" where the user said nothing; sft_plan_make fills defaults in. */
 struct sft_request {
     const struct sft_preset *preset;
-    bool explain;     /* "explain" in the model's place: nothing is trained; the preset is tiny's */
+    bool explain; /* "explain" in the model's place: nothing is trained; the preset is tiny's */
     int nodes;
     int gpus;         /* GPUs, and so tasks, on each node; 0: no GPU, one task a node on the CPU */
     int steps;        /* measured steps */
@@ -28,18 +28,18 @@ struct sft_request {
     double lr;        /* highest learning rate */
     int lr_warmup;    /* steps of linear warm-up */
     double weight_decay;
-    double clip;      /* global gradient norm; 0: no clipping */
+    double clip; /* global gradient norm; 0: no clipping */
     long long seed;
-    double nvlink_gbs, nic_gbs; /* busbw that --plan assumes; -1: the default fabric's */
-    double peak;      /* TFLOP/s a rank, for MFU, when the hardware's is not known */
-    int device;       /* enum sft_device */
-    int states;       /* enum sft_states */
-    int recompute;    /* enum sft_recompute */
-    int zero;         /* enum sft_share */
-    int bind;         /* enum sft_bind */
-    int timeout;      /* seconds that a rank may wait in one collective */
-    double skip;      /* percent of a data file's records that may be bad */
-    char data[SFT_REQUEST_PATH];      /* Alpaca-format JSON file, "synthetic" or "synthetic:N" */
+    double nvlink_gbs, nic_gbs;  /* busbw that --plan assumes; -1: the default fabric's */
+    double peak;                 /* TFLOP/s a rank, for MFU, when the hardware's is not known */
+    int device;                  /* enum sft_device */
+    int states;                  /* enum sft_states */
+    int recompute;               /* enum sft_recompute */
+    int zero;                    /* enum sft_share */
+    int bind;                    /* enum sft_bind */
+    int timeout;                 /* seconds that a rank may wait in one collective */
+    double skip;                 /* percent of a data file's records that may be bad */
+    char data[SFT_REQUEST_PATH]; /* Alpaca-format JSON file, "synthetic" or "synthetic:N" */
     char tokenizer[SFT_REQUEST_PATH]; /* SentencePiece model, or "bytes" */
     char trace[SFT_REQUEST_PATH];     /* file for one step's timeline, "": none */
     char out[SFT_REQUEST_PATH];       /* folder for result.json; made when missing */
@@ -72,9 +72,10 @@ enum sft_key_type { SFT_KEY_INT, SFT_KEY_REAL, SFT_KEY_TEXT, SFT_KEY_WORD };
 struct sft_key {
     const char *name; /* as in key=value; the job's option is the same with '_' as '-' */
     enum sft_key_type type;
-    size_t offset;    /* of the field in struct sft_request */
-    double min, max;  /* of numbers, both allowed */
-    const char *value_name; /* N, FILE, ... for --help; of SFT_KEY_WORD the words, "auto|cpu|cuda" */
+    size_t offset;   /* of the field in struct sft_request */
+    double min, max; /* of numbers, both allowed */
+    const char
+        *value_name;  /* N, FILE, ... for --help; of SFT_KEY_WORD the words, "auto|cpu|cuda" */
     const char *help; /* one line, with the unit */
 };
 
@@ -84,17 +85,19 @@ const struct sft_key *sft_request_keys(void);
 /* A request that says nothing yet. */
 void sft_request_init(struct sft_request *request);
 
-/* Read `model[:nodes][,key=value...]`, or `explain[:nodes]...`. In a value, `\,` is a comma and `\\` a backslash.
- * Fails on an unknown model (naming the known ones), an unknown or repeated key, a number that is
- * none or out of its range, an overlong text. On failure *request is unspecified. */
+/* Read `model[:nodes][,key=value...]`, or `explain[:nodes]...`. In a value, `\,` is a comma and
+ * `\\` a backslash. Fails on an unknown model (naming the known ones), an unknown or repeated key,
+ * a number that is none or out of its range, an overlong text. On failure *request is unspecified.
+ */
 int sft_request_parse(struct sft_request *request, const char *text, struct sft_error *err);
 
 /* Set one key, as `key=value` or as the job's `--key value` does; '-' and '_' are the same. */
 int sft_request_set(struct sft_request *request, const char *key, const char *value,
                     struct sft_error *err);
 
-/* Is `actual` what `wanted` asked for: the same model and nodes, and of every key the same value? Where `wanted` says
- * nothing, `actual` may have what a site gives: data, tokenizer, bind, peak, nvlink_gbs, nic_gbs. */
+/* Is `actual` what `wanted` asked for: the same model and nodes, and of every key the same value?
+ * Where `wanted` says nothing, `actual` may have what a site gives: data, tokenizer, bind, peak,
+ * nvlink_gbs, nic_gbs. */
 bool sft_request_covers(const struct sft_request *wanted, const struct sft_request *actual);
 
 /* Write the request so that sft_request_parse reads it back the same: only what was said. */

@@ -7,12 +7,12 @@
 
 /* Dense rates of the vendors' data sheets; the more specific names stand first. */
 static const struct sft_roofline table[] = {
-    { "H200 NVL", 835.5, 1671, 4800, "NVIDIA H200 data sheet" },
-    { "H200", 989.5, 1979, 4800, "NVIDIA H200 data sheet, SXM" },
-    { "H100 PCIe", 756, 1513, 2000, "NVIDIA H100 data sheet" },
-    { "H100 NVL", 835.5, 1671, 3900, "NVIDIA H100 data sheet" },
-    { "H100", 989.5, 1979, 3350, "NVIDIA H100 data sheet, SXM" },
-    { "A100", 312, 0, 2039, "NVIDIA A100 data sheet" },
+    {"H200 NVL", 835.5, 1671, 4800, "NVIDIA H200 data sheet"},
+    {"H200", 989.5, 1979, 4800, "NVIDIA H200 data sheet, SXM"},
+    {"H100 PCIe", 756, 1513, 2000, "NVIDIA H100 data sheet"},
+    {"H100 NVL", 835.5, 1671, 3900, "NVIDIA H100 data sheet"},
+    {"H100", 989.5, 1979, 3350, "NVIDIA H100 data sheet, SXM"},
+    {"A100", 312, 0, 2039, "NVIDIA A100 data sheet"},
 };
 
 const struct sft_roofline *sft_roofline_find(const char *device_name)
@@ -34,8 +34,8 @@ static bool flag_is_set(const char *flags, const char *flag)
 
 double sft_roofline_cpu_tflops(int cores, const char *flags)
 {
-    /* FLOPs a cycle: 2 units x 2 (multiply and add) x fp32 lanes; 16 lanes where nothing is known of
-     * the vectors (not x86), because the bound must never refuse a true figure. */
+    /* FLOPs a cycle: 2 units x 2 (multiply and add) x fp32 lanes; 16 lanes where nothing is known
+     * of the vectors (not x86), because the bound must never refuse a true figure. */
     int lanes = 16;
     if (flag_is_set(flags, "sse2") && !flag_is_set(flags, "avx512f"))
         lanes = flag_is_set(flags, "avx") ? 8 : 4;

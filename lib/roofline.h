@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the hardware can at most do; refuses a figure above it. */
-#ifndef SFT_ROOFLINE_H
-#define SFT_ROOFLINE_H
+#ifndef SFT_LIB_ROOFLINE_H
+#define SFT_LIB_ROOFLINE_H
 
 #include "lib/error.h"
 
@@ -16,9 +16,9 @@ struct sft_roofline {
 /* The entry whose `match` stands in the device's name (the most specific first), or NULL. */
 const struct sft_roofline *sft_roofline_find(const char *device_name);
 
-/* An upper bound of the fp32 rate of `cores` CPU cores, TFLOP/s: two FMA units of the widest vectors
- * in `flags` (the flags line of /proc/cpuinfo) at 6.5 GHz, which no core sustains. Good to refuse
- * an impossible figure; no base for an MFU. */
+/* An upper bound of the fp32 rate of `cores` CPU cores, TFLOP/s: two FMA units of the widest
+ * vectors in `flags` (the flags line of /proc/cpuinfo) at 6.5 GHz, which no core sustains. Good to
+ * refuse an impossible figure; no base for an MFU. */
 double sft_roofline_cpu_tflops(int cores, const char *flags);
 
 /* Fails when `tflops` of one device exceed `peak_tflops`: such a figure is an error (a clock that

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Robust statistics of small samples. All take count >= 1 unsorted finite values and change
  * nothing; with count 0 they return NaN. */
-#ifndef SFT_STATS_H
-#define SFT_STATS_H
+#ifndef SFT_LIB_STATS_H
+#define SFT_LIB_STATS_H
 
 #include <stddef.h>
 

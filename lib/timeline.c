@@ -7,7 +7,7 @@ static const double element = 2, giga = 1e9, micro = 1e-6;
 
 struct sft_fabric sft_fabric_default(void)
 {
-    return (struct sft_fabric) {
+    return (struct sft_fabric){
         .nvlink_gbs = 366,
         .nic_gbs = 92,
         .nvlink_us = 20,
@@ -18,7 +18,7 @@ struct sft_fabric sft_fabric_default(void)
 
 const char *sft_zero_name(enum sft_zero zero)
 {
-    static const char *const names[] = { "0", "1", "2", "3", "hybrid" };
+    static const char *const names[] = {"0", "1", "2", "3", "hybrid"};
     return names[zero];
 }
 
@@ -39,7 +39,7 @@ static double unit_parameters(const struct sft_preset *s, int unit)
 struct clock {
     const struct sft_fabric *fabric;
     const struct sft_layout *layout;
-    double compute, nvlink, nic;       /* when each is free again */
+    double compute, nvlink, nic; /* when each is free again */
     double compute_busy, nvlink_busy, nic_busy;
 };
 
@@ -95,7 +95,8 @@ static double nic_run(struct clock *c, double ready, double bytes)
     return c->nic;
 }
 
-/* Over all ranks: NCCL moves it through both at once, so both are taken until the slower is done. */
+/* Over all ranks: NCCL moves it through both at once, so both are taken until the slower is done.
+ */
 static double flat_run(struct clock *c, double ready, double bytes)
 {
     double ranks = (double)c->layout->nodes * c->layout->gpus;
@@ -121,7 +122,7 @@ struct schedule {
     const struct sft_preset *shape;
     enum sft_zero zero;
     double forward, backward; /* seconds of a parameter */
-    double updated; /* when the last step's update ended */
+    double updated;           /* when the last step's update ended */
 };
 
 /* When a layer's weights are there, asked for at `begun`. */
@@ -163,8 +164,8 @@ static double gradients_out(struct schedule *s, double ready, double bytes, bool
     }
 }
 
-/* A pass over the layers, up or down. A layer's weights are asked for when the one before begins, in
- * front of that one's gradients. Returns when the last gradient has arrived. */
+/* A pass over the layers, up or down. A layer's weights are asked for when the one before begins,
+ * in front of that one's gradients. Returns when the last gradient has arrived. */
 static double pass_run(struct schedule *s, bool down, bool first, bool last)
 {
     struct clock *c = &s->clock;
@@ -215,7 +216,7 @@ static struct sft_timeline timeline_plain(const struct sft_preset *shape,
     double optimizer = layout->zero == SFT_ZERO_0 ? p.optimizer : p.optimizer / ranks;
     double again = p.recompute / work->accumulation;
     struct schedule s = {
-        .clock = { .fabric = fabric, .layout = layout },
+        .clock = {.fabric = fabric, .layout = layout},
         .shape = shape,
         .zero = layout->zero,
         .forward = (passes - again) / 3 / parameters,
@@ -224,15 +225,15 @@ static struct sft_timeline timeline_plain(const struct sft_preset *shape,
     /* The second of two steps is steady: what the first left on the way is in it. */
     double begin = step_run(&s, work->accumulation, optimizer);
     s.clock.compute_busy = s.clock.nvlink_busy = s.clock.nic_busy = 0;
-    struct sft_timeline t = { .step = step_run(&s, work->accumulation, optimizer) - begin };
+    struct sft_timeline t = {.step = step_run(&s, work->accumulation, optimizer) - begin};
     t.compute = s.clock.compute_busy;
     t.exposed = t.step - t.compute;
     t.nvlink = s.clock.nvlink_busy;
     t.nic = s.clock.nic_busy;
     t.tok_s = ranks * work->accumulation * work->tokens / t.step;
     t.bound = t.nic > t.compute && t.nic > t.nvlink ? "network"
-              : t.nvlink > t.compute               ? "NVLink"
-                                                   : "compute";
+              : t.nvlink > t.compute                ? "NVLink"
+                                                    : "compute";
     return t;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a step of many GPUs passes: compute from a device's ceilings, collectives from the fabric's
- * bandwidths, laid on a timeline as the training would schedule them. Pure functions; doc/scaling.md
- * tells the assumptions. */
-#ifndef SFT_TIMELINE_H
-#define SFT_TIMELINE_H
+ * bandwidths, laid on a timeline as the training would schedule them. Pure functions;
+ * doc/scaling.md tells the assumptions. */
+#ifndef SFT_LIB_TIMELINE_H
+#define SFT_LIB_TIMELINE_H
 
 #include "lib/predict.h"
 
@@ -40,12 +40,12 @@ const char *sft_zero_name(enum sft_zero zero);
 /* One steady step; seconds. */
 struct sft_timeline {
     double step;
-    double compute;   /* forward and backward of all micro-batches, and the rank's part of AdamW */
-    double exposed;   /* of the step, waiting for collectives: step - compute */
+    double compute; /* forward and backward of all micro-batches, and the rank's part of AdamW */
+    double exposed; /* of the step, waiting for collectives: step - compute */
     double nvlink, nic; /* busy */
-    double tok_s;     /* tokens processed a second by all ranks */
-    double efficiency; /* tok_s a GPU / that of one node with the same layout; 1 for one node */
-    const char *bound; /* what is busy longest: "compute", "NVLink" or "network" */
+    double tok_s;       /* tokens processed a second by all ranks */
+    double efficiency;  /* tok_s a GPU / that of one node with the same layout; 1 for one node */
+    const char *bound;  /* what is busy longest: "compute", "NVLink" or "network" */
 };
 
 /* `work` is that of one rank. Fails never: sizes must be positive. */

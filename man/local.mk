@@ -1,4 +1,4 @@
-# Manual pages. tests/unit/test_manual.c and tests/cli/test_help.sh hold them to the programs.
+# Manual pages. tests/unit/lib/test_manual.c and tests/cli/test_help.sh hold them to the programs.
 dist_man_MANS += \
 	man/sft-bench.7 \
 	man/sft-bench.conf.5 \

@@ -23,5 +23,5 @@ cd "$top"
 # shellcheck disable=SC2046
 xgettext --from-code=UTF-8 --language=C --keyword=_ --keyword=N_ --add-location=file --sort-output \
     --package-name=sft-bench --foreign-user -o "$work/pot" \
-    $(ls report/*.c) "$work/record-keys.c"
+    $(ls accounts/*.c report/*.c) "$work/record-keys.c"
 sed -e '/^"POT-Creation-Date:/d' -e "s|$work/||" "$work/pot" >"$out"

@@ -10,14 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "report/spawn.h"
-#include "report/text.h"
+#include "accounts/spawn.h"
+#include "accounts/text.h"
 
 enum { WIDTH = 900, HEIGHT = 380 };
 
-static const char *const colours[] = { "#0072B2", "#D55E00", "#009E73", "#CC79A7",
-                                       "#E69F00", "#56B4E9", "#000000", "#F0E442" };
-static const int points[] = { 7, 5, 9, 13, 11, 15, 6, 4 };
+static const char *const colours[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
+                                      "#E69F00", "#56B4E9", "#000000", "#F0E442"};
+static const int points[] = {7, 5, 9, 13, 11, 15, 6, 4};
 
 struct chart_line *chart_add(struct chart *chart, const char *name, size_t count, bool errors)
 {
@@ -30,7 +30,7 @@ struct chart_line *chart_add(struct chart *chart, const char *name, size_t count
     chart->lines++;
     for (size_t i = 0; i < 4 * (count + 1); i++)
         all[i] = NAN;
-    *line = (struct chart_line) { .count = count, .x = all, .y = all + count + 1 };
+    *line = (struct chart_line){.count = count, .x = all, .y = all + count + 1};
     if (errors) {
         line->low = all + 2 * (count + 1);
         line->high = all + 3 * (count + 1);
@@ -53,7 +53,8 @@ bool chart_possible(void)
     return spawn_has("gnuplot");
 }
 
-/* In single quotes gnuplot reads no escapes; what could end them, or be a command anywhere, is left out. */
+/* In single quotes gnuplot reads no escapes; what could end them, or be a command anywhere, is left
+ * out. */
 static void put_text(FILE *out, const char *text)
 {
     char *copy = strdup(text);
@@ -62,8 +63,8 @@ static void put_text(FILE *out, const char *text)
         text_make_plain(copy);
     for (const char *at = copy; at != NULL && *at != '\0'; at++) {
         unsigned char c = (unsigned char)*at;
-        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80
-            || strchr(" .,:;/%()+-_=<>", c) != NULL;
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                     c >= 0x80 || strchr(" .,:;/%()+-_=<>", c) != NULL;
         putc(plain ? c : '?', out);
     }
     putc('\'', out);
@@ -104,9 +105,11 @@ static size_t labels_length(const struct chart *chart)
 
 static void put_axes(FILE *out, const struct chart *chart)
 {
-    fprintf(out, "set encoding utf8\nset termoption noenhanced\nset border 3 lc rgb '#444444'\nset tics nomirror\n"
-                 "set grid ytics lc rgb '#dddddd' lt 1\nset yrange [0:*]\nset format y '%s'\n"
-                 "set key outside top left horizontal Left reverse samplen 2\nset xlabel ",
+    fprintf(out,
+            "set encoding utf8\nset termoption noenhanced\nset border 3 lc rgb '#444444'\nset tics "
+            "nomirror\n"
+            "set grid ytics lc rgb '#dddddd' lt 1\nset yrange [0:*]\nset format y '%s'\n"
+            "set key outside top left horizontal Left reverse samplen 2\nset xlabel ",
             chart_most(chart) >= 10000 ? "%.0s %c" : "%g");
     put_text(out, chart->x_title);
     fprintf(out, "\nset ylabel ");
@@ -119,8 +122,8 @@ static void put_axes(FILE *out, const struct chart *chart)
             put_text(out, chart->label[i]);
             fprintf(out, " %zu", i);
         }
-        fprintf(out, ")%s\nset xrange [-0.6:%g]\n", labels_length(chart) > 90 ? " rotate by -25" : "",
-                (double)chart->labels - 0.4);
+        fprintf(out, ")%s\nset xrange [-0.6:%g]\n",
+                labels_length(chart) > 90 ? " rotate by -25" : "", (double)chart->labels - 0.4);
     } else if (chart->bars) {
         fprintf(out, "set xrange [-0.6:%g]\n", (double)chart->line[0].count - 0.4);
     } else {
@@ -157,7 +160,8 @@ static void put_line(FILE *out, const struct chart *chart, size_t i)
     bool grouped = chart->labels > 0 && !chart->stacked;
     double width = grouped ? 0.8 / (double)chart->lines : 0.8;
     if (line->low != NULL)
-        fprintf(out, "$d%zu using 1:2:3:4 with yerrorbars lc rgb '%s' lw 1.5 pt -1 notitle, ", i, colours[colour]);
+        fprintf(out, "$d%zu using 1:2:3:4 with yerrorbars lc rgb '%s' lw 1.5 pt -1 notitle, ", i,
+                colours[colour]);
     if (chart->bars)
         fprintf(out, "$d%zu using ($1%+.4f):2:(%.4f) with boxes lc rgb '%s' fs %s title ", i,
                 grouped ? ((double)i - ((double)chart->lines - 1) / 2) * width : 0.0, 0.9 * width,
@@ -166,12 +170,13 @@ static void put_line(FILE *out, const struct chart *chart, size_t i)
     else if (line->ideal)
         fprintf(out, "$d%zu using 1:2 with lines lc rgb '#777777' dt 2 lw 1.5 title ", i);
     else
-        fprintf(out, "$d%zu using 1:2 with linespoints lc rgb '%s' dt %zu lw 2 pt %d ps 0.9 title ", i,
-                colours[colour], i % 5 + 1, points[colour]);
+        fprintf(out, "$d%zu using 1:2 with linespoints lc rgb '%s' dt %zu lw 2 pt %d ps 0.9 title ",
+                i, colours[colour], i % 5 + 1, points[colour]);
     put_text(out, line->name);
 }
 
-/* The name begins the ids inside, which must differ between the charts of a page; it may have no '-'. */
+/* The name begins the ids inside, which must differ between the charts of a page; it may have no
+ * '-'. */
 static void put_svg_terminal(FILE *out, const char *id)
 {
     fprintf(out, "set terminal svg size %d,%d dynamic font 'sans-serif,14' name '", WIDTH, HEIGHT);
@@ -188,8 +193,8 @@ static int chart_script(const struct chart *chart, bool png, char **script)
     if (out == NULL)
         return -1;
     if (png)
-        fprintf(out, "set terminal pngcairo size %d,%d font 'sans,16' background rgb 'white'\n", 2 * WIDTH,
-                2 * HEIGHT);
+        fprintf(out, "set terminal pngcairo size %d,%d font 'sans,16' background rgb 'white'\n",
+                2 * WIDTH, 2 * HEIGHT);
     else
         put_svg_terminal(out, chart->id);
     put_axes(out, chart);
@@ -203,16 +208,18 @@ static int chart_script(const struct chart *chart, bool png, char **script)
             any = true;
         }
     if (chart->goal > 0) {
-        fprintf(out, "%s%.9g with lines lc rgb '#777777' dt 3 lw 1.5 title ", any ? ", " : "", chart->goal);
+        fprintf(out, "%s%.9g with lines lc rgb '#777777' dt 3 lw 1.5 title ", any ? ", " : "",
+                chart->goal);
         put_text(out, chart->goal_name);
     }
     fprintf(out, "\n");
     return fclose(out) == 0 ? 0 : -1;
 }
 
-static int chart_run(const struct chart *chart, bool png, char **text, size_t *length, struct sft_error *err)
+static int chart_run(const struct chart *chart, bool png, char **text, size_t *length,
+                     struct sft_error *err)
 {
-    const char *argv[] = { "gnuplot", "-", NULL };
+    const char *argv[] = {"gnuplot", "-", NULL};
     char *script;
     int rc = chart_script(chart, png, &script) < 0 ? sft_error_set(err, "no memory for a chart")
                                                    : spawn_read(argv, script, text, length, err);
@@ -221,7 +228,8 @@ static int chart_run(const struct chart *chart, bool png, char **text, size_t *l
 }
 
 /* Beginnings of the ids that gnuplot gives in every chart alike; a page has several. */
-static const char *const common[] = { "gpDot", "gpPt", "gpPat", "gnuplot_canvas", "greybox", "textbox" };
+static const char *const common[] = {"gpDot",          "gpPt",    "gpPat",
+                                     "gnuplot_canvas", "greybox", "textbox"};
 
 /* Where such an id begins it stands behind a quote or '#'. */
 static bool id_begins(const char *text, const char *at)
@@ -265,9 +273,10 @@ int chart_svg(const struct chart *chart, char **svg, struct sft_error *err)
     return *svg != NULL ? 0 : sft_error_set(err, "gnuplot made no SVG");
 }
 
-/* Written under a name that nobody knows, then renamed: what stands there, a link too, is replaced and not written. */
-static int file_write(const char *folder, const char *id, const char *end, const char *text, size_t length,
-                      struct sft_error *err)
+/* Written under a name that nobody knows, then renamed: what stands there, a link too, is replaced
+ * and not written. */
+static int file_write(const char *folder, const char *id, const char *end, const char *text,
+                      size_t length, struct sft_error *err)
 {
     char path[4096], beside[sizeof path + 8];
     if ((size_t)snprintf(path, sizeof path, "%s/%s.%s", folder, id, end) >= sizeof path)
@@ -287,14 +296,15 @@ static int file_write(const char *folder, const char *id, const char *end, const
     return good ? 0 : sft_error_set(err, "--charts: %s: %s", path, strerror(saved));
 }
 
-int chart_files(const struct chart *chart, const char *svg, const char *folder, struct sft_error *err)
+int chart_files(const struct chart *chart, const char *svg, const char *folder,
+                struct sft_error *err)
 {
     size_t length;
     char *png;
     if (mkdir(folder, 0777) < 0 && errno != EEXIST)
         return sft_error_set(err, "--charts: %s: %s", folder, strerror(errno));
-    if (file_write(folder, chart->id, "svg", svg, strlen(svg), err) < 0
-        || chart_run(chart, true, &png, &length, err) < 0)
+    if (file_write(folder, chart->id, "svg", svg, strlen(svg), err) < 0 ||
+        chart_run(chart, true, &png, &length, err) < 0)
         return -1;
     int rc = file_write(folder, chart->id, "png", png, length, err);
     free(png);

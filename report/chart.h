@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Charts by gnuplot: told on its stdin, in quoted texts of harmless characters, and read from its stdout. Colours
- * are Okabe and Ito's, with marks, dashes and patterns beside them, so that a chart can be read without colours. */
+/* Charts by gnuplot: told on its stdin, in quoted texts of harmless characters, and read from its
+ * stdout. Colours are Okabe and Ito's, with marks, dashes and patterns beside them, so that a chart
+ * can be read without colours. */
 #ifndef REPORT_CHART_H
 #define REPORT_CHART_H
 
@@ -25,15 +26,16 @@ struct chart {
     const char *x_title, *y_title;
     bool bars;
     bool stacked; /* bars at one place, as each line has others */
-    double goal;            /* a horizontal line; 0: none */
+    double goal;  /* a horizontal line; 0: none */
     const char *goal_name;
     size_t lines;
     struct chart_line line[CHART_LINES];
-    size_t labels;          /* of the x axis, for x = 0, 1, ...; 0: numbers */
+    size_t labels; /* of the x axis, for x = 0, 1, ...; 0: numbers */
     char (*label)[64];
 };
 
-/* A line of `count` points, all NaN, for the caller to fill; NULL without memory or where there is no more room. */
+/* A line of `count` points, all NaN, for the caller to fill; NULL without memory or where there is
+ * no more room. */
 struct chart_line *chart_add(struct chart *chart, const char *name, size_t count, bool errors);
 void chart_clear(struct chart *chart);
 
@@ -42,6 +44,7 @@ bool chart_possible(void); /* is gnuplot there? */
 /* An <svg> element. For free(). */
 int chart_svg(const struct chart *chart, char **svg, struct sft_error *err);
 /* ID.svg and ID.png in the folder, which is made. */
-int chart_files(const struct chart *chart, const char *svg, const char *folder, struct sft_error *err);
+int chart_files(const struct chart *chart, const char *svg, const char *folder,
+                struct sft_error *err);
 
 #endif

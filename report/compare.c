@@ -26,8 +26,8 @@ static double log_variance(const double *values, size_t count, double mean)
     return sum / (double)(count - 1) / (double)count;
 }
 
-/* P(T <= t) for t >= 0 by the regularized incomplete beta function's continued fraction (Lentz; Press et al.,
- * Numerical Recipes, 6.4). */
+/* P(T <= t) for t >= 0 by the regularized incomplete beta function's continued fraction (Lentz;
+ * Press et al., Numerical Recipes, 6.4). */
 static double beta_fraction(double a, double b, double x)
 {
     const double tiny = 1e-300;
@@ -79,8 +79,9 @@ static void interval(struct compare_ratio *r, double va, size_t na, double vb, s
 {
     double both = va + vb;
     /* Repeats that are all the same tell nothing of their spread but that it is small. */
-    double freedom = both > 0 ? both * both / (va * va / (double)(na - 1) + vb * vb / (double)(nb - 1))
-                              : (double)(na + nb - 2);
+    double freedom = both > 0
+                         ? both * both / (va * va / (double)(na - 1) + vb * vb / (double)(nb - 1))
+                         : (double)(na + nb - 2);
     double half = compare_t975(freedom) * sqrt(both);
     r->low = r->ratio * exp(-half);
     r->high = r->ratio * exp(half);
@@ -89,8 +90,8 @@ static void interval(struct compare_ratio *r, double va, size_t na, double vb, s
 struct compare_ratio compare_figures(const double *a, size_t na, const double *b, size_t nb)
 {
     double ma = log_mean(a, na), mb = log_mean(b, nb);
-    struct compare_ratio r = { sft_stats_median(a, na), sft_stats_median(b, nb), exp(mb - ma), NAN, NAN,
-                               COMPARE_TOO_FEW };
+    struct compare_ratio r = {
+        sft_stats_median(a, na), sft_stats_median(b, nb), exp(mb - ma), NAN, NAN, COMPARE_TOO_FEW};
     if (na < 2 || nb < 2)
         return r;
     interval(&r, log_variance(a, na, ma), na, log_variance(b, nb, mb), nb);
@@ -101,39 +102,42 @@ struct compare_ratio compare_figures(const double *a, size_t na, const double *b
 
 const char *compare_verdict_text(enum compare_verdict verdict)
 {
-    static const char *const texts[] = { "B is faster", "B is slower", "no difference beyond the spread",
-                                         "too few repeats" };
+    static const char *const texts[] = {"B is faster", "B is slower",
+                                        "no difference beyond the spread", "too few repeats"};
     return texts[verdict];
 }
 
 static const struct grid_column columns[] = {
-    { "series", "SERIES", "", true },
-    { "nodes", "NODES", "", false },
-    { "a_runs", "RUNS A", "", false },
-    { "b_runs", "RUNS B", "", false },
-    { "a_tok_s", "SPEED A", "tokens/s", false },
-    { "b_tok_s", "SPEED B", "tokens/s", false },
-    { "ratio", "B/A", "", false },
-    { "low", "FROM", "95%", false },
-    { "high", "TO", "95%", false },
-    { "verdict", "VERDICT", "", true },
-    { NULL, NULL, NULL, false },
+    {"series", "SERIES", "", true},
+    {"nodes", "NODES", "", false},
+    {"a_runs", "RUNS A", "", false},
+    {"b_runs", "RUNS B", "", false},
+    {"a_tok_s", "SPEED A", "tokens/s", false},
+    {"b_tok_s", "SPEED B", "tokens/s", false},
+    {"ratio", "B/A", "", false},
+    {"low", "FROM", "95%", false},
+    {"high", "TO", "95%", false},
+    {"verdict", "VERDICT", "", true},
+    {NULL, NULL, NULL, false},
 };
 
-/* The same work: all that tells series apart but the device, which is what two clusters differ in. */
+/* The same work: all that tells series apart but the device, which is what two clusters differ in.
+ */
 static bool same_work(const struct group_series *a, const struct group_series *b)
 {
-    return strcmp(a->model, b->model) == 0 && strcmp(a->method, b->method) == 0
-        && strcmp(a->precision, b->precision) == 0 && strcmp(a->data, b->data) == 0 && a->seq == b->seq
-        && a->micro_batch == b->micro_batch && a->accumulation == b->accumulation
-        && a->ranks_per_node == b->ranks_per_node;
+    return strcmp(a->model, b->model) == 0 && strcmp(a->method, b->method) == 0 &&
+           strcmp(a->precision, b->precision) == 0 && strcmp(a->data, b->data) == 0 &&
+           a->seq == b->seq && a->micro_batch == b->micro_batch &&
+           a->accumulation == b->accumulation && a->ranks_per_node == b->ranks_per_node;
 }
 
-static const struct group_cell *cell_find(const struct groups *groups, const struct group_series *series,
+static const struct group_cell *cell_find(const struct groups *groups,
+                                          const struct group_series *series,
                                           const struct group_cell *cell)
 {
     for (size_t i = 0; i < groups->count; i++)
-        for (size_t k = 0; same_work(&groups->series[i], series) && k < groups->series[i].count; k++) {
+        for (size_t k = 0; same_work(&groups->series[i], series) && k < groups->series[i].count;
+             k++) {
             const struct group_cell *other = &groups->series[i].cell[k];
             if (other->nodes == cell->nodes && other->ranks == cell->ranks && other->count > 0)
                 return other;
@@ -157,12 +161,12 @@ static int pair_add(struct grid *grid, const char *title, const struct group_cel
     int rc = -1;
     if (x != NULL && y != NULL && grid_line(grid) == 0) {
         struct compare_ratio r = compare_figures(x, a->count, y, b->count);
-        rc = grid_set(grid, "series", "%s", title) | grid_set(grid, "nodes", "%d", a->nodes)
-            | grid_set(grid, "a_runs", "%zu", a->count) | grid_set(grid, "b_runs", "%zu", b->count)
-            | grid_set_real(grid, "a_tok_s", r.a, 0) | grid_set_real(grid, "b_tok_s", r.b, 0)
-            | grid_set_real(grid, "ratio", r.ratio, 4) | grid_set_real(grid, "low", r.low, 4)
-            | grid_set_real(grid, "high", r.high, 4)
-            | grid_set(grid, "verdict", "%s", compare_verdict_text(r.verdict));
+        rc = grid_set(grid, "series", "%s", title) | grid_set(grid, "nodes", "%d", a->nodes) |
+             grid_set(grid, "a_runs", "%zu", a->count) | grid_set(grid, "b_runs", "%zu", b->count) |
+             grid_set_real(grid, "a_tok_s", r.a, 0) | grid_set_real(grid, "b_tok_s", r.b, 0) |
+             grid_set_real(grid, "ratio", r.ratio, 4) | grid_set_real(grid, "low", r.low, 4) |
+             grid_set_real(grid, "high", r.high, 4) |
+             grid_set(grid, "verdict", "%s", compare_verdict_text(r.verdict));
     }
     free(x);
     free(y);
@@ -170,7 +174,8 @@ static int pair_add(struct grid *grid, const char *title, const struct group_cel
 }
 
 /* What only `groups` has. */
-static void print_alone(const struct groups *groups, const struct groups *other, char which, FILE *out)
+static void print_alone(const struct groups *groups, const struct groups *other, char which,
+                        FILE *out)
 {
     for (size_t i = 0; i < groups->count; i++)
         for (size_t k = 0; k < groups->series[i].count; k++) {
@@ -192,13 +197,15 @@ int compare_print(const struct groups *a, const struct groups *b, enum options_f
     for (size_t i = 0; rc == 0 && i < a->count; i++)
         for (size_t k = 0; rc == 0 && k < a->series[i].count; k++) {
             const struct group_cell *cell = &a->series[i].cell[k];
-            const struct group_cell *other = cell->count > 0 ? cell_find(b, &a->series[i], cell) : NULL;
+            const struct group_cell *other =
+                cell->count > 0 ? cell_find(b, &a->series[i], cell) : NULL;
             char title[256];
             group_title(a, &a->series[i], title, sizeof title);
             if (other != NULL)
                 rc = pair_add(&grid, title, cell, other);
         }
-    rc = rc < 0 ? sft_error_set(err, "no memory for the comparison") : grid_write(&grid, form, out, err);
+    rc = rc < 0 ? sft_error_set(err, "no memory for the comparison")
+                : grid_write(&grid, form, out, err);
     grid_clear(&grid);
     if (rc == 0 && form == OPTIONS_TABLE) {
         print_alone(a, b, 'A', out);

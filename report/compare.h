@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two sets of runs: how many times as fast is B as A, and is it more than the repeats' own spread? */
+/* Two sets of runs: how many times as fast is B as A, and is it more than the repeats' own spread?
+ */
 #ifndef REPORT_COMPARE_H
 #define REPORT_COMPARE_H
 
@@ -10,10 +11,10 @@
 #include "report/options.h"
 
 enum compare_verdict {
-    COMPARE_FASTER,   /* B: the whole interval lies above 1 */
-    COMPARE_SLOWER,   /* below 1 */
-    COMPARE_NONE,     /* 1 lies in it: no difference beyond the spread */
-    COMPARE_TOO_FEW,  /* fewer than GROUP_REPEATS runs on a side: no verdict */
+    COMPARE_FASTER,  /* B: the whole interval lies above 1 */
+    COMPARE_SLOWER,  /* below 1 */
+    COMPARE_NONE,    /* 1 lies in it: no difference beyond the spread */
+    COMPARE_TOO_FEW, /* fewer than GROUP_REPEATS runs on a side: no verdict */
 };
 
 struct compare_ratio {
@@ -23,9 +24,9 @@ struct compare_ratio {
     enum compare_verdict verdict;
 };
 
-/* Of positive figures a[na] and b[nb], na and nb from 1: Welch's t interval of the difference of the means of
- * logarithms (Welch, Biometrika 34, 1947). Speeds vary by factors, and of a ratio of medians of three runs no
- * bootstrap tells an interval. */
+/* Of positive figures a[na] and b[nb], na and nb from 1: Welch's t interval of the difference of
+ * the means of logarithms (Welch, Biometrika 34, 1947). Speeds vary by factors, and of a ratio of
+ * medians of three runs no bootstrap tells an interval. */
 struct compare_ratio compare_figures(const double *a, size_t na, const double *b, size_t nb);
 
 /* The 0.975 quantile of Student's t with so many degrees of freedom, from 1 on. */
@@ -33,8 +34,8 @@ double compare_t975(double freedom);
 
 const char *compare_verdict_text(enum compare_verdict verdict);
 
-/* A line for each series and number of nodes that both sets have, by the groups' order; those that only one has
- * are told below the table. */
+/* A line for each series and number of nodes that both sets have, by the groups' order; those that
+ * only one has are told below the table. */
 int compare_print(const struct groups *a, const struct groups *b, enum options_form form, FILE *out,
                   struct sft_error *err);
 

@@ -6,13 +6,13 @@
 #include <string.h>
 
 static const struct goal_rate rates[] = {
-    { "llama-7b", "7B", 8, 1280 },
-    { "llama-13b", "13B", 8, 640 },
-    { "llama-70b", "70B", 8, 160 },
-    { NULL, NULL, 0, 0 },
+    {"llama-7b", "7B", 8, 1280},
+    {"llama-13b", "13B", 8, 640},
+    {"llama-70b", "70B", 8, 160},
+    {NULL, NULL, 0, 0},
 };
 
-static const struct goal_scaling scalings[] = { { 2, 95 }, { 4, 90 }, { 8, 80 }, { 0, 0 } };
+static const struct goal_scaling scalings[] = {{2, 95}, {4, 90}, {8, 80}, {0, 0}};
 
 const struct goal_rate *goal_rates(void)
 {
@@ -44,8 +44,8 @@ const struct group_cell *goal_cell(const struct groups *groups, const struct goa
         for (size_t k = 0; k < s->count; k++) {
             const struct group_cell *cell = &s->cell[k];
             double rate = group_figure(cell, "samples_s").median;
-            if (cell->ranks == goal->ranks && cell->count > 0 && (cell->marks & GROUP_SYNTHETIC) == 0
-                && rate > most) {
+            if (cell->ranks == goal->ranks && cell->count > 0 &&
+                (cell->marks & GROUP_SYNTHETIC) == 0 && rate > most) {
                 best = cell;
                 most = rate;
                 *series = s;
@@ -63,7 +63,7 @@ static void add(struct goal_checks *checks, struct goal_check check)
 static void add_rates(struct goal_checks *checks, const struct groups *groups)
 {
     for (const struct goal_rate *goal = rates; goal->model != NULL; goal++) {
-        struct goal_check check = { GOAL_RATE, goal, 0, goal->samples_s, NAN, NULL, NULL };
+        struct goal_check check = {GOAL_RATE, goal, 0, goal->samples_s, NAN, NULL, NULL};
         check.cell = goal_cell(groups, goal, &check.series);
         if (check.cell != NULL)
             check.value = group_figure(check.cell, "samples_s").median;
@@ -87,7 +87,8 @@ static void add_scaling(struct goal_checks *checks, const struct group_series *s
     if (series->base_nodes != 1 || !more)
         return;
     for (const struct goal_scaling *goal = scalings; goal->nodes != 0; goal++) {
-        struct goal_check check = { GOAL_SCALING, NULL, goal->nodes, goal->efficiency, NAN, series, NULL };
+        struct goal_check check = {GOAL_SCALING, NULL,   goal->nodes, goal->efficiency,
+                                   NAN,          series, NULL};
         check.cell = cell_of(series, goal->nodes);
         if (check.cell != NULL)
             check.value = check.cell->efficiency;
@@ -99,8 +100,9 @@ static void add_use(struct goal_checks *checks, const struct group_series *serie
 {
     for (size_t k = 0; k < series->count; k++) {
         struct group_figure use = group_figure(&series->cell[k], "gpu_util");
-        struct goal_check check = { GOAL_USE, NULL, 0, GOAL_UTILIZATION, use.count > 0 ? use.median : NAN, series,
-                                    &series->cell[k] };
+        struct goal_check check = {
+            GOAL_USE,        NULL, 0, GOAL_UTILIZATION, use.count > 0 ? use.median : NAN, series,
+            &series->cell[k]};
         if (series->cell[k].count > 0)
             add(checks, check);
     }
@@ -126,5 +128,5 @@ int goal_checks_make(struct goal_checks *checks, const struct groups *groups, st
 void goal_checks_clear(struct goal_checks *checks)
 {
     free(checks->check);
-    *checks = (struct goal_checks) { 0, NULL };
+    *checks = (struct goal_checks){0, NULL};
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the runs are held against: samples a second on 8 GPUs, scaling efficiency and GPU utilization. */
+/* What the runs are held against: samples a second on 8 GPUs, scaling efficiency and GPU
+ * utilization. */
 #ifndef REPORT_GOALS_H
 #define REPORT_GOALS_H
 
@@ -27,8 +28,8 @@ const struct goal_scaling *goal_scalings(void);
 /* The goal for so many nodes; 0: there is none. */
 double goal_efficiency(int nodes);
 
-/* The cell with the highest median of samples_s among those with counted runs of that model, real data and that
- * many ranks; NULL: not measured. */
+/* The cell with the highest median of samples_s among those with counted runs of that model, real
+ * data and that many ranks; NULL: not measured. */
 const struct group_cell *goal_cell(const struct groups *groups, const struct goal_rate *goal,
                                    const struct group_series **series);
 
@@ -47,9 +48,10 @@ struct goal_checks {
     struct goal_check *check;
 };
 
-/* The rates of all models; the scaling to each number of nodes of every series that was measured on one node and on
- * more; GPU utilization of every cell with counted runs. Fails without memory. */
-int goal_checks_make(struct goal_checks *checks, const struct groups *groups, struct sft_error *err);
+/* The rates of all models; the scaling to each number of nodes of every series that was measured on
+ * one node and on more; GPU utilization of every cell with counted runs. Fails without memory. */
+int goal_checks_make(struct goal_checks *checks, const struct groups *groups,
+                     struct sft_error *err);
 void goal_checks_clear(struct goal_checks *checks);
 
 static inline bool goal_is_measured(const struct goal_check *check)

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/csv.h"
-#include "report/json.h"
-#include "report/text.h"
+#include "accounts/csv.h"
+#include "accounts/json.h"
+#include "accounts/text.h"
 
 void grid_init(struct grid *grid, const struct grid_column *column)
 {
@@ -86,9 +86,9 @@ static const char *grid_text(const struct grid *grid, size_t line, size_t c)
 /* Lines 0 and 1 are titles and units. */
 static void table_cell(const struct grid *grid, size_t line, size_t c, char *cell, size_t size)
 {
-    const char *text = line == 0 ? grid->column[c].title
-        : line == 1              ? grid->column[c].unit
-                                 : grid_text(grid, line - 2, c);
+    const char *text = line == 0   ? grid->column[c].title
+                       : line == 1 ? grid->column[c].unit
+                                   : grid_text(grid, line - 2, c);
     snprintf(cell, size, "%s", line > 1 && *text == '\0' ? "-" : text);
     text_make_printable(cell);
 }
@@ -155,7 +155,8 @@ static int json_write_grid(const struct grid *grid, FILE *out, struct sft_error 
             json_object_set_new(object, grid->column[c].name, cell_json(grid, line, c));
         json_array_append_new(list, object);
     }
-    int failed = json_dumpf(list, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0 || putc('\n', out) == EOF;
+    int failed = json_dumpf(list, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0 ||
+                 putc('\n', out) == EOF;
     json_decref(list);
     return failed ? sft_error_set(err, "the JSON cannot be written") : 0;
 }

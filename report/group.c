@@ -11,10 +11,11 @@
 #include "lib/stats.h"
 #include "report/lang.h"
 
-#define GROUP_AGREE 0.01  /* how far a record's own figures may stand apart: they have six digits */
-#define GROUP_WIDE 0.05   /* spread of repeats that is marked */
+#define GROUP_AGREE 0.01 /* how far a record's own figures may stand apart: they have six digits   \
+                          */
+#define GROUP_WIDE 0.05  /* spread of repeats that is marked */
 
-static const char *const versions[] = { "version", "cuda", "nccl", "mpi", "blas" };
+static const char *const versions[] = {"version", "cuda", "nccl", "mpi", "blas"};
 
 static const char *text_of(const struct row *row, const char *key)
 {
@@ -49,12 +50,12 @@ static bool is_impossible(const struct row *row)
 {
     double tflops = real_of(row, "tflops"), mfu = real_of(row, "mfu");
     const struct sft_roofline *roofline = sft_roofline_find(text_of(row, "device"));
-    if (!is_positive(real_of(row, "step_ms")) || !is_positive(real_of(row, "tok_s"))
-        || !is_positive(real_of(row, "samples_s")))
+    if (!is_positive(real_of(row, "step_ms")) || !is_positive(real_of(row, "tok_s")) ||
+        !is_positive(real_of(row, "samples_s")))
         return true;
-    double peak = roofline == NULL                                    ? 0
-        : strcmp(text_of(row, "precision"), "fp8") == 0 ? roofline->fp8_tflops
-                                                        : roofline->bf16_tflops;
+    double peak = roofline == NULL                                ? 0
+                  : strcmp(text_of(row, "precision"), "fp8") == 0 ? roofline->fp8_tflops
+                                                                  : roofline->bf16_tflops;
     return (!isnan(tflops) && sft_roofline_check(tflops, peak, "", NULL) < 0) || mfu > 100;
 }
 
@@ -62,8 +63,8 @@ static bool is_inconsistent(const struct row *row)
 {
     double tokens = real_of(row, "global_batch") * real_of(row, "seq");
     double step_s = real_of(row, "step_ms") / 1000;
-    return !agree(real_of(row, "tok_s") * step_s, tokens)
-        || !agree(100 * real_of(row, "tflops") / real_of(row, "peak_tflops"), real_of(row, "mfu"));
+    return !agree(real_of(row, "tok_s") * step_s, tokens) ||
+           !agree(100 * real_of(row, "tflops") / real_of(row, "peak_tflops"), real_of(row, "mfu"));
 }
 
 static unsigned aside_of(const struct row *row)
@@ -88,7 +89,7 @@ static unsigned aside_of(const struct row *row)
 static struct group_series series_of(const struct row *row)
 {
     int nodes = whole_of(row, "nodes"), ranks = whole_of(row, "ranks");
-    return (struct group_series) {
+    return (struct group_series){
         .model = text_of(row, "model"),
         .method = text_of(row, "method"),
         .precision = text_of(row, "precision"),
@@ -117,13 +118,13 @@ static int compare_sizes(const char *a, const char *b)
 static int series_compare(const struct group_series *a, const struct group_series *b)
 {
     int order = compare_sizes(a->model, b->model);
-    const char *const texts[][2] = { { a->model, b->model },         { a->method, b->method },
-                                     { a->precision, b->precision }, { a->data, b->data },
-                                     { a->device, b->device },       { a->backend, b->backend } };
-    const int wholes[][2] = { { a->seq, b->seq },
-                              { a->micro_batch, b->micro_batch },
-                              { a->accumulation, b->accumulation },
-                              { a->ranks_per_node, b->ranks_per_node } };
+    const char *const texts[][2] = {{a->model, b->model},         {a->method, b->method},
+                                    {a->precision, b->precision}, {a->data, b->data},
+                                    {a->device, b->device},       {a->backend, b->backend}};
+    const int wholes[][2] = {{a->seq, b->seq},
+                             {a->micro_batch, b->micro_batch},
+                             {a->accumulation, b->accumulation},
+                             {a->ranks_per_node, b->ranks_per_node}};
     for (size_t i = 0; order == 0 && i < sizeof texts / sizeof texts[0]; i++)
         order = strcmp(texts[i][0], texts[i][1]);
     for (size_t i = 0; order == 0 && i < sizeof wholes / sizeof wholes[0]; i++)
@@ -135,9 +136,9 @@ static int rows_compare(const struct row *a, const struct row *b)
 {
     const struct group_series x = series_of(a), y = series_of(b);
     int order = series_compare(&x, &y);
-    const double keys[][2] = { { whole_of(a, "nodes"), whole_of(b, "nodes") },
-                               { whole_of(a, "ranks"), whole_of(b, "ranks") },
-                               { (double)a->job_id, (double)b->job_id } };
+    const double keys[][2] = {{whole_of(a, "nodes"), whole_of(b, "nodes")},
+                              {whole_of(a, "ranks"), whole_of(b, "ranks")},
+                              {(double)a->job_id, (double)b->job_id}};
     for (size_t i = 0; order == 0 && i < sizeof keys / sizeof keys[0]; i++)
         order = (keys[i][0] > keys[i][1]) - (keys[i][0] < keys[i][1]);
     return order != 0 ? order : strcmp(row_step(a), row_step(b));
@@ -150,7 +151,7 @@ static int rows_by_group(const void *a, const void *b)
 
 struct group_figure group_figure(const struct group_cell *cell, const char *key)
 {
-    struct group_figure figure = { 0, NAN, NAN, NAN, NAN };
+    struct group_figure figure = {0, NAN, NAN, NAN, NAN};
     double *values = calloc(cell->count + 1, sizeof *values);
     for (size_t i = 0; values != NULL && i < cell->count; i++) {
         double value = real_of(cell->run[i], key);
@@ -197,10 +198,11 @@ static unsigned cell_marks(const struct group_cell *cell)
     return marks;
 }
 
-static int cell_make(struct group_cell *cell, struct row *const *row, size_t count, struct sft_error *err)
+static int cell_make(struct group_cell *cell, struct row *const *row, size_t count,
+                     struct sft_error *err)
 {
-    *cell = (struct group_cell) { .nodes = whole_of(row[0], "nodes"), .ranks = whole_of(row[0], "ranks"),
-                                  .efficiency = NAN };
+    *cell = (struct group_cell){
+        .nodes = whole_of(row[0], "nodes"), .ranks = whole_of(row[0], "ranks"), .efficiency = NAN};
     cell->run = calloc(count, sizeof *cell->run);
     cell->aside_run = calloc(count, sizeof *cell->aside_run);
     cell->aside_why = calloc(count, sizeof *cell->aside_why);
@@ -248,9 +250,9 @@ static size_t run_length(struct row *const *row, size_t count, bool cell)
     size_t length = 1;
     for (; length < count; length++) {
         const struct group_series next = series_of(row[length]);
-        if (series_compare(&first, &next) != 0
-            || (cell && (whole_of(row[length], "nodes") != whole_of(row[0], "nodes")
-                         || whole_of(row[length], "ranks") != whole_of(row[0], "ranks"))))
+        if (series_compare(&first, &next) != 0 ||
+            (cell && (whole_of(row[length], "nodes") != whole_of(row[0], "nodes") ||
+                      whole_of(row[length], "ranks") != whole_of(row[0], "ranks"))))
             break;
     }
     return length;
@@ -347,12 +349,9 @@ const char *group_aside_text(unsigned bit)
 const char *group_mark_text(unsigned bit)
 {
     static const char *const texts[] = {
-        N_("fewer than 3 repeats"),
-        N_("mixed versions of software"),
-        N_("synthetic data"),
-        N_("a comment was edited; the admin comment counts"),
-        N_("runs stand aside"),
-        N_("the repeats differ by more than 5%"),
+        N_("fewer than 3 repeats"), N_("mixed versions of software"),
+        N_("synthetic data"),       N_("a comment was edited; the admin comment counts"),
+        N_("runs stand aside"),     N_("the repeats differ by more than 5%"),
     };
     return text_of_bit(texts, sizeof texts / sizeof texts[0], bit);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs that may be compared, side by side: a series has the same model, method, precision, data and
- * shape of a rank's work on the same kind of device; its cells are its numbers of nodes; a cell's runs
- * are repeats of one thing. What may not be counted with the others stands beside them with a reason,
- * and is never averaged in. All figures of the page, the table of groups and the comparison come from
- * here, so that they agree. Pure: nothing is read or written. */
+ * shape of a rank's work on the same kind of device; its cells are its numbers of nodes; a cell's
+ * runs are repeats of one thing. What may not be counted with the others stands beside them with a
+ * reason, and is never averaged in. All figures of the page, the table of groups and the comparison
+ * come from here, so that they agree. Pure: nothing is read or written. */
 #ifndef REPORT_GROUP_H
 #define REPORT_GROUP_H
 
@@ -11,19 +11,19 @@
 #include <stddef.h>
 
 #include "lib/error.h"
-#include "report/rows.h"
+#include "accounts/rows.h"
 
 #define GROUP_REPEATS 3 /* fewer are marked */
 
 /* Why a run is not counted; a run may have several. */
 enum group_aside {
     GROUP_NOT_COMPLETE = 1,  /* running, partial, failed or unknown */
-    GROUP_COMMENT_ALONE = 2,   /* stands in the user's comment alone */
-    GROUP_IMPOSSIBLE = 4,    /* above the roofline of its device, mfu above 100%, or no finite positive
-                              * step_ms, tok_s and samples_s */
-    GROUP_INCONSISTENT = 8,  /* its own figures contradict each other (tok_s * step_ms against
-                              * global_batch * seq, tflops / peak_tflops against mfu) by over 1% */
-    GROUP_DOUBTED = 16,      /* the step daemon found program, nodes, ranks or time at odds with it */
+    GROUP_COMMENT_ALONE = 2, /* stands in the user's comment alone */
+    GROUP_IMPOSSIBLE = 4, /* above the roofline of its device, mfu above 100%, or no finite positive
+                           * step_ms, tok_s and samples_s */
+    GROUP_INCONSISTENT = 8, /* its own figures contradict each other (tok_s * step_ms against
+                             * global_batch * seq, tflops / peak_tflops against mfu) by over 1% */
+    GROUP_DOUBTED = 16, /* the step daemon found program, nodes, ranks or time at odds with it */
 };
 
 /* What a reader must know of a cell or a series before using its figures. */
@@ -50,8 +50,8 @@ struct group_cell {
     const struct row **run;
     size_t aside;
     const struct row **aside_run;
-    unsigned *aside_why;  /* [aside] of enum group_aside */
-    unsigned marks;       /* of enum group_mark */
+    unsigned *aside_why; /* [aside] of enum group_aside */
+    unsigned marks;      /* of enum group_mark */
     /* samples_s a rank over that of the series' smallest number of nodes with counted runs, %; NaN
      * where there are none. Derived; base_nodes says of what. */
     double efficiency;
@@ -59,7 +59,7 @@ struct group_cell {
 
 struct group_series {
     const char *model, *method, *precision, *data, *device, *backend; /* "" unknown; of its rows */
-    int seq, micro_batch, accumulation; /* 0: not in the record */
+    int seq, micro_batch, accumulation;                               /* 0: not in the record */
     int ranks_per_node;
     int base_nodes; /* efficiency's; 0: no counted runs */
     unsigned marks; /* of all its cells */

@@ -5,24 +5,24 @@
 #include <string.h>
 
 #include "report/grid.h"
-#include "report/text.h"
+#include "accounts/text.h"
 
 static const struct grid_column columns[] = {
-    { "series", "SERIES", "", true },
-    { "nodes", "NODES", "", false },
-    { "ranks", "RANKS", "", false },
-    { "runs", "RUNS", "", false },
-    { "tok_s", "SPEED", "tokens/s", false },
-    { "tok_s_min", "MIN", "tokens/s", false },
-    { "tok_s_max", "MAX", "tokens/s", false },
-    { "samples_s", "SAMPLES", "samples/s", false },
-    { "efficiency", "SCALING", "%", false },
-    { "mfu", "MFU", "%", false },
-    { "gpu_util", "GPU", "%", false },
-    { "mem_gib", "MEMORY", "GiB", false },
-    { "marks", "MARK", "", true },
-    { "jobs", "JOBS", "", true },
-    { NULL, NULL, NULL, false },
+    {"series", "SERIES", "", true},
+    {"nodes", "NODES", "", false},
+    {"ranks", "RANKS", "", false},
+    {"runs", "RUNS", "", false},
+    {"tok_s", "SPEED", "tokens/s", false},
+    {"tok_s_min", "MIN", "tokens/s", false},
+    {"tok_s_max", "MAX", "tokens/s", false},
+    {"samples_s", "SAMPLES", "samples/s", false},
+    {"efficiency", "SCALING", "%", false},
+    {"mfu", "MFU", "%", false},
+    {"gpu_util", "GPU", "%", false},
+    {"mem_gib", "MEMORY", "GiB", false},
+    {"marks", "MARK", "", true},
+    {"jobs", "JOBS", "", true},
+    {NULL, NULL, NULL, false},
 };
 
 char group_mark_letter(unsigned bit)
@@ -69,19 +69,21 @@ static void title_add(char *text, size_t size, const char *format, ...)
     va_end(arguments);
 }
 
-void group_title(const struct groups *groups, const struct group_series *series, char *text, size_t size)
+void group_title(const struct groups *groups, const struct group_series *series, char *text,
+                 size_t size)
 {
     bool data = false, seq = false, batch = false, ranks = false, device = false;
     for (size_t i = 0; i < groups->count; i++) {
         const struct group_series *other = &groups->series[i];
-        if (other == series || strcmp(other->model, series->model) != 0
-            || strcmp(other->method, series->method) != 0
-            || strcmp(other->precision, series->precision) != 0)
+        if (other == series || strcmp(other->model, series->model) != 0 ||
+            strcmp(other->method, series->method) != 0 ||
+            strcmp(other->precision, series->precision) != 0)
             continue;
         data |= strcmp(other->data, series->data) != 0;
         device |= strcmp(other->device, series->device) != 0;
         seq |= other->seq != series->seq;
-        batch |= other->micro_batch != series->micro_batch || other->accumulation != series->accumulation;
+        batch |= other->micro_batch != series->micro_batch ||
+                 other->accumulation != series->accumulation;
         ranks |= other->ranks_per_node != series->ranks_per_node;
     }
     snprintf(text, size, "%.60s %.20s %.20s", series->model, series->method, series->precision);
@@ -98,25 +100,29 @@ void group_title(const struct groups *groups, const struct group_series *series,
     text_make_printable(text);
 }
 
-static int cell_add(struct grid *grid, const struct groups *groups, const struct group_series *series,
-                    const struct group_cell *cell)
+static int cell_add(struct grid *grid, const struct groups *groups,
+                    const struct group_series *series, const struct group_cell *cell)
 {
     char title[256], jobs[256], marks[16];
     struct group_figure speed = group_figure(cell, "tok_s");
     group_title(groups, series, title, sizeof title);
     group_jobs(cell, jobs, sizeof jobs);
     group_letters(cell->marks, marks);
-    return grid_line(grid) < 0 ? -1
-        : grid_set(grid, "series", "%s", title) | grid_set(grid, "nodes", "%d", cell->nodes)
-            | grid_set(grid, "ranks", "%d", cell->ranks) | grid_set(grid, "runs", "%zu", cell->count)
-            | grid_set_real(grid, "tok_s", speed.median, 0) | grid_set_real(grid, "tok_s_min", speed.min, 0)
-            | grid_set_real(grid, "tok_s_max", speed.max, 0)
-            | grid_set_real(grid, "samples_s", group_figure(cell, "samples_s").median, 2)
-            | grid_set_real(grid, "efficiency", cell->efficiency, 1)
-            | grid_set_real(grid, "mfu", group_figure(cell, "mfu").median, 2)
-            | grid_set_real(grid, "gpu_util", group_figure(cell, "gpu_util").median, 1)
-            | grid_set_real(grid, "mem_gib", group_figure(cell, "mem_gib").median, 1)
-            | grid_set(grid, "marks", "%s", marks) | grid_set(grid, "jobs", "%s", jobs);
+    return grid_line(grid) < 0
+               ? -1
+               : grid_set(grid, "series", "%s", title) |
+                     grid_set(grid, "nodes", "%d", cell->nodes) |
+                     grid_set(grid, "ranks", "%d", cell->ranks) |
+                     grid_set(grid, "runs", "%zu", cell->count) |
+                     grid_set_real(grid, "tok_s", speed.median, 0) |
+                     grid_set_real(grid, "tok_s_min", speed.min, 0) |
+                     grid_set_real(grid, "tok_s_max", speed.max, 0) |
+                     grid_set_real(grid, "samples_s", group_figure(cell, "samples_s").median, 2) |
+                     grid_set_real(grid, "efficiency", cell->efficiency, 1) |
+                     grid_set_real(grid, "mfu", group_figure(cell, "mfu").median, 2) |
+                     grid_set_real(grid, "gpu_util", group_figure(cell, "gpu_util").median, 1) |
+                     grid_set_real(grid, "mem_gib", group_figure(cell, "mem_gib").median, 1) |
+                     grid_set(grid, "marks", "%s", marks) | grid_set(grid, "jobs", "%s", jobs);
 }
 
 static void print_marks(const struct groups *groups, FILE *out)
@@ -136,7 +142,8 @@ static void print_aside(const struct group_cell *cell, FILE *out)
         const char *name = sft_record_get(&cell->aside_run[i]->record, "model");
         snprintf(model, sizeof model, "%.100s", name != NULL ? name : "?");
         text_make_printable(model);
-        fprintf(out, "not counted: job %lld, %s on %d nodes:", cell->aside_run[i]->job_id, model, cell->nodes);
+        fprintf(out, "not counted: job %lld, %s on %d nodes:", cell->aside_run[i]->job_id, model,
+                cell->nodes);
         for (unsigned bit = 1; bit <= GROUP_DOUBTED; bit <<= 1)
             if (cell->aside_why[i] & bit)
                 fprintf(out, " %s;", group_aside_text(bit));
@@ -144,7 +151,8 @@ static void print_aside(const struct group_cell *cell, FILE *out)
     }
 }
 
-int group_print(const struct groups *groups, enum options_form form, FILE *out, struct sft_error *err)
+int group_print(const struct groups *groups, enum options_form form, FILE *out,
+                struct sft_error *err)
 {
     struct grid grid;
     int rc = 0;
@@ -152,7 +160,8 @@ int group_print(const struct groups *groups, enum options_form form, FILE *out, 
     for (size_t i = 0; rc == 0 && i < groups->count; i++)
         for (size_t k = 0; rc == 0 && k < groups->series[i].count; k++)
             rc = cell_add(&grid, groups, &groups->series[i], &groups->series[i].cell[k]);
-    rc = rc < 0 ? sft_error_set(err, "no memory for the groups") : grid_write(&grid, form, out, err);
+    rc =
+        rc < 0 ? sft_error_set(err, "no memory for the groups") : grid_write(&grid, form, out, err);
     grid_clear(&grid);
     if (rc < 0 || form != OPTIONS_TABLE)
         return rc;

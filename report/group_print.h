@@ -9,12 +9,16 @@
 #include "report/options.h"
 
 /* Below the table stand what its marks mean, and the runs that stand aside with the reason. */
-int group_print(const struct groups *groups, enum options_form form, FILE *out, struct sft_error *err);
+int group_print(const struct groups *groups, enum options_form form, FILE *out,
+                struct sft_error *err);
 
-/* "llama-7b full bf16" and what else tells this series from others of the same model in the groups; words. */
-void group_title(const struct groups *groups, const struct group_series *series, char *text, size_t size);
+/* "llama-7b full bf16" and what else tells this series from others of the same model in the groups;
+ * words. */
+void group_title(const struct groups *groups, const struct group_series *series, char *text,
+                 size_t size);
 
-/* Ids of the cell's counted runs, "101 102 107"; the last ones are left out with "..." where there is no room. */
+/* Ids of the cell's counted runs, "101 102 107"; the last ones are left out with "..." where there
+ * is no room. */
 void group_jobs(const struct group_cell *cell, char *text, size_t size);
 
 /* The marks' letters, "FM"; group_mark_letter of one bit. */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "report/lang.h"
-#include "report/rows.h"
-#include "report/text.h"
+#include "accounts/rows.h"
+#include "accounts/text.h"
 
 static void put_byte(FILE *out, unsigned char c)
 {
@@ -72,8 +72,8 @@ void html_number(FILE *out, double value, int digits)
 
 void html_origin_of(FILE *out, enum sft_origin origin)
 {
-    static const char letters[] = { [SFT_SAID] = 'c', [SFT_MEASURED] = 'm', [SFT_DERIVED] = 'd',
-                                    [SFT_ESTIMATED] = 'e' };
+    static const char letters[] = {
+        [SFT_SAID] = 'c', [SFT_MEASURED] = 'm', [SFT_DERIVED] = 'd', [SFT_ESTIMATED] = 'e'};
     fprintf(out, "<sup>%c</sup>", letters[origin]);
 }
 

@@ -7,15 +7,17 @@
 
 #include "lib/record.h"
 
-/* Escaped; control characters and what is no UTF-8 become '?'. Long words may break where they stand. */
+/* Escaped; control characters and what is no UTF-8 become '?'. Long words may break where they
+ * stand. */
 void html_text(FILE *out, const char *text);
 
-/* "12,345.6" with so many digits behind the point; an en dash where it is not finite. The same in every
- * language. */
+/* "12,345.6" with so many digits behind the point; an en dash where it is not finite. The same in
+ * every language. */
 void html_number(FILE *out, double value, int digits);
 void html_number_text(double value, int digits, char *text, size_t size);
 
-/* m, d, e or c: measured, derived, estimated, configured; the page's legend tells. Of a key of the record. */
+/* m, d, e or c: measured, derived, estimated, configured; the page's legend tells. Of a key of the
+ * record. */
 void html_origin(FILE *out, const char *key);
 void html_origin_of(FILE *out, enum sft_origin origin);
 

@@ -10,15 +10,15 @@
 #include <unistd.h>
 
 #include "report/compare.h"
-#include "report/csv.h"
+#include "accounts/csv.h"
 #include "report/group_print.h"
-#include "report/json.h"
-#include "report/load.h"
+#include "accounts/json.h"
+#include "accounts/load.h"
 #include "report/options.h"
 #include "report/output.h"
 #include "report/page.h"
 #include "report/table.h"
-#include "report/text.h"
+#include "accounts/text.h"
 
 enum { EXIT_NONE_FOUND = 1, EXIT_BAD = 2 };
 
@@ -51,7 +51,8 @@ static void say_none(const struct options *options)
         strftime(since, sizeof since, " since %Y-%m-%d %H:%M", &tm);
     fputs("sft-report: no sft-bench records found", stderr);
     if (options->input != NULL)
-        fprintf(stderr, " in %s", strcmp(options->input, "-") == 0 ? "standard input" : options->input);
+        fprintf(stderr, " in %s",
+                strcmp(options->input, "-") == 0 ? "standard input" : options->input);
     for (size_t i = 0; i < filter->job_count; i++)
         fprintf(stderr, "%s%lld", i == 0 ? " for job " : ", ", filter->jobs[i]);
     if (filter->user != NULL)
@@ -76,9 +77,11 @@ static void say_broken(const struct rows *rows)
 static void say_nameless(const struct rows *rows, const struct options *options)
 {
     if (rows->nameless > 0)
-        fprintf(stderr, "sft-report: %zu record%s without a user's name in the file %s taken for those of %s\n",
-                rows->nameless, rows->nameless == 1 ? "" : "s", rows->nameless == 1 ? "is" : "are",
-                options->filter.user);
+        fprintf(
+            stderr,
+            "sft-report: %zu record%s without a user's name in the file %s taken for those of %s\n",
+            rows->nameless, rows->nameless == 1 ? "" : "s", rows->nameless == 1 ? "is" : "are",
+            options->filter.user);
 }
 
 static int write_groups(const struct options *options, const struct rows *rows, FILE *out,
@@ -126,8 +129,7 @@ static int report(const struct options *options, struct sft_error *err)
     if (rows_sort(&rows, options->sort, err) < 0)
         goto out;
     if ((options->input != NULL ? load_file(&rows, &options->filter, options->input, err)
-                                : load_sacct(&rows, &options->filter, err))
-        < 0)
+                                : load_sacct(&rows, &options->filter, err)) < 0)
         goto out;
     rows_sort(&rows, options->sort, NULL);
     say_broken(&rows);
@@ -137,8 +139,8 @@ static int report(const struct options *options, struct sft_error *err)
         say_none(options);
     if (rows.count == 0 && (options->output != NULL || options->form > OPTIONS_JSON))
         goto out; /* an empty page is no report */
-    if (output_begin(&output, options->output, err) < 0
-        || output_end(&output, write_rows(options, &rows, output.file, err), options->form, err) < 0)
+    if (output_begin(&output, options->output, err) < 0 ||
+        output_end(&output, write_rows(options, &rows, output.file, err), options->form, err) < 0)
         status = EXIT_BAD;
     else if (options->dated[0] != '\0')
         puts(options->output);
@@ -178,7 +180,7 @@ static int load_set(struct rows *rows, const struct options *options, const char
 static int compare(const struct options *options, struct sft_error *err)
 {
     struct rows rows[2];
-    struct groups groups[2] = { { 0 }, { 0 } };
+    struct groups groups[2] = {{0}, {0}};
     struct output output;
     int rc = 0;
     for (int i = 0; i < 2; i++)
@@ -187,7 +189,8 @@ static int compare(const struct options *options, struct sft_error *err)
         if ((rc = load_set(&rows[i], options, options->compare[i], err)) == 0)
             rc = groups_make(&groups[i], &rows[i], err);
     if (rc == 0 && (rc = output_begin(&output, options->output, err)) == 0)
-        rc = output_end(&output, compare_print(&groups[0], &groups[1], options->form, output.file, err),
+        rc = output_end(&output,
+                        compare_print(&groups[0], &groups[1], options->form, output.file, err),
                         options->form, err);
     for (int i = 0; i < 2; i++) {
         groups_clear(&groups[i]);
@@ -218,7 +221,7 @@ static int act(const struct options *options, struct sft_error *err)
 
 int main(int argc, char **argv)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     struct options *options = malloc(sizeof *options);
     int status = EXIT_BAD;
     setlocale(LC_CTYPE, ""); /* widths of characters; numbers stay with a point */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/arguments.h"
+#include "accounts/arguments.h"
 
 enum {
     OPT_SINCE = 256,
@@ -25,77 +25,78 @@ enum {
 };
 
 static const struct option long_options[] = {
-    { "job", required_argument, NULL, 'j' },
-    { "model", required_argument, NULL, 'm' },
-    { "sweep", required_argument, NULL, OPT_SWEEP },
-    { "since", required_argument, NULL, OPT_SINCE },
-    { "until", required_argument, NULL, OPT_UNTIL },
-    { "user", required_argument, NULL, 'u' },
-    { "all-users", no_argument, NULL, 'a' },
-    { "state", required_argument, NULL, 's' },
-    { "input", required_argument, NULL, 'i' },
-    { "format", required_argument, NULL, OPT_FORMAT },
-    { "json", no_argument, NULL, OPT_JSON },
-    { "csv", no_argument, NULL, OPT_CSV },
-    { "groups", no_argument, NULL, OPT_GROUPS },
-    { "compare", required_argument, NULL, OPT_COMPARE },
-    { "report-only", no_argument, NULL, OPT_ONLY },
-    { "lang", required_argument, NULL, OPT_LANG },
-    { "output", required_argument, NULL, 'o' },
-    { "charts", required_argument, NULL, OPT_CHARTS },
-    { "price", required_argument, NULL, OPT_PRICE },
-    { "sort", required_argument, NULL, 'S' },
-    { "wide", no_argument, NULL, 'w' },
-    { "keys", no_argument, NULL, OPT_KEYS },
-    { "help", no_argument, NULL, 'h' },
-    { "version", no_argument, NULL, OPT_VERSION },
-    { NULL, 0, NULL, 0 },
+    {"job", required_argument, NULL, 'j'},
+    {"model", required_argument, NULL, 'm'},
+    {"sweep", required_argument, NULL, OPT_SWEEP},
+    {"since", required_argument, NULL, OPT_SINCE},
+    {"until", required_argument, NULL, OPT_UNTIL},
+    {"user", required_argument, NULL, 'u'},
+    {"all-users", no_argument, NULL, 'a'},
+    {"state", required_argument, NULL, 's'},
+    {"input", required_argument, NULL, 'i'},
+    {"format", required_argument, NULL, OPT_FORMAT},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"csv", no_argument, NULL, OPT_CSV},
+    {"groups", no_argument, NULL, OPT_GROUPS},
+    {"compare", required_argument, NULL, OPT_COMPARE},
+    {"report-only", no_argument, NULL, OPT_ONLY},
+    {"lang", required_argument, NULL, OPT_LANG},
+    {"output", required_argument, NULL, 'o'},
+    {"charts", required_argument, NULL, OPT_CHARTS},
+    {"price", required_argument, NULL, OPT_PRICE},
+    {"sort", required_argument, NULL, 'S'},
+    {"wide", no_argument, NULL, 'w'},
+    {"keys", no_argument, NULL, OPT_KEYS},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
 };
 
-static const char *const forms[] = { "table", "csv", "json", "html", "pdf" };
+static const char *const forms[] = {"table", "csv", "json", "html", "pdf"};
 
 void options_help(FILE *out)
 {
-    fprintf(out,
-            "Usage: sft-report [OPTION...]\n"
-            "       sft-report --compare A B [OPTION...]\n"
-            "Show the records that sft-bench left in Slurm's accounting: your own of the last %d\n"
-            "days (root: everyone's), or those of the jobs that you name.\n"
-            "\n"
-            "Which records:\n"
-            "  -j, --job ID[,ID...]   only these jobs, however old\n"
-            "  -m, --model NAME       only this model\n"
-            "      --sweep NAME       only the jobs of this name, as sft-sweep gives it\n"
-            "      --since TIME       only jobs that started at TIME or later\n"
-            "      --until TIME       only jobs that started at TIME or earlier\n"
-            "  -u, --user NAME        only this user's jobs\n"
-            "  -a, --all-users        everyone's jobs, as far as Slurm shows them to you\n"
-            "  -s, --state STATE      complete, partial, failed, running, or all [all]\n"
-            "      --input FILE       read what `sacct --json` printed from FILE; -: stdin\n"
-            "\n"
-            "How they are shown:\n"
-            "      --format FORM      table, csv, json, html or pdf [table]\n"
-            "      --json             short for --format json\n"
-            "      --csv              short for --format csv\n"
-            "      --groups           repeats side by side: throughput, spread, scaling efficiency\n"
-            "      --compare A B      two sets: ratio and confidence interval. A set is sweep:NAME,\n"
-            "                         jobs:ID[,ID...] or file:PATH\n"
-            "      --report-only      the page of everyone's records into sft-report-DATE.html\n"
-            "      --lang LANGUAGE    of the page: en or ja [en]\n"
-            "  -o, --output FILE      write there; pdf needs it\n"
-            "      --charts DIR       also write the page's charts there, as SVG and PNG\n"
-            "      --price P[:CUR]    of a GPU for an hour: cost of a million tokens [CUR: USD]\n"
-            "      --sort KEY         job, date, user, state or a record's key [job]; -KEY: downwards\n"
-            "  -w, --wide             every column, also where the terminal is narrower\n"
-            "\n"
-            "      --keys             list the record's keys: unit, origin, meaning\n"
-            "  -h, --help             show this\n"
-            "      --version          show the version\n"
-            "\n"
-            "TIME is YYYY-MM-DD, YYYY-MM-DDTHH:MM[:SS], today, yesterday, now, or 7d, 12h, 30m: that\n"
-            "long ago. Exit status: 0, 1 when no record was found, 2 when something failed.\n"
-            "See sft-report(1) and sft-record(5).\n",
-            FILTER_DAYS);
+    fprintf(
+        out,
+        "Usage: sft-report [OPTION...]\n"
+        "       sft-report --compare A B [OPTION...]\n"
+        "Show the records that sft-bench left in Slurm's accounting: your own of the last %d\n"
+        "days (root: everyone's), or those of the jobs that you name.\n"
+        "\n"
+        "Which records:\n"
+        "  -j, --job ID[,ID...]   only these jobs, however old\n"
+        "  -m, --model NAME       only this model\n"
+        "      --sweep NAME       only the jobs of this name, as sft-sweep gives it\n"
+        "      --since TIME       only jobs that started at TIME or later\n"
+        "      --until TIME       only jobs that started at TIME or earlier\n"
+        "  -u, --user NAME        only this user's jobs\n"
+        "  -a, --all-users        everyone's jobs, as far as Slurm shows them to you\n"
+        "  -s, --state STATE      complete, partial, failed, running, or all [all]\n"
+        "      --input FILE       read what `sacct --json` printed from FILE; -: stdin\n"
+        "\n"
+        "How they are shown:\n"
+        "      --format FORM      table, csv, json, html or pdf [table]\n"
+        "      --json             short for --format json\n"
+        "      --csv              short for --format csv\n"
+        "      --groups           repeats side by side: throughput, spread, scaling efficiency\n"
+        "      --compare A B      two sets: ratio and confidence interval. A set is sweep:NAME,\n"
+        "                         jobs:ID[,ID...] or file:PATH\n"
+        "      --report-only      the page of everyone's records into sft-report-DATE.html\n"
+        "      --lang LANGUAGE    of the page: en or ja [en]\n"
+        "  -o, --output FILE      write there; pdf needs it\n"
+        "      --charts DIR       also write the page's charts there, as SVG and PNG\n"
+        "      --price P[:CUR]    of a GPU for an hour: cost of a million tokens [CUR: USD]\n"
+        "      --sort KEY         job, date, user, state or a record's key [job]; -KEY: downwards\n"
+        "  -w, --wide             every column, also where the terminal is narrower\n"
+        "\n"
+        "      --keys             list the record's keys: unit, origin, meaning\n"
+        "  -h, --help             show this\n"
+        "      --version          show the version\n"
+        "\n"
+        "TIME is YYYY-MM-DD, YYYY-MM-DDTHH:MM[:SS], today, yesterday, now, or 7d, 12h, 30m: that\n"
+        "long ago. Exit status: 0, 1 when no record was found, 2 when something failed.\n"
+        "See sft-report(1) and sft-record(5).\n",
+        FILTER_DAYS);
 }
 
 static int set_form(struct options *options, enum options_form form, struct sft_error *err)
@@ -118,8 +119,8 @@ static int set_lang(struct options *options, const char *name, struct sft_error 
 {
     options->japanese = strcmp(name, "ja") == 0;
     return options->japanese || strcmp(name, "en") == 0
-        ? 0
-        : sft_error_set(err, "--lang: '%.40s' is neither en nor ja", name);
+               ? 0
+               : sft_error_set(err, "--lang: '%.40s' is neither en nor ja", name);
 }
 
 /* "4.10" or "600:JPY" */
@@ -183,7 +184,7 @@ static int set_page_option(struct options *options, int option, time_t now, stru
     case OPT_ONLY:
         return set_only(options, now);
     }
-    options->action = option == 'h'            ? OPTIONS_HELP
+    options->action = option == 'h'           ? OPTIONS_HELP
                       : option == OPT_VERSION ? OPTIONS_VERSION
                                               : OPTIONS_KEYS;
     return 0;
@@ -240,7 +241,8 @@ static int options_finish(struct options *options, int argc, char **argv, time_t
     if (options->action == OPTIONS_COMPARE && optind + 1 == argc)
         options->compare[1] = argv[optind++];
     if (options->action == OPTIONS_COMPARE && options->compare[1] == NULL)
-        return sft_error_set(err, "--compare: needs two sets: sweep:NAME, jobs:ID[,ID...] or file:PATH");
+        return sft_error_set(err,
+                             "--compare: needs two sets: sweep:NAME, jobs:ID[,ID...] or file:PATH");
     if (optind < argc)
         return sft_error_set(err, "%s: unexpected word; name jobs with --job, see --help",
                              argv[optind]);
@@ -263,10 +265,9 @@ static int options_finish(struct options *options, int argc, char **argv, time_t
     return filter_finish(&options->filter, now, err);
 }
 
-int options_parse(struct options *options, int argc, char **argv, time_t now,
-                  struct sft_error *err)
+int options_parse(struct options *options, int argc, char **argv, time_t now, struct sft_error *err)
 {
-    struct command_line line = { options, now };
+    struct command_line line = {options, now};
     memset(options, 0, sizeof *options);
     options->sort = "job";
     if (arguments_read(argc, argv, ":j:m:u:as:o:wh", long_options, set_option, &line, err) < 0)

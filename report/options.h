@@ -8,25 +8,31 @@
 #include <time.h>
 
 #include "lib/error.h"
-#include "report/filter.h"
+#include "accounts/filter.h"
 
 enum options_form { OPTIONS_TABLE, OPTIONS_CSV, OPTIONS_JSON, OPTIONS_HTML, OPTIONS_PDF };
-enum options_action { OPTIONS_REPORT, OPTIONS_COMPARE, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_KEYS };
+enum options_action {
+    OPTIONS_REPORT,
+    OPTIONS_COMPARE,
+    OPTIONS_HELP,
+    OPTIONS_VERSION,
+    OPTIONS_KEYS
+};
 
 struct options {
     enum options_action action;
     enum options_form form;
     bool wide;
-    bool groups;        /* repeats side by side, in place of a line for each record */
-    bool japanese;      /* the page's language */
-    const char *input;  /* NULL: ask sacct */
+    bool groups;       /* repeats side by side, in place of a line for each record */
+    bool japanese;     /* the page's language */
+    const char *input; /* NULL: ask sacct */
     const char *sort;
     const char *output; /* file; NULL: stdout */
     const char *charts; /* folder for the charts' files; NULL: none */
     double price;       /* of a GPU for an hour; 0: not said */
     char currency[8];
     const char *compare[2]; /* the sets */
-    char dated[40];     /* output's default of --report-only */
+    char dated[40];         /* output's default of --report-only */
     struct filter filter;
 };
 

@@ -13,17 +13,22 @@
 /* The name's end tells a browser what it is. */
 #define BESIDE ".XXXXXX.html"
 
-/* A link in a folder in which everyone may make files, by a user other than this one and the folder's, was put there
- * to be followed. Linux can refuse such (protected_symlinks); realpath would not hear of it. */
+/* A link in a folder in which everyone may make files, by a user other than this one and the
+ * folder's, was put there to be followed. Linux can refuse such (protected_symlinks); realpath
+ * would not hear of it. */
 static bool link_is_planted(const char *path, const struct stat *link)
 {
     char folder[PATH_MAX];
     struct stat there;
     const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path),
+    snprintf(folder, sizeof folder, "%.*s",
+             slash == NULL   ? 1
+             : slash == path ? 1
+                             : (int)(slash - path),
              slash == NULL ? "." : path);
-    return stat(folder, &there) == 0 && (there.st_mode & S_ISVTX) != 0 && (there.st_mode & S_IWOTH) != 0
-        && link->st_uid != geteuid() && link->st_uid != there.st_uid;
+    return stat(folder, &there) == 0 && (there.st_mode & S_ISVTX) != 0 &&
+           (there.st_mode & S_IWOTH) != 0 && link->st_uid != geteuid() &&
+           link->st_uid != there.st_uid;
 }
 
 /* Every link on the way that the path names, not what these lead to. */
@@ -45,27 +50,31 @@ static int output_target(struct output *output, const char *path, struct sft_err
 {
     struct stat there;
     if (way_is_planted(path))
-        return sft_error_set(err, "--output %s: another user's link in a folder of everyone's: name another file",
-                             path);
+        return sft_error_set(
+            err, "--output %s: another user's link in a folder of everyone's: name another file",
+            path);
     if (lstat(path, &there) < 0 && errno == ENOENT) {
-        if ((size_t)snprintf(output->target, sizeof output->target, "%s", path) >= sizeof output->target)
+        if ((size_t)snprintf(output->target, sizeof output->target, "%s", path) >=
+            sizeof output->target)
             return sft_error_set(err, "--output: the name is too long");
         return 0;
     }
     if (realpath(path, output->target) == NULL || stat(output->target, &there) < 0)
         return sft_error_set(err, "--output %s: %s", path, strerror(errno));
-    return S_ISREG(there.st_mode) ? 0 : sft_error_set(err, "--output %s: is there and no regular file", path);
+    return S_ISREG(there.st_mode)
+               ? 0
+               : sft_error_set(err, "--output %s: is there and no regular file", path);
 }
 
 int output_begin(struct output *output, const char *path, struct sft_error *err)
 {
-    *output = (struct output) { .file = stdout, .path = path };
+    *output = (struct output){.file = stdout, .path = path};
     if (path == NULL)
         return 0;
     if (output_target(output, path, err) < 0)
         return -1;
-    if ((size_t)snprintf(output->beside, sizeof output->beside, "%s" BESIDE, output->target)
-        >= sizeof output->beside)
+    if ((size_t)snprintf(output->beside, sizeof output->beside, "%s" BESIDE, output->target) >=
+        sizeof output->beside)
         return sft_error_set(err, "--output: the name is too long");
     int fd = mkstemps(output->beside, (int)strlen(".html"));
     mode_t mask = umask(0);
@@ -81,7 +90,8 @@ int output_begin(struct output *output, const char *path, struct sft_error *err)
     return sft_error_set(err, "--output %s: %s", path, strerror(saved));
 }
 
-static int output_file_end(struct output *output, int rc, enum options_form form, struct sft_error *err)
+static int output_file_end(struct output *output, int rc, enum options_form form,
+                           struct sft_error *err)
 {
     bool bad = ferror(output->file) != 0;
     bad = fclose(output->file) != 0 || bad;

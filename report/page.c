@@ -10,7 +10,8 @@ static const char style[] =
     ":root{--ink:#1a1a1a;--soft:#555;--line:#c8c8c8;--band:#f4f6f8;--good:#00674f;--bad:#a33c00}"
     "*{box-sizing:border-box}"
     "body{margin:0 auto;max-width:1180px;padding:24px;color:var(--ink);background:#fff;"
-    "font:15px/1.5 'Noto Sans','Noto Sans CJK JP','Hiragino Sans','Yu Gothic',Meiryo,'DejaVu Sans',sans-serif}"
+    "font:15px/1.5 'Noto Sans','Noto Sans CJK JP','Hiragino Sans','Yu Gothic',Meiryo,'DejaVu "
+    "Sans',sans-serif}"
     "h1{font-size:28px;line-height:1.25;margin:0 0 4px}h2{font-size:20px;margin:36px 0 8px;"
     "border-bottom:2px solid var(--ink);padding-bottom:2px}"
     "p,ul{margin:8px 0;max-width:90ch}li{margin:4px 0}"
@@ -18,18 +19,26 @@ static const char style[] =
     "caption{text-align:left;font-weight:600;margin-bottom:4px}"
     "th,td{border-bottom:1px solid var(--line);padding:4px 8px;text-align:left;vertical-align:top;"
     "overflow-wrap:anywhere}"
-    "th{background:var(--band);font-weight:600;vertical-align:bottom;overflow-wrap:normal}th small{font-weight:400;color:var(--soft)}"
+    "th{background:var(--band);font-weight:600;vertical-align:bottom;overflow-wrap:normal}th "
+    "small{font-weight:400;color:var(--soft)}"
     "td.n,th.n{text-align:right}td.n{white-space:nowrap;font-variant-numeric:tabular-nums}"
-    "th,td:first-child{min-width:3.2em}tbody td:first-child{min-width:8.5em}td.n:first-child{min-width:3em}"
+    "th,td:first-child{min-width:3.2em}tbody "
+    "td:first-child{min-width:8.5em}td.n:first-child{min-width:3em}"
     "td:last-child{min-width:5.5em}"
     "sup{font-size:10px;color:var(--soft);margin-left:1px}"
-    ".met{color:var(--good);font-weight:600}.missed{color:var(--bad);font-weight:600}.none{color:var(--soft)}"
-    ".soft{color:var(--soft)}code{font:12.5px/1.4 'DejaVu Sans Mono',Consolas,monospace;overflow-wrap:anywhere}"
+    ".met{color:var(--good);font-weight:600}.missed{color:var(--bad);font-weight:600}.none{color:"
+    "var(--soft)}"
+    ".soft{color:var(--soft)}code{font:12.5px/1.4 'DejaVu Sans "
+    "Mono',Consolas,monospace;overflow-wrap:anywhere}"
     "figure{margin:12px 0;break-inside:avoid}figure svg{width:100%;height:auto;display:block}"
-    "figcaption{font-size:13px;color:var(--soft)}.missing{border:1px dashed var(--line);padding:12px}"
+    "figcaption{font-size:13px;color:var(--soft)}.missing{border:1px dashed "
+    "var(--line);padding:12px}"
     "@page{size:A4;margin:14mm 12mm}"
-    "@media print{body{max-width:none;padding:0;font-size:10.5pt}h1{font-size:20pt}h2{font-size:14pt;break-after:avoid}"
-    "table{font-size:8.5pt}th,td{padding:2px 4px}tr{break-inside:avoid}thead{display:table-header-group}"
+    "@media "
+    "print{body{max-width:none;padding:0;font-size:10.5pt}h1{font-size:20pt}h2{font-size:14pt;"
+    "break-after:avoid}"
+    "table{font-size:8.5pt}th,td{padding:2px "
+    "4px}tr{break-inside:avoid}thead{display:table-header-group}"
     "caption,thead{break-after:avoid}tbody tr:first-child{break-before:avoid}"
     "code{font-size:8pt}p,ul{max-width:none}}";
 
@@ -85,11 +94,13 @@ static void chart_missing(struct page *page)
     html_text(page->out, _("No chart here: gnuplot is not installed where this report was made."));
     fprintf(page->out, "</p>\n");
     if (!page->said)
-        fprintf(stderr, "sft-report: note: gnuplot is not installed: the page has no charts (Debian: gnuplot-nox)\n");
+        fprintf(stderr, "sft-report: note: gnuplot is not installed: the page has no charts "
+                        "(Debian: gnuplot-nox)\n");
     page->said = true;
 }
 
-static int chart_draw(struct page *page, const struct chart *chart, const char *caption, struct sft_error *err)
+static int chart_draw(struct page *page, const struct chart *chart, const char *caption,
+                      struct sft_error *err)
 {
     char *svg;
     if (chart_svg(chart, &svg, err) < 0)
@@ -99,7 +110,8 @@ static int chart_draw(struct page *page, const struct chart *chart, const char *
     fprintf(page->out, "\">\n%s\n<figcaption>", svg);
     html_text(page->out, caption);
     fprintf(page->out, "</figcaption></figure>\n");
-    int rc = page->options->charts == NULL ? 0 : chart_files(chart, svg, page->options->charts, err);
+    int rc =
+        page->options->charts == NULL ? 0 : chart_files(chart, svg, page->options->charts, err);
     free(svg);
     return rc;
 }
@@ -165,7 +177,8 @@ static void page_title(struct page *page)
         fprintf(page->out, " &middot; ");
     }
     fprintf(page->out, "%s &ndash; %s &middot; ", from, to);
-    fprintf(page->out, _("%zu runs, %zu of them counted"), page->groups->runs, page->groups->counted);
+    fprintf(page->out, _("%zu runs, %zu of them counted"), page->groups->runs,
+            page->groups->counted);
     fprintf(page->out, " &middot; ");
     html_text(page->out, _("made by sft-report"));
     fprintf(page->out, " " PACKAGE_VERSION ", %s</p></header>\n", now);
@@ -173,9 +186,12 @@ static void page_title(struct page *page)
 
 static void page_legend(struct page *page)
 {
-    fprintf(page->out, "<p class=\"soft\"><sup>m</sup> %s &nbsp; <sup>d</sup> %s &nbsp; <sup>e</sup> %s &nbsp; "
-                       "<sup>c</sup> %s</p>\n",
-            _("measured"), _("derived from measured figures"), _("estimated by a model"), _("configured"));
+    fprintf(
+        page->out,
+        "<p class=\"soft\"><sup>m</sup> %s &nbsp; <sup>d</sup> %s &nbsp; <sup>e</sup> %s &nbsp; "
+        "<sup>c</sup> %s</p>\n",
+        _("measured"), _("derived from measured figures"), _("estimated by a model"),
+        _("configured"));
 }
 
 static int page_sections(struct page *page, struct sft_error *err)
@@ -184,7 +200,8 @@ static int page_sections(struct page *page, struct sft_error *err)
     page_legend(page);
     page_goals(page);
     page_system(page);
-    if (page_throughput(page, err) < 0 || page_scaling(page, err) < 0 || page_utilization(page, err) < 0)
+    if (page_throughput(page, err) < 0 || page_scaling(page, err) < 0 ||
+        page_utilization(page, err) < 0)
         return -1;
     page_plan(page);
     if (page_ranks(page, err) < 0)
@@ -196,14 +213,15 @@ static int page_sections(struct page *page, struct sft_error *err)
     return 0;
 }
 
-int page_write(const struct groups *groups, const struct rows *rows, const struct options *options, FILE *out,
-               struct sft_error *err)
+int page_write(const struct groups *groups, const struct rows *rows, const struct options *options,
+               FILE *out, struct sft_error *err)
 {
-    struct page page = { out, groups, rows, options, chart_possible(), false, { 0, NULL } };
+    struct page page = {out, groups, rows, options, chart_possible(), false, {0, NULL}};
     if (lang_set(options->japanese, err) < 0 || goal_checks_make(&page.goals, groups, err) < 0)
         return -1;
-    fprintf(out, "<!DOCTYPE html>\n<html lang=\"%s\">\n<head><meta charset=\"utf-8\">\n"
-                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+    fprintf(out,
+            "<!DOCTYPE html>\n<html lang=\"%s\">\n<head><meta charset=\"utf-8\">\n"
+            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
             options->japanese ? "ja" : "en");
     html_text(out, _("Fine-tuning performance report"));
     fprintf(out, "</title>\n<style>%s</style></head>\n<body>\n", style);

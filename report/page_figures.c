@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/text.h"
+#include "accounts/text.h"
 
 #define COLUMNS(list) (list), sizeof(list) / sizeof((list)[0])
 
-/* Measured points of a series with the repeats' range, and the ideal: the smallest number of nodes' throughput
- * times the nodes. */
-static int throughput_lines(struct page *page, struct chart *chart, const struct group_series *series)
+/* Measured points of a series with the repeats' range, and the ideal: the smallest number of nodes'
+ * throughput times the nodes. */
+static int throughput_lines(struct page *page, struct chart *chart,
+                            const struct group_series *series)
 {
     char title[256];
     group_title(page->groups, series, title, sizeof title);
@@ -39,7 +40,7 @@ static int throughput_lines(struct page *page, struct chart *chart, const struct
 static int throughput_chart(struct page *page, size_t index, struct sft_error *err)
 {
     const struct group_series *series = &page->groups->series[index];
-    struct chart chart = { .x_title = _("nodes"), .y_title = _("tokens/s") };
+    struct chart chart = {.x_title = _("nodes"), .y_title = _("tokens/s")};
     char id[48], caption[512], title[256];
     snprintf(id, sizeof id, "throughput-%zu", index + 1);
     chart.id = id;
@@ -48,8 +49,9 @@ static int throughput_chart(struct page *page, size_t index, struct sft_error *e
         return sft_error_set(err, "no memory for a chart");
     }
     group_title(page->groups, series, title, sizeof title);
-    snprintf(caption, sizeof caption, _("Throughput of %s by nodes: median of the repeats, the range from the slowest "
-                                        "to the fastest, and the ideal line from the smallest number of nodes"),
+    snprintf(caption, sizeof caption,
+             _("Throughput of %s by nodes: median of the repeats, the range from the slowest "
+               "to the fastest, and the ideal line from the smallest number of nodes"),
              title);
     return page_chart(page, &chart, caption, err);
 }
@@ -69,25 +71,30 @@ static double rank_tok_s(const struct page *page, const struct page_place *place
 int page_throughput(struct page *page, struct sft_error *err)
 {
     static const struct page_column columns[] = {
-        { .title = N_("Runs"), .value = runs },
-        { .title = N_("Tokens"), .key = "tok_s" },
-        { .title = N_("Samples"), .key = "samples_s", .digits = 1 },
-        { .title = N_("Step"), .key = "step_ms", .digits = 1 },
-        { .title = N_("Tokens a rank"), .unit = N_("tokens/s"), .origin = SFT_DERIVED, .value = rank_tok_s },
+        {.title = N_("Runs"), .value = runs},
+        {.title = N_("Tokens"), .key = "tok_s"},
+        {.title = N_("Samples"), .key = "samples_s", .digits = 1},
+        {.title = N_("Step"), .key = "step_ms", .digits = 1},
+        {.title = N_("Tokens a rank"),
+         .unit = N_("tokens/s"),
+         .origin = SFT_DERIVED,
+         .value = rank_tok_s},
     };
     page_heading(page, "throughput", _("Throughput"));
     page_columns(page, _("Medians over the counted runs"), COLUMNS(columns));
     for (size_t i = 0; i < page->groups->count; i++)
-        if (page->groups->series[i].base_nodes > 0 && page->groups->series[i].count > 1
-            && throughput_chart(page, i, err) < 0)
+        if (page->groups->series[i].base_nodes > 0 && page->groups->series[i].count > 1 &&
+            throughput_chart(page, i, err) < 0)
             return -1;
     return 0;
 }
 
-/* The series with the most nodes first would crowd the chart; it takes the first ones of the page. */
+/* The series with the most nodes first would crowd the chart; it takes the first ones of the page.
+ */
 static int scaling_chart(struct page *page, struct sft_error *err)
 {
-    struct chart chart = { .id = "scaling", .x_title = _("nodes"), .y_title = _("scaling efficiency, %") };
+    struct chart chart = {
+        .id = "scaling", .x_title = _("nodes"), .y_title = _("scaling efficiency, %")};
     struct chart_line *goal = chart_add(&chart, _("goal"), 3, false);
     bool any = false;
     for (size_t i = 0; goal != NULL && i < 3; i++) {
@@ -100,8 +107,8 @@ static int scaling_chart(struct page *page, struct sft_error *err)
         char title[256];
         group_title(page->groups, series, title, sizeof title);
         struct chart_line *line = series->count > 1 && series->base_nodes > 0
-            ? chart_add(&chart, title, series->count, false)
-            : NULL;
+                                      ? chart_add(&chart, title, series->count, false)
+                                      : NULL;
         for (size_t k = 0; line != NULL && k < series->count; k++) {
             line->x[k] = series->cell[k].nodes;
             line->y[k] = series->cell[k].efficiency;
@@ -137,29 +144,37 @@ static double efficiency_goal(const struct page *page, const struct page_place *
 int page_scaling(struct page *page, struct sft_error *err)
 {
     static const struct page_column columns[] = {
-        { .title = N_("Relative to nodes"), .value = base_nodes },
-        { .title = N_("Efficiency"), .unit = "%", .origin = SFT_DERIVED, .digits = 1, .value = efficiency },
-        { .title = N_("Goal"), .unit = "%", .origin = SFT_SAID, .value = efficiency_goal },
-        { .title = N_("Waiting for collectives"), .key = "exposed_ms", .digits = 1 },
+        {.title = N_("Relative to nodes"), .value = base_nodes},
+        {.title = N_("Efficiency"),
+         .unit = "%",
+         .origin = SFT_DERIVED,
+         .digits = 1,
+         .value = efficiency},
+        {.title = N_("Goal"), .unit = "%", .origin = SFT_SAID, .value = efficiency_goal},
+        {.title = N_("Waiting for collectives"), .key = "exposed_ms", .digits = 1},
     };
     page_heading(page, "scaling", _("Scaling efficiency"));
-    page_paragraph(page, _("Samples a second of a rank over those of a rank at the smallest number of nodes that was "
-                           "measured. A rank does the same work at every number of nodes (weak scaling)."));
+    page_paragraph(
+        page, _("Samples a second of a rank over those of a rank at the smallest number of nodes "
+                "that was "
+                "measured. A rank does the same work at every number of nodes (weak scaling)."));
     page_columns(page, _("Efficiency against the smallest number of nodes"), COLUMNS(columns));
     return scaling_chart(page, err);
 }
 
 static size_t cells_count(const struct page *page)
 {
-    struct page_place place = { NULL, NULL };
+    struct page_place place = {NULL, NULL};
     size_t count = 0;
     while (page_next(page, &place))
         count++;
     return count;
 }
 
-/* Bars are told apart by their labels: configurations of one model are counted, in the order of the tables. */
-static void bar_label(const struct page *page, const struct page_place *place, char *label, size_t size)
+/* Bars are told apart by their labels: configurations of one model are counted, in the order of the
+ * tables. */
+static void bar_label(const struct page *page, const struct page_place *place, char *label,
+                      size_t size)
 {
     const struct group_series *series = page->groups->series;
     int same = 0, number = 1;
@@ -177,13 +192,14 @@ static void bar_label(const struct page *page, const struct page_place *place, c
 
 static int utilization_chart(struct page *page, struct sft_error *err)
 {
-    static const char *const keys[] = { "mfu", "gpu_util" };
+    static const char *const keys[] = {"mfu", "gpu_util"};
     size_t count = cells_count(page), at = 0;
-    struct chart chart = { .id = "utilization", .x_title = "", .y_title = "%", .bars = true, .labels = count };
-    struct page_place place = { NULL, NULL };
+    struct chart chart = {
+        .id = "utilization", .x_title = "", .y_title = "%", .bars = true, .labels = count};
+    struct page_place place = {NULL, NULL};
     chart.label = calloc(count + 1, sizeof *chart.label);
-    struct chart_line *line[2] = { chart_add(&chart, "MFU", count, false),
-                                   chart_add(&chart, _("GPU utilization (NVML)"), count, false) };
+    struct chart_line *line[2] = {chart_add(&chart, "MFU", count, false),
+                                  chart_add(&chart, _("GPU utilization (NVML)"), count, false)};
     if (chart.label == NULL || line[0] == NULL || line[1] == NULL) {
         chart_clear(&chart);
         return sft_error_set(err, "no memory for a chart");
@@ -197,14 +213,15 @@ static int utilization_chart(struct page *page, struct sft_error *err)
         at++;
     }
     return page_chart(page, &chart,
-                      _("MFU and GPU utilization side by side, by model and number of nodes; a number in brackets "
+                      _("MFU and GPU utilization side by side, by model and number of nodes; a "
+                        "number in brackets "
                         "tells configurations of one model apart, in the order of the tables"),
                       err);
 }
 
 static bool any_figure(const struct page *page, const char *key)
 {
-    struct page_place place = { NULL, NULL };
+    struct page_place place = {NULL, NULL};
     while (page_next(page, &place))
         if (group_figure(place.cell, key).count > 0)
             return true;
@@ -214,20 +231,23 @@ static bool any_figure(const struct page *page, const char *key)
 int page_utilization(struct page *page, struct sft_error *err)
 {
     static const struct page_column columns[] = {
-        { .title = "MFU", .key = "mfu", .digits = 1 },
-        { .title = N_("GPU utilization"), .key = "gpu_util", .digits = 1 },
-        { .title = N_("Rate of a rank"), .key = "tflops", .digits = 1, .digits_cpu = 4 },
-        { .title = N_("Peak of a device"), .key = "peak_tflops", .digits = 1 },
-        { .title = N_("SM clock, slowest"), .key = "sm_mhz" },
-        { .title = N_("Held back"), .key = "limited" },
+        {.title = "MFU", .key = "mfu", .digits = 1},
+        {.title = N_("GPU utilization"), .key = "gpu_util", .digits = 1},
+        {.title = N_("Rate of a rank"), .key = "tflops", .digits = 1, .digits_cpu = 4},
+        {.title = N_("Peak of a device"), .key = "peak_tflops", .digits = 1},
+        {.title = N_("SM clock, slowest"), .key = "sm_mhz"},
+        {.title = N_("Held back"), .key = "limited"},
     };
     page_heading(page, "utilization", _("MFU and GPU utilization"));
     /* xgettext:no-c-format */
-    page_paragraph(page, _("They are not the same: GPU utilization is the share of time in which any kernel ran, "
-                           "however slow; MFU is the share of the device's peak that the training's own arithmetic "
-                           "reached. A GPU can be 100% utilized and do half of the work."));
+    page_paragraph(
+        page,
+        _("They are not the same: GPU utilization is the share of time in which any kernel ran, "
+          "however slow; MFU is the share of the device's peak that the training's own arithmetic "
+          "reached. A GPU can be 100% utilized and do half of the work."));
     page_columns(page, _("Medians over the counted runs"), COLUMNS(columns));
-    return any_figure(page, "mfu") || any_figure(page, "gpu_util") ? utilization_chart(page, err) : 0;
+    return any_figure(page, "mfu") || any_figure(page, "gpu_util") ? utilization_chart(page, err)
+                                                                   : 0;
 }
 
 /* Of b against a, percent. */
@@ -251,15 +271,24 @@ static double memory_difference(const struct page *page, const struct page_place
 void page_plan(struct page *page)
 {
     static const struct page_column columns[] = {
-        { .title = N_("Tokens, predicted"), .key = "tok_s_plan" },
-        { .title = N_("Tokens"), .key = "tok_s" },
-        { .title = N_("Difference"), .unit = "%", .origin = SFT_DERIVED, .digits = 1, .value = speed_difference },
-        { .title = N_("Memory, planned"), .key = "mem_plan_gib", .digits = 2 },
-        { .title = N_("Memory"), .key = "mem_gib", .digits = 2 },
-        { .title = N_("Difference"), .unit = "%", .origin = SFT_DERIVED, .digits = 1, .value = memory_difference },
+        {.title = N_("Tokens, predicted"), .key = "tok_s_plan"},
+        {.title = N_("Tokens"), .key = "tok_s"},
+        {.title = N_("Difference"),
+         .unit = "%",
+         .origin = SFT_DERIVED,
+         .digits = 1,
+         .value = speed_difference},
+        {.title = N_("Memory, planned"), .key = "mem_plan_gib", .digits = 2},
+        {.title = N_("Memory"), .key = "mem_gib", .digits = 2},
+        {.title = N_("Difference"),
+         .unit = "%",
+         .origin = SFT_DERIVED,
+         .digits = 1,
+         .value = memory_difference},
     };
     page_heading(page, "plan", _("Predicted and measured"));
-    page_columns(page, _("The plan made before each run beside what was measured"), COLUMNS(columns));
+    page_columns(page, _("The plan made before each run beside what was measured"),
+                 COLUMNS(columns));
 }
 
 /* Of a million tokens; of runs on GPUs. */
@@ -267,17 +296,22 @@ static double cost(const struct page *page, const struct page_place *place)
 {
     if (strcmp(place->series->backend, "cuda") != 0)
         return NAN;
-    return page->options->price * place->cell->ranks / 3600 / group_figure(place->cell, "tok_s").median * 1e6;
+    return page->options->price * place->cell->ranks / 3600 /
+           group_figure(place->cell, "tok_s").median * 1e6;
 }
 
 void page_energy(struct page *page)
 {
     char unit[80];
     const struct page_column columns[] = {
-        { .title = N_("Power of a GPU"), .key = "power_w" },
-        { .title = N_("Tokens for a joule"), .key = "tok_j", .digits = 2 },
-        { .title = N_("Temperature, hottest"), .key = "temp_c" },
-        { .title = N_("Cost"), .unit = unit, .origin = SFT_DERIVED, .digits = 4, .value = cost }, /* with a price */
+        {.title = N_("Power of a GPU"), .key = "power_w"},
+        {.title = N_("Tokens for a joule"), .key = "tok_j", .digits = 2},
+        {.title = N_("Temperature, hottest"), .key = "temp_c"},
+        {.title = N_("Cost"),
+         .unit = unit,
+         .origin = SFT_DERIVED,
+         .digits = 4,
+         .value = cost}, /* with a price */
     };
     size_t count = sizeof columns / sizeof columns[0];
     double price = page->options->price;
@@ -286,8 +320,8 @@ void page_energy(struct page *page)
     if (price > 0) {
         char text[160], amount[64];
         html_number_text(price, 2, amount, sizeof amount);
-        snprintf(text, sizeof text, _("Cost: a GPU costs %s %s an hour, as given with --price."), amount,
-                 page->options->currency);
+        snprintf(text, sizeof text, _("Cost: a GPU costs %s %s an hour, as given with --price."),
+                 amount, page->options->currency);
         page_paragraph(page, text);
     }
     page_columns(page, _("Medians over the counted runs"), columns, price > 0 ? count : count - 1);
@@ -323,13 +357,16 @@ static double range(const struct page *page, const struct page_place *place)
 void page_spread(struct page *page)
 {
     static const struct page_column columns[] = {
-        { .title = N_("Runs"), .value = runs },
-        { .title = N_("Slowest"), .key = "tok_s", .value = slowest },
-        { .title = N_("Median"), .key = "tok_s" },
-        { .title = N_("Fastest"), .key = "tok_s", .value = fastest },
-        { .title = N_("Median absolute deviation"), .unit = "%", .origin = SFT_DERIVED, .digits = 2,
-          .value = deviation },
-        { .title = N_("Range"), .unit = "%", .origin = SFT_DERIVED, .digits = 2, .value = range },
+        {.title = N_("Runs"), .value = runs},
+        {.title = N_("Slowest"), .key = "tok_s", .value = slowest},
+        {.title = N_("Median"), .key = "tok_s"},
+        {.title = N_("Fastest"), .key = "tok_s", .value = fastest},
+        {.title = N_("Median absolute deviation"),
+         .unit = "%",
+         .origin = SFT_DERIVED,
+         .digits = 2,
+         .value = deviation},
+        {.title = N_("Range"), .unit = "%", .origin = SFT_DERIVED, .digits = 2, .value = range},
     };
     page_heading(page, "spread", _("Spread over repeats"));
     page_columns(page, _("Tokens a second of the counted runs"), COLUMNS(columns));

@@ -7,10 +7,10 @@ static void goal_table(struct page *page, enum goal_kind kind)
     static const struct {
         const char *caption, *title, *key;
     } tables[] = {
-        [GOAL_RATE] = { N_("Samples a second on 8 GPUs"), N_("Measured on one configuration, the fastest"),
-                        "samples_s" },
-        [GOAL_SCALING] = { N_("Scaling efficiency over nodes"), N_("Efficiency"), NULL },
-        [GOAL_USE] = { N_("GPU utilization"), N_("GPU utilization"), "gpu_util" },
+        [GOAL_RATE] = {N_("Samples a second on 8 GPUs"),
+                       N_("Measured on one configuration, the fastest"), "samples_s"},
+        [GOAL_SCALING] = {N_("Scaling efficiency over nodes"), N_("Efficiency"), NULL},
+        [GOAL_USE] = {N_("GPU utilization"), N_("GPU utilization"), "gpu_util"},
     };
     const char *unit = kind == GOAL_RATE ? _("samples/s") : "%";
     page_table(page, _(tables[kind].caption));
@@ -71,9 +71,10 @@ void page_goals(struct page *page)
             }
         if (lines == 0) {
             fprintf(page->out, "<tr><td colspan=\"7\" class=\"none\">");
-            html_text(page->out, kind == GOAL_SCALING
-                                     ? _("not measured: no configuration was run on one node and on 2, 4 or 8")
-                                     : _("not measured"));
+            html_text(page->out,
+                      kind == GOAL_SCALING
+                          ? _("not measured: no configuration was run on one node and on 2, 4 or 8")
+                          : _("not measured"));
             fprintf(page->out, "</td></tr>\n");
         }
         page_table_end(page);

@@ -41,9 +41,10 @@ void page_td_place(struct page *page, const struct page_place *place);
 void page_th_jobs(struct page *page);
 void page_td_jobs(struct page *page, const struct group_cell *cell);
 
-/* A column of a table with a line for each cell. With a key of the record: headed with its unit and origin, and the
- * median over the counted runs where there is no `value`. Without: headed with unit and origin, or, with no unit, a
- * count. `value` is NaN where there is none. Titles and units are marked with N_ and translated here. */
+/* A column of a table with a line for each cell. With a key of the record: headed with its unit and
+ * origin, and the median over the counted runs where there is no `value`. Without: headed with unit
+ * and origin, or, with no unit, a count. `value` is NaN where there is none. Titles and units are
+ * marked with N_ and translated here. */
 struct page_column {
     const char *title, *key, *unit;
     enum sft_origin origin;
@@ -52,7 +53,8 @@ struct page_column {
 };
 
 /* All of the table: place, these columns, marks and jobs. */
-void page_columns(struct page *page, const char *caption, const struct page_column *column, size_t count);
+void page_columns(struct page *page, const char *caption, const struct page_column *column,
+                  size_t count);
 
 /* "(jobs 12 13, marks F)", in small letters. */
 void page_put_jobs(struct page *page, const struct group_cell *cell);

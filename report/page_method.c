@@ -19,11 +19,13 @@ static void aside_reasons(struct page *page, unsigned why)
     fprintf(page->out, "</td>");
 }
 
-static void aside_lines(struct page *page, const struct group_series *series, const struct group_cell *cell)
+static void aside_lines(struct page *page, const struct group_series *series,
+                        const struct group_cell *cell)
 {
     for (size_t i = 0; i < cell->aside; i++) {
         const struct row *row = cell->aside_run[i];
-        const char *said = sft_record_get(&row->record, row->marks & ROW_DOUBTED ? "doubted" : "fail");
+        const char *said =
+            sft_record_get(&row->record, row->marks & ROW_DOUBTED ? "doubted" : "fail");
         fprintf(page->out, "<tr>");
         fprintf(page->out, "<td class=\"n\">%lld</td>", row->job_id);
         html_td_text(page->out, series->model);
@@ -68,7 +70,8 @@ void page_aside(struct page *page)
     }
     if (page->rows->broken > 0) {
         fprintf(page->out, "<p>");
-        fprintf(page->out, _("Texts in comments that began as a record and were none: %zu."), page->rows->broken);
+        fprintf(page->out, _("Texts in comments that began as a record and were none: %zu."),
+                page->rows->broken);
         fprintf(page->out, "</p>\n");
     }
     page_paragraph(page, _("Letters beside figures say what to know before they are used:"));
@@ -77,8 +80,9 @@ void page_aside(struct page *page)
 
 static void definitions(struct page *page)
 {
-    static const char *const keys[] = { "tok_s", "samples_s", "step_ms", "tflops", "mfu", "gpu_util", "mem_gib",
-                                        "exposed_ms", "ranks_ms", "power_w", "tok_j", "tok_s_plan", "mem_plan_gib" };
+    static const char *const keys[] = {
+        "tok_s",      "samples_s", "step_ms", "tflops", "mfu",        "gpu_util",    "mem_gib",
+        "exposed_ms", "ranks_ms",  "power_w", "tok_j",  "tok_s_plan", "mem_plan_gib"};
     page_table(page, _("Definitions"));
     html_th(page->out, _("Key of the record"), NULL);
     html_th(page->out, _("Unit"), NULL);
@@ -120,7 +124,7 @@ static void put_quoted(FILE *out, const char *word)
 
 static void commands(struct page *page)
 {
-    struct page_place place = { NULL, NULL };
+    struct page_place place = {NULL, NULL};
     page_table(page, _("What runs each configuration again"));
     page_th_place(page);
     html_th(page->out, _("Command"), NULL);
@@ -155,7 +159,8 @@ static void counted_and_checked(struct page *page)
             for (size_t n = 0; n < groups->series[i].cell[k].count; n++)
                 checked += row_is_checked(groups->series[i].cell[k].run[n]);
     fprintf(page->out, "<p>");
-    fprintf(page->out, _("Runs that count: %zu; of them with program, nodes, ranks and time checked: %zu."),
+    fprintf(page->out,
+            _("Runs that count: %zu; of them with program, nodes, ranks and time checked: %zu."),
             groups->counted, checked);
     fprintf(page->out, "</p>\n");
 }
@@ -163,20 +168,31 @@ static void counted_and_checked(struct page *page)
 void page_method(struct page *page)
 {
     page_heading(page, "method", _("Method"));
-    page_paragraph(page, _("Every figure comes from the records that the runs left in Slurm's accounting (sacct), and "
-                           "nothing was typed in. A record's figures are the job's own, and a job is its user's: nobody "
-                           "else can vouch for them. The step daemon published them in the admin comment, which users "
-                           "cannot write and which counts where the job's comment says something else. Step, nodes, "
-                           "ranks and times in it are Slurm's; where the record says checked, root saw that the site's "
-                           "program ran unchanged and that the steps fit into the step's time. Runs for which that "
-                           "failed stand aside."));
+    page_paragraph(
+        page,
+        _("Every figure comes from the records that the runs left in Slurm's accounting (sacct), "
+          "and "
+          "nothing was typed in. A record's figures are the job's own, and a job is its user's: "
+          "nobody "
+          "else can vouch for them. The step daemon published them in the admin comment, which "
+          "users "
+          "cannot write and which counts where the job's comment says something else. Step, nodes, "
+          "ranks and times in it are Slurm's; where the record says checked, root saw that the "
+          "site's "
+          "program ran unchanged and that the steps fit into the step's time. Runs for which that "
+          "failed stand aside."));
     counted_and_checked(page);
-    page_paragraph(page, _("Warm-up steps are trained and not measured. A step's time is the median over the measured "
-                           "steps on rank 0, communication included; figures of several repeats are medians over the "
-                           "repeats. MFU is against the dense bf16 peak of the data sheet. A figure above its "
-                           "hardware's roofline is an error, and its run stands aside."));
-    page_paragraph(page, _("A configuration's name has what tells it from others of its model: tokens of a sequence, "
-                           "sequences of a micro-batch x micro-batches of a step on one rank, ranks of a node, data, "
+    page_paragraph(
+        page, _("Warm-up steps are trained and not measured. A step's time is the median over the "
+                "measured "
+                "steps on rank 0, communication included; figures of several repeats are medians "
+                "over the "
+                "repeats. MFU is against the dense bf16 peak of the data sheet. A figure above its "
+                "hardware's roofline is an error, and its run stands aside."));
+    page_paragraph(page, _("A configuration's name has what tells it from others of its model: "
+                           "tokens of a sequence, "
+                           "sequences of a micro-batch x micro-batches of a step on one rank, "
+                           "ranks of a node, data, "
                            "device."));
     definitions(page);
     commands(page);

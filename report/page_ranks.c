@@ -19,14 +19,15 @@ static const struct row *run_of(const struct page *page, size_t first, size_t *n
     const struct groups *groups = page->groups;
     const struct row *best = NULL;
     int most = 0;
-    for (*next = first; *next < groups->count
-         && strcmp(groups->series[*next].model, groups->series[first].model) == 0; (*next)++)
+    for (*next = first; *next < groups->count &&
+                        strcmp(groups->series[*next].model, groups->series[first].model) == 0;
+         (*next)++)
         for (size_t k = 0; k < groups->series[*next].count; k++) {
             const struct group_cell *cell = &groups->series[*next].cell[k];
             for (size_t i = 0; i < cell->count; i++)
-                if (has_ranks(cell->run[i])
-                    && (best == NULL || cell->nodes > most
-                        || (cell->nodes == most && cell->run[i]->job_id > best->job_id))) {
+                if (has_ranks(cell->run[i]) &&
+                    (best == NULL || cell->nodes > most ||
+                     (cell->nodes == most && cell->run[i]->job_id > best->job_id))) {
                     best = cell->run[i];
                     most = cell->nodes;
                 }
@@ -35,11 +36,14 @@ static const struct row *run_of(const struct page *page, size_t first, size_t *n
 }
 
 /* Bars, those that stand out marked; labels NULL: ranks. */
-static int bars_chart(struct page *page, const double *ms, const bool *out, size_t count, const struct ranks *hosts,
-                      const char *id, const char *caption, struct sft_error *err)
+static int bars_chart(struct page *page, const double *ms, const bool *out, size_t count,
+                      const struct ranks *hosts, const char *id, const char *caption,
+                      struct sft_error *err)
 {
-    struct chart chart = { .id = id, .x_title = hosts != NULL ? "" : _("rank"),
-                           .y_title = _("time to compute a step, ms"), .bars = true };
+    struct chart chart = {.id = id,
+                          .x_title = hosts != NULL ? "" : _("rank"),
+                          .y_title = _("time to compute a step, ms"),
+                          .bars = true};
     struct chart_line *plain = chart_add(&chart, _("as the others"), count, false);
     struct chart_line *marked = chart_add(&chart, _("stands out"), count, false);
     chart.label = hosts != NULL ? calloc(count, sizeof *chart.label) : NULL;
@@ -96,7 +100,8 @@ static void hosts_table(struct page *page, const struct ranks *ranks, const stru
     html_th_unit(page->out, _("Against all"), "%", SFT_DERIVED);
     html_th_unit(page->out, _("Ranks that stand out, against the median"), "%", SFT_DERIVED);
     page_table_rows(page);
-    size_t hosts = ranks->hosts > 0 ? ranks->hosts : 1, each = ranks->hosts > 0 ? ranks->each : ranks->count;
+    size_t hosts = ranks->hosts > 0 ? ranks->hosts : 1,
+           each = ranks->hosts > 0 ? ranks->each : ranks->count;
     for (size_t h = 0; h < hosts; h++) {
         char span[64];
         double median = ranks->hosts > 0 ? ranks->host_ms[h] : ranks->median;
@@ -111,22 +116,25 @@ static void hosts_table(struct page *page, const struct ranks *ranks, const stru
     page_table_end(page);
 }
 
-static int run_charts(struct page *page, const struct ranks *ranks, const struct row *run, size_t index,
-                      struct sft_error *err)
+static int run_charts(struct page *page, const struct ranks *ranks, const struct row *run,
+                      size_t index, struct sft_error *err)
 {
     const char *model = sft_record_get(&run->record, "model");
     char id[32], caption[256];
     model = model != NULL ? model : "?";
     if (ranks->hosts > 1) {
         snprintf(id, sizeof id, "hosts-%zu", index + 1);
-        snprintf(caption, sizeof caption, _("Time to compute a step by host, median of its ranks, waiting left out: "
-                                            "%.60s, job %lld"),
+        snprintf(caption, sizeof caption,
+                 _("Time to compute a step by host, median of its ranks, waiting left out: "
+                   "%.60s, job %lld"),
                  model, run->job_id);
-        if (bars_chart(page, ranks->host_ms, ranks->host_out, ranks->hosts, ranks, id, caption, err) < 0)
+        if (bars_chart(page, ranks->host_ms, ranks->host_out, ranks->hosts, ranks, id, caption,
+                       err) < 0)
             return -1;
     }
     snprintf(id, sizeof id, "ranks-%zu", index + 1);
-    snprintf(caption, sizeof caption, _("Median time to compute a step of each rank, waiting left out: %.60s, job %lld"),
+    snprintf(caption, sizeof caption,
+             _("Median time to compute a step of each rank, waiting left out: %.60s, job %lld"),
              model, run->job_id);
     return bars_chart(page, ranks->ms, ranks->out, ranks->count, NULL, id, caption, err);
 }
@@ -148,8 +156,10 @@ int page_ranks(struct page *page, struct sft_error *err)
     int shown = 0;
     page_heading(page, "ranks", _("Hosts and ranks"));
     /* xgettext:no-c-format */
-    page_paragraph(page, _("Of each model the last counted run on the most nodes. A rank stands out where its time is "
-                           "more than 3 scaled median absolute deviations and more than 3% from the median of all."));
+    page_paragraph(page, _("Of each model the last counted run on the most nodes. A rank stands "
+                           "out where its time is "
+                           "more than 3 scaled median absolute deviations and more than 3% from "
+                           "the median of all."));
     for (size_t i = 0; i < page->groups->count; i = next) {
         const struct row *run = run_of(page, i, &next);
         if (run == NULL)

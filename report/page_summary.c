@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a reader wants first: the figures in sentences, the goals that were missed, and what it ran on. */
+/* What a reader wants first: the figures in sentences, the goals that were missed, and what it ran
+ * on. */
 #include "report/page_internal.h"
 
 #include <stdlib.h>
@@ -92,7 +93,8 @@ static void put_goals(struct page *page)
         met += measured && goal_is_met(check);
         missed += measured && !goal_is_met(check);
         /* No NVML where the CPU trains. */
-        open += !measured && (check->kind != GOAL_USE || strcmp(check->series->backend, "cuda") == 0);
+        open +=
+            !measured && (check->kind != GOAL_USE || strcmp(check->series->backend, "cuda") == 0);
     }
     fprintf(page->out, "<li>");
     fprintf(page->out, _("Goals met: %d, not met: %d, not measured: %d."), met, missed, open);
@@ -109,7 +111,7 @@ static void put_goals(struct page *page)
 /* Configurations with counted runs, and those of them with few repeats. */
 static void cells_count(const struct page *page, int *cells, int *few)
 {
-    struct page_place place = { NULL, NULL };
+    struct page_place place = {NULL, NULL};
     *cells = *few = 0;
     while (page_next(page, &place)) {
         (*cells)++;
@@ -123,8 +125,10 @@ void page_summary(struct page *page)
     cells_count(page, &cells, &few);
     page_heading(page, "summary", _("Summary"));
     if (page->groups->counted == 0) {
-        page_paragraph(page, _("No run counts, so there is no figure to report. The runs that stand aside, and why, "
-                               "are listed below."));
+        page_paragraph(
+            page,
+            _("No run counts, so there is no figure to report. The runs that stand aside, and why, "
+              "are listed below."));
         return;
     }
     fprintf(page->out, "<ul>\n");
@@ -133,13 +137,16 @@ void page_summary(struct page *page)
     put_goals(page);
     if (few > 0) {
         fprintf(page->out, "<li>");
-        fprintf(page->out, _("Configurations with fewer than %d repeats, whose figures are preliminary: %d of %d."),
+        fprintf(page->out,
+                _("Configurations with fewer than %d repeats, whose figures are preliminary: %d of "
+                  "%d."),
                 GROUP_REPEATS, few, cells);
         fprintf(page->out, "</li>\n");
     }
     if (page->groups->runs > page->groups->counted) {
         fprintf(page->out, "<li>");
-        fprintf(page->out, _("Runs that stand aside and are in no figure: %zu. The reasons are listed below."),
+        fprintf(page->out,
+                _("Runs that stand aside and are in no figure: %zu. The reasons are listed below."),
                 page->groups->runs - page->groups->counted);
         fprintf(page->out, "</li>\n");
     }
@@ -155,14 +162,14 @@ struct value {
 
 static size_t values_of(const struct page *page, const char *key, struct value value[16])
 {
-    struct page_place place = { NULL, NULL };
+    struct page_place place = {NULL, NULL};
     size_t count = 0;
     while (page_next(page, &place))
         for (size_t i = 0; i < place.cell->count; i++) {
             const struct row *row = place.cell->run[i];
-            const char *text = strcmp(key, "cluster") == 0 ? row->cluster
-                : strcmp(key, "partition") == 0            ? row->partition
-                                                           : sft_record_get(&row->record, key);
+            const char *text = strcmp(key, "cluster") == 0     ? row->cluster
+                               : strcmp(key, "partition") == 0 ? row->partition
+                                                               : sft_record_get(&row->record, key);
             size_t k = 0;
             if (text == NULL || *text == '\0')
                 continue;
@@ -171,7 +178,7 @@ static size_t values_of(const struct page *page, const char *key, struct value v
             if (k == 16)
                 continue;
             if (k == count)
-                value[count++] = (struct value) { text, 0, row->job_id, row->job_id };
+                value[count++] = (struct value){text, 0, row->job_id, row->job_id};
             value[k].count++;
             value[k].first = row->job_id < value[k].first ? row->job_id : value[k].first;
             value[k].last = row->job_id > value[k].last ? row->job_id : value[k].last;
@@ -185,7 +192,8 @@ static void system_line(struct page *page, const char *title, const char *key)
     size_t count = values_of(page, key, value);
     for (size_t i = 0; i < count; i++) {
         char jobs[96];
-        snprintf(jobs, sizeof jobs, _("%zu runs, jobs %lld to %lld"), value[i].count, value[i].first, value[i].last);
+        snprintf(jobs, sizeof jobs, _("%zu runs, jobs %lld to %lld"), value[i].count,
+                 value[i].first, value[i].last);
         fprintf(page->out, "<tr>");
         if (i == 0) {
             fprintf(page->out, "<td rowspan=\"%zu\">", count);
@@ -203,23 +211,24 @@ void page_system(struct page *page)
     static const struct {
         const char *title, *key;
     } lines[] = {
-        { N_("Cluster"), "cluster" },
-        { N_("Partition"), "partition" },
-        { N_("Device"), "device" },
-        { N_("Hosts"), "hosts" },
-        { N_("Network of a node, Gb/s"), "nic_gbps" },
-        { N_("NCCL variables"), "nccl_env" },
-        { N_("sft-bench"), "version" },
-        { N_("CUDA and its libraries"), "cuda" },
-        { N_("NCCL"), "nccl" },
-        { N_("MPI"), "mpi" },
-        { N_("PMIx"), "pmix" },
-        { N_("BLAS"), "blas" },
-        { N_("Data"), "data" },
-        { N_("Tokenizer"), "tokenizer" },
+        {N_("Cluster"), "cluster"},
+        {N_("Partition"), "partition"},
+        {N_("Device"), "device"},
+        {N_("Hosts"), "hosts"},
+        {N_("Network of a node, Gb/s"), "nic_gbps"},
+        {N_("NCCL variables"), "nccl_env"},
+        {N_("sft-bench"), "version"},
+        {N_("CUDA and its libraries"), "cuda"},
+        {N_("NCCL"), "nccl"},
+        {N_("MPI"), "mpi"},
+        {N_("PMIx"), "pmix"},
+        {N_("BLAS"), "blas"},
+        {N_("Data"), "data"},
+        {N_("Tokenizer"), "tokenizer"},
     };
     page_heading(page, "system", _("System and software"));
-    page_table(page, _("As the records have it; what differs between runs stands in lines of its own"));
+    page_table(page,
+               _("As the records have it; what differs between runs stands in lines of its own"));
     html_th(page->out, _("What"), NULL);
     html_th(page->out, _("Value"), NULL);
     html_th(page->out, _("Runs"), NULL);

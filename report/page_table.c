@@ -65,17 +65,20 @@ static void put_heading(struct page *page, const struct page_column *column)
         html_th_count(page->out, title);
 }
 
-static void put_value(struct page *page, const struct page_place *place, const struct page_column *column)
+static void put_value(struct page *page, const struct page_place *place,
+                      const struct page_column *column)
 {
     bool on_cpu = strcmp(place->series->backend, "cpu") == 0;
     double value = column->value != NULL ? column->value(page, place)
                                          : group_figure(place->cell, column->key).median;
-    html_td_number(page->out, value, on_cpu && column->digits_cpu > 0 ? column->digits_cpu : column->digits);
+    html_td_number(page->out, value,
+                   on_cpu && column->digits_cpu > 0 ? column->digits_cpu : column->digits);
 }
 
-void page_columns(struct page *page, const char *caption, const struct page_column *column, size_t count)
+void page_columns(struct page *page, const char *caption, const struct page_column *column,
+                  size_t count)
 {
-    struct page_place place = { NULL, NULL };
+    struct page_place place = {NULL, NULL};
     page_table(page, caption);
     page_th_place(page);
     for (size_t c = 0; c < count; c++)

@@ -5,8 +5,8 @@
 
 #include "lib/error.h"
 
-/* html, pdf: paths of files. The PDF is written beside and renamed. Fails with one line where neither program is
- * there, or when it fails. */
+/* html, pdf: paths of files. The PDF is written beside and renamed. Fails with one line where
+ * neither program is there, or when it fails. */
 int pdf_make(const char *html, const char *pdf, struct sft_error *err);
 
 #endif

@@ -24,7 +24,8 @@ static bool times_read(struct ranks *ranks, const char *text)
     for (size_t i = 0; ranks->ms != NULL && i < ranks->count; i++) {
         char *end;
         ranks->ms[i] = strtod(text, &end);
-        if (end == text || (*end != ',' && *end != '\0') || !isfinite(ranks->ms[i]) || ranks->ms[i] <= 0)
+        if (end == text || (*end != ',' && *end != '\0') || !isfinite(ranks->ms[i]) ||
+            ranks->ms[i] <= 0)
             return false;
         text = end + (*end == ',');
     }
@@ -63,7 +64,8 @@ static void hosts_read(struct ranks *ranks, const char *text)
 
 bool ranks_read(struct ranks *ranks, const struct sft_record *record)
 {
-    const char *times = sft_record_get(record, "ranks_ms"), *hosts = sft_record_get(record, "hosts");
+    const char *times = sft_record_get(record, "ranks_ms"),
+               *hosts = sft_record_get(record, "hosts");
     memset(ranks, 0, sizeof *ranks);
     if (times == NULL || !times_read(ranks, times)) {
         ranks_clear(ranks);

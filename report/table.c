@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "report/text.h"
+#include "accounts/text.h"
 
 #define CELL 128 /* bytes of a cell; longer words are cut */
 #define GAP 2    /* spaces between columns */
@@ -14,9 +14,9 @@
 /* A column, in the order of showing. */
 struct column {
     const char *title;
-    const char *key;  /* of the record; unit and value come from there unless `text` is set */
-    int importance;   /* 0: always shown; the highest goes first where the terminal is narrow */
-    bool words;       /* left-justified */
+    const char *key; /* of the record; unit and value come from there unless `text` is set */
+    int importance;  /* 0: always shown; the highest goes first where the terminal is narrow */
+    bool words;      /* left-justified */
     void (*text)(const struct row *row, char *cell);
 };
 
@@ -28,28 +28,17 @@ static void cell_user(const struct row *row, char *cell);
 static void cell_date(const struct row *row, char *cell);
 
 static const struct column columns[] = {
-    { "JOB", NULL, 0, false, cell_job },
-    { "STATE", NULL, 0, true, cell_state },
-    { "MARK", NULL, 0, true, cell_marks },
-    { "MODEL", "model", 0, true, NULL },
-    { "METHOD", "method", 9, true, NULL },
-    { "TYPE", "precision", 8, true, NULL },
-    { "NODES", "nodes", 1, false, NULL },
-    { "RANKS", "ranks", 1, false, NULL },
-    { "SEQ", "seq", 7, false, NULL },
-    { "BATCH", "global_batch", 7, false, NULL },
-    { "STEPS", NULL, 4, false, cell_steps },
-    { "STEP", "step_ms", 1, false, NULL },
-    { "SPEED", "tok_s", 0, false, NULL },
-    { "SAMPLES", "samples_s", 3, false, NULL },
-    { "A RANK", "tflops", 2, false, NULL },
-    { "MFU", "mfu", 2, false, NULL },
-    { "MEMORY", "mem_gib", 5, false, NULL },
-    { "LOSS", "loss_last", 4, false, NULL },
-    { "SLOWEST", "slow_ms", 8, false, NULL },
-    { "ON RANK", "slow_rank", 8, false, NULL },
-    { "USER", NULL, 6, true, cell_user },
-    { "DATE", NULL, 5, true, cell_date },
+    {"JOB", NULL, 0, false, cell_job},      {"STATE", NULL, 0, true, cell_state},
+    {"MARK", NULL, 0, true, cell_marks},    {"MODEL", "model", 0, true, NULL},
+    {"METHOD", "method", 9, true, NULL},    {"TYPE", "precision", 8, true, NULL},
+    {"NODES", "nodes", 1, false, NULL},     {"RANKS", "ranks", 1, false, NULL},
+    {"SEQ", "seq", 7, false, NULL},         {"BATCH", "global_batch", 7, false, NULL},
+    {"STEPS", NULL, 4, false, cell_steps},  {"STEP", "step_ms", 1, false, NULL},
+    {"SPEED", "tok_s", 0, false, NULL},     {"SAMPLES", "samples_s", 3, false, NULL},
+    {"A RANK", "tflops", 2, false, NULL},   {"MFU", "mfu", 2, false, NULL},
+    {"MEMORY", "mem_gib", 5, false, NULL},  {"LOSS", "loss_last", 4, false, NULL},
+    {"SLOWEST", "slow_ms", 8, false, NULL}, {"ON RANK", "slow_rank", 8, false, NULL},
+    {"USER", NULL, 6, true, cell_user},     {"DATE", NULL, 5, true, cell_date},
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 
@@ -58,11 +47,13 @@ static const struct mark {
     char letter;
     const char *meaning;
 } marks[] = {
-    { ROW_PARTIAL, 'P', "partial: the run ended early; its figures are over the steps that it did" },
-    { ROW_SYNTHETIC, 'S', "synthetic: trained on generated data, not on instruction records" },
-    { ROW_EDITED, 'E', "edited: the job's comment says other figures than the step daemon published, shown here" },
-    { ROW_COMMENT_ALONE, 'C', "comment: no step daemon published it; the job's owner can write anything there" },
-    { ROW_DOUBTED, 'D', "doubted: at odds with what Slurm and root saw, and counted nowhere" },
+    {ROW_PARTIAL, 'P', "partial: the run ended early; its figures are over the steps that it did"},
+    {ROW_SYNTHETIC, 'S', "synthetic: trained on generated data, not on instruction records"},
+    {ROW_EDITED, 'E',
+     "edited: the job's comment says other figures than the step daemon published, shown here"},
+    {ROW_COMMENT_ALONE, 'C',
+     "comment: no step daemon published it; the job's owner can write anything there"},
+    {ROW_DOUBTED, 'D', "doubted: at odds with what Slurm and root saw, and counted nowhere"},
 };
 #define MARKS (sizeof marks / sizeof *marks)
 
@@ -145,7 +136,8 @@ static void fill_cell(const struct row *row, const struct column *column, char *
 /* Lines 0 and 1 are the header: titles, and the units of lib/record. */
 static void header_cell(size_t line, const struct column *column, char *cell)
 {
-    const struct sft_record_key *key = column->key == NULL ? NULL : sft_record_key_find(column->key);
+    const struct sft_record_key *key =
+        column->key == NULL ? NULL : sft_record_key_find(column->key);
     snprintf(cell, CELL, "%.32s", line == 0 ? column->title : key == NULL ? "" : key->unit);
 }
 
@@ -188,8 +180,8 @@ static int table_fit(struct table *table, int width)
     while (width > 0 && table_width(table) > width) {
         size_t least = 0;
         for (size_t c = 0; c < COLUMNS; c++)
-            if (table->shown[c] && columns[c].importance > 0
-                && columns[c].importance >= columns[least].importance)
+            if (table->shown[c] && columns[c].importance > 0 &&
+                columns[c].importance >= columns[least].importance)
                 least = c;
         if (columns[least].importance == 0)
             break;
@@ -254,7 +246,7 @@ static void write_reasons(const struct rows *rows, FILE *out)
 
 void table_write(const struct rows *rows, int width, FILE *out)
 {
-    struct table table = { .rows = rows };
+    struct table table = {.rows = rows};
     for (size_t c = 0; c < COLUMNS; c++)
         table_measure(&table, c);
     int hidden = table_fit(&table, width);

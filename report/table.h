@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "report/rows.h"
+#include "accounts/rows.h"
 
 /* Write the table: a header with the units of lib/record below it, numbers right-justified, words
  * left; missing values as '-'. With `width` columns of terminal (0: no limit) the least important

@@ -79,7 +79,7 @@ static enum account_result account_failed(const struct account *account, int cod
 static enum account_result account_update(struct account *account, unsigned changes,
                                           struct texts *texts, struct sft_error *err)
 {
-    static const unsigned each[] = { ACCOUNT_ADMIN, ACCOUNT_COMMENT };
+    static const unsigned each[] = {ACCOUNT_ADMIN, ACCOUNT_COMMENT};
     int code = account_send(account, changes, texts);
     if (code == 0)
         return ACCOUNT_STANDS;
@@ -103,8 +103,8 @@ static const job_info_t *account_job(const struct account *account, const job_in
 {
     for (uint32_t i = 0; i < answer->record_count; i++) {
         const job_info_t *job = &answer->job_array[i];
-        if (compat_job_id(job) == account->job_id
-            && (account->before == 0 || job->submit_time <= account->before))
+        if (compat_job_id(job) == account->job_id &&
+            (account->before == 0 || job->submit_time <= account->before))
             return job;
     }
     return NULL;

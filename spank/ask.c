@@ -6,9 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "spank/hosts.h"
+#include "node/hosts.h"
 
-static const char *const prefixes[] = { "SLURM_", "SBATCH_", "SALLOC_" };
+static const char *const prefixes[] = {"SLURM_", "SBATCH_", "SALLOC_"};
 
 const char *ask_value(const struct cmdline *user, enum ask_program program, const char *option,
                       const char *variable)
@@ -167,8 +167,8 @@ static void read_threads(const struct reader *reader)
 
 static void read_cpus(const struct reader *reader)
 {
-    static const char *const own[] = { "cpus-per-task", "cpus-per-gpu", "cores-per-socket", "exact",
-                                       "overcommit" };
+    static const char *const own[] = {"cpus-per-task", "cpus-per-gpu", "cores-per-socket", "exact",
+                                      "overcommit"};
     struct ask *ask = reader->ask;
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         ask->cpus = ask->cpus || cmdline_has(reader->user, own[i]);
@@ -178,8 +178,8 @@ static void read_cpus(const struct reader *reader)
     const char *memory = read_value(reader, "mem-per-cpu", "MEM_PER_CPU");
     if (memory != NULL)
         ask->mem_per_cpu = ask_memory(memory);
-    else if (read_value(reader, "mem", "MEM_PER_NODE") != NULL
-             || read_value(reader, "mem-per-gpu", "MEM_PER_GPU") != NULL)
+    else if (read_value(reader, "mem", "MEM_PER_NODE") != NULL ||
+             read_value(reader, "mem-per-gpu", "MEM_PER_GPU") != NULL)
         ask->mem_per_cpu = -1;
     read_threads(reader);
 }
@@ -187,7 +187,7 @@ static void read_cpus(const struct reader *reader)
 /* A list with a slash is a file's name, as Slurm sees it. */
 static void ask_hosts(const char *value, bool file, struct words *hosts)
 {
-    struct words bad = { 0 };
+    struct words bad = {0};
     if (!file && strchr(value, '/') == NULL) {
         hosts_expand(value, hosts, &bad);
     } else {
@@ -240,7 +240,7 @@ static void read_nodes(const struct reader *reader)
 int ask_read(struct ask *ask, const struct cmdline *user, enum ask_program program, bool allocated,
              struct sft_error *err)
 {
-    struct reader reader = { ask, user, program, allocated };
+    struct reader reader = {ask, user, program, allocated};
     memset(ask, 0, sizeof *ask);
     ask->gpus = ask->gpus_total = -1;
     ask->step = program == ASK_SRUN;

@@ -7,8 +7,8 @@
 
 #include "lib/request.h"
 #include "spank/cmdline.h"
-#include "spank/gres.h"
-#include "spank/words.h"
+#include "node/gres.h"
+#include "lib/words.h"
 
 /* Numbers are 0, of GPUs -1, and texts NULL where the user said nothing. */
 struct ask {

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "spank/words.h"
+#include "lib/words.h"
 
 enum { CHECK_NOT_RUN = 127, CHECK_NO_CHDIR = 125 };
 
@@ -47,7 +47,7 @@ static int check_wait(pid_t child)
 int check_run(const char *job, const char *request, char *const *words, int count,
               const char *folder)
 {
-    struct words line = { 0 };
+    struct words line = {0};
     words_add(&line, "%s", job);
     words_add(&line, "--check");
     words_add(&line, "%s", request);

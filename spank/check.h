@@ -6,8 +6,8 @@
 enum { CHECK_NOT_HERE = 2, CHECK_NO_FOLDER = 3 };
 
 /* Run `job --check request words...` in `folder` (NULL: here), as who we are. Returns 0 when all
- * is well, 1 when the job has said on stderr what is not, CHECK_NOT_HERE when it could not run on this
- * host, CHECK_NO_FOLDER when there is no such folder here. */
+ * is well, 1 when the job has said on stderr what is not, CHECK_NOT_HERE when it could not run on
+ * this host, CHECK_NO_FOLDER when there is no such folder here. */
 int check_run(const char *job, const char *request, char *const *words, int count,
               const char *folder);
 

@@ -106,7 +106,7 @@ static void cmdline_saw(struct cmdline *cmdline, const char *name, const char *v
 {
     if (name == NULL || cmdline->seen_count == CMDLINE_SEEN)
         return;
-    cmdline->seen[cmdline->seen_count++] = (struct cmdline_seen) { name, value };
+    cmdline->seen[cmdline->seen_count++] = (struct cmdline_seen){name, value};
 }
 
 /* The program runs getopt itself, before and after us: leave its variables as they were. */

@@ -28,33 +28,34 @@ struct conf_field {
 };
 
 static const struct conf_key keys[] = {
-    { "job", "FILE", "path of sft-bench-job on the compute nodes" },
-    { "partition", "NAME", "partition to run in when the user names none" },
-    { "gpus_per_node", "N", "GPUs of every node, in place of what gres says" },
-    { "cpus_per_task", "N", "CPUs of a task, in place of the node's CPUs shared out" },
-    { "data", "FILE", "data of a request that names none" },
-    { "tokenizer", "FILE", "tokenizer of a request that names none" },
-    { "mpi", "TYPE", "type for srun's --mpi (pmix)" },
-    { "comment", "yes|no", "write the record into the job's comment, too (yes)" },
-    { "update_seconds", "N", "longest time between two updates of a running job's record (60)" },
-    { "hold_seconds", "N", "longest time that a run's end waits for slurmctld to take its record (900)" },
-    { "fabric", "generic|spectrum-x", "the network's kind (generic)" },
-    { "fabric_exclude", "NIC,...", "NICs that carry no collectives: mlx5_4,eth*" },
-    { "fabric_addresses", "RANGE,...", "addresses of the fabric: 10.1.0.0/16,fd00::/8" },
-    { "socket_interface", "NAME", "interface of NCCL's sockets, in place of the default route's" },
-    { "traffic_class", "N", "NCCL_IB_TC" },
-    { "adaptive_routing", "0|1", "NCCL_IB_ADAPTIVE_ROUTING (1 with spectrum-x)" },
-    { "qps_per_connection", "N", "NCCL_IB_QPS_PER_CONNECTION" },
-    { "split_data_on_qps", "0|1", "NCCL_IB_SPLIT_DATA_ON_QPS" },
-    { "cross_nic", "0|1|2", "NCCL_CROSS_NIC (2); 0 on rail-only fabrics" },
-    { "net_plugin", "NAME", "NCCL_NET_PLUGIN: spcx is Spectrum-X's" },
-    { "topo_file", "FILE", "NCCL_TOPO_FILE, for virtual machines" },
-    { "nccl_env", "NAME=VALUE", "any other variable of NCCL; on several lines" },
-    { "exclude_hosts", "HOST,...", "hosts that runs leave out: node[3,5-7]" },
-    { "nvlink_gbs", "GB/s", "what a GPU's NVLink carries one way" },
-    { "nic_gbs", "GB/s", "what a node's NICs carry together one way" },
-    { "peak_tflops", "TFLOPS", "a GPU's dense bf16 peak" },
-    { NULL, NULL, NULL },
+    {"job", "FILE", "path of sft-bench-job on the compute nodes"},
+    {"partition", "NAME", "partition to run in when the user names none"},
+    {"gpus_per_node", "N", "GPUs of every node, in place of what gres says"},
+    {"cpus_per_task", "N", "CPUs of a task, in place of the node's CPUs shared out"},
+    {"data", "FILE", "data of a request that names none"},
+    {"tokenizer", "FILE", "tokenizer of a request that names none"},
+    {"mpi", "TYPE", "type for srun's --mpi (pmix)"},
+    {"comment", "yes|no", "write the record into the job's comment, too (yes)"},
+    {"update_seconds", "N", "longest time between two updates of a running job's record (60)"},
+    {"hold_seconds", "N",
+     "longest time that a run's end waits for slurmctld to take its record (900)"},
+    {"fabric", "generic|spectrum-x", "the network's kind (generic)"},
+    {"fabric_exclude", "NIC,...", "NICs that carry no collectives: mlx5_4,eth*"},
+    {"fabric_addresses", "RANGE,...", "addresses of the fabric: 10.1.0.0/16,fd00::/8"},
+    {"socket_interface", "NAME", "interface of NCCL's sockets, in place of the default route's"},
+    {"traffic_class", "N", "NCCL_IB_TC"},
+    {"adaptive_routing", "0|1", "NCCL_IB_ADAPTIVE_ROUTING (1 with spectrum-x)"},
+    {"qps_per_connection", "N", "NCCL_IB_QPS_PER_CONNECTION"},
+    {"split_data_on_qps", "0|1", "NCCL_IB_SPLIT_DATA_ON_QPS"},
+    {"cross_nic", "0|1|2", "NCCL_CROSS_NIC (2); 0 on rail-only fabrics"},
+    {"net_plugin", "NAME", "NCCL_NET_PLUGIN: spcx is Spectrum-X's"},
+    {"topo_file", "FILE", "NCCL_TOPO_FILE, for virtual machines"},
+    {"nccl_env", "NAME=VALUE", "any other variable of NCCL; on several lines"},
+    {"exclude_hosts", "HOST,...", "hosts that runs leave out: node[3,5-7]"},
+    {"nvlink_gbs", "GB/s", "what a GPU's NVLink carries one way"},
+    {"nic_gbs", "GB/s", "what a node's NICs carry together one way"},
+    {"peak_tflops", "TFLOPS", "a GPU's dense bf16 peak"},
+    {NULL, NULL, NULL},
 };
 
 /* The fields stand in the order of the keys. */
@@ -64,32 +65,32 @@ static const struct conf_key keys[] = {
 #define READ(function) 0, 0, 0, 0, conf_fabric_##function
 
 static const struct conf_field fields[] = {
-    { CONF_ABSOLUTE, TEXT(job), 0, 0, NULL },
-    { CONF_TEXT, TEXT(partition), 0, 0, NULL },
-    { CONF_NUMBER, TEXT(gpus_per_node), 0, 64, NULL },
-    { CONF_NUMBER, TEXT(cpus_per_task), 1, 65535, NULL },
-    { CONF_TEXT, TEXT(data), 0, 0, NULL },
-    { CONF_TEXT, TEXT(tokenizer), 0, 0, NULL },
-    { CONF_TEXT, TEXT(mpi), 0, 0, NULL },
-    { CONF_YES_NO, TEXT(comment), 0, 0, NULL },
-    { CONF_NUMBER, TEXT(update_seconds), 1, 86400, NULL },
-    { CONF_NUMBER, TEXT(hold_seconds), 1, 86400, NULL },
-    { CONF_FABRIC, READ(profile) },
-    { CONF_FABRIC, READ(exclude) },
-    { CONF_FABRIC, READ(addresses) },
-    { CONF_FABRIC, READ(interface) },
-    { CONF_NUMBER, FABRIC(traffic_class), 0, 255, NULL },
-    { CONF_NUMBER, FABRIC(adaptive_routing), 0, 1, NULL },
-    { CONF_NUMBER, FABRIC(qps_per_connection), 1, 128, NULL },
-    { CONF_NUMBER, FABRIC(split_data_on_qps), 0, 1, NULL },
-    { CONF_NUMBER, FABRIC(cross_nic), 0, 2, NULL },
-    { CONF_FABRIC, READ(plugin) },
-    { CONF_ABSOLUTE, FABRIC(topo_file), 0, 0, NULL },
-    { CONF_FABRIC, READ(env) },
-    { CONF_FABRIC, READ(hosts) },
-    { CONF_REAL, FABRIC(nvlink_gbs), 1, 10000, NULL },
-    { CONF_REAL, FABRIC(nic_gbs), 1, 10000, NULL },
-    { CONF_REAL, FABRIC(peak_tflops), 1, 100000, NULL },
+    {CONF_ABSOLUTE, TEXT(job), 0, 0, NULL},
+    {CONF_TEXT, TEXT(partition), 0, 0, NULL},
+    {CONF_NUMBER, TEXT(gpus_per_node), 0, 64, NULL},
+    {CONF_NUMBER, TEXT(cpus_per_task), 1, 65535, NULL},
+    {CONF_TEXT, TEXT(data), 0, 0, NULL},
+    {CONF_TEXT, TEXT(tokenizer), 0, 0, NULL},
+    {CONF_TEXT, TEXT(mpi), 0, 0, NULL},
+    {CONF_YES_NO, TEXT(comment), 0, 0, NULL},
+    {CONF_NUMBER, TEXT(update_seconds), 1, 86400, NULL},
+    {CONF_NUMBER, TEXT(hold_seconds), 1, 86400, NULL},
+    {CONF_FABRIC, READ(profile)},
+    {CONF_FABRIC, READ(exclude)},
+    {CONF_FABRIC, READ(addresses)},
+    {CONF_FABRIC, READ(interface)},
+    {CONF_NUMBER, FABRIC(traffic_class), 0, 255, NULL},
+    {CONF_NUMBER, FABRIC(adaptive_routing), 0, 1, NULL},
+    {CONF_NUMBER, FABRIC(qps_per_connection), 1, 128, NULL},
+    {CONF_NUMBER, FABRIC(split_data_on_qps), 0, 1, NULL},
+    {CONF_NUMBER, FABRIC(cross_nic), 0, 2, NULL},
+    {CONF_FABRIC, READ(plugin)},
+    {CONF_ABSOLUTE, FABRIC(topo_file), 0, 0, NULL},
+    {CONF_FABRIC, READ(env)},
+    {CONF_FABRIC, READ(hosts)},
+    {CONF_REAL, FABRIC(nvlink_gbs), 1, 10000, NULL},
+    {CONF_REAL, FABRIC(nic_gbs), 1, 10000, NULL},
+    {CONF_REAL, FABRIC(peak_tflops), 1, 100000, NULL},
 };
 
 _Static_assert(sizeof fields / sizeof fields[0] + 1 == sizeof keys / sizeof keys[0],
@@ -259,8 +260,8 @@ const char *conf_place(const struct conf *conf, const char *key, char *text, siz
 
 static int conf_default_file(struct conf *conf, struct sft_error *err)
 {
-    static const char *const places[] = { SFT_SYSCONFDIR "/sft-bench.conf",
-                                          "/etc/slurm/sft-bench.conf" };
+    static const char *const places[] = {SFT_SYSCONFDIR "/sft-bench.conf",
+                                         "/etc/slurm/sft-bench.conf"};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         if (access(places[i], F_OK) == 0)
             return conf_file(conf, places[i], false, err);
@@ -285,13 +286,15 @@ int conf_load(struct conf *conf, int ac, char **av, struct sft_error *err)
         else if (conf_argument(av[i], "root") != NULL)
             root = conf_argument(av[i], "root");
         else
-            return sft_error_set(err, "plugstack.conf: unknown argument '%s'; known are "
-                                      "config=FILE, job=FILE and root=DIR", av[i]);
+            return sft_error_set(err,
+                                 "plugstack.conf: unknown argument '%s'; known are "
+                                 "config=FILE, job=FILE and root=DIR",
+                                 av[i]);
     }
     if ((file != NULL ? conf_file(conf, file, true, err) : conf_default_file(conf, err)) < 0)
         return -1;
-    if ((job != NULL && conf_set(conf, "job", job, err) < 0)
-        || (root != NULL && conf_text(conf->root, sizeof conf->root, "root", root, err) < 0))
+    if ((job != NULL && conf_set(conf, "job", job, err) < 0) ||
+        (root != NULL && conf_text(conf->root, sizeof conf->root, "root", root, err) < 0))
         return sft_error_prefix(err, "plugstack.conf");
     return 0;
 }

@@ -9,7 +9,7 @@
 
 #include "lib/error.h"
 #include "lib/request.h"
-#include "spank/conf_fabric.h"
+#include "node/conf_fabric.h"
 
 #define CONF_FILE_MAX (256 * 1024) /* a longer file is refused */
 
@@ -45,7 +45,8 @@ const struct conf_key *conf_keys(void);
 void conf_init(struct conf *conf);
 
 /* Read `length` bytes of text: lines `key = value`, empty, or beginning with `#`. A later line
- * replaces an earlier one, except nccl_env's of other variables. Complaints begin with "NAME:LINE: ". */
+ * replaces an earlier one, except nccl_env's of other variables. Complaints begin with "NAME:LINE:
+ * ". */
 int conf_parse(struct conf *conf, const char *text, size_t length, const char *name,
                struct sft_error *err);
 
@@ -59,8 +60,8 @@ void conf_trust(uid_t owner);
  * missing), then the other arguments: job=PATH. */
 int conf_load(struct conf *conf, int ac, char **av, struct sft_error *err);
 
-/* What the site says where the request says nothing: data and tokenizer; and, for a run on GPUs, what it knows of
- * them and of the network, for forecasts and MFU. */
+/* What the site says where the request says nothing: data and tokenizer; and, for a run on GPUs,
+ * what it knows of them and of the network, for forecasts and MFU. */
 void conf_fill_texts(const struct conf *conf, struct sft_request *request);
 void conf_fill_figures(const struct conf *conf, struct sft_request *request);
 

@@ -46,13 +46,14 @@ static bool database_change(const slurmdb_job_rec_t *job, const struct spooled *
 {
     memset(change, 0, sizeof *change);
     change->derived_ec = NO_VAL;
-    if (sft_record_merge(job->admin_comment, record, texts->admin, sizeof texts->admin, NULL) == 0
-        && (job->admin_comment == NULL || strcmp(job->admin_comment, texts->admin) != 0))
+    if (sft_record_merge(job->admin_comment, record, texts->admin, sizeof texts->admin, NULL) ==
+            0 &&
+        (job->admin_comment == NULL || strcmp(job->admin_comment, texts->admin) != 0))
         change->admin_comment = texts->admin;
-    if (spooled->comment && settings_job_comment()
-        && sft_record_merge(job->derived_es, record, texts->comment, sizeof texts->comment, NULL)
-               == 0
-        && (job->derived_es == NULL || strcmp(job->derived_es, texts->comment) != 0))
+    if (spooled->comment && settings_job_comment() &&
+        sft_record_merge(job->derived_es, record, texts->comment, sizeof texts->comment, NULL) ==
+            0 &&
+        (job->derived_es == NULL || strcmp(job->derived_es, texts->comment) != 0))
         change->derived_es = texts->comment;
     return change->admin_comment != NULL || change->derived_es != NULL;
 }

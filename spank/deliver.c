@@ -31,9 +31,8 @@ int deliver_spool(struct spooled *spooled, char *path, size_t size, struct sft_e
     if (rc < 0 || path == NULL)
         return rc;
     int length = snprintf(path, size, "%s/%u.%u", folder, spooled->job_id, spooled->step_id);
-    return length < 0 || (size_t)length >= size
-        ? sft_error_set(err, "SlurmdSpoolDir is too long")
-        : 0;
+    return length < 0 || (size_t)length >= size ? sft_error_set(err, "SlurmdSpoolDir is too long")
+                                                : 0;
 }
 
 void deliver_rest(const char *taken)

@@ -18,8 +18,8 @@
  * Nothing is written where nobody would ever take it away: without the program. */
 int deliver_spool(struct spooled *spooled, char *path, size_t size, struct sft_error *err);
 
-/* Become the program, if there is anything to deliver from this node; else return. `taken`: the file whose
- * record slurmctld has taken just now, NULL: none. */
+/* Become the program, if there is anything to deliver from this node; else return. `taken`: the
+ * file whose record slurmctld has taken just now, NULL: none. */
 void deliver_rest(const char *taken);
 
 #endif

@@ -38,8 +38,8 @@ struct entry {
 
 struct order {
     int seconds;       /* how long to try */
-    const char *queue; /* from a keeper: leave if another one waits already. The file that slurmctld has taken
-                          just now, "": none */
+    const char *queue; /* from a keeper: leave if another one waits already. The file that slurmctld
+                          has taken just now, "": none */
 };
 
 struct deliver {
@@ -56,12 +56,13 @@ static enum outcome say(struct entry *entry, enum outcome outcome, const char *t
 
 /* slurmctld takes it no more: it is slurmdbd's. But a slurmctld that starts again sends the end of
  * every job that it still knows once more, with its own old comments: so look again until it has
- * forgotten the job (MinJobAge; a day where it never does). And two nodes may bring records of one job
- * at once, of which the later undoes the earlier: so a record is in when it stood there before. */
+ * forgotten the job (MinJobAge; a day where it never does). And two nodes may bring records of one
+ * job at once, of which the later undoes the earlier: so a record is in when it stood there before.
+ */
 static enum outcome deliver_database(struct entry *entry, const struct spooled *spooled,
                                      const struct sft_record *record, bool known)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     switch (database_put(spooled, record, &err)) {
     case DATABASE_STANDS:
         return known && time(NULL) < spooled->time + DAY
@@ -84,10 +85,10 @@ static enum outcome deliver_database(struct entry *entry, const struct spooled *
 static enum outcome deliver_record(struct entry *entry, const struct spooled *spooled,
                                    const struct sft_record *record)
 {
-    struct sft_error err = { "" };
-    struct account account = { .job_id = spooled->job_id,
-                               .before = spooled->time,
-                               .wanted = ACCOUNT_ADMIN | (spooled->comment ? ACCOUNT_COMMENT : 0) };
+    struct sft_error err = {""};
+    struct account account = {.job_id = spooled->job_id,
+                              .before = spooled->time,
+                              .wanted = ACCOUNT_ADMIN | (spooled->comment ? ACCOUNT_COMMENT : 0)};
     switch (account_publish(&account, record, &err)) {
     case ACCOUNT_STANDS:
         return account.changed || entry->outcome != OUTCOME_STANDS
@@ -109,9 +110,9 @@ static enum outcome deliver_file(struct deliver *deliver, struct entry *entry)
 {
     struct spooled spooled;
     struct sft_record record;
-    struct sft_error err = { "" };
-    if (spool_read(deliver->folder, entry->name, &spooled, &err) < 0
-        || sft_record_parse(&record, spooled.text, NULL, &err) < 0)
+    struct sft_error err = {""};
+    if (spool_read(deliver->folder, entry->name, &spooled, &err) < 0 ||
+        sft_record_parse(&record, spooled.text, NULL, &err) < 0)
         return say(entry, OUTCOME_STAYS, err.text);
     enum outcome outcome = strcmp(spooled.cluster, settings_cluster()) == 0
                                ? deliver_record(entry, &spooled, &record)
@@ -163,16 +164,18 @@ static int deliver_pass(struct deliver *deliver, int *waiting, int *kept, struct
     return count < 0 ? -1 : 0;
 }
 
-/* One program works, and one may wait for it, which will find what those have left that came meanwhile. The
- * place in the queue is a name in the kernel, gone with its owner. Returns a descriptor; -1: another one waits. */
+/* One program works, and one may wait for it, which will find what those have left that came
+ * meanwhile. The place in the queue is a name in the kernel, gone with its owner. Returns a
+ * descriptor; -1: another one waits. */
 static int queue_enter(const char *path)
 {
     struct stat info;
-    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
     if (stat(path, &info) < 0)
         return -1;
-    int length = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "sft-bench-deliver %llx %llx",
-                          (unsigned long long)info.st_dev, (unsigned long long)info.st_ino);
+    int length =
+        snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "sft-bench-deliver %llx %llx",
+                 (unsigned long long)info.st_dev, (unsigned long long)info.st_ino);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
     if (fd >= 0 && bind(fd, (struct sockaddr *)&name, size) == 0)
@@ -202,13 +205,15 @@ static int deliver_lock(struct deliver *deliver, const char *path, time_t end,
 /* A record that slurmctld has taken when the keeper said so has been seen once. */
 static void deliver_taken(struct deliver *deliver, const char *name)
 {
-    struct entry *entry = name[0] != '\0' && strlen(name) < SPOOL_NAME ? deliver_entry(deliver, name) : NULL;
+    struct entry *entry =
+        name[0] != '\0' && strlen(name) < SPOOL_NAME ? deliver_entry(deliver, name) : NULL;
     if (entry != NULL)
-        say(entry, entry->outcome = OUTCOME_STANDS, "delivered to slurmctld, and kept until that has saved it");
+        say(entry, entry->outcome = OUTCOME_STANDS,
+            "delivered to slurmctld, and kept until that has saved it");
 }
 
-static int deliver_begin(struct deliver *deliver, const char *path, const struct order *order, time_t end,
-                         struct sft_error *err)
+static int deliver_begin(struct deliver *deliver, const char *path, const struct order *order,
+                         time_t end, struct sft_error *err)
 {
     int place = -1;
     if (order->queue != NULL) {
@@ -252,11 +257,11 @@ static int deliver_all(const char *path, const struct order *order, struct sft_e
 }
 
 static const struct option deliver_options[] = {
-    { "wait", required_argument, NULL, 'w' },
-    { "queue", required_argument, NULL, 'q' },
-    { "help", no_argument, NULL, 'h' },
-    { "version", no_argument, NULL, 'V' },
-    { NULL, 0, NULL, 0 },
+    {"wait", required_argument, NULL, 'w'},
+    {"queue", required_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 static int deliver_usage(FILE *file)
@@ -281,8 +286,8 @@ static int deliver_number(const char *text)
 int main(int argc, char **argv)
 {
     char path[PATH_MAX];
-    struct sft_error err = { "" };
-    struct order order = { .seconds = 15 };
+    struct sft_error err = {""};
+    struct order order = {.seconds = 15};
     int option;
     while ((option = getopt_long(argc, argv, "", deliver_options, NULL)) != -1) {
         if (option == 'V')

@@ -16,7 +16,7 @@
 enum { FIELDS = 2, WHY = 480 }; /* comment and admin comment */
 
 #define ENDING_PARTIAL "left only a partial record: it or its slurmstepd ended early"
-#define ENDING_NONE \
+#define ENDING_NONE                                                                                \
     "left no record: it did not start, its slurmstepd ended early, or slurmctld takes no comments"
 #define ENDING_IDLE "did not start, or its slurmstepd ended early"
 
@@ -44,9 +44,9 @@ static void ending_read(const char *comment, const struct ending_record *before,
         const char *step = sft_record_get(&record, "step");
         const char *state = sft_record_get(&record, "state");
         const char *fail = sft_record_get(&record, "fail");
-        if (step != NULL && strcmp(step, ending.step) == 0
-            && sft_record_format(&record, false, found->text, sizeof found->text, NULL) == 0
-            && strcmp(found->text, before->text) != 0) {
+        if (step != NULL && strcmp(step, ending.step) == 0 &&
+            sft_record_format(&record, false, found->text, sizeof found->text, NULL) == 0 &&
+            strcmp(found->text, before->text) != 0) {
             found->any = true;
             found->complete = state != NULL && strcmp(state, "complete") == 0;
             snprintf(found->why, WHY, "%s%s", fail != NULL ? "failed: " : ENDING_PARTIAL,
@@ -96,7 +96,7 @@ static const char *ending_why(const struct ending_answer *tell)
 static void ending_tell(const char *why, const char *nodes)
 {
     char log[480];
-    struct sft_error line = { "" };
+    struct sft_error line = {""};
     slurmd_log(nodes, log, sizeof log);
     sft_error_set(&line, "step %s %s; look into %s", ending.step, why, log);
     fprintf(stderr, "sft-bench: %s\n", line.text);
@@ -105,8 +105,9 @@ static void ending_tell(const char *why, const char *nodes)
 static void ending_unknown(const char *why)
 {
     if (ending.trains)
-        fprintf(stderr, "sft-bench: note: whether step %s left a complete record could not be "
-                        "checked (%s): sft-report -j %u shows it later\n",
+        fprintf(stderr,
+                "sft-bench: note: whether step %s left a complete record could not be "
+                "checked (%s): sft-report -j %u shows it later\n",
                 ending.step, why, ending.job_id);
 }
 
@@ -115,7 +116,7 @@ static void ending_unknown(const char *why)
 static void ending_check(int status, void *unused)
 {
     static struct ending_answer tell;
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     (void)unused;
     if ((status & 0xff) != 0 || getpid() != ending.pid)
         return;
@@ -144,9 +145,9 @@ static void ending_remember(void)
 void ending_watch(spank_t spank)
 {
     uint32_t step_id;
-    if (!options_given(spank) || ending.pid != 0
-        || spank_get_item(spank, S_JOB_ID, &ending.job_id) != ESPANK_SUCCESS
-        || spank_get_item(spank, S_JOB_STEPID, &step_id) != ESPANK_SUCCESS)
+    if (!options_given(spank) || ending.pid != 0 ||
+        spank_get_item(spank, S_JOB_ID, &ending.job_id) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_JOB_STEPID, &step_id) != ESPANK_SUCCESS)
         return;
     ending.trains = options_trains(spank, options_value(spank));
     snprintf(ending.step, sizeof ending.step, "%u.%u", ending.job_id, step_id);

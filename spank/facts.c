@@ -9,14 +9,14 @@
 #include <string.h>
 #include <strings.h>
 
-#include "spank/hosts.h"
+#include "node/hosts.h"
 #include "spank/slurm_compat.h"
 
 /* Of plugins with these names nothing is to be expected that changes a job's shape. */
 static bool facts_harmless(const char *name, size_t length)
 {
-    static const char *const known[] = { "none", "syslog", "logging", "throttle",
-                                         "require_timelimit" };
+    static const char *const known[] = {"none", "syslog", "logging", "throttle",
+                                        "require_timelimit"};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (length == strlen(known[i]) && strncmp(name, known[i], length) == 0)
             return true;
@@ -61,8 +61,8 @@ static int facts_config(struct facts *facts, struct memory *memory, struct sft_e
 static bool facts_is_down(uint32_t state)
 {
     uint32_t base = state & NODE_STATE_BASE;
-    return base == NODE_STATE_DOWN || base == NODE_STATE_ERROR || base == NODE_STATE_FUTURE
-           || (state & (NODE_STATE_DRAIN | NODE_STATE_FAIL)) != 0;
+    return base == NODE_STATE_DOWN || base == NODE_STATE_ERROR || base == NODE_STATE_FUTURE ||
+           (state & (NODE_STATE_DRAIN | NODE_STATE_FAIL)) != 0;
 }
 
 /* A node whose CPUs are as many as its cores gives out cores, whatever threads they have. */
@@ -81,8 +81,8 @@ static void facts_node(struct shape_node *to, const node_info_t *node)
         node->cpus_efctv > 0 && node->cpus_efctv < node->cpus ? node->cpus_efctv : node->cpus;
     to->sockets = node->sockets;
     to->threads = facts_threads(node);
-    to->memory = (long)(node->real_memory
-                        - (node->mem_spec_limit < node->real_memory ? node->mem_spec_limit : 0));
+    to->memory = (long)(node->real_memory -
+                        (node->mem_spec_limit < node->real_memory ? node->mem_spec_limit : 0));
     to->down = facts_is_down(node->node_state);
 }
 
@@ -148,7 +148,7 @@ static int facts_partitions(struct facts *facts, const struct memory *memory, st
 
 int facts_load(struct facts *facts, struct sft_error *err)
 {
-    struct memory memory = { false, 0 };
+    struct memory memory = {false, 0};
     memset(facts, 0, sizeof *facts);
     if (facts_config(facts, &memory, err) < 0 || facts_nodes(facts, err) < 0)
         return -1;
@@ -181,7 +181,7 @@ const struct facts_partition *facts_find(const struct facts *facts, const char *
 int facts_reserved(const char *names, struct words *hosts, struct sft_error *err)
 {
     reserve_info_msg_t *answer = NULL;
-    struct words bad = { 0 }, wanted = { 0 };
+    struct words bad = {0}, wanted = {0};
     if (slurm_load_reservations(0, &answer) != SLURM_SUCCESS)
         return sft_error_set(err, "cannot ask Slurm's controller for the reservations: %s",
                              slurm_strerror(errno));
@@ -234,10 +234,11 @@ static int facts_job_cpus(uint32_t job_id)
 static int facts_usable(const job_info_t *job, int cpus, int threads)
 {
     node_info_msg_t *answer = NULL;
-    struct words hosts = { 0 }, bad = { 0 };
+    struct words hosts = {0}, bad = {0};
     hosts_expand(job->nodes != NULL ? job->nodes : "", &hosts, &bad);
-    if (hosts.count > 0 && slurm_load_node_single(&answer, hosts.list[0], SHOW_ALL) == SLURM_SUCCESS
-        && answer->record_count > 0) {
+    if (hosts.count > 0 &&
+        slurm_load_node_single(&answer, hosts.list[0], SHOW_ALL) == SLURM_SUCCESS &&
+        answer->record_count > 0) {
         int all = facts_threads(&answer->node_array[0]);
         cpus = threads < all ? cpus / all * threads : cpus;
     }

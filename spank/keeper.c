@@ -55,7 +55,7 @@ struct keeper {
 static void keeper_read_page(struct keeper *keeper)
 {
     const struct keeper_step *step = keeper->step;
-    struct spooled spooled = { .job_id = step->job_id, .step_id = step->step_id };
+    struct spooled spooled = {.job_id = step->job_id, .step_id = step->step_id};
     struct page_facts facts;
     char page[SFT_RECORD_PAGE];
     struct sft_record record;
@@ -90,17 +90,16 @@ static void keeper_act(struct keeper *keeper)
         keeper_read_page(keeper);
     while (keeper->publish.pending && time(NULL) < end && !publish_try(&keeper->publish))
         usleep((useconds_t)publish_due(&keeper->publish) * 1000);
-    while (keeper_end(keeper) != SLURM_SUCCESS
-           && !compat_job_is_over(errno) && time(NULL) < end)
+    while (keeper_end(keeper) != SLURM_SUCCESS && !compat_job_is_over(errno) && time(NULL) < end)
         sleep(KEEPER_PAUSE);
     alarm(0);
 }
 
 static void keeper_answer(struct keeper *keeper)
 {
-    struct keeper_answer answer = { .serial = keeper->serial,
-                                    .result = keeper->publish.result,
-                                    .refused = keeper->publish.account.refused };
+    struct keeper_answer answer = {.serial = keeper->serial,
+                                   .result = keeper->publish.result,
+                                   .refused = keeper->publish.account.refused};
     strcpy(answer.why, keeper->publish.account.why);
     send(keeper->socket, &answer, sizeof answer, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -126,7 +125,7 @@ static bool keeper_hear(struct keeper *keeper, bool *alive)
 static bool keeper_serve(struct keeper *keeper)
 {
     bool alive = true;
-    struct pollfd said = { .fd = keeper->socket, .events = POLLIN };
+    struct pollfd said = {.fd = keeper->socket, .events = POLLIN};
     while (keeper_hear(keeper, &alive)) {
         if (publish_due(&keeper->publish) == 0 && publish_try(&keeper->publish))
             keeper_answer(keeper);
@@ -141,15 +140,15 @@ static bool keeper_is_log(int fd)
 {
     struct stat info;
     int flags = fcntl(fd, F_GETFL);
-    return flags >= 0 && (flags & O_APPEND) != 0 && fd > 2 && fstat(fd, &info) == 0
-           && S_ISREG(info.st_mode) && info.st_uid == 0;
+    return flags >= 0 && (flags & O_APPEND) != 0 && fd > 2 && fstat(fd, &info) == 0 &&
+           S_ISREG(info.st_mode) && info.st_uid == 0;
 }
 
 /* Of all that slurmstepd had open only the socket, the record and the log stay: a copy of its
  * connections would hide its death from the other side, and its errors are the user's terminal. */
 static void keeper_close(int keep, int record)
 {
-    struct rlimit limit = { .rlim_cur = 1024 };
+    struct rlimit limit = {.rlim_cur = 1024};
     getrlimit(RLIMIT_NOFILE, &limit);
     int end = limit.rlim_cur > 65536 ? 65536 : (int)limit.rlim_cur;
     int null = open("/dev/null", O_RDWR);
@@ -163,7 +162,7 @@ static void keeper_close(int keep, int record)
 
 static void keeper_signals(void)
 {
-    static const int ours[] = { SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGCHLD, SIGALRM };
+    static const int ours[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGCHLD, SIGALRM};
     sigset_t none;
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
         signal(ours[i], SIG_DFL);
@@ -175,7 +174,8 @@ static void keeper_signals(void)
 static void keeper_deliver(const struct keeper *keeper)
 {
     char name[SPOOL_NAME];
-    bool taken = keeper->final && !keeper->publish.pending && keeper->publish.result == ACCOUNT_STANDS;
+    bool taken =
+        keeper->final && !keeper->publish.pending && keeper->publish.result == ACCOUNT_STANDS;
     spool_name(keeper->step->job_id, keeper->step->step_id, name);
     deliver_rest(taken ? name : NULL);
 }
@@ -184,7 +184,7 @@ static void keeper_deliver(const struct keeper *keeper)
  * Slurm's own locks have fork handlers. Root, as slurmstepd was, to set the admin comment. */
 static void keeper_run(int socket, const struct keeper_step *step)
 {
-    struct keeper keeper = { .step = step, .socket = socket };
+    struct keeper keeper = {.step = step, .socket = socket};
     setsid();
     prctl(PR_SET_NAME, "sft-keeper");
     keeper_signals();
@@ -234,8 +234,8 @@ int keeper_start(const struct keeper_step *step, struct sft_error *err)
 
 int keeper_publish(const char *text, bool final)
 {
-    struct keeper_message message = { .order = final ? KEEPER_FINAL : KEEPER_RECORD,
-                                      .serial = keeper_serial + 1 };
+    struct keeper_message message = {.order = final ? KEEPER_FINAL : KEEPER_RECORD,
+                                     .serial = keeper_serial + 1};
     if (keeper_socket < 0 || strlen(text) >= sizeof message.text)
         return -1;
     strcpy(message.text, text);
@@ -268,7 +268,7 @@ static long long keeper_clock(void)
 bool keeper_wait(int milliseconds, struct keeper_answer *answer)
 {
     long long end = keeper_clock() + milliseconds, left = milliseconds;
-    struct pollfd said = { .fd = keeper_socket, .events = POLLIN };
+    struct pollfd said = {.fd = keeper_socket, .events = POLLIN};
     bool gone = false;
     for (; left > 0 && !gone; left = end - keeper_clock()) {
         if (keeper_heard(answer))
@@ -284,8 +284,8 @@ void keeper_stop(void)
 {
     if (keeper_socket < 0)
         return;
-    struct keeper_message message = { .order = KEEPER_QUIT };
-    struct pollfd gone = { .fd = keeper_socket, .events = 0 };
+    struct keeper_message message = {.order = KEEPER_QUIT};
+    struct pollfd gone = {.fd = keeper_socket, .events = 0};
     if (send(keeper_socket, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
         poll(&gone, 1, KEEPER_PATIENCE_MS);
     close(keeper_socket);

@@ -32,8 +32,8 @@ struct keeper_answer {
 int keeper_start(const struct keeper_step *step, struct sft_error *err);
 
 /* Hand over a record's text, in the place of an earlier one. It is published as soon as slurmctld
- * takes it, tried again and again until another one follows. `final`: it tells how rank 0 ended, and
- * the page counts no more. Never blocks. -1: there is no keeper, or it does not listen. */
+ * takes it, tried again and again until another one follows. `final`: it tells how rank 0 ended,
+ * and the page counts no more. Never blocks. -1: there is no keeper, or it does not listen. */
 int keeper_publish(const char *text, bool final);
 
 /* Wait so many milliseconds at most for the answer about the last text. Returns false when there is

@@ -14,7 +14,7 @@
 #include "spank/options.h"
 #include "spank/slurm_compat.h"
 
-/* Read by the job (job/progress.h). */
+/* Read by the job (job/train/progress.h). */
 #define LIVE_ENV "SFT_BENCH_LIVE"
 
 static bool launched; /* we are the second start */
@@ -62,8 +62,8 @@ static int launch_request(struct launch *launch, struct sft_error *err)
 static int launch_ask(struct launch *launch, struct sft_error *err)
 {
     launch->program = launch->step ? ASK_SRUN : options_known("wrap") ? ASK_SBATCH : ASK_SALLOC;
-    if (ask_read(&launch->ask, &launch->user, launch->program, launch_allocation(launch) != 0, err)
-        < 0)
+    if (ask_read(&launch->ask, &launch->user, launch->program, launch_allocation(launch) != 0,
+                 err) < 0)
         return -1;
     launch->slices = gres_is_slice(launch->ask.type);
     return ask_nodes(&launch->ask, &launch->request, err);
@@ -115,7 +115,7 @@ static void launch_live(const struct launch *launch, struct words *line)
 static void launch_tail(const struct launch *launch, struct words *line)
 {
     const struct cmdline *user = &launch->user;
-    struct words inner = { 0 };
+    struct words inner = {0};
     if (launch->script) {
         words_add_all(line, user->words + user->options, user->count - user->options);
     } else if (launch->step) {
@@ -180,16 +180,16 @@ static int launch_exec(struct words *line, struct sft_error *err)
 
 static int launch_prepare(struct launch *launch, int ac, char **av, struct sft_error *err)
 {
-    if (launch_rest(launch, err) < 0 || conf_load(&launch->conf, ac, av, err) < 0
-        || launch_request(launch, err) < 0 || launch_ask(launch, err) < 0)
+    if (launch_rest(launch, err) < 0 || conf_load(&launch->conf, ac, av, err) < 0 ||
+        launch_request(launch, err) < 0 || launch_ask(launch, err) < 0)
         return -1;
     return launch_plan(launch, err);
 }
 
 static void launch_go(struct launch *launch, int ac, char **av)
 {
-    struct sft_error err = { "" };
-    struct words line = { 0 };
+    struct sft_error err = {""};
+    struct words line = {0};
     if (launch_prepare(launch, ac, av, &err) == 0) {
         /* In a job the run itself tells what is wrong: so it stands in its record, too. */
         if (!launch->script && !launch->cluster.allocated)
@@ -206,9 +206,9 @@ static bool launch_wanted(struct launch *launch)
     struct sft_error err;
     if (!cmdline_hints(&launch->user) || options_scan(&launch->user, &err) < 0)
         return false;
-    return cmdline_value(&launch->user, CMDLINE_OPTION) != NULL
-           && !cmdline_has(&launch->user, "help") && !cmdline_has(&launch->user, "usage")
-           && !cmdline_has(&launch->user, "version");
+    return cmdline_value(&launch->user, CMDLINE_OPTION) != NULL &&
+           !cmdline_has(&launch->user, "help") && !cmdline_has(&launch->user, "usage") &&
+           !cmdline_has(&launch->user, "version");
 }
 
 static void launch_try(bool step, int ac, char **av)

@@ -8,7 +8,7 @@
 #include "spank/cmdline.h"
 #include "spank/conf.h"
 #include "spank/where.h"
-#include "spank/words.h"
+#include "lib/words.h"
 
 /* Set for the second start: this process's id, which exec keeps and no other process has. So a
  * variable that leaked somewhere never stops another srun. */

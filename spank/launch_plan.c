@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "spank/facts.h"
-#include "spank/hosts.h"
+#include "node/hosts.h"
 #include "spank/line.h"
 #include "spank/options.h"
 #include "spank/probe.h"
@@ -36,8 +36,8 @@ void launch_options(const struct launch *launch, struct words *line)
         .slices = launch->slices,
         .bind_none = COMPAT_GPU_BIND_NONE,
     };
-    if (!launch->cluster.allocated && launch->ask.partition == NULL
-        && launch->where.partition[0] != '\0')
+    if (!launch->cluster.allocated && launch->ask.partition == NULL &&
+        launch->where.partition[0] != '\0')
         words_add(line, "--partition=%s", launch->where.partition);
     line_options(line, &options);
 }
@@ -65,7 +65,7 @@ static void launch_nothing(const struct launch *launch, struct words *line)
  * have any, because sites send jobs by that. */
 static bool launch_probe_rough(const struct launch *launch, bool gpus, struct probe *probe)
 {
-    struct words line = { 0 };
+    struct words line = {0};
     words_add(&line, "%s", launch->user.words[0]);
     words_add(&line, "--test-only");
     if (launch->ask.partition == NULL && launch->where.partition[0] != '\0')
@@ -83,7 +83,7 @@ static bool launch_probe_rough(const struct launch *launch, bool gpus, struct pr
 
 static bool launch_probe_plan(const struct launch *launch, struct probe *probe)
 {
-    struct words line = { 0 };
+    struct words line = {0};
     words_add(&line, "%s", launch->user.words[0]);
     words_add(&line, "--test-only");
     launch_options(launch, &line);
@@ -110,7 +110,7 @@ static const char *launch_partition(const struct launch *launch)
 static int launch_plan_named(struct launch *launch, const struct probe *probe,
                              struct sft_error *err)
 {
-    struct words bad = { 0 };
+    struct words bad = {0};
     hosts_expand(probe->nodes, &launch->where.named, &bad);
     words_clear(&bad);
     return launch_plan_in(launch, probe->partition, err);
@@ -124,8 +124,8 @@ static void launch_plan_nodes(struct launch *launch, const struct probe *probe)
     struct sft_error err;
     if (launch->cluster.gpus_least == launch->cluster.gpus_most)
         return;
-    bool other = launch_plan_named(launch, probe, &err) == 0
-                 && launch->plan.gpus_per_node != kept.plan.gpus_per_node;
+    bool other = launch_plan_named(launch, probe, &err) == 0 &&
+                 launch->plan.gpus_per_node != kept.plan.gpus_per_node;
     kept.where.named = launch->where.named;
     if (other) {
         fprintf(stderr,
@@ -146,8 +146,8 @@ static int launch_plan_steered(struct launch *launch, struct sft_error *err)
 {
     struct probe probe, again;
     bool own = launch->ask.said[0] != '\0' || launch->request.gpus == 0;
-    bool told = (!own && launch_probe_rough(launch, true, &probe))
-                || launch_probe_rough(launch, false, &probe);
+    bool told = (!own && launch_probe_rough(launch, true, &probe)) ||
+                launch_probe_rough(launch, false, &probe);
     launch->assumed = !told;
     if (!told) {
         int rc = launch_plan_in(launch, launch_partition(launch), err);
@@ -205,11 +205,9 @@ static bool launch_elsewhere(const struct launch *launch)
 static void launch_forget(const struct launch *launch)
 {
     static const char *const names[][2] = {
-        { "gpus-per-task", "SLURM_GPUS_PER_TASK" },
-        { "tres-per-task", "SLURM_TRES_PER_TASK" },
-        { "ntasks-per-gpu", "SLURM_NTASKS_PER_GPU" },
-        { "ntasks-per-tres", "SLURM_NTASKS_PER_TRES" },
-        { "gpus-per-socket", "SLURM_GPUS_PER_SOCKET" },
+        {"gpus-per-task", "SLURM_GPUS_PER_TASK"},     {"tres-per-task", "SLURM_TRES_PER_TASK"},
+        {"ntasks-per-gpu", "SLURM_NTASKS_PER_GPU"},   {"ntasks-per-tres", "SLURM_NTASKS_PER_TRES"},
+        {"gpus-per-socket", "SLURM_GPUS_PER_SOCKET"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (!cmdline_has(&launch->user, names[i][0]))
@@ -235,19 +233,18 @@ static int launch_plan_given(struct launch *launch, uint32_t job_id, struct sft_
     int tasks;
     /* What the variables say of threads, the allocation has in its count of CPUs already. */
     const struct cmdline *user = &launch->user;
-    bool own = cmdline_has(user, "hint") || cmdline_has(user, "threads-per-core")
-               || cmdline_has(user, "extra-node-info");
-    if (job_id != 0
-        && facts_allocation(cluster, job_id, own ? launch->ask.threads : 0, &launch->slices, err)
-               < 0)
+    bool own = cmdline_has(user, "hint") || cmdline_has(user, "threads-per-core") ||
+               cmdline_has(user, "extra-node-info");
+    if (job_id != 0 &&
+        facts_allocation(cluster, job_id, own ? launch->ask.threads : 0, &launch->slices, err) < 0)
         return -1;
     if (job_id != 0)
         launch_forget(launch);
     if (job_id == 0 && launch->conf.gpus_per_node >= 0)
         cluster->gpus_per_node = launch->conf.gpus_per_node;
     int most = cluster->gpus_per_node; /* 0 elsewhere, where -n says nothing of GPUs */
-    if (wanted.nodes < 0 && cluster->nodes > 0 && launch->ask.nodes == 0
-        && (launch->ask.ntasks == 0 || cluster->nodes == 1))
+    if (wanted.nodes < 0 && cluster->nodes > 0 && launch->ask.nodes == 0 &&
+        (launch->ask.ntasks == 0 || cluster->nodes == 1))
         wanted.nodes = cluster->nodes;
     if (ask_settle(&launch->ask, &wanted, wanted.gpus == 0 ? 0 : most, &tasks, err) < 0)
         return -1;

@@ -34,9 +34,9 @@ void leftovers_client(const struct leftovers *left, char *name, size_t size)
 static void leftovers_names(const struct leftovers *left, struct leftover list[LEFTOVERS])
 {
     int job = (int)left->job_id, step = (int)left->step_id;
-    list[0] = (struct leftover){ .folder = left->tmp, .type = S_IFDIR };
-    list[1] = (struct leftover){ .folder = left->spool, .type = S_IFDIR };
-    list[2] = (struct leftover){ .folder = left->spool, .type = S_IFSOCK };
+    list[0] = (struct leftover){.folder = left->tmp, .type = S_IFDIR};
+    list[1] = (struct leftover){.folder = left->spool, .type = S_IFDIR};
+    list[2] = (struct leftover){.folder = left->spool, .type = S_IFSOCK};
     leftovers_client(left, list[0].name, NAME);
     snprintf(list[1].name, NAME, "pmix.%d.%d", job, step);
     snprintf(list[2].name, NAME, "stepd.slurm.pmix.%d.%d", job, step);
@@ -64,8 +64,10 @@ static int leftovers_look(const struct leftovers *left, const struct leftover *o
         return sft_error_set(err, "%s/%s is in the way of Slurm's PMIx plugin and is %s: remove it",
                              one->folder, one->name, leftovers_kind(st.st_mode));
     if (st.st_uid != 0 && st.st_uid != left->uid)
-        return sft_error_set(err, "%s/%s is in the way of Slurm's PMIx plugin and belongs to uid "
-                                  "%u: remove it", one->folder, one->name, (unsigned)st.st_uid);
+        return sft_error_set(err,
+                             "%s/%s is in the way of Slurm's PMIx plugin and belongs to uid "
+                             "%u: remove it",
+                             one->folder, one->name, (unsigned)st.st_uid);
     return 1;
 }
 
@@ -87,7 +89,7 @@ static int leftovers_rename(const struct leftover *one, int folder, struct sft_e
  * run: Slurm would not begin the step again before that run was over. */
 static bool leftovers_hangs(const struct leftovers *left, const struct leftover *socket_of)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
     int length =
         snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", left->spool, socket_of->name);
     if (length >= (int)sizeof address.sun_path)
@@ -108,10 +110,11 @@ static int leftovers_in(const struct leftovers *left, const struct leftover list
     if (folder < 0)
         return 0; /* Slurm will say so itself */
     int rc = leftovers_look(left, one, folder, err);
-    if (rc == 1 && one == &list[0] && leftovers_lives(left, folder, who, sizeof who)
-        && !leftovers_hangs(left, &list[2]))
-        rc = sft_error_set(err, "%s/%s belongs to a step %u.%u that runs (%s): give each cluster "
-                                "and each slurmd a TmpFS of its own in slurm.conf",
+    if (rc == 1 && one == &list[0] && leftovers_lives(left, folder, who, sizeof who) &&
+        !leftovers_hangs(left, &list[2]))
+        rc = sft_error_set(err,
+                           "%s/%s belongs to a step %u.%u that runs (%s): give each cluster "
+                           "and each slurmd a TmpFS of its own in slurm.conf",
                            one->folder, one->name, left->job_id, left->step_id, who);
     if (rc == 1)
         rc = leftovers_rename(one, folder, err);
@@ -167,9 +170,8 @@ bool leftovers_mpi_conf(const char *slurm_conf, char *base, size_t size)
     char path[PATH_MAX], line[PATH_MAX + 64];
     bool found = false;
     const char *slash = strrchr(slurm_conf, '/');
-    if (slash == NULL
-        || snprintf(path, sizeof path, "%.*s/mpi.conf", (int)(slash - slurm_conf), slurm_conf)
-               >= (int)sizeof path)
+    if (slash == NULL || snprintf(path, sizeof path, "%.*s/mpi.conf", (int)(slash - slurm_conf),
+                                  slurm_conf) >= (int)sizeof path)
         return false;
     FILE *file = fopen(path, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {

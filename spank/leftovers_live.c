@@ -60,8 +60,8 @@ static bool live_serves(const struct leftovers *left, const char *pid, const cha
     char text[TEXT], title[64], name[32];
     snprintf(title, sizeof title, "slurmstepd: [%u.%u]", left->job_id, left->step_id);
     snprintf(name, sizeof name, "%s\n", program);
-    return live_read(left, pid, "comm", text) && strcmp(text, name) == 0
-           && live_read(left, pid, "cmdline", text) && strncmp(text, title, strlen(title)) == 0;
+    return live_read(left, pid, "comm", text) && strcmp(text, name) == 0 &&
+           live_read(left, pid, "cmdline", text) && strncmp(text, title, strlen(title)) == 0;
 }
 
 /* Seconds since 1970 at which the process began; 0: not known. It is the 20th number behind the
@@ -73,8 +73,8 @@ static long long live_began(const struct leftovers *left, const char *pid)
     const char *at = live_read(left, pid, "stat", text) ? strrchr(text, ')') : NULL;
     for (int i = 0; at != NULL && i < 20; i++)
         at = strchr(at + 1, ' ');
-    if (at == NULL || clock_gettime(CLOCK_BOOTTIME, &boot) < 0
-        || clock_gettime(CLOCK_REALTIME, &now) < 0)
+    if (at == NULL || clock_gettime(CLOCK_BOOTTIME, &boot) < 0 ||
+        clock_gettime(CLOCK_REALTIME, &now) < 0)
         return 0;
     return now.tv_sec - boot.tv_sec + strtoll(at, NULL, 10) / sysconf(_SC_CLK_TCK);
 }
@@ -127,7 +127,7 @@ static void live_count(const struct leftovers *left, long long made, struct live
 bool leftovers_lives(const struct leftovers *left, int folder, char *who, size_t size)
 {
     char name[NAME];
-    struct live live = { 0 };
+    struct live live = {0};
     leftovers_client(left, name, sizeof name);
     if (live_locked(folder, name)) {
         snprintf(who, size, "its slurmstepd has locked it");

@@ -78,8 +78,8 @@ static void limits_qos(struct limits *limits, const slurmdb_qos_rec_t *one)
 static void limits_all(struct limits *limits, assoc_mgr_info_msg_t *answer, const char *user)
 {
     compat_iterator at;
-    if (answer->assoc_list != NULL
-        && (at = slurm_list_iterator_create(answer->assoc_list)) != NULL) {
+    if (answer->assoc_list != NULL &&
+        (at = slurm_list_iterator_create(answer->assoc_list)) != NULL) {
         for (slurmdb_assoc_rec_t *one; (one = slurm_list_next(at)) != NULL;)
             limits_association(limits, one, user);
         slurm_list_iterator_destroy(at);
@@ -93,9 +93,9 @@ static void limits_all(struct limits *limits, assoc_mgr_info_msg_t *answer, cons
 
 int limits_cpus(const char *account, const char *qos, const char *partition_qos, int nodes)
 {
-    struct limits limits = { account, qos, partition_qos, 0, nodes > 0 ? nodes : 1, 0 };
-    assoc_mgr_info_request_msg_t request = { .flags = ASSOC_MGR_INFO_FLAG_ASSOC
-                                                      | ASSOC_MGR_INFO_FLAG_QOS };
+    struct limits limits = {account, qos, partition_qos, 0, nodes > 0 ? nodes : 1, 0};
+    assoc_mgr_info_request_msg_t request = {.flags = ASSOC_MGR_INFO_FLAG_ASSOC |
+                                                     ASSOC_MGR_INFO_FLAG_QOS};
     assoc_mgr_info_msg_t *answer = NULL;
     const struct passwd *me = getpwuid(getuid());
     if (me == NULL || (request.user_list = slurm_list_create(NULL)) == NULL)

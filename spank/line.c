@@ -13,12 +13,12 @@ static bool line_has_one(const struct cmdline *user, const char *const *names)
     return false;
 }
 
-#define USER_HAS(line, ...) line_has_one((line)->user, (const char *const[]){ __VA_ARGS__, NULL })
+#define USER_HAS(line, ...) line_has_one((line)->user, (const char *const[]){__VA_ARGS__, NULL})
 
 bool line_shares_cpus(const struct sft_cluster *cluster, const struct sft_plan *plan)
 {
-    return cluster->allocated && cluster->cpus_per_node > 0 && plan->gpus_per_node > 0
-           && cluster->cpus_per_node < plan->tasks_per_node;
+    return cluster->allocated && cluster->cpus_per_node > 0 && plan->gpus_per_node > 0 &&
+           cluster->cpus_per_node < plan->tasks_per_node;
 }
 
 /* In an allocation the node count is the allocation's, unless fewer are wanted. Hosts that the user
@@ -45,8 +45,8 @@ static void line_tasks(struct words *words, const struct line *line)
     bool said = USER_HAS(line, "ntasks", "ntasks-per-node");
     if (line->step && !said && line->ask->nodes >= 0)
         words_add(words, "--ntasks=%d", plan->ranks);
-    if (!USER_HAS(line, "ntasks-per-node")
-        && (!USER_HAS(line, "ntasks") || plan->gpus_per_node > 0))
+    if (!USER_HAS(line, "ntasks-per-node") &&
+        (!USER_HAS(line, "ntasks") || plan->gpus_per_node > 0))
         words_add(words, "--ntasks-per-node=%d", plan->tasks_per_node);
 }
 
@@ -119,7 +119,8 @@ void line_options(struct words *words, const struct line *line)
         words_add(words, "--mpi=%s", line->conf->mpi);
     if (line->step && !USER_HAS(line, "kill-on-bad-exit"))
         words_add(words, "--kill-on-bad-exit=1");
-    /* A site's WaitTime would kill the step while the end of rank 0 is held until its record is in. */
+    /* A site's WaitTime would kill the step while the end of rank 0 is held until its record is in.
+     */
     if (line->step && ask_value(line->user, ASK_SRUN, "wait", "WAIT") == NULL)
         words_add(words, "--wait=0");
     if (!USER_HAS(line, "job-name"))

@@ -7,7 +7,7 @@
 #include "spank/ask.h"
 #include "spank/cmdline.h"
 #include "spank/conf.h"
-#include "spank/words.h"
+#include "lib/words.h"
 
 struct line {
     const struct cmdline *user;

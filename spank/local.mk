@@ -7,53 +7,53 @@ spank_libsftspank_la_SOURCES = \
 	spank/check.c spank/check.h \
 	spank/cmdline.c spank/cmdline.h \
 	spank/conf.c spank/conf.h \
-	spank/conf_fabric.c spank/conf_fabric.h \
+	node/conf_fabric.c node/conf_fabric.h \
 	spank/conf_file.c spank/conf_file.h \
-	spank/fabric.c spank/fabric.h spank/fabric_internal.h \
-	spank/fabric_cards.c \
-	spank/fabric_gid.c \
-	spank/fabric_ports.c \
-	spank/fabric_print.c \
-	spank/fabric_tell.c \
-	spank/fabric_user.c \
-	spank/fabric_warn.c \
-	spank/gid.c spank/gid.h \
-	spank/gpu_link.c spank/gpu_link.h \
-	spank/features.c spank/features.h \
-	spank/gres.c spank/gres.h \
+	node/fabric.c node/fabric.h node/fabric_internal.h \
+	node/fabric_cards.c \
+	node/fabric_gid.c \
+	node/fabric_ports.c \
+	node/fabric_print.c \
+	node/fabric_tell.c \
+	node/fabric_user.c \
+	node/fabric_warn.c \
+	node/gid.c node/gid.h \
+	node/gpu_link.c node/gpu_link.h \
+	node/features.c node/features.h \
+	node/gres.c node/gres.h \
 	spank/hold.c spank/hold.h \
 	spank/leave.c spank/leave.h \
-	spank/hosts.c spank/hosts.h \
+	node/hosts.c node/hosts.h \
 	spank/leftovers.c spank/leftovers.h \
 	spank/leftovers_live.c \
 	spank/line.c spank/line.h \
-	spank/fabric_files.c spank/fabric_files.h \
-	spank/nic.c spank/nic.h \
-	spank/pci_place.c spank/pci_place.h \
+	node/fabric_files.c node/fabric_files.h \
+	node/nic.c node/nic.h \
+	node/pci_place.c node/pci_place.h \
 	spank/peers.c spank/peers.h \
 	spank/page.c spank/page.h \
 	spank/probe.c spank/probe.h \
 	spank/program.c spank/program.h \
 	spank/spool.c spank/spool.h \
 	spank/shape.c spank/shape.h \
-	spank/sysfs.c spank/sysfs.h \
-	spank/words.c spank/words.h
+	node/sysfs.c node/sysfs.h \
+	lib/words.c lib/words.h
 
 # Which cores and memory belong to a task; apart, because it alone needs hwloc. It wants libsftspank
 # and libsft beside it.
 if HAVE_HWLOC
 noinst_LTLIBRARIES += spank/libsftaffinity.la
 spank_libsftaffinity_la_SOURCES = \
-	spank/affinity.h spank/affinity_internal.h \
-	spank/affinity_apply.c \
-	spank/affinity_each.c \
-	spank/affinity_gpus.c \
-	spank/affinity_machine.c \
-	spank/affinity_nvidia.c \
-	spank/affinity_pci.c \
-	spank/affinity_plan.c \
-	spank/affinity_print.c \
-	spank/affinity_text.c
+	node/affinity.h node/affinity_internal.h \
+	node/affinity_apply.c \
+	node/affinity_each.c \
+	node/affinity_gpus.c \
+	node/affinity_machine.c \
+	node/affinity_nvidia.c \
+	node/affinity_pci.c \
+	node/affinity_plan.c \
+	node/affinity_print.c \
+	node/affinity_text.c
 spank_libsftaffinity_la_CPPFLAGS = $(AM_CPPFLAGS) $(HWLOC_CFLAGS)
 spank_libsftaffinity_la_LIBADD = $(HWLOC_LIBS)
 endif
@@ -72,7 +72,7 @@ spank_sft_bench_la_SOURCES = \
 	spank/limits.c spank/limits.h \
 	spank/network.c spank/network.h \
 	spank/options.c spank/options.h \
-	spank/node.h \
+	node/node.h \
 	spank/place.c spank/place.h \
 	spank/plugin.c \
 	spank/publish.c spank/publish.h \
@@ -101,73 +101,73 @@ sft_bench_deliver_LDADD = spank/libsftspank.la lib/libsft.la $(SLURM_LIBS)
 endif
 if HAVE_HWLOC
 pkglib_LTLIBRARIES += spank/sft_bench_node.la
-spank_sft_bench_node_la_SOURCES = spank/node.c spank/node.h
+spank_sft_bench_node_la_SOURCES = node/node.c node/node.h
 spank_sft_bench_node_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -no-undefined -Wl,-z,defs \
-	-Wl,--version-script=$(top_srcdir)/spank/node.map
+	-Wl,--version-script=$(top_srcdir)/node/node.map
 spank_sft_bench_node_la_LIBADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la
 else
-EXTRA_DIST += spank/node.c
+EXTRA_DIST += node/node.c
 endif
 endif
-EXTRA_DIST += spank/plugin.map spank/node.map
+EXTRA_DIST += spank/plugin.map node/node.map
 
 if HAVE_CMOCKA
-SPANK_TESTS = tests/unit/test_ask tests/unit/test_conf tests/unit/test_cmdline tests/unit/test_fabric \
-	tests/unit/test_fabric_machines tests/unit/test_gid tests/unit/test_leftovers tests/unit/test_nic \
-	tests/unit/test_page tests/unit/test_peers tests/unit/test_program tests/unit/test_shape tests/unit/test_spool
+SPANK_TESTS = tests/unit/spank/test_ask tests/unit/spank/test_conf tests/unit/spank/test_cmdline tests/unit/node/test_fabric \
+	tests/unit/node/test_fabric_machines tests/unit/node/test_gid tests/unit/spank/test_leftovers tests/unit/node/test_nic \
+	tests/unit/spank/test_page tests/unit/spank/test_peers tests/unit/spank/test_program tests/unit/spank/test_shape tests/unit/spank/test_spool
 check_PROGRAMS += $(SPANK_TESTS)
-tests_unit_test_ask_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_ask_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_shape_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_shape_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_cmdline_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_cmdline_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_fabric_SOURCES = tests/unit/test_fabric.c $(FABRIC_CASE)
-tests_unit_test_fabric_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_fabric_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_fabric_machines_SOURCES = tests/unit/test_fabric_machines.c $(FABRIC_CASE) $(REVIEWED)
-tests_unit_test_fabric_machines_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_fabric_machines_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_gid_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_gid_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_leftovers_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_leftovers_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_page_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_page_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_program_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_program_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_nic_SOURCES = tests/unit/test_nic.c $(MACHINE_TREE)
-tests_unit_test_spool_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_spool_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_peers_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_peers_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_nic_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_nic_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_spank_test_ask_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_spank_test_ask_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_spank_test_shape_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_spank_test_shape_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_spank_test_conf_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_spank_test_conf_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_spank_test_cmdline_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_spank_test_cmdline_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_node_test_fabric_SOURCES = tests/unit/node/test_fabric.c $(FABRIC_CASE)
+tests_unit_node_test_fabric_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_node_test_fabric_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_node_test_fabric_machines_SOURCES = tests/unit/node/test_fabric_machines.c $(FABRIC_CASE) $(REVIEWED)
+tests_unit_node_test_fabric_machines_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_node_test_fabric_machines_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_node_test_gid_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_node_test_gid_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_spank_test_leftovers_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_spank_test_leftovers_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_spank_test_page_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_spank_test_page_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_spank_test_program_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_spank_test_program_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_node_test_nic_SOURCES = tests/unit/node/test_nic.c $(MACHINE_TREE)
+tests_unit_spank_test_spool_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_spank_test_spool_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_spank_test_peers_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_spank_test_peers_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_node_test_nic_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_node_test_nic_LDADD = spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 if HAVE_HWLOC
-AFFINITY_TESTS = tests/unit/test_affinity tests/unit/test_affinity_apply \
-	tests/unit/test_affinity_gpus tests/unit/test_affinity_machines
+AFFINITY_TESTS = tests/unit/node/test_affinity tests/unit/node/test_affinity_apply \
+	tests/unit/node/test_affinity_gpus tests/unit/node/test_affinity_machines
 check_PROGRAMS += $(AFFINITY_TESTS)
-tests_unit_test_affinity_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
-tests_unit_test_affinity_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_affinity_apply_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
-tests_unit_test_affinity_apply_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_affinity_gpus_SOURCES = tests/unit/test_affinity_gpus.c $(AFFINITY_FIXTURE)
-tests_unit_test_affinity_gpus_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
-tests_unit_test_affinity_gpus_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
-tests_unit_test_affinity_machines_SOURCES = tests/unit/test_affinity_machines.c \
-	tests/unit/affinity_nccl.c tests/unit/affinity_nccl.h $(AFFINITY_FIXTURE) $(REVIEWED)
-tests_unit_test_affinity_machines_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
-tests_unit_test_affinity_machines_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_node_test_affinity_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
+tests_unit_node_test_affinity_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_node_test_affinity_apply_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
+tests_unit_node_test_affinity_apply_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_node_test_affinity_gpus_SOURCES = tests/unit/node/test_affinity_gpus.c $(AFFINITY_FIXTURE)
+tests_unit_node_test_affinity_gpus_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
+tests_unit_node_test_affinity_gpus_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
+tests_unit_node_test_affinity_machines_SOURCES = tests/unit/node/test_affinity_machines.c \
+	tests/unit/node/affinity_nccl.c tests/unit/node/affinity_nccl.h $(AFFINITY_FIXTURE) $(REVIEWED)
+tests_unit_node_test_affinity_machines_CFLAGS = $(UNIT_CFLAGS) $(HWLOC_CFLAGS)
+tests_unit_node_test_affinity_machines_LDADD = spank/libsftaffinity.la spank/libsftspank.la lib/libsft.la $(UNIT_LIBS)
 endif
 endif
 
 # make tests/bench/affinity: milliseconds of a plan, here and on a described machine.
-REVIEWED = tests/unit/reviewed.c tests/unit/reviewed.h
-MACHINE_TREE = tests/unit/machine_tree.c tests/unit/machine_tree.h
-FABRIC_CASE = tests/unit/fabric_case.c tests/unit/fabric_case.h $(MACHINE_TREE)
-AFFINITY_FIXTURE = tests/unit/affinity_fixture.c tests/unit/affinity_fixture.h $(MACHINE_TREE)
+REVIEWED = tests/unit/accounts/reviewed.c tests/unit/accounts/reviewed.h
+MACHINE_TREE = tests/unit/node/machine_tree.c tests/unit/node/machine_tree.h
+FABRIC_CASE = tests/unit/node/fabric_case.c tests/unit/node/fabric_case.h $(MACHINE_TREE)
+AFFINITY_FIXTURE = tests/unit/node/affinity_fixture.c tests/unit/node/affinity_fixture.h $(MACHINE_TREE)
 if HAVE_HWLOC
 EXTRA_PROGRAMS += tests/bench/affinity
 tests_bench_affinity_SOURCES = tests/bench/affinity.c $(AFFINITY_FIXTURE)

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "spank/fabric.h"
-#include "spank/fabric_files.h"
+#include "node/fabric.h"
+#include "node/fabric_files.h"
 
 enum { NETWORK_TEXT = 12288, NETWORK_VALUE = 8192 };
 
@@ -80,8 +80,9 @@ static int network_decide(spank_t spank, const struct conf *conf, bool pinned, c
 void network_task(spank_t spank, const struct conf *conf, bool pinned)
 {
     static char text[NETWORK_TEXT];
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     if (network_decide(spank, conf, pinned, text, &err) < 0)
-        snprintf(text, sizeof text, "warn\tNCCL's variables were left as they are: %.400s\n", err.text);
+        snprintf(text, sizeof text, "warn\tNCCL's variables were left as they are: %.400s\n",
+                 err.text);
     spank_setenv(spank, NETWORK_ENV, text, 1);
 }

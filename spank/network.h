@@ -8,7 +8,8 @@
 #include "spank/conf.h"
 #include "spank/slurm_compat.h"
 
-/* The task's environment gets here what was decided and why, as fabric_write has it, for sft-bench-job. */
+/* The task's environment gets here what was decided and why, as fabric_write has it, for
+ * sft-bench-job. */
 #define NETWORK_ENV "SFT_BENCH_FABRIC"
 
 /* pinned: place_task has bound it. Set what is decided and what neither the user nor NCCL's own

@@ -35,7 +35,7 @@ bool options_given(spank_t spank)
 
 bool options_trains(spank_t spank, const char *text)
 {
-    static const char *const idle[] = { "--help", "--version", "--plan", "--check" };
+    static const char *const idle[] = {"--help", "--version", "--plan", "--check"};
     struct sft_request request;
     char **words = NULL;
     int count = 0;

@@ -11,11 +11,12 @@ int options_register(spank_t spank, spank_opt_cb_f callback);
 
 /* Does this step carry the option? Not in init and post_opt: Slurm does not say there. */
 bool options_given(spank_t spank);
-/* Its value, the last one's if it stands twice; NULL when it is not there. Until Slurm is asked again. */
+/* Its value, the last one's if it stands twice; NULL when it is not there. Until Slurm is asked
+ * again. */
 const char *options_value(spank_t spank);
 
-/* Does the step train, and so leave a record? Not with such a request, nor with words for sft-bench-job
- * that only ask it something. */
+/* Does the step train, and so leave a record? Not with such a request, nor with words for
+ * sft-bench-job that only ask it something. */
 bool options_trains(spank_t spank, const char *request);
 
 /* Take away what sbatch or salloc left of the option in the environment, so that an ordinary srun

@@ -30,7 +30,8 @@ static void list_add(struct list *list, const char *between, const char *format,
     if (length < 0 || (size_t)length >= room)
         return;
     va_start(arguments, format);
-    int more = vsnprintf(list->text + list->used + length, room - (size_t)length, format, arguments);
+    int more =
+        vsnprintf(list->text + list->used + length, room - (size_t)length, format, arguments);
     va_end(arguments);
     if (more >= 0 && (size_t)length + (size_t)more < room)
         list->used += (size_t)length + (size_t)more;
@@ -80,22 +81,23 @@ static void check_model(struct checks *checks, const struct sft_record *record,
         list_add(&checks->wrong, "; ", "%s was asked for, not %.30s", facts->model, said);
 }
 
-/* Half of the steps took the median or longer, so that much time must have gone by, whatever the others
- * took; and all steps together no more than the step's life. */
+/* Half of the steps took the median or longer, so that much time must have gone by, whatever the
+ * others took; and all steps together no more than the step's life. */
 static bool time_fits(const struct sft_record *record, double life)
 {
     double steps = sft_record_get_real(record, "steps_done", -1);
     double median = sft_record_get_real(record, "step_ms", -1) / 1e3;
     double all = sft_record_get_real(record, "steps_s", steps * median);
     double seconds = sft_record_get_real(record, "seconds", 0);
-    return steps >= 0 && median >= 0 && all <= life * PAGE_SLACK + 0.1
-           && ceil(steps / 2) * median <= all * PAGE_SLACK && seconds <= life * PAGE_SLACK + 1;
+    return steps >= 0 && median >= 0 && all <= life * PAGE_SLACK + 0.1 &&
+           ceil(steps / 2) * median <= all * PAGE_SLACK && seconds <= life * PAGE_SLACK + 1;
 }
 
 static void check_time(struct checks *checks, const struct sft_record *record,
                        const struct page_facts *facts)
 {
-    const char *steps = sft_record_get(record, "steps_done"), *ms = sft_record_get(record, "step_ms");
+    const char *steps = sft_record_get(record, "steps_done"),
+               *ms = sft_record_get(record, "step_ms");
     if (facts->start == 0 || steps == NULL || ms == NULL)
         return;
     if (time_fits(record, facts->life))
@@ -105,18 +107,19 @@ static void check_time(struct checks *checks, const struct sft_record *record,
                  facts->life);
 }
 
-static int put_checks(struct sft_record *record, const struct page_facts *facts, struct sft_error *err)
+static int put_checks(struct sft_record *record, const struct page_facts *facts,
+                      struct sft_error *err)
 {
-    struct checks checks = { 0 };
+    struct checks checks = {0};
     check_program(&checks, facts);
     check_count(&checks, record, "nodes", facts->nodes);
     check_count(&checks, record, "ranks", facts->ranks);
     check_time(&checks, record, facts);
     check_step(&checks, record, facts);
     check_model(&checks, record, facts);
-    const char *const texts[][2] = { { "program", facts->program },
-                                     { "checked", checks.right.text },
-                                     { "doubted", checks.wrong.text } };
+    const char *const texts[][2] = {{"program", facts->program},
+                                    {"checked", checks.right.text},
+                                    {"doubted", checks.wrong.text}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         sft_record_unset(record, texts[i][0]);
         if (texts[i][1][0] != '\0' && sft_record_set(record, texts[i][0], texts[i][1], err) < 0)
@@ -148,14 +151,18 @@ static void put_end(char why[PAGE_WHY], const struct page_facts *facts, const ch
         snprintf(before, sizeof before, ", after rank %u %s", facts->other_rank, other);
     switch (facts->end) {
     case PAGE_RUNS:
-        snprintf(why, PAGE_WHY, "no rank wrote anything: the run ended in its start; look at slurmd's log "
-                                "on %s", facts->host);
+        snprintf(why, PAGE_WHY,
+                 "no rank wrote anything: the run ended in its start; look at slurmd's log "
+                 "on %s",
+                 facts->host);
         break;
     case PAGE_UNSTARTED:
         if (facts->unstarted[0] != '\0')
-            snprintf(why, PAGE_WHY, "Slurm did not start the tasks on %s: %s", facts->host, facts->unstarted);
+            snprintf(why, PAGE_WHY, "Slurm did not start the tasks on %s: %s", facts->host,
+                     facts->unstarted);
         else
-            snprintf(why, PAGE_WHY, "Slurm did not start the tasks: look at slurmd's log on %s", facts->host);
+            snprintf(why, PAGE_WHY, "Slurm did not start the tasks: look at slurmd's log on %s",
+                     facts->host);
         break;
     case PAGE_ORPHANED:
         snprintf(why, PAGE_WHY, "slurmstepd on %s was killed %s", facts->host, when);
@@ -169,8 +176,8 @@ static void put_end(char why[PAGE_WHY], const struct page_facts *facts, const ch
 /* A run whose files found no room has been measured all the same. */
 static bool is_whole(int status)
 {
-    return WIFEXITED(status)
-           && (WEXITSTATUS(status) == SFT_EXIT_DONE || WEXITSTATUS(status) == SFT_EXIT_NO_FILE);
+    return WIFEXITED(status) &&
+           (WEXITSTATUS(status) == SFT_EXIT_DONE || WEXITSTATUS(status) == SFT_EXIT_NO_FILE);
 }
 
 static int put_state(struct sft_record *record, const struct page_facts *facts, const char *junk,
@@ -184,41 +191,51 @@ static int put_state(struct sft_record *record, const struct page_facts *facts, 
     if (junk != NULL)
         snprintf(why, sizeof why, "what rank 0 on %s wrote is no record: %s", facts->host, junk);
     else if (failed || (!complete && facts->end != PAGE_RUNS))
-        put_end(why, facts, silent   ? "before its first word"
-                            : claims ? "after its last word"
-                                     : "before its last word");
-    if (silent && facts->end == PAGE_ENDED && WIFEXITED(facts->status) && junk == NULL && !facts->other)
+        put_end(why, facts,
+                silent   ? "before its first word"
+                : claims ? "after its last word"
+                         : "before its last word");
+    if (silent && facts->end == PAGE_ENDED && WIFEXITED(facts->status) && junk == NULL &&
+        !facts->other)
         snprintf(why + strlen(why), sizeof why - strlen(why), ": its output may tell why");
-    if (why[0] != '\0' && (reason == NULL || reason[0] == '\0') && sft_record_set(record, "fail", why, err) < 0)
+    if (why[0] != '\0' && (reason == NULL || reason[0] == '\0') &&
+        sft_record_set(record, "fail", why, err) < 0)
         return -1;
-    return sft_record_set(record, "state", failed ? "failed" : complete ? "complete" : "partial", err);
+    return sft_record_set(record, "state",
+                          failed     ? "failed"
+                          : complete ? "complete"
+                                     : "partial",
+                          err);
 }
 
-static int put_text(struct sft_record *record, const char *key, const char *value, struct sft_error *err)
+static int put_text(struct sft_record *record, const char *key, const char *value,
+                    struct sft_error *err)
 {
     if (value[0] == '\0' || sft_record_get(record, key) != NULL)
         return 0;
     return sft_record_set(record, key, value, err);
 }
 
-static int put_facts(struct sft_record *record, const struct page_facts *facts, struct sft_error *err)
+static int put_facts(struct sft_record *record, const struct page_facts *facts,
+                     struct sft_error *err)
 {
     struct tm tm;
     char start[32] = "";
     if (facts->start != 0 && gmtime_r(&facts->start, &tm) != NULL)
         strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    if ((facts->model[0] != '\0' && sft_record_set(record, "model", facts->model, err) < 0)
-        || put_text(record, "request", facts->request, err) < 0
-        || put_text(record, "version", PACKAGE_VERSION, err) < 0
-        || sft_record_set(record, "step", facts->step, err) < 0)
+    if ((facts->model[0] != '\0' && sft_record_set(record, "model", facts->model, err) < 0) ||
+        put_text(record, "request", facts->request, err) < 0 ||
+        put_text(record, "version", PACKAGE_VERSION, err) < 0 ||
+        sft_record_set(record, "step", facts->step, err) < 0)
         return -1;
-    if ((facts->nodes > 0 && sft_record_set_integer(record, "nodes", facts->nodes, err) < 0)
-        || (facts->ranks > 0 && sft_record_set_integer(record, "ranks", facts->ranks, err) < 0))
+    if ((facts->nodes > 0 && sft_record_set_integer(record, "nodes", facts->nodes, err) < 0) ||
+        (facts->ranks > 0 && sft_record_set_integer(record, "ranks", facts->ranks, err) < 0))
         return -1;
     if (start[0] == '\0')
         return 0;
-    return sft_record_set(record, "start", start, err) < 0 ? -1
-           : sft_record_set_real(record, "seconds", facts->life, err);
+    return sft_record_set(record, "start", start, err) < 0
+               ? -1
+               : sft_record_set_real(record, "seconds", facts->life, err);
 }
 
 static void drop_unknown(struct sft_record *record)
@@ -231,7 +248,7 @@ static void drop_unknown(struct sft_record *record)
 /* Rather a record without its longest texts than none. */
 static int page_fit(struct sft_record *record, struct sft_error *err)
 {
-    static const char *const longest[] = { "nccl_env", "ranks_ms", "hosts", "request" };
+    static const char *const longest[] = {"nccl_env", "ranks_ms", "hosts", "request"};
     char text[SFT_RECORD_MAX];
     if (sft_record_format(record, false, text, sizeof text, err) == 0)
         return 0;
@@ -244,14 +261,15 @@ static int page_fit(struct sft_record *record, struct sft_error *err)
     return sft_record_format(record, false, text, sizeof text, err);
 }
 
-/* State first: it asks whether the page said anything. Checks before facts, which they are held against. */
+/* State first: it asks whether the page said anything. Checks before facts, which they are held
+ * against. */
 static int page_stamp(struct sft_record *record, const struct page_facts *facts, const char *junk,
                       struct sft_error *err)
 {
     if (record->count + PAGE_STAMPS > SFT_RECORD_FIELDS)
         drop_unknown(record);
-    if (put_state(record, facts, junk, err) < 0 || put_checks(record, facts, err) < 0
-        || put_facts(record, facts, err) < 0)
+    if (put_state(record, facts, junk, err) < 0 || put_checks(record, facts, err) < 0 ||
+        put_facts(record, facts, err) < 0)
         return -1;
     return page_fit(record, err);
 }
@@ -276,7 +294,7 @@ static int page_parse(const char *page, size_t length, const struct page_facts *
 int page_read(const char *page, size_t length, const struct page_facts *facts,
               struct sft_record *record, struct sft_error *err)
 {
-    struct sft_error junk = { "" };
+    struct sft_error junk = {""};
     bool empty = length == 0 || page[0] == '\0';
     if (!empty && page_parse(page, length, facts, record, &junk) == 0)
         return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page that rank 0 writes is the user's. What becomes a record of it: the user's figures, and in
- * place of what the page says of step, nodes, ranks, times and end, what Slurm knows; beside them what
- * root could check. Knows nothing of Slurm itself. */
+/* The page that rank 0 writes is the user's. What becomes a record of it: the user's figures, and
+ * in place of what the page says of step, nodes, ranks, times and end, what Slurm knows; beside
+ * them what root could check. Knows nothing of Slurm itself. */
 #ifndef SFT_SPANK_PAGE_H
 #define SFT_SPANK_PAGE_H
 
@@ -35,22 +35,22 @@ struct page_facts {
     enum program_verdict verdict;
     char program[PROGRAM_TEXT]; /* "": not seen yet */
     enum page_end end;
-    char unstarted[300];        /* why no task was started, "": Slurm's log knows */
-    int status;                 /* rank 0's, as wait(2) gives it */
-    bool other;                 /* before it another rank of its node had ended badly: */
+    char unstarted[300]; /* why no task was started, "": Slurm's log knows */
+    int status;          /* rank 0's, as wait(2) gives it */
+    bool other;          /* before it another rank of its node had ended badly: */
     uint32_t other_rank;
     int other_status;
 };
 
-/* Make the record that stands for the step now. Returns 1 and fills record; 0 when there is nothing to
- * tell: `idle`, or a page that is no record while rank 0 runs and may be in the middle of writing it;
- * -1 without memory.
- * - `complete` only if the page says so and rank 0 has ended with status 0; `failed` if the page says so,
- *   says nothing or is no record (then err tells why); all else is `partial`. `fail` has the page's
- *   reason, or Slurm's.
- * - step, nodes, ranks, model, start and seconds are the facts'; request and version where the page has
- *   none; program, checked and doubted are never the page's.
- * The record fits: figures that nobody needs are left out first. */
+/* Make the record that stands for the step now. Returns 1 and fills record; 0 when there is nothing
+ * to tell: `idle`, or a page that is no record while rank 0 runs and may be in the middle of
+ * writing it; -1 without memory.
+ * - `complete` only if the page says so and rank 0 has ended with status 0; `failed` if the page
+ * says so, says nothing or is no record (then err tells why); all else is `partial`. `fail` has the
+ * page's reason, or Slurm's.
+ * - step, nodes, ranks, model, start and seconds are the facts'; request and version where the page
+ * has none; program, checked and doubted are never the page's. The record fits: figures that nobody
+ * needs are left out first. */
 int page_read(const char *page, size_t length, const struct page_facts *facts,
               struct sft_record *record, struct sft_error *err);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/request.h"
-#include "spank/node.h"
+#include "node/node.h"
 #include "spank/options.h"
 #include "spank/peers.h"
 
@@ -27,8 +27,8 @@ static node_place_f *place_open(struct sft_error *err)
     int folder = slash == NULL ? 0 : (int)(slash - self.dli_fname + 1);
     snprintf(path, sizeof path, "%.*s%s", folder, self.dli_fname, NODE_MODULE);
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    node_place_f *place = module == NULL ? NULL
-                                         : (node_place_f *)(uintptr_t)dlsym(module, NODE_PLACE);
+    node_place_f *place =
+        module == NULL ? NULL : (node_place_f *)(uintptr_t)dlsym(module, NODE_PLACE);
     if (place == NULL)
         sft_error_set(err, "no hwloc here (%.200s)", dlerror());
     return place;
@@ -55,8 +55,8 @@ static int place_facts(spank_t spank, struct node_task *task, struct sft_error *
 {
     uint32_t tasks, local;
     int rank;
-    if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) != ESPANK_SUCCESS
-        || spank_get_item(spank, S_TASK_ID, &rank) != ESPANK_SUCCESS || rank < 0)
+    if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_TASK_ID, &rank) != ESPANK_SUCCESS || rank < 0)
         return sft_error_set(err, "Slurm does not say which task this is");
     local = (uint32_t)rank;
     if (local >= tasks)
@@ -92,7 +92,7 @@ static int place_run(spank_t spank, const struct conf *conf, const char *cuda, c
                      struct sft_error *err)
 {
     static char gpus[VALUE], masks[VALUE], type[VALUE];
-    struct node_task task = { .root = conf->root[0] != '\0' ? conf->root : NULL };
+    struct node_task task = {.root = conf->root[0] != '\0' ? conf->root : NULL};
     if (!place_wanted(spank, err) || place_facts(spank, &task, err) < 0)
         return -1;
     const char *list = place_getenv(spank, "SLURM_STEP_GPUS", gpus);
@@ -124,7 +124,7 @@ bool place_task(spank_t spank, const struct conf *conf)
 {
     static char visible[VALUE];
     char place[NODE_TEXT] = "", text[NODE_TEXT + 400], word[320];
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     const char *cuda = place_getenv(spank, "CUDA_VISIBLE_DEVICES", visible);
     if (place_run(spank, conf, cuda, place, &err) < 0)
         snprintf(place, sizeof place, "why=%.400s", err.text);

@@ -35,7 +35,8 @@ static char **plugin_av;
  * nothing yet. */
 static bool plugin_given;
 
-/* Runs twice on the remote side before Slurm 24.05, and again for the environment: the last text counts. */
+/* Runs twice on the remote side before Slurm 24.05, and again for the environment: the last text
+ * counts. */
 static int plugin_option(int value, const char *argument, int remote)
 {
     (void)value;
@@ -70,9 +71,10 @@ int slurm_spank_init(spank_t spank, int ac, char **av)
 /* Is it one of srun's steps? Batch script, extern and interactive steps are none. */
 static bool plugin_step(spank_t spank, struct keeper_step *step)
 {
-    return spank_remote(spank) && spank_get_item(spank, S_JOB_ID, &step->job_id) == ESPANK_SUCCESS
-           && spank_get_item(spank, S_JOB_STEPID, &step->step_id) == ESPANK_SUCCESS
-           && step->step_id < SLURM_MAX_NORMAL_STEP_ID;
+    return spank_remote(spank) &&
+           spank_get_item(spank, S_JOB_ID, &step->job_id) == ESPANK_SUCCESS &&
+           spank_get_item(spank, S_JOB_STEPID, &step->step_id) == ESPANK_SUCCESS &&
+           step->step_id < SLURM_MAX_NORMAL_STEP_ID;
 }
 
 /* In slurmstepd: our step, and whether a task of it was ever forked. */
@@ -98,34 +100,35 @@ static bool plugin_leftovers(spank_t spank, struct leftovers *left)
 {
     static struct slurmd_folders folders;
     char mpi[64] = "";
-    struct sft_error err = { "" };
-    if (spank_getenv(spank, "SLURM_MPI_TYPE", mpi, sizeof mpi) == ESPANK_SUCCESS
-        && strncmp(mpi, "pmix", 4) != 0)
+    struct sft_error err = {""};
+    if (spank_getenv(spank, "SLURM_MPI_TYPE", mpi, sizeof mpi) == ESPANK_SUCCESS &&
+        strncmp(mpi, "pmix", 4) != 0)
         return false;
     if (slurmd_folders_find(spank, &folders, &err) < 0) {
         plugin_note(-1, &err);
         return false;
     }
-    *left = (struct leftovers){ .spool = folders.spool,
-                                .tmp = folders.tmp,
-                                .proc = "/proc",
-                                .tmp_is_users = folders.tmp_is_users,
-                                .job_id = plugin_own.job_id,
-                                .step_id = plugin_own.step_id };
-    return spank_get_item(spank, S_JOB_UID, &left->uid) == ESPANK_SUCCESS
-           && spank_get_item(spank, S_JOB_GID, &left->gid) == ESPANK_SUCCESS;
+    *left = (struct leftovers){.spool = folders.spool,
+                               .tmp = folders.tmp,
+                               .proc = "/proc",
+                               .tmp_is_users = folders.tmp_is_users,
+                               .job_id = plugin_own.job_id,
+                               .step_id = plugin_own.step_id};
+    return spank_get_item(spank, S_JOB_UID, &left->uid) == ESPANK_SUCCESS &&
+           spank_get_item(spank, S_JOB_GID, &left->gid) == ESPANK_SUCCESS;
 }
 
 static void plugin_clear(spank_t spank)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     struct leftovers left;
     int moved = plugin_leftovers(spank, &left) ? leftovers_put_aside(&left, &err) : 0;
     plugin_note(moved, &err);
     if (moved > 0)
         slurm_info("sft-bench: step %u.%u: put aside what an earlier run of it left in %s and %s",
                    plugin_own.job_id, plugin_own.step_id, left.spool, left.tmp);
-    if (moved < 0) /* that plugin is about to fail for it, and tells the user nothing: the record does */
+    if (moved <
+        0) /* that plugin is about to fail for it, and tells the user nothing: the record does */
         witness_unstarted(err.text);
 }
 
@@ -134,7 +137,7 @@ static void plugin_clear(spank_t spank)
  * complain into slurmd's log and go on. */
 int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     struct keeper_step *own = &plugin_own;
     struct conf conf;
     int rc;
@@ -151,7 +154,8 @@ int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
         witness_begin(spank, &conf);
     plugin_clear(spank); /* before the keeper, which would pass for another step's daemon */
     if (plugin_has_rank0(spank))
-        plugin_note(watch_create(own->job_id, own->step_id, conf.comment, conf.update_seconds, &err), &err);
+        plugin_note(
+            watch_create(own->job_id, own->step_id, conf.comment, conf.update_seconds, &err), &err);
     own->record_fd = watch_fd();
     plugin_note(keeper_start(own, &err), &err);
     return 0;
@@ -161,7 +165,7 @@ int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
 int slurm_spank_user_init(spank_t spank, int ac, char **av)
 {
     struct leftovers left;
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     (void)ac;
     (void)av;
     if (plugin_served && plugin_leftovers(spank, &left))
@@ -185,7 +189,7 @@ int slurm_spank_local_user_init(spank_t spank, int ac, char **av)
 int slurm_spank_task_init(spank_t spank, int ac, char **av)
 {
     char number[16];
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     struct keeper_step step;
     struct conf conf;
     if (!spank_remote(spank) || !options_given(spank))
@@ -209,7 +213,7 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
 /* Called for each task after the last fork. */
 int slurm_spank_task_post_fork(spank_t spank, int ac, char **av)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     (void)ac;
     (void)av;
     plugin_forked = true;
@@ -220,7 +224,7 @@ int slurm_spank_task_post_fork(spank_t spank, int ac, char **av)
 
 static void plugin_rank0_ended(spank_t spank, int ac, char **av)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     struct conf conf;
     int status;
     if (conf_load(&conf, ac, av, &err) < 0)
@@ -238,8 +242,8 @@ int slurm_spank_task_exit(spank_t spank, int ac, char **av)
     static uint32_t ended;
     uint32_t rank, tasks;
     witness_exit(spank);
-    if (watch_fd() >= 0 && spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) == ESPANK_SUCCESS
-        && rank == 0)
+    if (watch_fd() >= 0 && spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) == ESPANK_SUCCESS &&
+        rank == 0)
         plugin_rank0_ended(spank, ac, av);
     if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) == ESPANK_SUCCESS && ++ended >= tasks)
         keeper_stop();

@@ -29,8 +29,8 @@ static bool probe_word(const char *text, const char *before, char *word, size_t 
 bool probe_read(struct probe *probe, const char *text)
 {
     const char *start = strstr(text, " to start at ");
-    return start != NULL && probe_word(start, " on nodes ", probe->nodes, sizeof probe->nodes)
-           && probe_word(start, " in partition ", probe->partition, sizeof probe->partition);
+    return start != NULL && probe_word(start, " on nodes ", probe->nodes, sizeof probe->nodes) &&
+           probe_word(start, " in partition ", probe->partition, sizeof probe->partition);
 }
 
 /* As quiet or loud as Slurm is by itself: its answer is a message of the level "info". */
@@ -44,7 +44,7 @@ static void probe_child(const struct words *line, const char *guard, int out)
     dup2(null, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
-    static const char *const loud[] = { "SLURM_DEBUG", "SBATCH_DEBUG", "SALLOC_DEBUG" };
+    static const char *const loud[] = {"SLURM_DEBUG", "SBATCH_DEBUG", "SALLOC_DEBUG"};
     for (size_t i = 0; i < sizeof loud / sizeof loud[0]; i++)
         unsetenv(loud[i]);
     snprintf(self, sizeof self, "%ld", (long)getpid());
@@ -70,7 +70,7 @@ static void probe_collect(int from, char *text, size_t size)
     end.tv_sec += PROBE_SECONDS;
     for (;;) {
         char piece[512];
-        struct pollfd wait = { .fd = from, .events = POLLIN };
+        struct pollfd wait = {.fd = from, .events = POLLIN};
         int ready = poll(&wait, 1, (int)probe_left(&end));
         if (ready < 0 && errno == EINTR)
             continue;

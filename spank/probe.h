@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "spank/words.h"
+#include "lib/words.h"
 
 struct probe {
     char partition[64];

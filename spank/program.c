@@ -19,14 +19,16 @@ static bool in_group(const struct program_site *site, gid_t group)
     return false;
 }
 
-/* Access lists are not read: they widen what the group's bits show, and the group's bits are their mask. */
+/* Access lists are not read: they widen what the group's bits show, and the group's bits are their
+ * mask. */
 static bool can_change(const struct program_site *site, const struct stat *file)
 {
     if (site->uid == 0)
         return false;
     if (file->st_uid == site->uid)
         return true;
-    if (S_ISDIR(file->st_mode) && (file->st_mode & S_ISVTX)) /* nobody replaces others' files there */
+    if (S_ISDIR(file->st_mode) &&
+        (file->st_mode & S_ISVTX)) /* nobody replaces others' files there */
         return false;
     return (file->st_mode & S_IWOTH) || ((file->st_mode & S_IWGRP) && in_group(site, file->st_gid));
 }
@@ -73,13 +75,14 @@ static bool same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* A line of /proc/PID/maps: the path of a file that is executed there, or NULL. Files of the kernel's own
- * making and devices have no owner to ask for; code that a library made in memory has no file. */
+/* A line of /proc/PID/maps: the path of a file that is executed there, or NULL. Files of the
+ * kernel's own making and devices have no owner to ask for; code that a library made in memory has
+ * no file. */
 static char *line_code(char *line)
 {
     char *rights = strchr(line, ' '), *path = strchr(line, '/');
-    if (rights == NULL || path == NULL || rights[3] != 'x' || strncmp(path, "/memfd:", 7) == 0
-        || strncmp(path, "/dev/", 5) == 0)
+    if (rights == NULL || path == NULL || rights[3] != 'x' || strncmp(path, "/memfd:", 7) == 0 ||
+        strncmp(path, "/dev/", 5) == 0)
         return NULL;
     path[strcspn(path, "\n")] = '\0';
     return path;
@@ -124,8 +127,9 @@ enum program_verdict program_look(const struct program_site *site, int proc, int
     text[0] = '\0';
     if (site->path[0] == '\0')
         return PROGRAM_UNSEEN;
-    if (fstatat(proc, "exe", &executes, 0) < 0 || readlinkat(proc, "exe", path, sizeof path - 1) < 0
-        || (ours >= 0 && fstatat(ours, "exe", &before, 0) == 0 && same_file(&executes, &before)))
+    if (fstatat(proc, "exe", &executes, 0) < 0 ||
+        readlinkat(proc, "exe", path, sizeof path - 1) < 0 ||
+        (ours >= 0 && fstatat(ours, "exe", &before, 0) == 0 && same_file(&executes, &before)))
         return PROGRAM_UNSEEN;
     if (is_script(site->path)) {
         strcpy(text, "script");

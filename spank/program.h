@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is what a process executes the site's program, unchanged? Looked up as root in /proc while it runs: the
- * file itself, and every library in its memory. It says what a process is at that moment and nothing of
- * what debuggers or other processes of the same user do to it. */
+/* Is what a process executes the site's program, unchanged? Looked up as root in /proc while it
+ * runs: the file itself, and every library in its memory. It says what a process is at that moment
+ * and nothing of what debuggers or other processes of the same user do to it. */
 #ifndef SFT_SPANK_PROGRAM_H
 #define SFT_SPANK_PROGRAM_H
 
@@ -26,8 +26,8 @@ enum program_verdict {
                      * "library:NAME", code of the user's in the site's program */
 };
 
-/* Look at the process whose /proc folder is open as `proc`. `ours` is the same of a process that has yet to
- * execute it (of which it is a copy): -1 for none. */
+/* Look at the process whose /proc folder is open as `proc`. `ours` is the same of a process that
+ * has yet to execute it (of which it is a copy): -1 for none. */
 enum program_verdict program_look(const struct program_site *site, int proc, int ours,
                                   char text[PROGRAM_TEXT]);
 

@@ -12,7 +12,7 @@
 struct publish {
     struct account account;
     struct sft_record record;
-    bool begun;                       /* there was a record before */
+    bool begun;                 /* there was a record before */
     bool pending;               /* the record is not in yet */
     enum account_result result; /* of the last try */
     int interval;               /* seconds to the next, grows */
@@ -21,9 +21,9 @@ struct publish {
 
 void publish_init(struct publish *publish, uint32_t job_id, bool comment);
 
-/* Take another record, given as text; one that is still pending is forgotten. Due at once, but for the first:
- * many jobs that begin together would keep slurmctld from starting them, and one that ends at once needs none
- * but the final one. `final`: no other follows. */
+/* Take another record, given as text; one that is still pending is forgotten. Due at once, but for
+ * the first: many jobs that begin together would keep slurmctld from starting them, and one that
+ * ends at once needs none but the final one. `final`: no other follows. */
 int publish_set(struct publish *publish, const char *text, bool final, struct sft_error *err);
 
 /* Milliseconds until the next try is due; -1 when nothing is pending. */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "spank/features.h"
-#include "spank/hosts.h"
+#include "node/features.h"
+#include "node/hosts.h"
 
 /* A node that the job can get. */
 struct candidate {
@@ -42,8 +42,8 @@ static bool shape_may(const struct shape_node *node, const struct shape_wish *wi
     if (wish->within != NULL && !hosts_has(wish->within, node->name))
         return false;
     bool others = wish->with == NULL || wish->with->count == 0 || wish->nodes > wish->with->count;
-    return (others || hosts_has(wish->with, node->name))
-           && features_meet(wish->features, node->features);
+    return (others || hosts_has(wish->with, node->name)) &&
+           features_meet(wish->features, node->features);
 }
 
 /* Of several types of GPUs on a node the most numerous one is trained on: a rank waits for the
@@ -80,14 +80,14 @@ static void candidates_add(struct candidates *all, const struct shape_node *node
     if (!shape_may(node, all->wish))
         return;
     struct candidate *c = &all->list[all->count++];
-    *c = (struct candidate){ .node = node };
+    *c = (struct candidate){.node = node};
     c->forced = shape_has(all->wish->with, node->name);
     candidate_gpus(c, all->wish);
 }
 
 static void candidates_find(struct candidates *all, const struct shape_site *site)
 {
-    const int32_t whole[] = { 0, site->nodes - 1, -1 };
+    const int32_t whole[] = {0, site->nodes - 1, -1};
     const int32_t *range = all->partition->ranges != NULL ? all->partition->ranges : whole;
     for (; range[0] >= 0; range += 2)
         for (int32_t i = range[0]; i <= range[1] && i < site->nodes; i++)
@@ -144,11 +144,11 @@ static int candidate_cores(const struct candidates *all, const struct candidate 
         const char *name;
         int cpus;
     } limits[] = {
-        { "MaxCPUsPerNode", p->cpus_per_node },
-        { "MaxCPUsPerSocket", p->cpus_per_socket * (node->sockets > 0 ? node->sockets : 1) },
-        { "the memory that each CPU brings along",
-          mem > 0 && node->memory > 0 ? (int)(node->memory / mem) : 0 },
-        { "a limit of your account or QOS", wish->cpus },
+        {"MaxCPUsPerNode", p->cpus_per_node},
+        {"MaxCPUsPerSocket", p->cpus_per_socket * (node->sockets > 0 ? node->sockets : 1)},
+        {"the memory that each CPU brings along",
+         mem > 0 && node->memory > 0 ? (int)(node->memory / mem) : 0},
+        {"a limit of your account or QOS", wish->cpus},
     };
     *cpus = node->cpus;
     *limit = NULL;
@@ -205,8 +205,8 @@ static void shape_types(struct shape *shape, const struct candidates *all)
             snprintf(shape->slice, sizeof shape->slice, "%s", c->slice);
         bool by_name =
             c->types > 0 && (c->gpus < c->whole || (c->slice[0] != '\0' && c->types == 1));
-        if (c->gpus >= shape->gpus && c->gpus > 0 && shape->gpus > 0 && by_name
-            && shape->type[0] == '\0' && (all->wish->type == NULL || all->wish->type[0] == '\0'))
+        if (c->gpus >= shape->gpus && c->gpus > 0 && shape->gpus > 0 && by_name &&
+            shape->type[0] == '\0' && (all->wish->type == NULL || all->wish->type[0] == '\0'))
             snprintf(shape->type, sizeof shape->type, "%s", c->type);
     }
 }
@@ -233,8 +233,8 @@ static void shape_find(struct shape *shape, const struct shape_site *site, struc
     bool up = true;
     candidates_find(all, site);
     shape_gpus(shape, all, up);
-    if (!candidates_enough(all, shape->gpus, up)
-        || (shape->gpus == 0 && shape->most > 0 && wish->gpus < 0)) {
+    if (!candidates_enough(all, shape->gpus, up) ||
+        (shape->gpus == 0 && shape->most > 0 && wish->gpus < 0)) {
         up = false;
         shape_gpus(shape, all, up);
     }
@@ -265,7 +265,7 @@ static void shape_by_type(struct shape *shape, const struct shape_site *site,
 void shape_make(struct shape *shape, const struct shape_site *site,
                 const struct shape_partition *partition, const struct shape_wish *wish)
 {
-    struct candidates all = { .partition = partition, .wish = wish };
+    struct candidates all = {.partition = partition, .wish = wish};
     memset(shape, 0, sizeof *shape);
     all.list = calloc((size_t)site->nodes + 1, sizeof *all.list);
     if (all.list == NULL)

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "lib/plan.h"
-#include "spank/gres.h"
-#include "spank/words.h"
+#include "node/gres.h"
+#include "lib/words.h"
 
 /* CPUs of a task on a GPU at the most: it drives one GPU, and more would only be kept from others.
  */

@@ -44,18 +44,19 @@ typedef ListIterator compat_iterator;
 #define COMPAT_FREE_CONF slurm_free_ctl_conf
 #endif
 
-/* AccountingStorageEnforce's bit for limits: the same in every release, but not in Slurm's header. */
+/* AccountingStorageEnforce's bit for limits: the same in every release, but not in Slurm's header.
+ */
 #define COMPAT_ENFORCE_LIMITS 0x0002
 
 /* An update of a job that has ended is refused with one of these. */
 static inline int compat_job_is_over(int code)
 {
-    return code == ESLURM_JOB_FINISHED || code == ESLURM_ALREADY_DONE
-        || code == ESLURM_INVALID_JOB_ID;
+    return code == ESLURM_JOB_FINISHED || code == ESLURM_ALREADY_DONE ||
+           code == ESLURM_INVALID_JOB_ID;
 }
 
-/* libslurm's copy of slurm.conf. It is in no public header, but exported under this name since 20.11;
- * weak, so that a process without it still loads us. */
+/* libslurm's copy of slurm.conf. It is in no public header, but exported under this name
+ * since 20.11; weak, so that a process without it still loads us. */
 extern slurm_conf_t slurm_conf __attribute__((weak));
 #define COMPAT_CONF_KNOWN (&slurm_conf != NULL && slurm_conf.cluster_name != NULL)
 
@@ -75,8 +76,8 @@ typedef List compat_list;
 typedef ListIterator compat_list_iterator;
 #endif
 
-/* Did the controller answer, with a no? Below 2000 are failures to talk with it, from 6000 on those of
- * authentication; what is busy now is asked again. SLURM_ERROR is what a job_submit gives. */
+/* Did the controller answer, with a no? Below 2000 are failures to talk with it, from 6000 on those
+ * of authentication; what is busy now is asked again. SLURM_ERROR is what a job_submit gives. */
 static inline int compat_is_refusal(int code)
 {
     switch (code) {
@@ -103,8 +104,8 @@ static inline uint32_t compat_job_id(const job_info_t *job)
 #endif
 }
 
-/* One job's description, as slurm_load_job, of this cluster's controller: without SHOW_LOCAL each call
- * asks it first whether there is a federation. */
+/* One job's description, as slurm_load_job, of this cluster's controller: without SHOW_LOCAL each
+ * call asks it first whether there is a federation. */
 static inline int compat_load_job(job_info_msg_t **answer, uint32_t job_id, uint16_t flags)
 {
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)

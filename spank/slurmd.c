@@ -38,9 +38,8 @@ static int slurmd_tmp(spank_t spank, const slurm_conf_t *conf, char *node,
 {
     folders->tmp_is_users =
         spank_getenv(spank, "SLURM_PMIX_TMPDIR", folders->tmp, PATH_MAX) == ESPANK_SUCCESS;
-    if (folders->tmp_is_users
-        || (conf->slurm_conf != NULL
-            && leftovers_mpi_conf(conf->slurm_conf, folders->tmp, PATH_MAX)))
+    if (folders->tmp_is_users ||
+        (conf->slurm_conf != NULL && leftovers_mpi_conf(conf->slurm_conf, folders->tmp, PATH_MAX)))
         return 0;
     tmp_fs_f tmp_fs = (tmp_fs_f)(uintptr_t)dlsym(RTLD_DEFAULT, "slurm_get_tmp_fs");
     return slurmd_copy(folders->tmp, tmp_fs != NULL ? tmp_fs(node) : NULL, err);

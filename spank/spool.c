@@ -29,9 +29,9 @@ static void place_put(struct place *place, const char *word)
 
 int spool_place(const char *dir, const char *node, const char *host, char *path, size_t size)
 {
-    struct place place = { path, size, 0 };
+    struct place place = {path, size, 0};
     for (; *dir != '\0'; dir++) {
-        char letter[2] = { *dir, '\0' };
+        char letter[2] = {*dir, '\0'};
         if (dir[0] == '%' && (dir[1] == 'n' || dir[1] == 'h'))
             place_put(&place, *++dir == 'n' ? node : host);
         else
@@ -135,10 +135,9 @@ static int spool_parse(const char *name, const char *text, struct spooled *s, st
     if (sscanf(text,
                SPOOL_HEAD "\ncluster %127[^\n]\njob %u\nstep %u\ncomment %d\n"
                           "time %lld\nrecord %n",
-               s->cluster, &s->job_id, &s->step_id, &comment, &when, &at)
-            != 5
-        || at == 0 || strlen(text + at) < 2 || text[strlen(text) - 1] != '\n'
-        || strlen(text + at) > sizeof s->text)
+               s->cluster, &s->job_id, &s->step_id, &comment, &when, &at) != 5 ||
+        at == 0 || strlen(text + at) < 2 || text[strlen(text) - 1] != '\n' ||
+        strlen(text + at) > sizeof s->text)
         return sft_error_set(err, "%s: no record of " SPOOL_HEAD, name);
     s->comment = comment != 0;
     s->time = (time_t)when;
@@ -173,8 +172,8 @@ static bool spool_is_name(const char *name)
 {
     unsigned job, step;
     int end = 0;
-    return strspn(name, "0123456789.") == strlen(name) && strlen(name) < SPOOL_NAME
-           && sscanf(name, "%u.%u%n", &job, &step, &end) == 2 && name[end] == '\0';
+    return strspn(name, "0123456789.") == strlen(name) && strlen(name) < SPOOL_NAME &&
+           sscanf(name, "%u.%u%n", &job, &step, &end) == 2 && name[end] == '\0';
 }
 
 static int spool_order(const void *a, const void *b)

@@ -42,7 +42,7 @@ static struct {
     char page[SFT_RECORD_PAGE]; /* as it was handed over last */
     bool handed;
     int interval, wait; /* seconds between updates, and until the next */
-} watch = { .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
+} watch = {.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* The size is sealed: a page is all that a task can ever make slurmstepd hold or read. */
 int watch_create(uint32_t job_id, uint32_t step_id, bool comment, int longest_seconds,
@@ -51,8 +51,8 @@ int watch_create(uint32_t job_id, uint32_t step_id, bool comment, int longest_se
     watch.fd = memfd_create("sft-bench-record", MFD_ALLOW_SEALING);
     if (watch.fd < 0)
         return sft_error_set(err, "memory file: %s", strerror(errno));
-    if (ftruncate(watch.fd, SFT_RECORD_PAGE) < 0
-        || fcntl(watch.fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
+    if (ftruncate(watch.fd, SFT_RECORD_PAGE) < 0 ||
+        fcntl(watch.fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
         sft_error_set(err, "memory file: %s", strerror(errno));
         close(watch.fd);
         watch.fd = -1;
@@ -95,9 +95,9 @@ static void watch_look(void)
 {
     char page[SFT_RECORD_PAGE], text[SFT_RECORD_MAX];
     bool complete;
-    if (pread(watch.fd, page, sizeof page, 0) != (ssize_t)sizeof page
-        || (watch.handed && memcmp(page, watch.page, sizeof page) == 0)
-        || watch_text(page, text, &complete, NULL) <= 0 || keeper_publish(text, false) < 0)
+    if (pread(watch.fd, page, sizeof page, 0) != (ssize_t)sizeof page ||
+        (watch.handed && memcmp(page, watch.page, sizeof page) == 0) ||
+        watch_text(page, text, &complete, NULL) <= 0 || keeper_publish(text, false) < 0)
         return;
     watch.handed = true;
     memcpy(watch.page, page, sizeof page);
@@ -212,7 +212,7 @@ static void watch_why(const struct keeper_answer *answer, char *why, size_t size
 static void watch_tell(const struct keeper_answer *answer, const char *file,
                        const struct sft_error *spool)
 {
-    static const char *const name[] = { "comment", "admin comment" };
+    static const char *const name[] = {"comment", "admin comment"};
     bool admin = answer->refused == ACCOUNT_ADMIN;
     char why[256];
     watch_why(answer, why, sizeof why);
@@ -231,20 +231,19 @@ static void watch_tell(const struct keeper_answer *answer, const char *file,
 
 static int watch_limit(bool complete, int status, int hold_seconds)
 {
-    struct hold hold = { .well = complete,
-                         .seconds = hold_seconds,
-                         .unkillable = settings_unkillable(),
-                         .message_timeout = settings_message_timeout() };
+    struct hold hold = {.well = complete,
+                        .seconds = hold_seconds,
+                        .unkillable = settings_unkillable(),
+                        .message_timeout = settings_message_timeout()};
     return status == WATCH_NO_STATUS ? WATCH_SHORT : hold_limit(&hold);
 }
 
 void watch_stop(int status, int hold_seconds)
 {
-    struct spooled spooled = { .job_id = watch.job_id,
-                               .step_id = watch.step_id,
-                               .comment = watch.comment };
-    struct keeper_answer answer = { 0 };
-    struct sft_error err = { "" }, spool = { "" };
+    struct spooled spooled = {
+        .job_id = watch.job_id, .step_id = watch.step_id, .comment = watch.comment};
+    struct keeper_answer answer = {0};
+    struct sft_error err = {""}, spool = {""};
     char page[SFT_RECORD_PAGE], file[PATH_MAX];
     bool complete = false;
     if (watch.fd < 0 || (watch.ran && !watch.started))

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "spank/hosts.h"
+#include "node/hosts.h"
 #include "spank/limits.h"
 
 /* The name that Slurm's table has for what the file says; NULL: none. */
@@ -33,7 +33,7 @@ static void where_names(char *text, size_t size, const struct words *names)
 static void where_exclude(struct where *where)
 {
     const struct conf *conf = where->conf;
-    struct words listed = { 0 }, unknown = { 0 };
+    struct words listed = {0}, unknown = {0};
     char names[512], file[CONF_PATH + 16];
     hosts_expand(conf->fabric.exclude_hosts, &listed, &unknown);
     for (int i = 0; i < listed.count; i++) {
@@ -108,10 +108,10 @@ static void where_narrowed(const struct where *where, char *text, size_t size)
         const char *word;
         bool there;
     } parts[] = {
-        { "-w", ask->with.count > 0 },
-        { "-x", ask->without.count > 0 },
-        { "-C", ask->features != NULL },
-        { "--reservation", where->reserved.count > 0 },
+        {"-w", ask->with.count > 0},
+        {"-x", ask->without.count > 0},
+        {"-C", ask->features != NULL},
+        {"--reservation", where->reserved.count > 0},
     };
     *text = '\0';
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
@@ -256,9 +256,8 @@ static int where_best(struct where *where, const char *names, const struct sft_r
         const struct facts_partition *p = facts_find(&where->facts, at, length);
         if (length == 0)
             continue;
-        if (p == NULL
-            || ((int)strlen(p->shape.name) == length
-                && strncmp(p->shape.name, at, (size_t)length) != 0))
+        if (p == NULL || ((int)strlen(p->shape.name) == length &&
+                          strncmp(p->shape.name, at, (size_t)length) != 0))
             return where_no_partition(where, length, at, err);
         int rc_one = where_plan_in(where, p, request, &one, &its, &why);
         if (rc_one < rc || (rc_one == rc && p->nodes <= size))
@@ -294,9 +293,9 @@ void where_note(const struct where *where, const struct sft_cluster *cluster,
                 "GPUs a node; "
                 "-p names a partition\n",
                 cluster->gpus_per_node);
-    else if (cluster->gpus_least != cluster->gpus_most && request->gpus < 0
-             && where->ask->said[0] == '\0' && where->ask->ntasks == 0
-             && where->ask->tasks_per_node == 0)
+    else if (cluster->gpus_least != cluster->gpus_most && request->gpus < 0 &&
+             where->ask->said[0] == '\0' && where->ask->ntasks == 0 &&
+             where->ask->tasks_per_node == 0)
         fprintf(stderr,
                 "sft-bench: note: the nodes of partition '%s'%s have %d to %d GPUs: planned for "
                 "%d; gpus=N "

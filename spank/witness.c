@@ -24,7 +24,7 @@ static struct {
     struct timespec begin;
     struct program_site site;
     int proc; /* rank 0's folder in /proc */
-} witness = { .lock = PTHREAD_MUTEX_INITIALIZER, .proc = -1 };
+} witness = {.lock = PTHREAD_MUTEX_INITIALIZER, .proc = -1};
 
 static char option[SFT_REQUEST_MAX];
 
@@ -73,8 +73,8 @@ void witness_begin(spank_t spank, const struct conf *conf)
 {
     struct page_facts *facts = &witness.facts;
     uint32_t job = 0, step = 0;
-    if (facts->start != 0 || spank_get_item(spank, S_JOB_ID, &job) != ESPANK_SUCCESS
-        || spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS)
+    if (facts->start != 0 || spank_get_item(spank, S_JOB_ID, &job) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS)
         return;
     snprintf(facts->step, sizeof facts->step, "%u.%u", job, step);
     if (spank_get_item(spank, S_JOB_NNODES, &facts->nodes) != ESPANK_SUCCESS)
@@ -91,7 +91,7 @@ void witness_begin(spank_t spank, const struct conf *conf)
 
 static void pause_ms(int ms)
 {
-    struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
     nanosleep(&time, NULL);
 }
 
@@ -105,12 +105,14 @@ static void note_verdict(enum program_verdict verdict, const char *text)
     snprintf(facts->program, sizeof facts->program, "%s", text);
 }
 
-/* A folder of /proc that is open stays that process's: no other one with its number is ever looked at. */
+/* A folder of /proc that is open stays that process's: no other one with its number is ever looked
+ * at. */
 static void *witness_run(void *unused)
 {
     int ours = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
     char text[PROGRAM_TEXT];
-    for (int ms = WITNESS_FIRST_MS; faccessat(witness.proc, "exe", F_OK, AT_SYMLINK_NOFOLLOW) == 0;) {
+    for (int ms = WITNESS_FIRST_MS;
+         faccessat(witness.proc, "exe", F_OK, AT_SYMLINK_NOFOLLOW) == 0;) {
         enum program_verdict verdict = program_look(&witness.site, witness.proc, ours, text);
         pthread_mutex_lock(&witness.lock);
         note_verdict(verdict, text);
@@ -149,9 +151,9 @@ void witness_task(spank_t spank)
     uint32_t rank;
     pid_t pid;
     char folder[32];
-    if (witness.facts.start == 0 || witness.proc >= 0
-        || spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) != ESPANK_SUCCESS || rank != 0
-        || spank_get_item(spank, S_TASK_PID, &pid) != ESPANK_SUCCESS)
+    if (witness.facts.start == 0 || witness.proc >= 0 ||
+        spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) != ESPANK_SUCCESS || rank != 0 ||
+        spank_get_item(spank, S_TASK_PID, &pid) != ESPANK_SUCCESS)
         return;
     snprintf(folder, sizeof folder, "/proc/%ld", (long)pid);
     witness.proc = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -164,8 +166,8 @@ void witness_exit(spank_t spank)
     struct page_facts *facts = &witness.facts;
     uint32_t rank;
     int status;
-    if (spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) != ESPANK_SUCCESS
-        || spank_get_item(spank, S_TASK_EXIT_STATUS, &status) != ESPANK_SUCCESS)
+    if (spank_get_item(spank, S_TASK_GLOBAL_ID, &rank) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_TASK_EXIT_STATUS, &status) != ESPANK_SUCCESS)
         return;
     pthread_mutex_lock(&witness.lock);
     if (rank == 0) {
@@ -205,6 +207,6 @@ void witness_facts(struct page_facts *facts)
     pthread_mutex_lock(&witness.lock);
     *facts = witness.facts;
     pthread_mutex_unlock(&witness.lock);
-    facts->life = (double)(now.tv_sec - witness.begin.tv_sec)
-                  + (double)(now.tv_nsec - witness.begin.tv_nsec) * 1e-9;
+    facts->life = (double)(now.tv_sec - witness.begin.tv_sec) +
+                  (double)(now.tv_nsec - witness.begin.tv_nsec) * 1e-9;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What slurmstepd, as root, sees of a step on rank 0's node: what Slurm says of it, when it began, what
- * rank 0 executes, how ranks end. One step a process. */
+/* What slurmstepd, as root, sees of a step on rank 0's node: what Slurm says of it, when it began,
+ * what rank 0 executes, how ranks end. One step a process. */
 #ifndef SFT_SPANK_WITNESS_H
 #define SFT_SPANK_WITNESS_H
 
@@ -16,8 +16,8 @@ void witness_option(const char *request);
 /* The step begins: its facts by Slurm, its clock. Later calls do nothing. */
 void witness_begin(spank_t spank, const struct conf *conf);
 
-/* In slurm_spank_task_post_fork: if the task is rank 0, look at what it executes from now on, in a thread
- * of our own. */
+/* In slurm_spank_task_post_fork: if the task is rank 0, look at what it executes from now on, in a
+ * thread of our own. */
 void witness_task(spank_t spank);
 
 /* In slurm_spank_task_exit, before the last record is published. */

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The n-th word of a list with commas between; false when there are fewer. An empty one is a word, too. */
+/* The n-th word of a list with commas between; false when there are fewer. An empty one is a word,
+ * too. */
 static bool word_of(const char *list, int n, char *word, size_t size)
 {
     for (; n > 0; n--) {
@@ -20,7 +21,8 @@ static bool word_of(const char *list, int n, char *word, size_t size)
     return true;
 }
 
-static int cell_new(struct sweep_cells *cells, const struct sft_request *request, struct sft_error *err)
+static int cell_new(struct sweep_cells *cells, const struct sft_request *request,
+                    struct sft_error *err)
 {
     struct sweep_cell *grown = realloc(cells->cell, (cells->count + 1) * sizeof *grown);
     if (grown == NULL)
@@ -31,9 +33,11 @@ static int cell_new(struct sweep_cells *cells, const struct sft_request *request
     cell->request = *request;
     cell->seconds = NAN;
     if (sft_request_format(request, cell->text, sizeof cell->text, NULL) < 0)
-        return sft_error_set(err, "a request is longer than %d bytes, and the job's comment must hold it beside the "
-                                  "record: shorten --with's values",
-                             SWEEP_REQUEST - 1);
+        return sft_error_set(
+            err,
+            "a request is longer than %d bytes, and the job's comment must hold it beside the "
+            "record: shorten --with's values",
+            SWEEP_REQUEST - 1);
     for (size_t i = 0; i < cells->count; i++)
         if (strcmp(grown[i].text, cell->text) == 0)
             return sft_error_set(err, "%s stands twice", cell->text);
@@ -45,8 +49,8 @@ static int cell_new(struct sweep_cells *cells, const struct sft_request *request
     return 0;
 }
 
-static int set_pair(struct sft_request *request, const char *option, const char *pair, const char *value,
-                    struct sft_error *err)
+static int set_pair(struct sft_request *request, const char *option, const char *pair,
+                    const char *value, struct sft_error *err)
 {
     char key[64];
     snprintf(key, sizeof key, "%.*s", (int)strcspn(pair, "="), pair);
@@ -64,8 +68,8 @@ static int cells_vary(struct sweep_cells *cells, const struct sweep_options *opt
     if (k < options->vary_count) {
         const char *values = strchr(options->vary[k], '=') + 1;
         for (int i = 0; word_of(values, i, word, sizeof word); i++)
-            if (set_pair(&next, "--vary", options->vary[k], word, err) < 0
-                || cells_vary(cells, options, &next, k + 1, err) < 0)
+            if (set_pair(&next, "--vary", options->vary[k], word, err) < 0 ||
+                cells_vary(cells, options, &next, k + 1, err) < 0)
                 return -1;
         return 0;
     }
@@ -82,19 +86,22 @@ static int cells_vary(struct sweep_cells *cells, const struct sweep_options *opt
     return 0;
 }
 
-static int cells_models(struct sweep_cells *cells, const struct sweep_options *options, struct sft_error *err)
+static int cells_models(struct sweep_cells *cells, const struct sweep_options *options,
+                        struct sft_error *err)
 {
     char model[128];
     for (int i = 0; word_of(options->models, i, model, sizeof model); i++) {
         struct sft_request request;
         if (strpbrk(model, ":,=") != NULL)
-            return sft_error_set(err, "--models: '%.60s' is no model's name; nodes are --nodes'", model);
+            return sft_error_set(err, "--models: '%.60s' is no model's name; nodes are --nodes'",
+                                 model);
         if (sft_request_parse(&request, model, err) < 0)
             return sft_error_prefix(err, "--models");
         if (request.explain)
             return sft_error_set(err, "--models: explain trains nothing");
         for (int k = 0; k < options->with_count; k++)
-            if (set_pair(&request, "--with", options->with[k], strchr(options->with[k], '=') + 1, err) < 0)
+            if (set_pair(&request, "--with", options->with[k], strchr(options->with[k], '=') + 1,
+                         err) < 0)
                 return -1;
         if (cells_vary(cells, options, &request, 0, err) < 0)
             return -1;
@@ -102,7 +109,8 @@ static int cells_models(struct sweep_cells *cells, const struct sweep_options *o
     return 0;
 }
 
-int sweep_cells_make(struct sweep_cells *cells, const struct sweep_options *options, struct sft_error *err)
+int sweep_cells_make(struct sweep_cells *cells, const struct sweep_options *options,
+                     struct sft_error *err)
 {
     memset(cells, 0, sizeof *cells);
     if (options->models == NULL || cells_models(cells, options, err) == 0)
@@ -121,10 +129,12 @@ struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *reque
 {
     struct sft_request actual;
     char text[SFT_REQUEST_MAX];
-    if (sft_request_parse(&actual, request, NULL) < 0 || sft_request_format(&actual, text, sizeof text, NULL) < 0)
+    if (sft_request_parse(&actual, request, NULL) < 0 ||
+        sft_request_format(&actual, text, sizeof text, NULL) < 0)
         return NULL;
     for (size_t i = 0; i < cells->count; i++)
-        if (asked ? strcmp(cells->cell[i].text, text) == 0 : sft_request_covers(&cells->cell[i].request, &actual))
+        if (asked ? strcmp(cells->cell[i].text, text) == 0
+                  : sft_request_covers(&cells->cell[i].request, &actual))
             return &cells->cell[i];
     return NULL;
 }
@@ -133,6 +143,6 @@ struct sweep_cell *sweep_cells_add(struct sweep_cells *cells, const char *reques
 {
     struct sft_request actual;
     return sft_request_parse(&actual, request, NULL) == 0 && cell_new(cells, &actual, NULL) == 0
-        ? &cells->cell[cells->count - 1]
-        : NULL;
+               ? &cells->cell[cells->count - 1]
+               : NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a sweep runs: a cell for each combination of model, nodes and varied keys. Pure functions. */
+/* What a sweep runs: a cell for each combination of model, nodes and varied keys. Pure functions.
+ */
 #ifndef SWEEP_CELLS_H
 #define SWEEP_CELLS_H
 
@@ -11,16 +12,18 @@
 #include "sweep/options.h"
 
 #define SWEEP_CELLS 1024
-/* Bytes of a cell's request with its end: it stands in the job's comment, where the record must fit behind it. */
+/* Bytes of a cell's request with its end: it stands in the job's comment, where the record must fit
+ * behind it. */
 #define SWEEP_REQUEST 301
 
 struct sweep_cell {
     struct sft_request request;
-    char text[SWEEP_REQUEST];       /* as --sft-bench= takes it */
-    int had, pending, running, bad; /* runs: complete; not yet begun; under way; failed, partial or cancelled */
-    double seconds;                 /* of one run, estimated; NaN: not predicted */
-    int gpus;                       /* of one run; 0: none, or not known */
-    char refused[SFT_ERROR_SIZE];   /* why it cannot run; "" */
+    char text[SWEEP_REQUEST]; /* as --sft-bench= takes it */
+    int had, pending, running,
+        bad;        /* runs: complete; not yet begun; under way; failed, partial or cancelled */
+    double seconds; /* of one run, estimated; NaN: not predicted */
+    int gpus;       /* of one run; 0: none, or not known */
+    char refused[SFT_ERROR_SIZE]; /* why it cannot run; "" */
 };
 
 struct sweep_cells {
@@ -28,13 +31,15 @@ struct sweep_cells {
     struct sweep_cell *cell;
 };
 
-/* By models, then varied values, then nodes. Fails on an unknown model or key, a value that is none, white space in
- * one, a combination twice, more than SWEEP_CELLS, and requests that are too long for a comment. */
-int sweep_cells_make(struct sweep_cells *cells, const struct sweep_options *options, struct sft_error *err);
+/* By models, then varied values, then nodes. Fails on an unknown model or key, a value that is
+ * none, white space in one, a combination twice, more than SWEEP_CELLS, and requests that are too
+ * long for a comment. */
+int sweep_cells_make(struct sweep_cells *cells, const struct sweep_options *options,
+                     struct sft_error *err);
 void sweep_cells_clear(struct sweep_cells *cells);
 
-/* The cell of a run; NULL: none. `request` is what was asked for (`asked`), the same as the cell's, or a record's,
- * where the site may have added to it (sft_request_covers). */
+/* The cell of a run; NULL: none. `request` is what was asked for (`asked`), the same as the cell's,
+ * or a record's, where the site may have added to it (sft_request_covers). */
 struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *request, bool asked);
 /* Runs of the cell that Slurm still has before it or at work. */
 static inline int sweep_cell_alive(const struct sweep_cell *cell)
@@ -42,7 +47,8 @@ static inline int sweep_cell_alive(const struct sweep_cell *cell)
     return cell->pending + cell->running;
 }
 
-/* A cell of a request that is known from a job alone; NULL where it cannot be read or there is no memory. */
+/* A cell of a request that is known from a job alone; NULL where it cannot be read or there is no
+ * memory. */
 struct sweep_cell *sweep_cells_add(struct sweep_cells *cells, const char *request);
 
 #endif

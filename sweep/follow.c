@@ -19,7 +19,7 @@ static void on_interrupt(int signal)
 
 void follow_watch_interrupts(void)
 {
-    struct sigaction action = { .sa_handler = on_interrupt };
+    struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
@@ -64,7 +64,8 @@ static int look_compare(const struct sweep_state *seen, const struct sweep_state
         const struct sweep_job *job = &now->job[i];
         while (at < seen->count && seen->job[at].id < job->id)
             at++;
-        bool had_ended = at < seen->count && seen->job[at].id == job->id && !sweep_job_is_alive(&seen->job[at]);
+        bool had_ended =
+            at < seen->count && seen->job[at].id == job->id && !sweep_job_is_alive(&seen->job[at]);
         if (sweep_job_is_alive(job)) {
             left++;
         } else if (!had_ended) {
@@ -91,12 +92,14 @@ static int look(struct sweep_state *seen, struct sweep_cells *cells, const char 
     return left;
 }
 
-int follow_sweep(struct sweep_state *seen, struct sweep_cells *cells, const char *name, struct sft_error *err)
+int follow_sweep(struct sweep_state *seen, struct sweep_cells *cells, const char *name,
+                 struct sft_error *err)
 {
-    const struct timespec nap = { POLL_SECONDS, 0 };
+    const struct timespec nap = {POLL_SECONDS, 0};
     bool live = false;
     int failures = 0, left;
-    while (!interrupted && (left = look(seen, cells, name, &live, err)) != 0 && failures <= FAILURES) {
+    while (!interrupted && (left = look(seen, cells, name, &live, err)) != 0 &&
+           failures <= FAILURES) {
         failures = left < 0 ? failures + 1 : 0;
         if (failures == 1 && !interrupted)
             fprintf(stderr, "sft-sweep: note: %s; the jobs go on, trying again\n", err->text);

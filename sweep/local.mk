@@ -17,18 +17,18 @@ sft_sweep_SOURCES = sweep/main.c
 sft_sweep_LDADD = sweep/libsweep.la
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_sweep tests/unit/test_sweep_lock tests/unit/test_site tests/unit/test_report_trust
-tests_unit_test_sweep_lock_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_sweep_lock_LDADD = sweep/libsweep.la $(UNIT_LIBS)
-tests_unit_test_report_trust_SOURCES = tests/unit/test_report_trust.c $(REPORT_ROWS)
-tests_unit_test_report_trust_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_report_trust_LDADD = sweep/libsweep.la $(UNIT_LIBS)
-tests_unit_test_sweep_SOURCES = tests/unit/test_sweep.c $(REPORT_ROWS)
-tests_unit_test_sweep_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_sweep_LDADD = sweep/libsweep.la $(UNIT_LIBS)
-tests_unit_test_site_SOURCES = tests/unit/test_site.c $(MACHINE_TREE)
-tests_unit_test_site_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_site_LDADD = sweep/libsweep.la $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/sweep/test_sweep tests/unit/sweep/test_sweep_lock tests/unit/sweep/test_site tests/unit/accounts/test_report_trust
+tests_unit_sweep_test_sweep_lock_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_sweep_test_sweep_lock_LDADD = sweep/libsweep.la $(UNIT_LIBS)
+tests_unit_accounts_test_report_trust_SOURCES = tests/unit/accounts/test_report_trust.c $(REPORT_ROWS)
+tests_unit_accounts_test_report_trust_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_accounts_test_report_trust_LDADD = sweep/libsweep.la $(UNIT_LIBS)
+tests_unit_sweep_test_sweep_SOURCES = tests/unit/sweep/test_sweep.c $(REPORT_ROWS)
+tests_unit_sweep_test_sweep_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_sweep_test_sweep_LDADD = sweep/libsweep.la $(UNIT_LIBS)
+tests_unit_sweep_test_site_SOURCES = tests/unit/sweep/test_site.c $(MACHINE_TREE)
+tests_unit_sweep_test_site_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_sweep_test_site_LDADD = sweep/libsweep.la $(UNIT_LIBS)
 endif
 
 if FUZZING

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "report/text.h"
+#include "accounts/text.h"
 
 #define ADVICE "set XDG_STATE_HOME to a folder of your own that you can write to"
 
@@ -32,11 +32,13 @@ static int state_folder(char *folder, size_t size, struct sft_error *err)
 {
     const char *state = getenv("XDG_STATE_HOME");
     int length = state != NULL && state[0] == '/'
-        ? snprintf(folder, size, "%s/sft-bench", state)
-        : snprintf(folder, size, "%s/.local/state/sft-bench", home_of());
+                     ? snprintf(folder, size, "%s/sft-bench", state)
+                     : snprintf(folder, size, "%s/.local/state/sft-bench", home_of());
     if (folder[0] != '/')
         return sft_error_set(err, "no home folder for the sweep's lock: " ADVICE);
-    return (size_t)length < size ? 0 : sft_error_set(err, "%.60s...: the name is too long: " ADVICE, folder);
+    return (size_t)length < size
+               ? 0
+               : sft_error_set(err, "%.60s...: the name is too long: " ADVICE, folder);
 }
 
 static int folders_make(char *folder, struct sft_error *err)
@@ -55,14 +57,16 @@ static int folders_make(char *folder, struct sft_error *err)
     }
 }
 
-/* The folder itself must be the user's alone: in another's a lock could be planted, or be held for ever. */
+/* The folder itself must be the user's alone: in another's a lock could be planted, or be held for
+ * ever. */
 static int folder_open(const char *folder, struct sft_error *err)
 {
     struct stat there;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return sft_error_set(err, "%s: %s: " ADVICE, folder, strerror(errno));
-    if (fstat(fd, &there) == 0 && there.st_uid == geteuid() && (there.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+    if (fstat(fd, &there) == 0 && there.st_uid == geteuid() &&
+        (there.st_mode & (S_IWGRP | S_IWOTH)) == 0)
         return fd;
     close(fd);
     return sft_error_set(err, "%s: not yours, or others may write there: " ADVICE, folder);
@@ -72,7 +76,8 @@ static int file_open(int folder, const char *path, struct sft_error *err)
 {
     struct stat there;
     const char *file = strrchr(path, '/') + 1;
-    /* Not O_CLOEXEC: an sbatch that outlives a killed sft-sweep holds it, until the job that it submits can be seen. */
+    /* Not O_CLOEXEC: an sbatch that outlives a killed sft-sweep holds it, until the job that it
+     * submits can be seen. */
     int fd = openat(folder, file, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd < 0)
         return sft_error_set(err, "%s: %s", path, strerror(errno));
@@ -92,10 +97,12 @@ static int say_holder(int fd, const char *name, const char *path, struct sft_err
     text_make_plain(holder);
     char *host = strchr(holder, ' ');
     if (host == NULL)
-        return sft_error_set(err, "another sft-sweep of the name %s is at work: it holds %s", name, path);
+        return sft_error_set(err, "another sft-sweep of the name %s is at work: it holds %s", name,
+                             path);
     *host++ = '\0';
     return sft_error_set(err,
-                         "another sft-sweep of the name %s is at work: process %s on %s, or an sbatch of it, holds %s",
+                         "another sft-sweep of the name %s is at work: process %s on %s, or an "
+                         "sbatch of it, holds %s",
                          name, holder, host, path);
 }
 
@@ -104,8 +111,9 @@ static int file_lock(int fd, const char *name, const char *path, struct sft_erro
 {
     char host[65] = "?", holder[96];
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK ? say_holder(fd, name, path, err)
-                                    : sft_error_set(err, "%s: cannot be locked: %s: " ADVICE, path, strerror(errno));
+        return errno == EWOULDBLOCK
+                   ? say_holder(fd, name, path, err)
+                   : sft_error_set(err, "%s: cannot be locked: %s: " ADVICE, path, strerror(errno));
     gethostname(host, sizeof host - 1);
     int length = snprintf(holder, sizeof holder, "%ld %s\n", (long)getpid(), host);
     /* Only for the message of another: without it that one says less. */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "report/text.h"
+#include "accounts/text.h"
 #include "sweep/follow.h"
 #include "sweep/lock.h"
 #include "sweep/plan.h"
@@ -23,38 +23,43 @@ static int ask(int jobs, struct sft_error *err)
         return sft_error_set(err, "nobody here to ask: --yes submits, --plan only shows");
     printf("Submit %d job%s? [y/N] ", jobs, jobs == 1 ? "" : "s");
     fflush(stdout);
-    return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y') ? 0 : 1;
+    return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y')
+               ? 0
+               : 1;
 }
 
 static void say_how(const struct sweep_options *options, int submitted)
 {
-    printf("%d submitted. To go on: the same command with --name %s; what is there: sft-sweep --name %s --status; "
+    printf("%d submitted. To go on: the same command with --name %s; what is there: sft-sweep "
+           "--name %s --status; "
            "to end it: sft-sweep --name %s --cancel\n",
            submitted, options->name, options->name, options->name);
     fflush(stdout);
 }
 
-static int follow(struct sweep_state *seen, struct sweep_cells *cells, const struct sweep_options *options,
-                  struct sft_error *err)
+static int follow(struct sweep_state *seen, struct sweep_cells *cells,
+                  const struct sweep_options *options, struct sft_error *err)
 {
     int rc = follow_sweep(seen, cells, options->name, err);
     if (rc < 0)
         return BAD;
     if (rc == 1) {
-        printf("no longer following; the jobs go on. sft-sweep --name %s --status | --cancel\n", options->name);
+        printf("no longer following; the jobs go on. sft-sweep --name %s --status | --cancel\n",
+               options->name);
         return MISSING;
     }
     submit_status(cells, options, stdout);
     if (submit_is_whole(cells, options->repeat)) {
-        printf("complete: sft-report --sweep %s --format html --output %s.html\n", options->name, options->name);
+        printf("complete: sft-report --sweep %s --format html --output %s.html\n", options->name,
+               options->name);
         return WHOLE;
     }
     printf("not complete: the same command with --name %s runs what is missing\n", options->name);
     return MISSING;
 }
 
-static int submit(struct sweep_state *seen, struct sweep_cells *cells, const struct sweep_options *options, int jobs,
-                  struct sft_error *err)
+static int submit(struct sweep_state *seen, struct sweep_cells *cells,
+                  const struct sweep_options *options, int jobs, struct sft_error *err)
 {
     int submitted = 0, rc;
     follow_watch_interrupts();
@@ -68,8 +73,8 @@ static int submit(struct sweep_state *seen, struct sweep_cells *cells, const str
     return options->detach ? WHOLE : follow(seen, cells, options, err);
 }
 
-static int plan(struct sweep_state *seen, struct sweep_cells *cells, const struct sweep_options *options,
-                struct sft_error *err)
+static int plan(struct sweep_state *seen, struct sweep_cells *cells,
+                const struct sweep_options *options, struct sft_error *err)
 {
     struct plan_nodes nodes;
     int rc;
@@ -85,7 +90,8 @@ static int plan(struct sweep_state *seen, struct sweep_cells *cells, const struc
     return submit(seen, cells, options, jobs, err);
 }
 
-static int run(const struct sweep_options *options, struct sweep_cells *cells, struct sft_error *err)
+static int run(const struct sweep_options *options, struct sweep_cells *cells,
+               struct sft_error *err)
 {
     struct sweep_state seen;
     if (lock_take(options->name, err) < 0 || sweep_state_load(&seen, options->name, err) < 0)
@@ -95,7 +101,8 @@ static int run(const struct sweep_options *options, struct sweep_cells *cells, s
     return rc;
 }
 
-static int status(const struct sweep_options *options, struct sweep_cells *cells, struct sft_error *err)
+static int status(const struct sweep_options *options, struct sweep_cells *cells,
+                  struct sft_error *err)
 {
     struct sweep_state state;
     if (sweep_state_load(&state, options->name, err) < 0)
@@ -143,14 +150,15 @@ static int act(const struct sweep_options *options, struct sft_error *err)
         return cancel(options, err);
     if (sweep_cells_make(&cells, options, err) < 0)
         return BAD;
-    exit_status = options->action == SWEEP_STATUS ? status(options, &cells, err) : run(options, &cells, err);
+    exit_status =
+        options->action == SWEEP_STATUS ? status(options, &cells, err) : run(options, &cells, err);
     sweep_cells_clear(&cells);
     return exit_status;
 }
 
 int main(int argc, char **argv)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     struct sweep_options options;
     int exit_status = BAD;
     setlocale(LC_CTYPE, "");

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/arguments.h"
+#include "accounts/arguments.h"
 
 enum {
     OPT_MODELS = 256,
@@ -24,32 +24,33 @@ enum {
 };
 
 static const struct option long_options[] = {
-    { "models", required_argument, NULL, OPT_MODELS },
-    { "nodes", required_argument, NULL, OPT_NODES },
-    { "repeat", required_argument, NULL, OPT_REPEAT },
-    { "name", required_argument, NULL, OPT_NAME },
-    { "with", required_argument, NULL, OPT_WITH },
-    { "vary", required_argument, NULL, OPT_VARY },
-    { "partition", required_argument, NULL, 'p' },
-    { "account", required_argument, NULL, 'A' },
-    { "time", required_argument, NULL, OPT_TIME },
-    { "job", required_argument, NULL, OPT_JOB },
-    { "yes", no_argument, NULL, 'y' },
-    { "plan", no_argument, NULL, OPT_PLAN },
-    { "detach", no_argument, NULL, OPT_DETACH },
-    { "beside", no_argument, NULL, OPT_BESIDE },
-    { "status", no_argument, NULL, OPT_STATUS },
-    { "cancel", no_argument, NULL, OPT_CANCEL },
-    { "help", no_argument, NULL, 'h' },
-    { "version", no_argument, NULL, OPT_VERSION },
-    { NULL, 0, NULL, 0 },
+    {"models", required_argument, NULL, OPT_MODELS},
+    {"nodes", required_argument, NULL, OPT_NODES},
+    {"repeat", required_argument, NULL, OPT_REPEAT},
+    {"name", required_argument, NULL, OPT_NAME},
+    {"with", required_argument, NULL, OPT_WITH},
+    {"vary", required_argument, NULL, OPT_VARY},
+    {"partition", required_argument, NULL, 'p'},
+    {"account", required_argument, NULL, 'A'},
+    {"time", required_argument, NULL, OPT_TIME},
+    {"job", required_argument, NULL, OPT_JOB},
+    {"yes", no_argument, NULL, 'y'},
+    {"plan", no_argument, NULL, OPT_PLAN},
+    {"detach", no_argument, NULL, OPT_DETACH},
+    {"beside", no_argument, NULL, OPT_BESIDE},
+    {"status", no_argument, NULL, OPT_STATUS},
+    {"cancel", no_argument, NULL, OPT_CANCEL},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
 };
 
 void sweep_options_help(FILE *out)
 {
     fputs("Usage: sft-sweep --models MODEL[,MODEL...] --nodes N[,N...] [OPTION...]\n"
           "       sft-sweep --name NAME --status | --cancel\n"
-          "Run sft-bench for every model on every number of nodes, several times, as Slurm jobs of one\n"
+          "Run sft-bench for every model on every number of nodes, several times, as Slurm jobs of "
+          "one\n"
           "name. The plan is shown first. The same command with the same --name goes on where an\n"
           "interrupted sweep stopped: what sacct has already is not run again.\n"
           "\n"
@@ -83,11 +84,14 @@ void sweep_options_help(FILE *out)
 
 static int set_name(struct sweep_options *options, const char *name, struct sft_error *err)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     size_t length = strlen(name);
-    if (length == 0 || length >= sizeof options->name || strspn(name, letters) != length || name[0] == '-')
-        return sft_error_set(err, "--name: '%.70s' is not of letters, digits, '.', '_' and '-', at most %zu of them",
-                             name, sizeof options->name - 1);
+    if (length == 0 || length >= sizeof options->name || strspn(name, letters) != length ||
+        name[0] == '-')
+        return sft_error_set(
+            err, "--name: '%.70s' is not of letters, digits, '.', '_' and '-', at most %zu of them",
+            name, sizeof options->name - 1);
     strcpy(options->name, name);
     options->named = true;
     return 0;
@@ -183,9 +187,11 @@ static int options_finish(struct sweep_options *options, time_t now, struct sft_
         return 0;
     if ((options->action == SWEEP_STATUS || options->action == SWEEP_CANCEL) && !options->named)
         return sft_error_set(err, "--status and --cancel need --name NAME");
-    if ((options->models == NULL) != (options->nodes == NULL)
-        || (options->models == NULL && options->action != SWEEP_STATUS && options->action != SWEEP_CANCEL))
-        return sft_error_set(err, "say what to run: --models MODEL[,MODEL...] --nodes N[,N...]; see --help");
+    if ((options->models == NULL) != (options->nodes == NULL) ||
+        (options->models == NULL && options->action != SWEEP_STATUS &&
+         options->action != SWEEP_CANCEL))
+        return sft_error_set(
+            err, "say what to run: --models MODEL[,MODEL...] --nodes N[,N...]; see --help");
     if (!options->named) {
         localtime_r(&now, &tm);
         strftime(options->name, sizeof options->name, "sweep-%Y%m%d-%H%M%S", &tm);

@@ -22,8 +22,8 @@ struct sweep_options {
     const char *nodes;  /* "1,2,4" */
     int repeat;
     int with_count, vary_count;
-    const char *with[SWEEP_WORDS]; /* "key=value" */
-    const char *vary[SWEEP_WORDS]; /* "key=v1,v2" */
+    const char *with[SWEEP_WORDS];                /* "key=value" */
+    const char *vary[SWEEP_WORDS];                /* "key=v1,v2" */
     const char *partition, *account, *time, *job; /* NULL: not said */
     bool yes, detach, beside;
 };

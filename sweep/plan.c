@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "report/grid.h"
-#include "report/spawn.h"
-#include "spank/gres.h"
+#include "accounts/spawn.h"
+#include "node/gres.h"
 #include "sweep/site.h"
 
 #define JOB_NAME "sft-bench-job"
@@ -44,7 +44,8 @@ void plan_nodes_read(struct plan_nodes *nodes, const char *text, const char *par
         nodes->gpus = gpus > nodes->gpus ? gpus : nodes->gpus;
         nodes->h200 |= strcasestr(gres, "h200") != NULL;
         const char *type = strstr(gres, "gpu:");
-        nodes->other |= type != NULL && (type[4] < '0' || type[4] > '9') && strcasestr(gres, "h200") == NULL;
+        nodes->other |=
+            type != NULL && (type[4] < '0' || type[4] > '9') && strcasestr(gres, "h200") == NULL;
         snprintf(nodes->partition, sizeof nodes->partition, "%.*s", (int)strcspn(line, "*|"), line);
     }
 }
@@ -53,15 +54,16 @@ static int nodes_ask(struct plan_nodes *nodes, const char *partition, struct sft
 {
     char *text;
     size_t length;
-    const char *argv[] = { spawn_program("SFT_SINFO", "sinfo"), "-h", "-o", "%P|%D|%G", NULL };
+    const char *argv[] = {spawn_program("SFT_SINFO", "sinfo"), "-h", "-o", "%P|%D|%G", NULL};
     if (spawn_read(argv, NULL, &text, &length, err) < 0)
         return -1;
     plan_nodes_read(nodes, text, partition);
     free(text);
     if (nodes->nodes > 0)
         return 0;
-    return partition != NULL ? sft_error_set(err, "no partition '%.60s' with nodes here", partition)
-                             : sft_error_set(err, "no default partition here: name one with --partition");
+    return partition != NULL
+               ? sft_error_set(err, "no partition '%.60s' with nodes here", partition)
+               : sft_error_set(err, "no default partition here: name one with --partition");
 }
 
 static void cell_estimate(struct sweep_cell *cell, const json_t *plan)
@@ -74,29 +76,30 @@ static void cell_estimate(struct sweep_cell *cell, const json_t *plan)
                  json_is_string(why) ? json_string_value(why) : "");
 }
 
-static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes, const struct conf *conf)
+static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,
+                      const struct conf *conf)
 {
     struct sft_request request = cell->request;
     char text[SFT_REQUEST_MAX], *answer;
     size_t length;
     if (cell->request.nodes > nodes->nodes) {
-        snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d node%s", nodes->partition, nodes->nodes,
-                 nodes->nodes == 1 ? "" : "s");
+        snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d node%s",
+                 nodes->partition, nodes->nodes, nodes->nodes == 1 ? "" : "s");
         return;
     }
     if (request.gpus > nodes->gpus) {
-        snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d GPU%s a node", nodes->partition,
-                 nodes->gpus, nodes->gpus == 1 ? "" : "s");
+        snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d GPU%s a node",
+                 nodes->partition, nodes->gpus, nodes->gpus == 1 ? "" : "s");
         return;
     }
     request.gpus = request.gpus >= 0 ? request.gpus : nodes->gpus;
     cell->gpus = request.gpus * request.nodes;
     conf_fill_texts(conf, &request);
     conf_fill_figures(conf, &request);
-    if (request.gpus == 0 || nodes->other || request.device == SFT_DEVICE_CPU || !nodes->can_ask
-        || sft_request_format(&request, text, sizeof text, NULL) < 0)
+    if (request.gpus == 0 || nodes->other || request.device == SFT_DEVICE_CPU || !nodes->can_ask ||
+        sft_request_format(&request, text, sizeof text, NULL) < 0)
         return;
-    const char *argv[] = { nodes->job, "--plan", text, "--json", NULL };
+    const char *argv[] = {nodes->job, "--plan", text, "--json", NULL};
     if (spawn_read(argv, NULL, &answer, &length, NULL) < 0)
         return;
     json_t *plan = json_loadb(answer, length, 0, NULL);
@@ -106,8 +109,8 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes, c
     free(answer);
 }
 
-/* The job to ask: the one that was named, the site's, the one beside this program, the one on PATH. False where there
- * is none; `job` then has the site's. */
+/* The job to ask: the one that was named, the site's, the one beside this program, the one on PATH.
+ * False where there is none; `job` then has the site's. */
 static bool job_find(const char *named, char *job, size_t size)
 {
     char self[4096];
@@ -118,7 +121,8 @@ static bool job_find(const char *named, char *job, size_t size)
     if (length > 0) {
         char beside[sizeof self + sizeof JOB_NAME];
         self[length] = '\0';
-        snprintf(beside, sizeof beside, "%.*s" JOB_NAME, (int)(strrchr(self, '/') + 1 - self), self);
+        snprintf(beside, sizeof beside, "%.*s" JOB_NAME, (int)(strrchr(self, '/') + 1 - self),
+                 self);
         if (access(beside, X_OK) == 0) {
             snprintf(job, size, "%s", beside);
             return true;
@@ -130,8 +134,8 @@ static bool job_find(const char *named, char *job, size_t size)
     return true;
 }
 
-int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes, const struct sweep_options *options,
-              struct sft_error *err)
+int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes,
+              const struct sweep_options *options, struct sft_error *err)
 {
     if (options->job != NULL && access(options->job, X_OK) != 0)
         return sft_error_set(err, "--job: cannot run %.200s: %s", options->job, strerror(errno));
@@ -143,7 +147,8 @@ int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes, const struct 
         return -1;
     if (conf.gpus_per_node >= 0)
         nodes->gpus = conf.gpus_per_node;
-    nodes->can_ask = job_find(options->job != NULL ? options->job : conf.job, nodes->job, sizeof nodes->job);
+    nodes->can_ask =
+        job_find(options->job != NULL ? options->job : conf.job, nodes->job, sizeof nodes->job);
     for (size_t i = 0; i < cells->count; i++)
         cell_plan(&cells->cell[i], nodes, &conf);
     return 0;
@@ -156,11 +161,11 @@ int plan_missing(const struct sweep_cell *cell, int repeat)
 }
 
 static const struct grid_column columns[] = {
-    { "request", "REQUEST", "", true },   { "gpus", "GPUS", "", false },
-    { "had", "COMPLETE", "", false },     { "alive", "QUEUED", "", false },
-    { "bad", "FAILED", "", false },       { "todo", "TO RUN", "", false },
-    { "seconds", "EACH", "s", false },    { "all", "ALL", "s", false },
-    { "gpu_hours", "GPU", "hours", false }, { NULL, NULL, NULL, false },
+    {"request", "REQUEST", "", true},     {"gpus", "GPUS", "", false},
+    {"had", "COMPLETE", "", false},       {"alive", "QUEUED", "", false},
+    {"bad", "FAILED", "", false},         {"todo", "TO RUN", "", false},
+    {"seconds", "EACH", "s", false},      {"all", "ALL", "s", false},
+    {"gpu_hours", "GPU", "hours", false}, {NULL, NULL, NULL, false},
 };
 
 static void cell_line(struct grid *grid, const struct sweep_cell *cell, int repeat)
@@ -180,7 +185,8 @@ static void cell_line(struct grid *grid, const struct sweep_cell *cell, int repe
     grid_set_real(grid, "gpu_hours", cell->seconds * todo * cell->gpus / 3600, 2);
 }
 
-static void print_sums(const struct sweep_cells *cells, const struct plan_nodes *nodes, int repeat, FILE *out)
+static void print_sums(const struct sweep_cells *cells, const struct plan_nodes *nodes, int repeat,
+                       FILE *out)
 {
     double seconds = 0, hours = 0;
     int jobs = 0, open = 0;
@@ -197,7 +203,9 @@ static void print_sums(const struct sweep_cells *cells, const struct plan_nodes 
     }
     fprintf(out, "%d job%s to submit", jobs, jobs == 1 ? "" : "s");
     if (jobs > open)
-        fprintf(out, "; estimated %.0f min one after the other, %.2f GPU-hours, with %d s for a run's start assumed",
+        fprintf(out,
+                "; estimated %.0f min one after the other, %.2f GPU-hours, with %d s for a run's "
+                "start assumed",
                 seconds / 60, hours, PLAN_START_S);
     if (open > 0)
         fprintf(out, "; time not predicted of %d", open);
@@ -205,11 +213,12 @@ static void print_sums(const struct sweep_cells *cells, const struct plan_nodes 
     if (open > 0 && !nodes->can_ask && nodes->job[0] != '\0')
         fprintf(out, "no estimates: there is no %s here; --job names another\n", nodes->job);
     if (jobs > open && !nodes->h200)
-        fprintf(out, "the estimates are for H200: Slurm does not say which GPUs partition %s has\n", nodes->partition);
+        fprintf(out, "the estimates are for H200: Slurm does not say which GPUs partition %s has\n",
+                nodes->partition);
 }
 
-int plan_print(const struct sweep_cells *cells, const struct plan_nodes *nodes, const struct sweep_options *options,
-               FILE *out)
+int plan_print(const struct sweep_cells *cells, const struct plan_nodes *nodes,
+               const struct sweep_options *options, FILE *out)
 {
     struct grid grid;
     int jobs = 0;
@@ -218,8 +227,8 @@ int plan_print(const struct sweep_cells *cells, const struct plan_nodes *nodes, 
         cell_line(&grid, &cells->cell[i], options->repeat);
         jobs += plan_missing(&cells->cell[i], options->repeat);
     }
-    fprintf(out, "sweep %s on partition %s: %zu configurations, %d runs of each\n", options->name, nodes->partition,
-            cells->count, options->repeat);
+    fprintf(out, "sweep %s on partition %s: %zu configurations, %d runs of each\n", options->name,
+            nodes->partition, cells->count, options->repeat);
     grid_write(&grid, OPTIONS_TABLE, out, NULL);
     grid_clear(&grid);
     for (size_t i = 0; i < cells->count; i++)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/spawn.h"
+#include "accounts/spawn.h"
 
 #define PLUGIN_NAME "sft_bench.so"
 #define SPACE " \t\n\v\f\r"
@@ -39,8 +39,9 @@ static bool read_included(const char *file, const char *pattern, struct words *a
     glob_t found;
     bool had = false;
     int folder = pattern[0] == '/' ? 0 : (int)(basename(file) - file);
-    if (depth == INCLUDES || snprintf(path, sizeof path, "%.*s%s", folder, file, pattern) >= (int)sizeof path
-        || glob(path, 0, NULL, &found) != 0)
+    if (depth == INCLUDES ||
+        snprintf(path, sizeof path, "%.*s%s", folder, file, pattern) >= (int)sizeof path ||
+        glob(path, 0, NULL, &found) != 0)
         return false;
     for (size_t i = 0; i < found.gl_pathc && !had; i++)
         had = read_stack(found.gl_pathv[i], arguments, depth + 1);
@@ -48,12 +49,14 @@ static bool read_included(const char *file, const char *pattern, struct words *a
     return had;
 }
 
-/* `include PATTERN`, or `required|optional PLUGIN ARGUMENT...`, with white space between and no quotes. */
+/* `include PATTERN`, or `required|optional PLUGIN ARGUMENT...`, with white space between and no
+ * quotes. */
 static bool read_line(const char *file, char *line, struct words *arguments, int depth)
 {
     char *save;
     line[strcspn(line, "#")] = '\0';
-    const char *kind = strtok_r(line, SPACE, &save), *plugin = kind != NULL ? strtok_r(NULL, SPACE, &save) : NULL;
+    const char *kind = strtok_r(line, SPACE, &save),
+               *plugin = kind != NULL ? strtok_r(NULL, SPACE, &save) : NULL;
     if (plugin == NULL)
         return false;
     if (strcmp(kind, "include") == 0)
@@ -95,7 +98,7 @@ static void site_owner(const char *text)
 /* Where plugstack.conf is: where Slurm says, else beside slurm.conf. */
 static bool find_stack(char *path, size_t size)
 {
-    const char *argv[] = { spawn_program("SFT_SCONTROL", "scontrol"), "show", "config", NULL };
+    const char *argv[] = {spawn_program("SFT_SCONTROL", "scontrol"), "show", "config", NULL};
     char *text, slurm[CONF_PATH];
     size_t length;
     if (!spawn_has(argv[0]) || spawn_read(argv, NULL, &text, &length, NULL) < 0)
@@ -112,7 +115,7 @@ static bool find_stack(char *path, size_t size)
 int site_load(struct conf *conf, struct sft_error *err)
 {
     char stack[CONF_PATH];
-    struct words arguments = { 0 };
+    struct words arguments = {0};
     if (find_stack(stack, sizeof stack))
         site_arguments(stack, &arguments);
     int rc = arguments.failed ? sft_error_set(err, "out of memory")

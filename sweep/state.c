@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "report/load.h"
-#include "report/spawn.h"
-#include "report/text.h"
+#include "accounts/load.h"
+#include "accounts/spawn.h"
+#include "accounts/text.h"
 
 static struct sweep_job *state_find(struct sweep_state *state, long long id)
 {
@@ -36,7 +36,7 @@ static struct sweep_job *state_add(struct sweep_state *state, long long id, stru
         state->room = room;
     }
     struct sweep_job *job = &state->job[state->count++];
-    *job = (struct sweep_job) { .id = id, .state = SWEEP_BAD, .tok_s = NAN };
+    *job = (struct sweep_job){.id = id, .state = SWEEP_BAD, .tok_s = NAN};
     return job;
 }
 
@@ -48,11 +48,13 @@ static int job_compare(const void *a, const void *b)
 
 static void job_reason(struct sweep_job *job, const struct sft_record *record)
 {
-    const char *why = sft_record_get(record, strcmp(job->word, "doubted") == 0 ? "doubted" : "fail");
+    const char *why =
+        sft_record_get(record, strcmp(job->word, "doubted") == 0 ? "doubted" : "fail");
     snprintf(job->why, sizeof job->why, "%s", why != NULL && job->state == SWEEP_BAD ? why : "");
 }
 
-/* What a record says of its run. Its own request has the site's additions, and is left out where it is long. */
+/* What a record says of its run. Its own request has the site's additions, and is left out where it
+ * is long. */
 static void job_record(struct sweep_job *job, const struct row *row)
 {
     const char *request = sft_record_get(&row->record, "request");
@@ -73,9 +75,10 @@ int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct 
     for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = rows->row[i];
         struct sweep_job *job = state_find(state, row->job_id);
-        /* What only the owner's comment says is no result; of several steps one that is complete counts. */
-        if ((row->marks & ROW_COMMENT_ALONE) || strcmp(row->state, "running") == 0
-            || (job != NULL && job->state == SWEEP_COMPLETE))
+        /* What only the owner's comment says is no result; of several steps one that is complete
+         * counts. */
+        if ((row->marks & ROW_COMMENT_ALONE) || strcmp(row->state, "running") == 0 ||
+            (job != NULL && job->state == SWEEP_COMPLETE))
             continue;
         if (job == NULL && (job = state_add(state, row->job_id, err)) == NULL)
             return -1;
@@ -113,9 +116,11 @@ static void job_comment(struct sweep_job *job, const char *comment, bool ended)
 
 static int queue_line(struct sweep_state *state, char *line, struct sft_error *err)
 {
-    static const char *const pending[] = { "PENDING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT", NULL };
-    static const char *const running[] = { "RUNNING",  "CONFIGURING", "COMPLETING", "SUSPENDED",
-                                           "STOPPED", "RESIZING",    "SIGNALING",  "STAGE_OUT", NULL };
+    static const char *const pending[] = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT",
+                                          NULL};
+    static const char *const running[] = {"RUNNING",   "CONFIGURING", "COMPLETING",
+                                          "SUSPENDED", "STOPPED",     "RESIZING",
+                                          "SIGNALING", "STAGE_OUT",   NULL};
     char *word = strchr(line, '|'), *comment = word != NULL ? strchr(word + 1, '|') : NULL;
     long long id;
     if (comment == NULL)
@@ -124,36 +129,40 @@ static int queue_line(struct sweep_state *state, char *line, struct sft_error *e
     *comment++ = '\0';
     if (text_digits(line, &id) < 0)
         return 0;
-    enum sweep_job_state said = word_in(word, pending) ? SWEEP_PENDING
-        : word_in(word, running)                     ? SWEEP_RUNNING
-                                                     : SWEEP_BAD;
+    enum sweep_job_state said = word_in(word, pending)   ? SWEEP_PENDING
+                                : word_in(word, running) ? SWEEP_RUNNING
+                                                         : SWEEP_BAD;
     struct sweep_job *job = state_find(state, id);
-    /* A job with a record in the accounting is known better from there, unless that is of a run before a requeue. */
+    /* A job with a record in the accounting is known better from there, unless that is of a run
+     * before a requeue. */
     if (job != NULL && (job->state == SWEEP_COMPLETE || said == SWEEP_BAD))
         return 0;
     if (job == NULL && (job = state_add(state, id, err)) == NULL)
         return -1;
-    *job = (struct sweep_job) { .id = id, .state = said, .tok_s = NAN };
+    *job = (struct sweep_job){.id = id, .state = said, .tok_s = NAN};
     snprintf(job->word, sizeof job->word, "%.23s", word);
     job_comment(job, comment, job->state == SWEEP_BAD);
     return 0;
 }
 
-int sweep_state_queue(struct sweep_state *state, const char *mark, char *text, struct sft_error *err)
+int sweep_state_queue(struct sweep_state *state, const char *mark, char *text,
+                      struct sft_error *err)
 {
     size_t length = strlen(mark);
     while (*text != '\0') {
         char *end = strchr(text, '\n');
         if (end != NULL)
             *end = '\0';
-        if (strncmp(text, mark, length) == 0 && text[length] == '|' && queue_line(state, text + length + 1, err) < 0)
+        if (strncmp(text, mark, length) == 0 && text[length] == '|' &&
+            queue_line(state, text + length + 1, err) < 0)
             return -1;
         text = end != NULL ? end + 1 : text + strlen(text);
     }
     return 0;
 }
 
-static int state_accounting(struct sweep_state *state, const char *name, const char *user, struct sft_error *err)
+static int state_accounting(struct sweep_state *state, const char *name, const char *user,
+                            struct sft_error *err)
 {
     struct rows rows;
     struct filter *filter = calloc(1, sizeof *filter);
@@ -171,7 +180,8 @@ static int state_accounting(struct sweep_state *state, const char *name, const c
     return rc;
 }
 
-static int state_queue(struct sweep_state *state, const char *name, const char *user, struct sft_error *err)
+static int state_queue(struct sweep_state *state, const char *name, const char *user,
+                       struct sft_error *err)
 {
     char *text, mark[24], format[48];
     uint64_t random;
@@ -180,8 +190,16 @@ static int state_queue(struct sweep_state *state, const char *name, const char *
         return sft_error_set(err, "no random number: %s", strerror(errno));
     snprintf(mark, sizeof mark, "%016" PRIx64, random);
     snprintf(format, sizeof format, "%s|%%A|%%T|%%k", mark);
-    const char *argv[] = { spawn_program("SFT_SQUEUE", "squeue"),
-                           "--noheader", "--states=all", "--user", user, "--name", name, "-o", format, NULL };
+    const char *argv[] = {spawn_program("SFT_SQUEUE", "squeue"),
+                          "--noheader",
+                          "--states=all",
+                          "--user",
+                          user,
+                          "--name",
+                          name,
+                          "-o",
+                          format,
+                          NULL};
     if (spawn_read(argv, NULL, &text, &length, err) < 0)
         return -1;
     int rc = sweep_state_queue(state, mark, text, err);
@@ -195,7 +213,8 @@ int sweep_state_load(struct sweep_state *state, const char *name, struct sft_err
     memset(state, 0, sizeof *state);
     if (user == NULL)
         return sft_error_set(err, "user %u has no name here", (unsigned)geteuid());
-    if (state_accounting(state, name, user->pw_name, err) < 0 || state_queue(state, name, user->pw_name, err) < 0) {
+    if (state_accounting(state, name, user->pw_name, err) < 0 ||
+        state_queue(state, name, user->pw_name, err) < 0) {
         sweep_state_clear(state);
         return -1;
     }
@@ -228,7 +247,8 @@ void sweep_job_print(const struct sweep_job *job, FILE *out)
 void sweep_state_count(const struct sweep_state *state, struct sweep_cells *cells, bool add)
 {
     for (size_t i = 0; i < cells->count; i++)
-        cells->cell[i].had = cells->cell[i].pending = cells->cell[i].running = cells->cell[i].bad = 0;
+        cells->cell[i].had = cells->cell[i].pending = cells->cell[i].running = cells->cell[i].bad =
+            0;
     for (size_t i = 0; i < state->count; i++) {
         const struct sweep_job *job = &state->job[i];
         struct sweep_cell *cell = sweep_cells_find(cells, job->request, job->asked);

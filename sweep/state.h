@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "report/rows.h"
+#include "accounts/rows.h"
 #include "sweep/cells.h"
 
 enum sweep_job_state { SWEEP_PENDING, SWEEP_RUNNING, SWEEP_COMPLETE, SWEEP_BAD };
@@ -13,11 +13,11 @@ enum sweep_job_state { SWEEP_PENDING, SWEEP_RUNNING, SWEEP_COMPLETE, SWEEP_BAD }
 struct sweep_job {
     long long id;
     enum sweep_job_state state;
-    char word[24];               /* Slurm's or the record's */
+    char word[24];                 /* Slurm's or the record's */
     char request[SFT_REQUEST_MAX]; /* "" where nothing tells */
-    char why[200];               /* the reason that the record of a run that failed gives; "" */
-    bool asked;                  /* it is sft-sweep's own; else the record's, with the site's additions */
-    double tok_s;                /* NaN: not measured */
+    char why[200];                 /* the reason that the record of a run that failed gives; "" */
+    bool asked;   /* it is sft-sweep's own; else the record's, with the site's additions */
+    double tok_s; /* NaN: not measured */
 };
 
 struct sweep_state {
@@ -33,17 +33,18 @@ static inline bool sweep_job_is_alive(const struct sweep_job *job)
 /* A line: id, request, state, throughput or the reason of a failure where it is known. */
 void sweep_job_print(const struct sweep_job *job, FILE *out);
 
-/* Ask squeue ($SFT_SQUEUE) and sacct for the user's own jobs of that name. A job that both know is counted once; a
- * run is complete when the admin comment has its complete record, or, until that is in the accounting, when the
- * ended job's comment in the queue has. */
+/* Ask squeue ($SFT_SQUEUE) and sacct for the user's own jobs of that name. A job that both know is
+ * counted once; a run is complete when the admin comment has its complete record, or, until that is
+ * in the accounting, when the ended job's comment in the queue has. */
 int sweep_state_load(struct sweep_state *state, const char *name, struct sft_error *err);
 void sweep_state_clear(struct sweep_state *state);
 
-/* The two readers: squeue's lines "MARK|ID|STATE|COMMENT", where a comment may hold anything, so also what looks like
- * more lines, but not the mark that nobody knew when it was written; and rows of the report. The accounting's go
- * first. -1 without memory. */
+/* The two readers: squeue's lines "MARK|ID|STATE|COMMENT", where a comment may hold anything, so
+ * also what looks like more lines, but not the mark that nobody knew when it was written; and rows
+ * of the report. The accounting's go first. -1 without memory. */
 int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct sft_error *err);
-int sweep_state_queue(struct sweep_state *state, const char *mark, char *text, struct sft_error *err);
+int sweep_state_queue(struct sweep_state *state, const char *mark, char *text,
+                      struct sft_error *err);
 
 /* Count the jobs into the cells; those of no cell are left alone, or, with `add`, get cells. */
 void sweep_state_count(const struct sweep_state *state, struct sweep_cells *cells, bool add);

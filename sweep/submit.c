@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "report/grid.h"
-#include "report/spawn.h"
-#include "report/text.h"
+#include "accounts/spawn.h"
+#include "accounts/text.h"
 #include "sweep/follow.h"
 #include "sweep/plan.h"
 
@@ -43,10 +43,10 @@ static bool word_add(char **words, const char *format, ...)
 char **submit_words(const struct sweep_options *options, const struct sweep_cell *cell)
 {
     char **words = calloc(WORDS, sizeof *words);
-    bool ok = words != NULL && word_add(words, "%s", spawn_program("SFT_SBATCH", "sbatch"))
-        && word_add(words, "--parsable") && word_add(words, "--job-name=%s", options->name)
-        && word_add(words, "--comment=" ROW_ASKED "%s", cell->text)
-        && word_add(words, "--output=%s-%%j.out", options->name);
+    bool ok = words != NULL && word_add(words, "%s", spawn_program("SFT_SBATCH", "sbatch")) &&
+              word_add(words, "--parsable") && word_add(words, "--job-name=%s", options->name) &&
+              word_add(words, "--comment=" ROW_ASKED "%s", cell->text) &&
+              word_add(words, "--output=%s-%%j.out", options->name);
     /* Runs beside each other share the network and disturb each other's figures. */
     if (ok && !options->beside)
         ok = word_add(words, "--dependency=singleton");
@@ -62,7 +62,8 @@ char **submit_words(const struct sweep_options *options, const struct sweep_cell
     return NULL;
 }
 
-static int submit_one(const struct sweep_options *options, struct sweep_cell *cell, struct sft_error *err)
+static int submit_one(const struct sweep_options *options, struct sweep_cell *cell,
+                      struct sft_error *err)
 {
     char **words = submit_words(options, cell), *text = NULL;
     size_t length;
@@ -106,10 +107,11 @@ int submit_missing(struct sweep_cells *cells, const struct sweep_options *option
 }
 
 /* The jobs from *next on, as many as one command line takes. */
-static int cancel_some(const struct sweep_state *state, size_t *next, int *count, struct sft_error *err)
+static int cancel_some(const struct sweep_state *state, size_t *next, int *count,
+                       struct sft_error *err)
 {
     char id[CANCEL_BATCH][24];
-    const char *argv[CANCEL_BATCH + 2] = { spawn_program("SFT_SCANCEL", "scancel") };
+    const char *argv[CANCEL_BATCH + 2] = {spawn_program("SFT_SCANCEL", "scancel")};
     int n = 0;
     for (; *next < state->count && n < CANCEL_BATCH; (*next)++)
         if (sweep_job_is_alive(&state->job[*next])) {
@@ -139,9 +141,10 @@ int submit_cancel(const struct sweep_state *state, int *count, struct sft_error 
 }
 
 static const struct grid_column columns[] = {
-    { "request", "REQUEST", "", true }, { "wanted", "WANTED", "", false }, { "had", "COMPLETE", "", false },
-    { "running", "RUNNING", "", false }, { "pending", "PENDING", "", false }, { "bad", "FAILED", "", false },
-    { NULL, NULL, NULL, false },
+    {"request", "REQUEST", "", true},  {"wanted", "WANTED", "", false},
+    {"had", "COMPLETE", "", false},    {"running", "RUNNING", "", false},
+    {"pending", "PENDING", "", false}, {"bad", "FAILED", "", false},
+    {NULL, NULL, NULL, false},
 };
 
 void submit_status(const struct sweep_cells *cells, const struct sweep_options *options, FILE *out)

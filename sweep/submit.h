@@ -8,9 +8,9 @@
 /* The words of one submission, ended by NULL, for free() each and the list. NULL without memory. */
 char **submit_words(const struct sweep_options *options, const struct sweep_cell *cell);
 
-/* Submit what is missing: the first run of every cell, then the second, ... so that an interrupted sweep has
- * something of everything. Ends at the first that sbatch refuses, and, with 1, at an interrupt (follow.h). *submitted
- * counts up as it goes. */
+/* Submit what is missing: the first run of every cell, then the second, ... so that an interrupted
+ * sweep has something of everything. Ends at the first that sbatch refuses, and, with 1, at an
+ * interrupt (follow.h). *submitted counts up as it goes. */
 int submit_missing(struct sweep_cells *cells, const struct sweep_options *options, int *submitted,
                    struct sft_error *err);
 

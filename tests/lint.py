@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-FOLDERS = ("lib", "spank", "report", "sweep")
+FOLDERS = ("lib", "node", "spank", "accounts", "report", "sweep")
 REASONS = TOP / "tests" / "lint.reasons"
 CHECKS = "-*,bugprone-*,cert-*,concurrency-*"
 HEADERS = f"/({'|'.join(FOLDERS)})/"

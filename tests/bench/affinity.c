@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tests/unit/affinity_fixture.h"
+#include "tests/unit/node/affinity_fixture.h"
 
 #define BENCH_RUNS 20
 

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Measures what lib/predict.c's table wants to know of a GPU, each rate on a chip that has been busy for
- * a while, through the same backend that trains:
- *   matmul_tflops   the products of a Llama 7B layer and head, forward and backward, 8,192 rows, weighted
- *                   as a layer has them
- *   memory_gbs      norms, rotary embedding and SwiGLU, forward and backward, bytes read and written
- *   launch_us       a small kernel, launched in a row
- *   forward[], backward[]   causal attention, 32 heads of 128, 16,384 tokens in documents of a length
- *   ceilings [SECONDS]      of each measurement, default 1 */
+/* Measures what lib/predict.c's table wants to know of a GPU, each rate on a chip that has been
+ * busy for a while, through the same backend that trains: matmul_tflops   the products of a Llama
+ * 7B layer and head, forward and backward, 8,192 rows, weighted as a layer has them memory_gbs
+ * norms, rotary embedding and SwiGLU, forward and backward, bytes read and written launch_us a
+ * small kernel, launched in a row forward[], backward[]   causal attention, 32 heads of 128, 16,384
+ * tokens in documents of a length ceilings [SECONDS]      of each measurement, default 1 */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "job/backend.h"
-#include "job/measure.h"
+#include "job/tensor/backend.h"
+#include "job/train/measure.h"
 
 enum { ROWS = 8192, HIDDEN = 4096, FFN = 11008, HEADS = 32, HEAD_DIM = 128, VOCAB = 32000 };
 enum { ATTENTION_ROWS = 16384, QKV = 3 * HIDDEN, LAYERS = 32 };
@@ -28,7 +26,7 @@ typedef void operation(struct bench *bench, const void *what);
 
 static void check(struct backend *b)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     if (b->sync(b, &err) < 0) {
         fprintf(stderr, "ceilings: %s\n", err.text);
         exit(1);
@@ -68,22 +66,24 @@ static void run_product(struct bench *bench, const void *what)
 
 static double measure_products(struct bench *bench)
 {
-    static const int widths[][3] = { { QKV, HIDDEN, LAYERS }, { HIDDEN, HIDDEN, LAYERS },
-                                     { 2 * FFN, HIDDEN, LAYERS }, { HIDDEN, FFN, LAYERS },
-                                     { VOCAB, HIDDEN, 1 } };
+    static const int widths[][3] = {{QKV, HIDDEN, LAYERS},
+                                    {HIDDEN, HIDDEN, LAYERS},
+                                    {2 * FFN, HIDDEN, LAYERS},
+                                    {HIDDEN, FFN, LAYERS},
+                                    {VOCAB, HIDDEN, 1}};
     double flops = 0, seconds = 0;
     for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
         int out = widths[i][0], in = widths[i][1], count = widths[i][2];
         const struct product three[] = {
-            { "forward", ROWS, out, in, false, true, count },
-            { "d input", ROWS, in, out, false, false, count },
-            { "d weight", out, in, ROWS, true, false, count },
+            {"forward", ROWS, out, in, false, true, count},
+            {"d input", ROWS, in, out, false, false, count},
+            {"d weight", out, in, ROWS, true, false, count},
         };
         for (int j = 0; j < 3; j++) {
             double time = timed(bench, run_product, &three[j]);
             double work = 2.0 * ROWS * out * in;
-            printf("%6d x %5d -> %5d  %-8s  %8.3f ms  %6.0f TFLOP/s\n", ROWS, in, out, three[j].name,
-                   time * 1e3, work / time / 1e12);
+            printf("%6d x %5d -> %5d  %-8s  %8.3f ms  %6.0f TFLOP/s\n", ROWS, in, out,
+                   three[j].name, time * 1e3, work / time / 1e12);
             flops += work * count;
             seconds += time * count;
         }
@@ -94,10 +94,10 @@ static double measure_products(struct bench *bench)
 static void run_elementwise(struct bench *bench, const void *what)
 {
     struct backend *b = bench->b;
-    struct attention_shape shape = { HEADS, HEADS, HEAD_DIM };
+    struct attention_shape shape = {HEADS, HEADS, HEAD_DIM};
     (void)what;
-    b->norm_forward(b, bench->y, bench->floats, bench->z, bench->x, bench->y, bench->w, ROWS, HIDDEN,
-                    1e-5f);
+    b->norm_forward(b, bench->y, bench->floats, bench->z, bench->x, bench->y, bench->w, ROWS,
+                    HIDDEN, 1e-5f);
     b->rope(b, bench->x, bench->positions, ROWS, shape, 10000, false);
     b->swiglu_forward(b, bench->y, bench->x, ROWS, FFN);
     b->swiglu_backward(b, bench->z, bench->y, bench->x, ROWS, FFN);
@@ -126,10 +126,10 @@ struct attention {
 static void run_attention(struct bench *bench, const void *what)
 {
     const struct attention *a = what;
-    struct attention_shape shape = { HEADS, HEADS, HEAD_DIM };
+    struct attention_shape shape = {HEADS, HEADS, HEAD_DIM};
     if (a->backward)
-        bench->b->attention_backward(bench->b, bench->z, bench->w, bench->y, bench->floats, bench->x,
-                                     ATTENTION_ROWS, shape, &a->docs);
+        bench->b->attention_backward(bench->b, bench->z, bench->w, bench->y, bench->floats,
+                                     bench->x, ATTENTION_ROWS, shape, &a->docs);
     else
         bench->b->attention_forward(bench->b, bench->y, bench->floats, bench->x, ATTENTION_ROWS,
                                     shape, &a->docs);
@@ -138,7 +138,7 @@ static void run_attention(struct bench *bench, const void *what)
 static void measure_attention(struct bench *bench, int length)
 {
     static int32_t start[ATTENTION_ROWS], lengths[ATTENTION_ROWS];
-    struct attention a = { { ATTENTION_ROWS / length, start, lengths, length }, false };
+    struct attention a = {{ATTENTION_ROWS / length, start, lengths, length}, false};
     for (int i = 0; i < a.docs.count; i++) {
         start[i] = i * length;
         lengths[i] = length;
@@ -154,7 +154,7 @@ static void measure_attention(struct bench *bench, int length)
 
 static void *allocate(struct backend *b, size_t elements, uint64_t seed)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     act *memory = b->allocate(b, elements * b->act_size, &err);
     if (memory == NULL) {
         fprintf(stderr, "ceilings: %s\n", err.text);
@@ -166,9 +166,9 @@ static void *allocate(struct backend *b, size_t elements, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     size_t most = (size_t)ROWS * VOCAB;
-    struct bench bench = { .seconds = argc > 1 ? atof(argv[1]) : 1 };
+    struct bench bench = {.seconds = argc > 1 ? atof(argv[1]) : 1};
     bench.b = backend_create_cuda(0, &err);
     if (bench.b == NULL) {
         fprintf(stderr, "ceilings: %s\n", err.text);
@@ -185,7 +185,7 @@ int main(int argc, char **argv)
     printf("matmul_tflops %.0f\n", measure_products(&bench));
     printf("memory_gbs %.0f\n", measure_elementwise(&bench));
     printf("launch_us %.2f\n", timed(&bench, run_small, NULL) * 1e6);
-    static const int lengths[] = { 128, 512, 1024, 2048, 4096, 8192 };
+    static const int lengths[] = {128, 512, 1024, 2048, 4096, 8192};
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
         measure_attention(&bench, lengths[i]);
     bench.b->destroy(bench.b); /* the process ends: what was allocated goes with it */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long a task waits for NCCL's environment: tests/bench/fabric [MACHINE.txt]. Without an argument, of
- * this machine; with a described one (tests/fixtures/topology), of its files, whose tables of GIDs are
- * filled up to mlx5's 256 entries. The first run is cold, as it is in a task. */
+/* How long a task waits for NCCL's environment: tests/bench/fabric [MACHINE.txt]. Without an
+ * argument, of this machine; with a described one (tests/fixtures/topology), of its files, whose
+ * tables of GIDs are filled up to mlx5's 256 entries. The first run is cold, as it is in a task. */
 #include <stdio.h>
 #include <time.h>
 
-#include "tests/unit/fabric_case.h"
+#include "tests/unit/node/fabric_case.h"
 
 #define BENCH_RUNS 20
 
@@ -27,10 +27,10 @@ static void bench_fill(const struct fabric_case *made)
 
 static int bench_run(const char *root, const struct conf_fabric *site, double *ms, bool print)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     double begin = bench_ms();
     struct nic_list *nics = nic_list_create(root, &err);
-    struct fabric_input input = { .nics = nics, .site = site, .nodes = 8, .root = root };
+    struct fabric_input input = {.nics = nics, .site = site, .nodes = 8, .root = root};
     struct fabric *fabric = nics != NULL ? fabric_create(&input, &err) : NULL;
     *ms = bench_ms() - begin;
     if (fabric == NULL)
@@ -45,7 +45,7 @@ static int bench_run(const char *root, const struct conf_fabric *site, double *m
 
 int main(int argc, char **argv)
 {
-    struct fabric_case made = { .envs = 0 };
+    struct fabric_case made = {.envs = 0};
     struct conf conf;
     double ms, best = 1e9;
     int rc = 1;

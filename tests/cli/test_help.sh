@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # --help, manual page and completion of each program have the same long options, and every key of
-# `sft-report --keys` is in sft-record(5). (tests/unit/test_manual.c holds lib's tables to the manual.)
+# `sft-report --keys` is in sft-record(5). (tests/unit/lib/test_manual.c holds lib's tables to the manual.)
 set -u
 src=${SFT_SRCDIR:?} build=${SFT_BUILDDIR:?}
 failed=0

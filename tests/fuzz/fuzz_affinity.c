@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "spank/affinity_internal.h"
+#include "node/affinity_internal.h"
 
 static void check_list(const char *text)
 {

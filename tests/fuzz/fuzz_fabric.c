@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever stands in a node's /sys, /proc and NCCL's own files, and whatever the user has set: no crash, no
- * value but of names that sysfs may have, every variable with its reason. The input is cut into the texts of
- * one device's files, route tables and a variable; NULs separate them. */
+/* Whatever stands in a node's /sys, /proc and NCCL's own files, and whatever the user has set: no
+ * crash, no value but of names that sysfs may have, every variable with its reason. The input is
+ * cut into the texts of one device's files, route tables and a variable; NULs separate them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "spank/conf.h"
-#include "spank/fabric.h"
-#include "spank/fabric_files.h"
+#include "node/fabric.h"
+#include "node/fabric_files.h"
 
 static char root[64];
 
@@ -102,8 +102,8 @@ static void check(const struct fabric *fabric)
     static char text[32768];
     for (int i = 0; i < fabric->variables; i++) {
         const struct fabric_variable *v = &fabric->variable[i];
-        if (memchr(v->value, '\0', sizeof v->value) == NULL || v->reason[0] == '\0'
-            || (v->decision == FABRIC_SET && strpbrk(v->value, "\n\t ;$`") != NULL))
+        if (memchr(v->value, '\0', sizeof v->value) == NULL || v->reason[0] == '\0' ||
+            (v->decision == FABRIC_SET && strpbrk(v->value, "\n\t ;$`") != NULL))
             abort();
     }
     for (int i = 1; i < fabric->warnings; i++)
@@ -120,7 +120,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     struct conf conf;
     struct user user;
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     make_folders();
     for (size_t i = 0; i < FILES; i++)
         put(files[i], &data, &size);
@@ -128,8 +128,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     snprintf(user.value, sizeof user.value, "%.*s", (int)size, (const char *)data);
     fabric_files_read(&user.files, root, NULL, NULL);
     struct nic_list *nics = nic_list_create(root, &err);
-    struct fabric_input input = { .nics = nics, .site = &conf.fabric, .nodes = 2, .root = root,
-                                  .get = size > 0 ? get : NULL, .data = &user };
+    struct fabric_input input = {.nics = nics,
+                                 .site = &conf.fabric,
+                                 .nodes = 2,
+                                 .root = root,
+                                 .get = size > 0 ? get : NULL,
+                                 .data = &user};
     struct fabric *fabric = nics != NULL ? fabric_create(&input, &err) : NULL;
     if (fabric == NULL)
         abort();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From what sacct printed to groups, tables and the page's text: no crash, no figure of a run that stands aside, and
- * no byte from outside that could be a tag or a control character. */
+/* From what sacct printed to groups, tables and the page's text: no crash, no figure of a run that
+ * stands aside, and no byte from outside that could be a tag or a control character. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "report/compare.h"
 #include "report/group_print.h"
 #include "report/html.h"
-#include "report/load.h"
+#include "accounts/load.h"
 #include "report/ranks.h"
 
 static void check_html(const char *text)
@@ -49,15 +49,16 @@ static void check_groups(const struct groups *groups)
     size_t size;
     FILE *out = open_memstream(&text, &size);
     for (int form = OPTIONS_TABLE; form <= OPTIONS_JSON; form++)
-        if (group_print(groups, (enum options_form)form, out, NULL) < 0
-            || compare_print(groups, groups, (enum options_form)form, out, NULL) < 0)
+        if (group_print(groups, (enum options_form)form, out, NULL) < 0 ||
+            compare_print(groups, groups, (enum options_form)form, out, NULL) < 0)
             abort();
     fclose(out);
     free(text);
     for (size_t i = 0; i < groups->count; i++)
         for (size_t k = 0; k < groups->series[i].count; k++) {
             struct group_figure f = group_figure(&groups->series[i].cell[k], "tok_s");
-            if (f.count != groups->series[i].cell[k].count || (f.count > 0 && !(f.min > 0 && f.max >= f.min)))
+            if (f.count != groups->series[i].cell[k].count ||
+                (f.count > 0 && !(f.min > 0 && f.max >= f.min)))
                 abort();
         }
 }

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "job/data_keys.h"
-#include "job/data_kind.h"
-#include "job/scan.h"
+#include "job/data/data_keys.h"
+#include "job/data/data_kind.h"
+#include "job/data/scan.h"
 
 static void check_keys(const char *text, size_t size)
 {

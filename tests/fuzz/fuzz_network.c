@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "job/network.h"
-#include "job/place.h"
+#include "job/run/network.h"
+#include "job/run/place.h"
 
 static const char *const names[] = {"NCCL_IB_HCA", "NCCL_SOCKET_IFNAME", "NCCL_IB_DISABLE",
                                     "NCCL_DEBUG"};

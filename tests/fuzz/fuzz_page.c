@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever stands in a page, its record is this step's, fits, is read back, and is complete only where Slurm
- * says so; and merged into a comment it touches no other step's record. */
+/* Whatever stands in a page, its record is this step's, fits, is read back, and is complete only
+ * where Slurm says so; and merged into a comment it touches no other step's record. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "spank/page.h"
 
-#define REQUIRE(condition)                                                                        \
-    do {                                                                                          \
-        if (!(condition))                                                                         \
-            abort();                                                                              \
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            abort();                                                                               \
     } while (0)
 
 #define OTHER "sft1{step=1.0 state=complete tok_s=7}"
@@ -37,13 +37,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     struct page_facts facts = {
-        .step = "17.2", .request = "tiny:2", .model = "tiny", .nodes = 2, .ranks = 4, .host = "node1",
-        .start = 1767225600, .life = data[0] & 16 ? 1e9 : 1, .end = (enum page_end)(data[0] & 3),
-        .status = data[0] & 4 ? 9 : 0, .verdict = data[0] & 8 ? PROGRAM_WRONG : PROGRAM_SITE,
-        .program = "other:x", .other = data[0] & 32,
+        .step = "17.2",
+        .request = "tiny:2",
+        .model = "tiny",
+        .nodes = 2,
+        .ranks = 4,
+        .host = "node1",
+        .start = 1767225600,
+        .life = data[0] & 16 ? 1e9 : 1,
+        .end = (enum page_end)(data[0] & 3),
+        .status = data[0] & 4 ? 9 : 0,
+        .verdict = data[0] & 8 ? PROGRAM_WRONG : PROGRAM_SITE,
+        .program = "other:x",
+        .other = data[0] & 32,
     };
     struct sft_record record;
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     if (page_read((const char *)data + 1, size - 1, &facts, &record, &err) == 1) {
         check(&record, &facts);
         sft_record_clear(&record);

@@ -7,10 +7,10 @@
 
 #include "lib/record.h"
 
-#define REQUIRE(condition)                                                                        \
-    do {                                                                                          \
-        if (!(condition))                                                                         \
-            abort();                                                                              \
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            abort();                                                                               \
     } while (0)
 
 static void check_round_trip(const char *text)

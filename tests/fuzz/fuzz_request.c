@@ -14,13 +14,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sft_error err;
     if (text != NULL && sft_request_parse(&request, text, &err) == 0) {
         struct sft_plan plan;
-        struct sft_cluster cluster = { .partition = "p", .nodes = 16384, .gpus_per_node = 64 };
-        if (sft_request_format(&request, written, sizeof written, &err) < 0
-            || sft_request_parse(&again, written, &err) < 0
-            || memcmp(&request, &again, sizeof request) != 0)
+        struct sft_cluster cluster = {.partition = "p", .nodes = 16384, .gpus_per_node = 64};
+        if (sft_request_format(&request, written, sizeof written, &err) < 0 ||
+            sft_request_parse(&again, written, &err) < 0 ||
+            memcmp(&request, &again, sizeof request) != 0)
             abort();
-        if (sft_plan_make(&plan, &request, &cluster, &err) == 0
-            && (long long)plan.ranks * plan.micro_batch * plan.accumulation != plan.global_batch)
+        if (sft_plan_make(&plan, &request, &cluster, &err) == 0 &&
+            (long long)plan.ranks * plan.micro_batch * plan.accumulation != plan.global_batch)
             abort();
     }
     free(text);

@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/csv.h"
-#include "report/json.h"
-#include "report/load.h"
+#include "accounts/csv.h"
+#include "accounts/json.h"
+#include "accounts/load.h"
 #include "report/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Whatever a job's name is, CSV has lines' ends only between records, and no other control character. */
+/* Whatever a job's name is, CSV has lines' ends only between records, and no other control
+ * character. */
 static void check_csv(const struct rows *rows)
 {
     char *text = NULL;
@@ -22,7 +23,8 @@ static void check_csv(const struct rows *rows)
         abort();
     for (size_t i = 0; i < length; i++) {
         lines += text[i] == '\n';
-        if (text[i] == 0x7f || ((unsigned char)text[i] < 0x20 && text[i] != '\r' && text[i] != '\n'))
+        if (text[i] == 0x7f ||
+            ((unsigned char)text[i] < 0x20 && text[i] != '\r' && text[i] != '\n'))
             abort();
     }
     if (lines != rows->count + 1)
@@ -33,7 +35,7 @@ static void check_csv(const struct rows *rows)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static FILE *sink;
-    struct filter filter = { .job_count = 0 };
+    struct filter filter = {.job_count = 0};
     struct sft_error err;
     struct rows rows;
     char *text = malloc(size + 1);

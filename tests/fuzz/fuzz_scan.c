@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sacct's text of ids and comments: the first byte says whether the rest is the text itself, or one comment between
- * two jobs, which must neither add a job nor take one away. */
+/* sacct's text of ids and comments: the first byte says whether the rest is the text itself, or one
+ * comment between two jobs, which must neither add a job nor take one away. */
 #include "config.h" /* _GNU_SOURCE: memmem */
 #include <stdbool.h>
 #include <stdint.h>
@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/scan.h"
+#include "accounts/scan.h"
 
-#define MARK "\x1f" "5ca1ab1e5ca1ab1e" "\x1f"
+#define MARK                                                                                       \
+    "\x1f"                                                                                         \
+    "5ca1ab1e5ca1ab1e"                                                                             \
+    "\x1f"
 #define BEFORE "7" MARK "1" MARK "0" MARK "sft1{" MARK "" MARK "7\n8" MARK "2" MARK "0" MARK
 #define BEHIND MARK "" MARK "8\n9" MARK "3" MARK "0" MARK "sft1{" MARK "" MARK "9\n"
 
@@ -18,16 +21,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void scan_text(struct scan *scan, char *text, size_t length)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     FILE *in = fmemopen(text, length, "r");
-    *scan = (struct scan) { 0 };
+    *scan = (struct scan){0};
     if (in == NULL || scan_read(scan, in, MARK, &err) < 0)
         abort();
     fclose(in);
     scan_finish(scan);
     for (size_t i = 0; i < scan->count; i++) {
         const struct scan_job *job = &scan->job[i];
-        if (job->id <= 0 || job->submitted < 0 || !job->begun || scan_find(scan, job->id, job->submitted) != job)
+        if (job->id <= 0 || job->submitted < 0 || !job->begun ||
+            scan_find(scan, job->id, job->submitted) != job)
             abort();
     }
 }
@@ -52,8 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         scan_text(&scan, text, strlen(text));
         /* Nobody knows the mark when a comment is written, so one with it says nothing. */
         bool has_record = memmem(data + 1, length, "sft1{", 5) != NULL;
-        if (!has_mark && (scan.count != (has_record ? 3 : 2) || scan_find(&scan, 7, 1) == NULL
-                          || scan_find(&scan, 9, 3) == NULL))
+        if (!has_mark && (scan.count != (has_record ? 3 : 2) || scan_find(&scan, 7, 1) == NULL ||
+                          scan_find(&scan, 9, 3) == NULL))
             abort();
         scan_clear(&scan);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever squeue and sinfo print: no crash, texts stay ended, no cell without a request that can be read. */
+/* Whatever squeue and sinfo print: no crash, texts stay ended, no cell without a request that can
+ * be read. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    struct sweep_state state = { 0 };
-    struct sweep_cells cells = { 0 };
+    struct sweep_state state = {0};
+    struct sweep_cells cells = {0};
     struct plan_nodes nodes;
     struct sft_request request;
     char *text = strndup((const char *)data, size);
@@ -21,8 +22,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     if (sweep_state_queue(&state, "", text, NULL) == 0 && state.count < 100) {
         sweep_state_count(&state, &cells, true);
         for (size_t i = 0; i < cells.count; i++)
-            if (sft_request_parse(&request, cells.cell[i].text, NULL) < 0
-                || cells.cell[i].had + sweep_cell_alive(&cells.cell[i]) + cells.cell[i].bad == 0)
+            if (sft_request_parse(&request, cells.cell[i].text, NULL) < 0 ||
+                cells.cell[i].had + sweep_cell_alive(&cells.cell[i]) + cells.cell[i].bad == 0)
                 abort();
     }
     sweep_state_clear(&state);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any text through both tokenizers; SFT_TOKENIZER names a SentencePiece model (none: bytes alone). */
+/* Any text through both tokenizers; SFT_TOKENIZER names a SentencePiece model (none: bytes alone).
+ */
 #include <stdlib.h>
 
-#include "job/tokenizer.h"
+#include "job/data/tokenizer.h"
 
 static void check(struct tokenizer *tokenizer, const uint8_t *text, size_t size)
 {

@@ -4,7 +4,7 @@
 with Hugging Face's Llama and torch's AdamW, print both loss drops and fail when they differ by more
 than 2%, or the losses of any step by more than 0.1%: both are fp32, so that would be another formula.
 --write puts Hugging Face's losses, and each step's count of trained tokens, into FILE; so
-tests/golden/training.golden was made, for tests/unit/test_training.c:
+tests/golden/training.golden was made, for tests/unit/model/test_training.c:
 
     make tests/golden/train_dump
     mkdir dump && tests/golden/train_dump examples/instructions.json dump 256 2

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files of named float matrices that tests/golden's scripts and programs exchange: text lines
  * `name rows columns`, an empty line, then the elements in this order, little-endian float32. */
-#ifndef SFT_TESTS_GOLDEN_H
-#define SFT_TESTS_GOLDEN_H
+#ifndef SFT_TESTS_GOLDEN_GOLDEN_H
+#define SFT_TESTS_GOLDEN_GOLDEN_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "job/batch.h"
-#include "job/optim.h"
+#include "job/data/batch.h"
+#include "job/train/optim.h"
 #include "lib/preset.h"
 
 struct golden_tensor {

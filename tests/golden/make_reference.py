@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Write untied.golden and tied.golden beside this file: losses, gradients and a short training of
-Hugging Face's Llama on packed batches, for tests/unit/test_reference.c.
+Hugging Face's Llama on packed batches, for tests/unit/model/test_reference.c.
 
 Needs torch and transformers; made with torch 2.5.1 and transformers 4.46.3 on a CPU.
 """

@@ -38,7 +38,8 @@ int training_open(struct training *t, const char *path, int seq, int sequences,
     t->backend = backend_create_cpu(err);
     if (t->backend == NULL)
         return -1;
-    t->model = model_create(t->backend, sft_preset_find("tiny"), t->batch.rows, RECOMPUTE_NONE, err);
+    t->model =
+        model_create(t->backend, sft_preset_find("tiny"), t->batch.rows, RECOMPUTE_NONE, err);
     if (t->model == NULL)
         return -1;
     model_initialize(t->model, SEED);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The training that is compared with Hugging Face's: the tiny model from its own initial weights on
  * a file of instructions, as bytes. */
-#ifndef SFT_TESTS_TRAINING_H
-#define SFT_TESTS_TRAINING_H
+#ifndef SFT_TESTS_GOLDEN_TRAINING_H
+#define SFT_TESTS_GOLDEN_TRAINING_H
 
-#include "job/data.h"
-#include "job/optim.h"
+#include "job/data/data.h"
+#include "job/train/optim.h"
 
 enum { TRAINING_STEPS = 200, TRAINING_END = 10 };
 

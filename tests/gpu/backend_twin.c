@@ -18,7 +18,7 @@ static float to_bf16(float x)
 
 void *memory_of(struct backend *b, size_t bytes)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     void *memory = b->allocate(b, bytes + 256, &err);
     if (memory == NULL)
         print_error("%s\n", err.text);
@@ -28,7 +28,7 @@ void *memory_of(struct backend *b, size_t bytes)
 
 struct twin twin_random(size_t count, float deviation)
 {
-    struct twin t = { count, memory_of(cpu, count * 4), memory_of(gpu, count * 2) };
+    struct twin t = {count, memory_of(cpu, count * 4), memory_of(gpu, count * 2)};
     for (size_t i = 0; i < count; i++)
         t.c[i] = to_bf16(deviation * (float)random_normal(&dice));
     gpu->write_act(gpu, t.g, t.c, count);
@@ -37,7 +37,7 @@ struct twin twin_random(size_t count, float deviation)
 
 struct twin twin_poisoned(size_t count)
 {
-    struct twin t = { count, memory_of(cpu, count * 4), memory_of(gpu, count * 2) };
+    struct twin t = {count, memory_of(cpu, count * 4), memory_of(gpu, count * 2)};
     for (size_t i = 0; i < count; i++)
         t.c[i] = NAN;
     gpu->write_act(gpu, t.g, t.c, count);
@@ -62,7 +62,7 @@ static double distance(const float *a, const float *b, size_t count)
 
 void assert_sync(void)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     if (gpu->sync(gpu, &err) < 0)
         fail_msg("%s", err.text);
     if (cpu->sync(cpu, &err) < 0)
@@ -81,7 +81,7 @@ void assert_twin(const struct twin *t, const char *what)
 }
 
 void assert_floats(const float *on_gpu, const float *wanted, size_t count, double bound,
-                          const char *what)
+                   const char *what)
 {
     float *got = calloc(count, sizeof *got);
     gpu->read(gpu, got, on_gpu, count * sizeof *got);
@@ -106,7 +106,7 @@ int between(int low, int high)
 
 int twin_backends_start(void **state)
 {
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     const char *said = getenv("SFT_SEED");
     uint64_t seed = said != NULL ? strtoull(said, NULL, 10) : (uint64_t)time(NULL);
     (void)state;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same arrays on the CPU's and on the CUDA backend, drawn anew each time, and how far apart what comes out is. */
-#ifndef SFT_TESTS_BACKEND_TWIN_H
-#define SFT_TESTS_BACKEND_TWIN_H
+/* The same arrays on the CPU's and on the CUDA backend, drawn anew each time, and how far apart
+ * what comes out is. */
+#ifndef SFT_TESTS_GPU_BACKEND_TWIN_H
+#define SFT_TESTS_GPU_BACKEND_TWIN_H
 
 #include "tests/unit/unit.h"
 
-#include "job/backend.h"
-#include "job/random.h"
+#include "job/tensor/backend.h"
+#include "job/tensor/random.h"
 
 /* Largest relative error of an output, by the norm of all of it. */
 static const double bf16_bound = 1e-2, fp32_bound = 1e-5;
@@ -32,7 +33,8 @@ void twin_free(struct twin *t);
 /* Both are the same within bf16_bound; `what` names it in the complaint. */
 void assert_twin(const struct twin *t, const char *what);
 /* count floats on the GPU against those of the host. */
-void assert_floats(const float *on_gpu, const float *wanted, size_t count, double bound, const char *what);
+void assert_floats(const float *on_gpu, const float *wanted, size_t count, double bound,
+                   const char *what);
 /* Wait for both backends; fails with their error. */
 void assert_sync(void);
 

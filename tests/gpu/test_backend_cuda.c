@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each operation of the CUDA backend against the CPU's, on shapes odd and even and on numbers drawn
- * anew each time (the seed is printed; SFT_SEED repeats one). Outputs are poisoned with NaN first, so
- * that an element that nobody wrote shows. Skipped where there is no GPU. */
+ * anew each time (the seed is printed; SFT_SEED repeats one). Outputs are poisoned with NaN first,
+ * so that an element that nobody wrote shows. Skipped where there is no GPU. */
 #include "tests/gpu/backend_twin.h"
 
 #include <float.h>
@@ -40,7 +40,8 @@ static void one_matmul(int m, int n, int k, bool ta, bool tb, bool accumulate)
 {
     char what[96];
     size_t mn = (size_t)m * (size_t)n;
-    struct twin a = twin_random((size_t)m * (size_t)k, 1), b = twin_random((size_t)k * (size_t)n, 1);
+    struct twin a = twin_random((size_t)m * (size_t)k, 1),
+                b = twin_random((size_t)k * (size_t)n, 1);
     struct twin c = accumulate ? twin_random(mn, 3) : twin_poisoned(mn);
     snprintf(what, sizeof what, "matmul %d %d %d%s%s%s", m, n, k, ta ? " A^T" : "",
              tb ? " B^T" : "", accumulate ? " +=" : "");
@@ -104,7 +105,8 @@ static void one_norm(int rows, int hidden)
 {
     size_t n = (size_t)rows * (size_t)hidden;
     struct twin x = twin_random(n, 2), delta = twin_random(n, 1), out = twin_poisoned(n);
-    struct twin w = twin_random((size_t)hidden, 1), sum = twin_poisoned(n), dout = twin_random(n, 1);
+    struct twin w = twin_random((size_t)hidden, 1), sum = twin_poisoned(n),
+                dout = twin_random(n, 1);
     struct twin dx = twin_random(n, 1), dw = twin_random((size_t)hidden, 1);
     float *c_rstd = memory_of(cpu, (size_t)rows * 4), *g_rstd = memory_of(gpu, (size_t)rows * 4);
     gpu->zero(gpu, g_rstd, (size_t)rows * 4);
@@ -123,7 +125,7 @@ static void one_norm(int rows, int hidden)
     cpu->norm_forward(cpu, out.c, c_rstd, x.c, x.c, delta.c, w.c, rows, hidden, 1e-5f);
     gpu->norm_forward(gpu, out.g, g_rstd, x.g, x.g, delta.g, w.g, rows, hidden, 1e-5f);
     assert_twin(&x, "norm_forward in place");
-    struct twin *all[] = { &x, &delta, &out, &w, &sum, &dout, &dx, &dw };
+    struct twin *all[] = {&x, &delta, &out, &w, &sum, &dout, &dx, &dw};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         twin_free(all[i]);
     cpu->release(cpu, c_rstd);
@@ -133,7 +135,7 @@ static void one_norm(int rows, int hidden)
 static void test_norm(void **state)
 {
     (void)state;
-    static const int widths[] = { 1, 8, 128, 2048, 4096, 5120, 8192, 16384, 2049, 4097, 16383 };
+    static const int widths[] = {1, 8, 128, 2048, 4096, 5120, 8192, 16384, 2049, 4097, 16383};
     for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++)
         one_norm(between(1, 40), widths[i]);
     one_norm(1000, between(1, 600));
@@ -159,9 +161,9 @@ static void one_rope(int rows, struct attention_shape shape)
 static void test_rope(void **state)
 {
     (void)state;
-    one_rope(between(1, 300), (struct attention_shape) { 4, 2, 32 });
-    one_rope(between(1, 100), (struct attention_shape) { 32, 32, 128 });
-    one_rope(between(1, 100), (struct attention_shape) { 3, 1, 2 * between(1, 20) });
+    one_rope(between(1, 300), (struct attention_shape){4, 2, 32});
+    one_rope(between(1, 100), (struct attention_shape){32, 32, 128});
+    one_rope(between(1, 100), (struct attention_shape){3, 1, 2 * between(1, 20)});
 }
 
 static void one_attention(int rows, struct attention_shape shape, const struct documents *docs,
@@ -194,7 +196,7 @@ enum { DOCUMENTS = 64 };
 static void plain_attention(struct attention_shape shape, int count, int length, const char *what)
 {
     int32_t start[DOCUMENTS], lengths[DOCUMENTS];
-    struct documents docs = { count, start, lengths, length };
+    struct documents docs = {count, start, lengths, length};
     for (int i = 0; i < count; i++) {
         start[i] = i * length;
         lengths[i] = length;
@@ -205,7 +207,7 @@ static void plain_attention(struct attention_shape shape, int count, int length,
 static void packed_attention(struct attention_shape shape, int count, int longest, const char *what)
 {
     int32_t start[DOCUMENTS], lengths[DOCUMENTS];
-    struct documents docs = { count, start, lengths, 0 };
+    struct documents docs = {count, start, lengths, 0};
     int row = between(0, 5);
     for (int i = 0; i < count; i++) {
         start[i] = row;
@@ -219,19 +221,20 @@ static void packed_attention(struct attention_shape shape, int count, int longes
 static void test_attention_plain(void **state)
 {
     (void)state;
-    plain_attention((struct attention_shape) { 4, 4, 128 }, 3, 256, "plain");
-    plain_attention((struct attention_shape) { 8, 2, 64 }, 2, 384, "plain, 4 query heads a key head");
-    plain_attention((struct attention_shape) { 4, 2, 32 }, 2, 1024, "plain, tiny's heads");
+    plain_attention((struct attention_shape){4, 4, 128}, 3, 256, "plain");
+    plain_attention((struct attention_shape){8, 2, 64}, 2, 384, "plain, 4 query heads a key head");
+    plain_attention((struct attention_shape){4, 2, 32}, 2, 1024, "plain, tiny's heads");
 }
 
 static void test_attention_packed(void **state)
 {
     (void)state;
-    packed_attention((struct attention_shape) { 4, 4, 128 }, 7, 300, "packed");
-    packed_attention((struct attention_shape) { 8, 2, 64 }, 33, 90, "packed, 4 query heads a key head");
-    packed_attention((struct attention_shape) { 4, 2, 32 }, 11, 700, "packed, tiny's heads");
-    packed_attention((struct attention_shape) { 2, 2, 128 }, 1, 77, "one short document");
-    packed_attention((struct attention_shape) { 4, 4, 128 }, 5, 1, "documents of one token");
+    packed_attention((struct attention_shape){4, 4, 128}, 7, 300, "packed");
+    packed_attention((struct attention_shape){8, 2, 64}, 33, 90,
+                     "packed, 4 query heads a key head");
+    packed_attention((struct attention_shape){4, 2, 32}, 11, 700, "packed, tiny's heads");
+    packed_attention((struct attention_shape){2, 2, 128}, 1, 77, "one short document");
+    packed_attention((struct attention_shape){4, 4, 128}, 5, 1, "documents of one token");
 }
 
 static void one_swiglu(int rows, int ffn)
@@ -294,7 +297,7 @@ static void test_sums(void **state)
     for (int i = 0; i < 4; i++) {
         size_t count = (size_t)between(1, i < 2 ? 3000 : 5000000);
         struct twin x = twin_random(count, 1);
-        double c_sum = 0.5, sums[2] = { 0.5, -3 }, got[2];
+        double c_sum = 0.5, sums[2] = {0.5, -3}, got[2];
         double *g_sum = copy_of(sums, sizeof sums);
         float *floats = copy_of(x.c, count * 4);
         double plain = -3;
@@ -326,13 +329,14 @@ static void test_add(void **state)
     }
 }
 
-/* A chain over all lanes: each copies what the lane before has copied, and only then. Each link is a copy of
- * some hundred megabytes, so that a lane that does not wait reads what was there before. */
+/* A chain over all lanes: each copies what the lane before has copied, and only then. Each link is
+ * a copy of some hundred megabytes, so that a lane that does not wait reads what was there before.
+ */
 static void test_lanes_wait_for_each_other(void **state)
 {
     (void)state;
     const size_t count = 100 << 20;
-    struct sft_error err = { "" };
+    struct sft_error err = {""};
     act *link[LANES + 1];
     float last;
     for (int i = 0; i <= LANES; i++) {
@@ -366,9 +370,13 @@ static void test_lanes_wait_for_each_other(void **state)
 
 static struct adamw_args adamw_some(void)
 {
-    return (struct adamw_args) { .lr = 1e-2f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f,
-                                 .weight_decay = 0.1f, .correction1 = 0.271f,
-                                 .correction2 = 0.1426f };
+    return (struct adamw_args){.lr = 1e-2f,
+                               .beta1 = 0.9f,
+                               .beta2 = 0.95f,
+                               .eps = 1e-8f,
+                               .weight_decay = 0.1f,
+                               .correction1 = 0.271f,
+                               .correction2 = 0.1426f};
 }
 
 static void test_adamw_fp32(void **state)
@@ -376,7 +384,8 @@ static void test_adamw_fp32(void **state)
     (void)state;
     for (int i = 0; i < 3; i++) {
         size_t count = i == 0 ? 8 * 1000 : (size_t)between(1, 100000);
-        struct twin w = twin_random(count, 1), g = twin_random(count, 1), start = twin_random(count, 1);
+        struct twin w = twin_random(count, 1), g = twin_random(count, 1),
+                    start = twin_random(count, 1);
         float *m = calloc(count, 4), *v = calloc(count, 4);
         for (size_t j = 0; j < count; j++) {
             m[j] = (float)random_normal(&dice);
@@ -392,7 +401,7 @@ static void test_adamw_fp32(void **state)
         assert_floats(gm, m, count, fp32_bound, "adamw's m");
         assert_floats(gv, v, count, fp32_bound, "adamw's v");
         assert_twin(&w, "adamw's weights");
-        void *there[] = { gm, gv, master, g_norm2 };
+        void *there[] = {gm, gv, master, g_norm2};
         for (int j = 0; j < 4; j++)
             gpu->release(gpu, there[j]);
         free(m);
@@ -403,8 +412,8 @@ static void test_adamw_fp32(void **state)
     }
 }
 
-/* Both backends round by the same dice, so nearly all elements are the same to the last bit; some differ
- * where fp32's last bit decides. */
+/* Both backends round by the same dice, so nearly all elements are the same to the last bit; some
+ * differ where fp32's last bit decides. */
 static void test_adamw_bf16(void **state)
 {
     (void)state;
@@ -459,8 +468,8 @@ static void test_results_repeat(void **state)
         uint16_t *all = memory_of(gpu, bytes), *host = malloc(bytes);
         gpu->zero(gpu, all, bytes);
         gpu->embed_backward(gpu, all, dout.g, there, ROWS, HIDDEN);
-        gpu->norm_forward(gpu, all + (size_t)VOCAB * HIDDEN + HIDDEN, rstd, NULL, x.g, NULL, w.g, ROWS,
-                          HIDDEN, 1e-5f);
+        gpu->norm_forward(gpu, all + (size_t)VOCAB * HIDDEN + HIDDEN, rstd, NULL, x.g, NULL, w.g,
+                          ROWS, HIDDEN, 1e-5f);
         gpu->norm_backward(gpu, all + (size_t)VOCAB * HIDDEN + HIDDEN, all + (size_t)VOCAB * HIDDEN,
                            dout.g, x.g, w.g, rstd, ROWS, HIDDEN);
         gpu->read(gpu, host, all, bytes);

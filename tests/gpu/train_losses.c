@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Trains a preset on a GPU and writes what a peer needs to train the same (tests/bench/peer_losses.py):
- * first weights, every batch, the learning rates, and our losses.
+/* Trains a preset on a GPU and writes what a peer needs to train the same
+ * (tests/bench/peer_losses.py): first weights, every batch, the learning rates, and our losses.
  *   train_losses MODEL DATA TOKENIZER SEQ MICRO ACCUMULATION STEPS LR STATES FOLDER
- * In FOLDER: weights.bin (float32, our order), batches.bin (int32 tokens, targets, positions of each
- * micro-batch), rates.txt, losses-STATES.txt ("step loss" a line). */
+ * In FOLDER: weights.bin (float32, our order), batches.bin (int32 tokens, targets, positions of
+ * each micro-batch), rates.txt, losses-STATES.txt ("step loss" a line). */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "job/backend.h"
-#include "job/data.h"
-#include "job/model.h"
-#include "job/optim.h"
-#include "job/tokenizer.h"
+#include "job/tensor/backend.h"
+#include "job/data/data.h"
+#include "job/model/model.h"
+#include "job/train/optim.h"
+#include "job/data/tokenizer.h"
 
 enum { SEED = 1, PIECE = 1 << 22 };
 
@@ -69,9 +69,9 @@ static int rates_write(const struct run *run, const char *folder)
 static int batch_write(struct run *run)
 {
     size_t rows = (size_t)run->batch.rows;
-    return fwrite(run->batch.tokens, 4, rows, run->batches) == rows
-                   && fwrite(run->batch.targets, 4, rows, run->batches) == rows
-                   && fwrite(run->batch.positions, 4, rows, run->batches) == rows
+    return fwrite(run->batch.tokens, 4, rows, run->batches) == rows &&
+                   fwrite(run->batch.targets, 4, rows, run->batches) == rows &&
+                   fwrite(run->batch.positions, 4, rows, run->batches) == rows
                ? 0
                : -1;
 }
@@ -111,15 +111,20 @@ static int run_open(struct run *run, char **argv, const struct sft_preset *shape
     run->backend = run->data == NULL ? NULL : backend_create_cuda(0, err);
     if (run->backend == NULL || batch_create(&run->batch, run->micro * run->seq, err) < 0)
         return -1;
-    run->model
-        = model_create(run->backend, shape, run->micro * run->seq, RECOMPUTE_NORMS, err);
+    run->model = model_create(run->backend, shape, run->micro * run->seq, RECOMPUTE_NORMS, err);
     if (run->model == NULL)
         return -1;
     model_initialize(run->model, SEED);
-    run->options = (struct optim_options) { .lr = atof(argv[8]), .lr_warmup = 10,
-                                            .total_steps = run->steps, .beta1 = 0.9, .beta2 = 0.95,
-                                            .eps = 1e-8, .weight_decay = 0.1, .clip = 1,
-                                            .states = bf16 ? OPTIM_BF16 : OPTIM_FP32, .seed = SEED };
+    run->options = (struct optim_options){.lr = atof(argv[8]),
+                                          .lr_warmup = 10,
+                                          .total_steps = run->steps,
+                                          .beta1 = 0.9,
+                                          .beta2 = 0.95,
+                                          .eps = 1e-8,
+                                          .weight_decay = 0.1,
+                                          .clip = 1,
+                                          .states = bf16 ? OPTIM_BF16 : OPTIM_FP32,
+                                          .seed = SEED};
     run->optim = optim_create(run->model, run->backend, &run->options, err);
     snprintf(name, sizeof name, "losses-%s.txt", bf16 ? "bf16" : "fp32");
     run->batches = file_in(argv[10], "batches.bin");
@@ -131,12 +136,13 @@ static int run_open(struct run *run, char **argv, const struct sft_preset *shape
 
 int main(int argc, char **argv)
 {
-    struct sft_error err = { "" };
-    struct run run = { 0 };
+    struct sft_error err = {""};
+    struct run run = {0};
     const struct sft_preset *shape = argc == 11 ? sft_preset_find(argv[1]) : NULL;
     if (shape == NULL) {
-        fputs("train_losses MODEL DATA TOKENIZER SEQ MICRO ACCUMULATION STEPS LR fp32|bf16 FOLDER\n",
-              stderr);
+        fputs(
+            "train_losses MODEL DATA TOKENIZER SEQ MICRO ACCUMULATION STEPS LR fp32|bf16 FOLDER\n",
+            stderr);
         return 2;
     }
     run.seq = atoi(argv[4]);

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* _GNU_SOURCE: memmem */
+#include "accounts/load.h"
+
+#include <jansson.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/request.h"
+#include "accounts/answer.h"
+#include "accounts/source.h"
+#include "accounts/text.h"
+
+#define STEPS_MAX 64 /* records of one job; more than a comment can hold */
+
+/* What the jobs of one answer are read for. */
+struct load {
+    struct rows *rows;
+    const struct filter *filter;
+    struct scan *chosen; /* the runs that sacct chose; NULL: a file, in which the filter chooses */
+};
+
+/* The records of one comment. */
+struct found {
+    size_t count;
+    struct sft_record record[STEPS_MAX];
+    bool paired[STEPS_MAX]; /* the other comment has the same step */
+};
+
+/* A number as Slurm writes it: plain, or since 23.02 {"set": , "infinite": , "number": }. */
+static long long json_number_of(const json_t *value)
+{
+    if (json_is_object(value)) {
+        if (json_is_false(json_object_get(value, "set")))
+            return 0;
+        value = json_object_get(value, "number");
+    }
+    if (json_is_real(value)) {
+        double real = json_real_value(value);
+        return real > 0 && real < 9e15 ? (long long)real : 0;
+    }
+    return json_is_integer(value) ? json_integer_value(value) : 0;
+}
+
+#define NO_TIME 4294967293LL /* from here on: Slurm's infinite, none and not set */
+
+static long long json_time_of(const json_t *times, const char *key)
+{
+    long long value = json_number_of(json_object_get(times, key));
+    return value > 0 && value < NO_TIME ? value : 0;
+}
+
+static const char *json_text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text == NULL ? "" : text;
+}
+
+static bool job_is_alive(const char *state)
+{
+    static const char *const alive[] = {"RUNNING",   "COMPLETING", "PENDING",
+                                        "SUSPENDED", "RESIZING",   "CONFIGURING",
+                                        "STOPPED",   "SIGNALING",  "STAGE_OUT"};
+    for (size_t i = 0; i < sizeof alive / sizeof *alive; i++)
+        if (strcmp(state, alive[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool has_flag(const json_t *state, const char *flag)
+{
+    for (size_t i = 1; i < json_array_size(state); i++) {
+        const char *word = json_string_value(json_array_get(state, i));
+        if (word != NULL && strcmp(word, flag) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* `state.current` is a word in 22.05 and a list of words (the state, then its flags) since 23.02. A
+ * run that was requeued has ended: what waits is the job's next run, with a line of its own in the
+ * accounting. */
+static const char *job_state_of(const json_t *job)
+{
+    const json_t *state = json_object_get(json_object_get(job, "state"), "current");
+    const json_t *first = json_is_array(state) ? json_array_get(state, 0) : state;
+    const char *word = json_is_string(first) ? json_string_value(first) : "UNKNOWN";
+    return job_is_alive(word) && has_flag(state, "REQUEUED") ? "REQUEUED" : word;
+}
+
+/* The state to show. A record that says `running` in a job that has ended was left behind by a run
+ * that was killed. */
+static const char *row_state_of(const struct sft_record *record, const char *job_state)
+{
+    static const char *const states[] = {"complete", "partial", "failed", "running"};
+    const char *state = sft_record_get(record, "state");
+    for (size_t i = 0; state != NULL && i < sizeof states / sizeof *states; i++)
+        if (strcmp(state, states[i]) == 0)
+            return i == 3 && !job_is_alive(job_state) ? "partial" : states[i];
+    return "unknown";
+}
+
+static unsigned marks_of(const struct row *row)
+{
+    const char *data = sft_record_get(&row->record, "data"),
+               *doubted = sft_record_get(&row->record, "doubted");
+    return (strcmp(row->state, "partial") == 0 ? ROW_PARTIAL : 0) |
+           (doubted != NULL && *doubted != '\0' ? ROW_DOUBTED : 0) |
+           (data != NULL && strncmp(data, "synthetic", 9) == 0 &&
+                    (data[9] == '\0' || data[9] == ':')
+                ? ROW_SYNTHETIC
+                : 0);
+}
+
+/* Slurm before 24.11 has no user where the job has no association; then the name of its uid. */
+static const char *job_user_of(const json_t *job, const struct scan_job *chosen, char *number,
+                               size_t size)
+{
+    const char *user = json_text_of(job, "user");
+    if (*user != '\0' || chosen == NULL)
+        return user;
+    const struct passwd *known = getpwuid((uid_t)chosen->uid);
+    snprintf(number, size, "%lld", chosen->uid);
+    return known != NULL ? known->pw_name : number;
+}
+
+static int row_read_job(struct row *row, const json_t *job, const struct scan_job *chosen)
+{
+    char asked[SFT_REQUEST_MAX], number[24];
+    row_asked(json_text_of(json_object_get(job, "comment"), "job"), asked, sizeof asked);
+    const struct {
+        char **field;
+        const char *text;
+    } texts[] = {
+        {&row->job_name, json_text_of(job, "name")},
+        {&row->job_state, job_state_of(job)},
+        {&row->user, job_user_of(job, chosen, number, sizeof number)},
+        {&row->account, json_text_of(job, "account")},
+        {&row->cluster, json_text_of(job, "cluster")},
+        {&row->partition, json_text_of(job, "partition")},
+        {&row->nodelist, json_text_of(job, "nodes")},
+        {&row->asked, asked},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if ((*texts[i].field = strdup(texts[i].text)) == NULL)
+            return -1;
+    const json_t *time = json_object_get(job, "time");
+    row->job_id = json_number_of(json_object_get(job, "job_id"));
+    row->array_id = json_number_of(json_object_get(json_object_get(job, "array"), "job_id"));
+    row->submitted = json_time_of(time, "submission");
+    row->started = json_time_of(time, "start");
+    row->ended = json_time_of(time, "end");
+    row->elapsed = json_number_of(json_object_get(time, "elapsed"));
+    return 0;
+}
+
+/* Make a row of the record, which is taken over (and left empty), and add it if it is wanted. */
+static int add_row(const struct load *load, const json_t *job, const struct scan_job *chosen,
+                   struct sft_record *record, unsigned marks, struct sft_error *err)
+{
+    struct row *row = row_create();
+    if (row == NULL || row_read_job(row, job, chosen) < 0) {
+        row_destroy(row);
+        return sft_error_set(err, "no memory for a record");
+    }
+    row->record = *record;
+    sft_record_init(record);
+    row->state = row_state_of(&row->record, row->job_state);
+    row->marks = marks | marks_of(row);
+    if (!filter_takes(load->filter, row) ||
+        (chosen == NULL && !filter_chooses(load->filter, row))) {
+        row_destroy(row);
+        return 0;
+    }
+    load->rows->nameless += chosen == NULL && load->filter->user != NULL && *row->user == '\0';
+    return rows_add(load->rows, row, err);
+}
+
+/* A record's place among those found: a step that was there is replaced, so the last one counts. */
+static size_t found_place(struct found *found, const struct sft_record *record)
+{
+    const char *step = sft_record_get(record, "step");
+    for (size_t i = 0; i < found->count; i++) {
+        const char *other = sft_record_get(&found->record[i], "step");
+        if (step != NULL && other != NULL && strcmp(step, other) == 0) {
+            sft_record_clear(&found->record[i]);
+            return i;
+        }
+    }
+    return found->count++;
+}
+
+/* A user may write anything of a record's form: one that says neither what was run nor how it went
+ * is no result. */
+static bool record_tells(const struct sft_record *record)
+{
+    return sft_record_get(record, "model") != NULL || sft_record_get(record, "state") != NULL;
+}
+
+/* Beginnings of records in the text. */
+static size_t found_begun(const char *text)
+{
+    size_t count = 0;
+    for (; (text = strstr(text, "sft1{")) != NULL; text++)
+        count++;
+    return count;
+}
+
+static void found_read(struct found *found, const json_t *job, const char *which, size_t *broken)
+{
+    const char *cursor = json_text_of(json_object_get(job, "comment"), which);
+    size_t begun = found_begun(cursor), whole = 0;
+    struct sft_record record;
+    sft_record_init(&record);
+    found->count = 0;
+    while (found->count < STEPS_MAX && sft_record_next(&record, &cursor) == 1) {
+        whole++;
+        if (!record_tells(&record)) {
+            sft_record_clear(&record);
+            continue;
+        }
+        size_t place = found_place(found, &record);
+        found->record[place] = record;
+        found->paired[place] = false;
+        sft_record_init(&record);
+    }
+    if (found->count < STEPS_MAX && begun > whole)
+        *broken += begun - whole;
+}
+
+static void found_clear(struct found *found)
+{
+    for (size_t i = 0; i < found->count; i++)
+        sft_record_clear(&found->record[i]);
+    found->count = 0;
+}
+
+/* Do two records of one step say different things in a brief key that both have? */
+static bool records_differ(const struct sft_record *a, const struct sft_record *b)
+{
+    for (const struct sft_record_key *key = sft_record_keys(); key->name != NULL; key++) {
+        const char *x = sft_record_get(a, key->name), *y = sft_record_get(b, key->name);
+        if (key->brief && x != NULL && y != NULL && strcmp(x, y) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Look the step of an admin comment's record up in the comment. */
+static unsigned compare_with(struct found *comment, const struct sft_record *record)
+{
+    const char *step = sft_record_get(record, "step");
+    for (size_t i = 0; step != NULL && i < comment->count; i++) {
+        const char *other = sft_record_get(&comment->record[i], "step");
+        if (other == NULL || strcmp(step, other) != 0)
+            continue;
+        comment->paired[i] = true;
+        return records_differ(record, &comment->record[i]) ? ROW_EDITED : 0;
+    }
+    return 0;
+}
+
+/* Does the record name another job? Then a comment only quotes it. */
+static bool record_is_quoted(const struct sft_record *record, long long job_id)
+{
+    const char *step = sft_record_get(record, "step");
+    char own[32];
+    int length = snprintf(own, sizeof own, "%lld.", job_id);
+    return step != NULL && strchr(step, '.') != NULL && strncmp(step, own, (size_t)length) != 0;
+}
+
+static int load_records(const struct load *load, const json_t *job, const struct scan_job *chosen,
+                        struct found found[2], struct sft_error *err)
+{
+    struct found *admin = &found[0], *comment = &found[1];
+    int rc = 0;
+    found_read(admin, job, "administrator", &load->rows->broken);
+    found_read(comment, job, "job", &load->rows->broken);
+    for (size_t i = 0; rc == 0 && i < admin->count; i++) {
+        unsigned marks = compare_with(comment, &admin->record[i]);
+        rc = add_row(load, job, chosen, &admin->record[i], marks, err);
+    }
+    long long id = json_number_of(json_object_get(job, "job_id"));
+    for (size_t i = 0; rc == 0 && i < comment->count; i++)
+        if (!comment->paired[i] && !record_is_quoted(&comment->record[i], id))
+            rc = add_row(load, job, chosen, &comment->record[i], ROW_COMMENT_ALONE, err);
+    found_clear(admin);
+    found_clear(comment);
+    return rc;
+}
+
+/* A run before the last one is the same job's where Slurm started that once more; else an old
+ * job's, of an id that was used again. */
+static bool run_counts(const struct scan_job *chosen, const json_t *job)
+{
+    static const char *const again[] = {"REQUEUED", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL"};
+    const char *state = job_state_of(job);
+    for (size_t i = 0; chosen->next == SCAN_ITS_NEXT && i < sizeof again / sizeof *again; i++)
+        if (strcmp(state, again[i]) == 0)
+            return true;
+    return chosen->next == SCAN_LAST;
+}
+
+/* The job as it stands in the answer. One that cannot be read, or whose id cannot, costs its
+ * records. */
+static int load_job(const struct load *load, const struct answer_part *part, struct found found[2],
+                    struct sft_error *err)
+{
+    json_t *job = json_loadb(part->text, part->length, 0, NULL);
+    long long id = json_number_of(json_object_get(job, "job_id"));
+    struct scan_job *chosen = NULL;
+    int rc = 0;
+    if (id <= 0)
+        load->rows->broken += memmem(part->text, part->length, "sft1{", 5) != NULL;
+    else if (load->chosen == NULL)
+        rc = load_records(load, job, NULL, found, err);
+    else if ((chosen = scan_find(load->chosen, id,
+                                 json_time_of(json_object_get(job, "time"), "submission"))) !=
+                 NULL &&
+             !chosen->taken && run_counts(chosen, job)) {
+        chosen->taken = true;
+        rc = load_records(load, job, chosen, found, err);
+    }
+    json_decref(job);
+    return rc;
+}
+
+static int load_jobs(const struct load *load, const struct answer *answer, struct sft_error *err)
+{
+    struct found *found = malloc(2 * sizeof *found);
+    if (found == NULL)
+        return sft_error_set(err, "no memory");
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < answer->count; i++)
+        rc = load_job(load, &answer->job[i], found, err);
+    free(found);
+    return rc;
+}
+
+#define NOTHING_FOUND 9003 /* ESLURM_REST_EMPTY_RESULT */
+
+/* sacct can print its failure as JSON and still exit with 0. That no job is as was asked is no
+ * failure. */
+static int check_errors(const struct answer *answer, const char *what, struct sft_error *err)
+{
+    json_t *errors = answer->errors.text == NULL || answer->count > 0
+                         ? NULL
+                         : json_loadb(answer->errors.text, answer->errors.length, 0, NULL);
+    const json_t *first = json_array_get(errors, 0);
+    int rc = 0;
+    if (first != NULL && json_number_of(json_object_get(first, "error_number")) != NOTHING_FOUND) {
+        const char *text = json_text_of(first, "description");
+        if (*text == '\0')
+            text = json_text_of(first, "error");
+        rc = sft_error_set(err, "%s: %s", what, *text == '\0' ? "sacct says it failed" : text);
+    } else if (!answer->listed) {
+        rc = sft_error_set(err, "%s: no list `jobs`: is this the output of sacct --json?", what);
+    }
+    json_decref(errors);
+    return rc;
+}
+
+static int load_text(const struct load *load, const char *what, char *text, size_t length,
+                     struct sft_error *err)
+{
+    struct answer answer;
+    if (strspn(text, " \t\r\n") == length)
+        return sft_error_set(err, "%s: empty, expected the output of sacct --json", what);
+    answer_mend(text, length);
+    if (answer_cut(&answer, what, text, length, err) < 0)
+        return -1;
+    int rc = check_errors(&answer, what, err);
+    if (rc == 0)
+        rc = load_jobs(load, &answer, err);
+    answer_clear(&answer);
+    return rc;
+}
+
+int load_json(struct rows *rows, const struct filter *filter, const char *what, char *text,
+              size_t length, struct sft_error *err)
+{
+    const struct load load = {rows, filter, NULL};
+    int rc = load_text(&load, what, text, length, err);
+    rows_last(rows);
+    return rc;
+}
+
+static int load_batch(const struct load *load, const struct scan_job *job, size_t count,
+                      struct sft_error *err)
+{
+    char *text;
+    size_t length;
+    if (source_read_sacct(job, count, &text, &length, err) < 0)
+        return -1;
+    int rc = load_text(load, "sacct", text, length, err);
+    free(text);
+    return rc;
+}
+
+/* sacct's JSON of a job is some kilobytes, and a cluster's month is hundreds of thousands of jobs.
+ * So ask for the ids of those with a record first, then for these. It is also sacct's text that
+ * knows which jobs are meant: the JSON of 22.05 has everyone's, and those of an id that was used
+ * before. */
+int load_sacct(struct rows *rows, const struct filter *filter, struct sft_error *err)
+{
+    struct scan chosen;
+    const struct load load = {rows, filter, &chosen};
+    int rc = source_scan_sacct(filter, &chosen, err);
+    for (size_t begin = 0; rc == 0 && begin < chosen.count; begin += SOURCE_BATCH) {
+        size_t left = chosen.count - begin;
+        rc = load_batch(&load, chosen.job + begin, left < SOURCE_BATCH ? left : SOURCE_BATCH, err);
+    }
+    scan_clear(&chosen);
+    rows_last(rows);
+    return rc;
+}
+
+int load_file(struct rows *rows, const struct filter *filter, const char *path,
+              struct sft_error *err)
+{
+    char *text;
+    size_t length;
+    if (source_read_file(path, &text, &length, err) < 0)
+        return -1;
+    int rc = load_json(rows, filter, strcmp(path, "-") == 0 ? "standard input" : path, text, length,
+                       err);
+    free(text);
+    return rc;
+}

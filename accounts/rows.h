@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the report is made of: one row is one record, with what Slurm says of its job. */
+#ifndef ACCOUNTS_ROWS_H
+#define ACCOUNTS_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/error.h"
+#include "lib/record.h"
+
+enum row_mark {
+    ROW_PARTIAL = 1,       /* ended before all its steps were measured */
+    ROW_SYNTHETIC = 2,     /* trained on generated data */
+    ROW_EDITED = 4,        /* the user's comment says another thing than the admin comment */
+    ROW_COMMENT_ALONE = 8, /* only in the job's comment, which the job's owner can write */
+    ROW_DOUBTED = 16, /* the step daemon found the record at odds with what Slurm and root saw */
+};
+
+struct row {
+    long long job_id;
+    long long array_id; /* job id of the array that the job is a task of; 0: none */
+    long long submitted, started, ended; /* seconds since 1970; 0: not known */
+    long long elapsed;                   /* seconds */
+    char *job_name, *job_state, *user, *account, *cluster, *partition, *nodelist; /* never NULL */
+    char *asked; /* the request by which sft-sweep submitted the job; "": another did. Never NULL */
+    const char *state; /* running, partial, complete, failed or unknown */
+    unsigned marks;    /* of enum row_mark */
+    struct sft_record record;
+};
+
+/* The rows are held by pointer: a row does not move while others are added or sorted. */
+struct rows {
+    size_t count, room;
+    struct row **row;
+    size_t broken;   /* texts that began as a record and were none */
+    size_t nameless; /* records that were taken as a user's, though the file names no user */
+};
+
+void rows_init(struct rows *rows);
+void rows_clear(struct rows *rows); /* frees the rows; NULL does nothing */
+
+/* In front of its request, where sft-sweep writes it: at the beginning of the job's comment. */
+#define ROW_ASKED "sft-sweep:"
+
+/* The request there, cut to size bytes with its end; "" where the comment does not begin so. */
+void row_asked(const char *comment, char *asked, size_t size);
+
+struct row *row_create(void); /* NULL without memory; its texts are still NULL */
+void row_destroy(struct row *row);
+
+/* Take the row over; on failure it is destroyed. */
+int rows_add(struct rows *rows, struct row *row, struct sft_error *err);
+
+/* Sort by `key`: job, date, user, state, or a key of the record; '-' in front turns the order
+ * around. Numbers stand before words and missing values last; equal rows stay by job and step. */
+int rows_sort(struct rows *rows, const char *key, struct sft_error *err);
+
+/* Of rows of one cluster, job and step only the last run's stays, by submission: what comes twice
+ * counts once. They are in another order then. */
+void rows_last(struct rows *rows);
+
+/* The step in its job: what stands behind the dot of the record's `step` (JOBID.STEPID); "" where
+ * there is none. */
+const char *row_step(const struct row *row);
+
+/* Did the step daemon find program, nodes, ranks and time right? That is all that anybody can
+ * check: the figures are the job's own, and the job is its owner's. */
+bool row_is_checked(const struct row *row);
+
+/* Are the key's values words, even where they look like a number (a step "12.10", a host "10")? */
+bool row_key_is_text(const char *key);
+
+/* The job's own fields in the order in which csv and json write them. Texts are NULL for numbers.
+ */
+struct row_field {
+    const char *name;
+    const char *text;
+    long long number;
+};
+#define ROW_FIELDS 16
+
+/* Fill the fields of a row, ended by one whose name is NULL. They point into the row. */
+void row_fields(const struct row *row, struct row_field field[ROW_FIELDS]);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text from outside (job names, comments) made safe for JSON and for terminals; numbers in it. */
+#ifndef ACCOUNTS_TEXT_H
+#define ACCOUNTS_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Every byte that is no part of well-formed UTF-8 (or is NUL) becomes '?', in place. */
+void text_make_utf8(char *text, size_t length);
+
+/* In well-formed UTF-8 every control character, C1's too, and what breaks a line or turns the order
+ * of writing around becomes '?', in place; whatever the locale. */
+void text_make_plain(char *text);
+
+/* Every control or unprintable character of the locale becomes '?', in place, so that a comment
+ * cannot send escape sequences to the reader's terminal. */
+void text_make_printable(char *text);
+
+/* Columns that the text takes on a terminal, by the locale. */
+int text_width(const char *text);
+
+enum text_kind { TEXT_WORDS, TEXT_WHOLE, TEXT_REAL };
+
+/* Is the whole text one number as JSON writes it? *whole or *real is set accordingly. A whole
+ * number that does not fit long long is TEXT_REAL; one that is not finite is TEXT_WORDS. */
+enum text_kind text_number(const char *text, long long *whole, double *real);
+
+/* Read a whole number of digits alone, from 0 to LLONG_MAX. Returns 0 or -1. */
+int text_digits(const char *text, long long *value);
+
+#endif

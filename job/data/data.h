@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Instruction data: records -> tokens -> packed sequences -> micro-batches.
+ *
+ * A document is one record: the Alpaca prompt and the response with an end-of-text token. Loss is
+ * on response tokens (end-of-text too) alone. Prompt and response are tokenized apart, so that the
+ * boundary is exact. Documents are packed whole into sequences; one longer than the sequence is
+ * cut, or left out when its prompt alone fills the sequence, and counted as cut either way.
+ * Everything depends on the seed alone, so every rank builds the same packs and takes its own. */
+#ifndef SFT_JOB_DATA_DATA_H
+#define SFT_JOB_DATA_DATA_H
+
+#include "job/data/batch.h"
+#include "job/data/tokenizer.h"
+#include "lib/error.h"
+
+struct data;
+
+/* Read an Alpaca-format file: a JSON array of objects with text fields `instruction`, `input` (may
+ * be absent) and `output`, or the same objects one a line (JSON lines). Other fields may hold
+ * anything. null is an empty text.
+ *
+ * A record without an output, or without instruction and input, is left out as empty; one that
+ * lacks a field, holds something else than text or is broken (in JSON lines) is left out as bad.
+ * The file is refused when more than `skip` percent of its records are bad (0: any bad or empty
+ * one), when more than half are empty, and when none is left; the error tells the first ten at
+ * once, each with its number from 1 and its line. Half surrogate pairs, NULs and what is no UTF-8
+ * become U+FFFD in a text. Errors name the file and what to do: missing, not readable, a folder,
+ * pipe or device, empty, of another format (which is named), not JSON (line and column), no
+ * records. */
+struct data *data_open(const char *path, struct tokenizer *tokenizer, int seq, uint64_t seed,
+                       double skip, struct sft_error *err);
+
+#define DATA_SKIP 1.0 /* percent, where the user says nothing */
+
+/* Documents with lengths like Alpaca's under the Llama tokenizer (log-normal, mean about 128 tokens
+ * with the prompt, between 32 and seq), 40% of them response, and uniformly drawn token ids below
+ * vocab. With length above 0, from 2 to seq, all documents have that length and all but the first
+ * token of each is response. */
+struct data *data_synthetic(int vocab, int seq, int length, uint64_t seed, struct sft_error *err);
+
+void data_close(struct data *data);
+
+struct data_facts {
+    long records;       /* documents in one epoch */
+    long cut;           /* documents cut to the sequence's length, or left out as too long */
+    long tokens;        /* of all documents */
+    long skipped;       /* records left out as empty or bad */
+    long mended;        /* records in whose texts something became U+FFFD */
+    long packs;         /* sequences of one epoch */
+    double fill;        /* real tokens / all tokens of the packs */
+    double mean_length; /* tokens a document */
+    const char *source; /* "synthetic", "synthetic:N" or the file's base name; the data's own */
+    uint64_t checksum;  /* FNV-1a, 64 bits, of the file's bytes; 0 for synthetic data */
+};
+struct data_facts data_facts(const struct data *data);
+
+/* The first ten of the records that were skipped, with their lines and reasons; "" where there are
+ * none. */
+void data_skipped(const struct data *data, char *text, size_t size);
+
+/* Fill the batch with `sequences` packed sequences from number `first` on; numbers go on over the
+ * epochs, each epoch in an order of its own. The batch must have been made for that many rows. */
+void data_fill(const struct data *data, uint64_t first, int sequences, struct batch *batch);
+
+int batch_create(struct batch *batch, int rows, struct sft_error *err);
+void batch_destroy(struct batch *batch); /* frees the arrays; zeroed or NULL does nothing */
+
+/* The Alpaca prompt of a record, before the response, malloc'ed. */
+char *data_prompt(const char *instruction, const char *input);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the data's own files and tests share; nobody else includes this. */
+#ifndef SFT_JOB_DATA_DATA_INTERNAL_H
+#define SFT_JOB_DATA_DATA_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "job/data/data.h"
+#include "job/data/data_faults.h"
+
+struct document {
+    size_t first; /* in the pool of tokens */
+    int length;
+    int response; /* index of the first response token; the tokens from there on are trained */
+};
+
+/* A sequence holds the documents members[first .. first + count). */
+struct pack {
+    size_t first;
+    int count;
+    int used; /* tokens */
+};
+
+struct order {
+    uint64_t epoch;
+    uint32_t *packs; /* [packs] */
+};
+
+struct data {
+    int seq, end; /* end: padding's id */
+    uint64_t seed;
+    char *source;
+    uint64_t checksum;
+    int32_t *pool;
+    size_t pool_count, pool_room;
+    struct document *documents;
+    size_t count, room, cut;
+    struct faults faults; /* records that were left out */
+    long mended;          /* records in whose texts something became U+FFFD */
+    uint32_t *members;    /* [count] documents, pack by pack */
+    struct pack *packs;
+    size_t pack_count;
+    struct order *order; /* of the epoch last asked for; what data_fill may change */
+};
+
+struct data *data_create(const char *source, int seq, int end, uint64_t seed,
+                         struct sft_error *err);
+/* Append a document of length tokens; one longer than seq is cut or left out, and counted. */
+int data_add(struct data *data, const int32_t *tokens, long length, long response,
+             struct sft_error *err);
+/* After the last document. Fails when there is none. */
+int data_pack(struct data *data, struct sft_error *err);
+/* The records of a text that is in memory; name is for messages, skip as for data_open. */
+int data_parse(struct data *data, struct tokenizer *tokenizer, const char *name, const char *text,
+               size_t size, double skip, struct sft_error *err);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The model's units: where their weights and gradients stand. */
+#include "job/model/model_internal.h"
+
+act *model_at(const struct model *model, act *array, size_t offset)
+{
+    return (char *)array + offset * model->backend->act_size;
+}
+
+int model_units(const struct model *model)
+{
+    return model->shape.layers + 2;
+}
+
+struct model_unit model_unit(const struct model *model, int unit)
+{
+    size_t first = model->offsets[0].attention_norm;
+    size_t each = (model->norm - first) / (size_t)model->shape.layers;
+    if (unit == 0)
+        return (struct model_unit){0, first};
+    if (unit <= model->shape.layers)
+        return (struct model_unit){first + (size_t)(unit - 1) * each, each};
+    return (struct model_unit){model->norm, model->parameters - model->norm};
+}
+
+static int unit_of(const struct model *model, size_t offset)
+{
+    size_t first = model->offsets[0].attention_norm;
+    if (offset < first)
+        return 0;
+    if (offset >= model->norm)
+        return model->shape.layers + 1;
+    return 1 + (int)((offset - first) / model_unit(model, 1).count);
+}
+
+void model_hook(struct model *model, const struct model_hooks *hooks)
+{
+    model->hooks = *hooks;
+}
+
+void model_place(struct model *model, int unit, act *weights, act *gradient)
+{
+    if (weights != NULL)
+        model->unit_weights[unit] = weights;
+    if (gradient != NULL)
+        model->unit_gradients[unit] = gradient;
+}
+
+act *model_weight(const struct model *model, size_t offset)
+{
+    int unit = unit_of(model, offset);
+    return model_at(model, model->unit_weights[unit], offset - model_unit(model, unit).offset);
+}
+
+act *model_gradient(const struct model *model, size_t offset)
+{
+    int unit = unit_of(model, offset);
+    return model_at(model, model->unit_gradients[unit], offset - model_unit(model, unit).offset);
+}
+
+/* Units inside of the flat arrays that the model keeps. */
+void model_place_own(struct model *model)
+{
+    for (int unit = 0; unit < model_units(model); unit++) {
+        size_t offset = model_unit(model, unit).offset;
+        if (model->weights != NULL)
+            model->unit_weights[unit] = model_at(model, model->weights, offset);
+        if (model->gradients != NULL)
+            model->unit_gradients[unit] = model_at(model, model->gradients, offset);
+    }
+}
+
+/* Behind units that do not fill their multiple: collectives move and sum them. */
+void model_zero_gaps(struct model *model)
+{
+    struct backend *b = model->backend;
+    for (size_t i = 0; i < model->tensor_count; i++) {
+        const struct model_tensor *t = &model->tensors[i];
+        size_t end = t->offset + (size_t)t->rows * (size_t)t->columns;
+        size_t next = i + 1 < model->tensor_count ? t[1].offset : model->parameters;
+        if (model->weights != NULL && end < next)
+            b->zero(b, model_at(model, model->weights, end), (next - end) * b->act_size);
+        if (model->gradients != NULL && end < next)
+            b->zero(b, model_at(model, model->gradients, end), (next - end) * b->act_size);
+    }
+}
+
+/* What matrix products do not overwrite: norms, and an embedding table that is no head. */
+void model_zero_unit(struct model *model, int unit)
+{
+    struct backend *b = model->backend;
+    struct model_unit place = model_unit(model, unit);
+    for (size_t i = 0; i < model->tensor_count; i++) {
+        const struct model_tensor *t = &model->tensors[i];
+        if (t->offset < place.offset || t->offset >= place.offset + place.count)
+            continue;
+        if (!t->decays || (t->offset == model->embed && model->head != model->embed))
+            b->zero(b, model_gradient(model, t->offset),
+                    (size_t)t->rows * (size_t)t->columns * b->act_size);
+    }
+}
+
+void model_zero_gradients(struct model *model)
+{
+    model->fresh = true;
+    for (int unit = 0; unit < model_units(model) && model->gradients != NULL; unit++)
+        model_zero_unit(model, unit);
+}

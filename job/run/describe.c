@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is known before the first step goes into the record; rank 0 alone has one. */
+#include "config.h"
+
+#include "job/run/run.h"
+#include "lib/number.h"
+#include "lib/roofline.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef HAVE_OPENBLAS_GET_CORENAME
+char *openblas_get_corename(void);
+#endif
+
+struct text {
+    const char *key, *value;
+};
+
+struct whole {
+    const char *key;
+    long long value;
+};
+
+static int describe_texts(struct sft_record *record, const struct text *texts, size_t count,
+                          struct sft_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (texts[i].value[0] != '\0' &&
+            sft_record_set(record, texts[i].key, texts[i].value, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int describe_wholes(struct sft_record *record, const struct whole *wholes, size_t count,
+                           struct sft_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (sft_record_set_integer(record, wholes[i].key, wholes[i].value, err) < 0)
+            return -1;
+    return 0;
+}
+
+/* "JOBID.STEPID", or "" outside of Slurm. */
+static void describe_step(char *text, size_t size)
+{
+    const char *job = getenv("SLURM_JOB_ID"), *step = getenv("SLURM_STEP_ID");
+    text[0] = '\0';
+    if (job != NULL && step != NULL)
+        snprintf(text, size, "%.20s.%.20s", job, step);
+}
+
+/* The library and, where it says so, the kernels that it chose for this CPU. */
+static void describe_blas(char *text, size_t size)
+{
+#ifdef HAVE_OPENBLAS_GET_CORENAME
+    snprintf(text, size, "%s %s", SFT_BLAS_VERSION, openblas_get_corename());
+#else
+    snprintf(text, size, "%s", SFT_BLAS_VERSION);
+#endif
+}
+
+/* Hosts in the order of ranks, each once; cut with "..." where a record could not hold them. */
+static void describe_hosts(const struct run *run, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int rank = 0; rank < run->comm->size; rank++) {
+        const char *host = run->hosts + rank * RUN_HOST;
+        int before = 0;
+        while (strcmp(run->hosts + before * RUN_HOST, host) != 0)
+            before++;
+        if (before < rank)
+            continue;
+        if (used + strlen(host) + 5 > size) {
+            strcpy(text + used, "...");
+            return;
+        }
+        used += (size_t)sprintf(text + used, "%s%s", used > 0 ? "," : "", host);
+    }
+}
+
+/* What would start this run again; "" where it would take a large part of the record. */
+static void describe_request(const struct run *run, char *text, size_t size)
+{
+    struct sft_request request = run->request;
+    request.nodes = run->nodes;
+    if (sft_request_format(&request, text, size, NULL) < 0)
+        text[0] = '\0';
+}
+
+double run_peak_tflops(const struct run *run)
+{
+    const struct sft_roofline *roofline = sft_roofline_find(run->backend->device);
+    if (run->request.peak > 0)
+        return run->request.peak;
+    return roofline == NULL ? 0 : roofline->bf16_tflops;
+}
+
+/* What the plan expects, beside which the measurement will stand. */
+static int describe_forecast(struct run *run, struct sft_error *err)
+{
+    struct sft_record *record = &run->result.record;
+    double planned =
+        (double)(model_bytes(run->model) + optim_bytes(run->optim) + shard_bytes(run->shard)) +
+        run->fit.reserve + run->memory_before;
+    if (sft_record_set_real(record, "mem_plan_gib", ldexp(planned, -30), err) < 0)
+        return -1;
+    double tok_s = forecast_tok_s(run);
+    return tok_s > 0 ? sft_record_set_real(record, "tok_s_plan", tok_s, err) : 0;
+}
+
+/* What of the data is not trained on as it stands: whoever starts the job alone has not seen
+ * --check. */
+static void describe_data(const struct data_facts *facts, const struct data *data)
+{
+    char text[1024];
+    data_skipped(data, text, sizeof text);
+    if (facts->skipped + facts->mended > 0)
+        fprintf(stderr, "sft-bench-job: %s: %ld records skipped, %ld mended%s%s\n", facts->source,
+                facts->skipped, facts->mended, text[0] == '\0' ? "" : ": ", text);
+}
+
+static int describe_numbers(struct run *run, const struct data_facts *facts, struct sft_error *err)
+{
+    const struct sft_plan *plan = &run->plan;
+    struct sft_record *record = &run->result.record;
+    const struct whole wholes[] = {
+        {"nodes", run->nodes},
+        {"ranks", plan->ranks},
+        {"seq", plan->seq},
+        {"micro_batch", plan->micro_batch},
+        {"accumulation", plan->accumulation},
+        {"global_batch", plan->global_batch},
+        {"steps", plan->steps},
+        {"steps_done", 0},
+        {"warmup", plan->warmup},
+        {"seed", (long long)plan->seed},
+        {"records", facts->records},
+        {"cut", facts->cut},
+        {"skipped", facts->skipped},
+        {"mended", facts->mended},
+        {"vocab", run->shape.vocab},
+        {"parameters", (long long)sft_preset_parameters(&run->shape)},
+    };
+    if (describe_wholes(record, wholes, sizeof wholes / sizeof wholes[0], err) < 0)
+        return -1;
+    return sft_record_set_real(record, "lr", plan->lr, err);
+}
+
+int describe_run(struct run *run, struct sft_error *err)
+{
+    struct sft_record *record = &run->result.record;
+    struct data_facts facts = data_facts(run->data);
+    char step[48], hosts[700], request[301], blas[128], sum[32] = "";
+    bool mpi = strcmp(run->comm->name, "mpi") == 0, nccl = strcmp(run->comm->name, "nccl") == 0;
+    if (!run->result.active)
+        return 0;
+    bool gpu = strcmp(run->backend->name, "cuda") == 0;
+    describe_data(&facts, run->data);
+    describe_step(step, sizeof step);
+    describe_hosts(run, hosts, sizeof hosts);
+    describe_request(run, request, sizeof request);
+    describe_blas(blas, sizeof blas);
+    if (facts.checksum != 0)
+        snprintf(sum, sizeof sum, "%016llx", (unsigned long long)facts.checksum);
+    const struct text texts[] = {
+        {"step", step},
+        {"state", "running"},
+        {"model", run->shape.name},
+        {"method", "full"},
+        {"precision", run->backend->precision},
+        {"states", gpu ? fit_states_name(run->fit.states) : ""},
+        {"zero", sft_zero_name(run->fit.zero)},
+        {"recompute", fit_recompute_name(run->fit.recompute)},
+        {"backend", run->backend->name},
+        {"device", gpu ? run->backend->device : run->host.model},
+        {"data", facts.source},
+        {"data_sum", sum},
+        {"tokenizer", tokenizer_name(run->tokenizer)},
+        {"hosts", hosts},
+        {"request", request},
+        {"version", PACKAGE_VERSION},
+        {"cuda", run->backend->version},
+        {"blas", gpu ? "" : blas},
+        {"mpi", mpi ? run->comm->version : ""},
+        {"nccl", nccl ? run->comm->version : ""},
+        {"pmix", run->bootstrap.version},
+    };
+    if (describe_texts(record, texts, sizeof texts / sizeof texts[0], err) < 0 ||
+        describe_numbers(run, &facts, err) < 0 || describe_forecast(run, err) < 0)
+        return -1;
+    double peak = run_peak_tflops(run);
+    if (peak > 0 && sft_record_set_real(record, "peak_tflops", peak, err) < 0)
+        return -1;
+    return result_write(&run->result, true, err);
+}
+
+void describe_summary(const struct run *run)
+{
+    const struct sft_record *r = &run->result.record;
+    static const struct {
+        const char *key, *title;
+        int digits; /* significant */
+        const char *unit;
+    } lines[] = {
+        {"step_ms", "step", 4, "ms (median)"},
+        {"samples_s", "samples", 4, "/s"},
+        {"tok_s", "tokens", 6, "/s processed"},
+        {"tok_s_real", "", 6, "/s real"},
+        {"tok_s_trained", "", 6, "/s trained"},
+        {"tflops", "rate", 4, "TFLOP/s a rank"},
+        {"mfu", "MFU", 3, "%"},
+        {"tok_s_plan", "predicted", 6, "tokens/s"},
+        {"gpu_util", "GPU", 3, "% of the time busy (NVML)"},
+        {"power_w", "", 4, "W"},
+        {"tok_j", "", 4, "tokens/J"},
+        {"limited", "held back", 3, "% of the samples, by power or heat"},
+        {"mem_gib", "memory", 4, "GiB a rank, peak"},
+        {"mem_plan_gib", "", 4, "GiB planned"},
+        {"loss_first", "loss", 5, "in the first step"},
+        {"loss_last", "", 5, "in the last step"},
+    };
+    char number[SFT_NUMBER], other[SFT_NUMBER];
+    printf("%s, %d rank%s on %d node%s, data %s, backend %s %s\n", run->shape.title,
+           run->plan.ranks, run->plan.ranks == 1 ? "" : "s", run->nodes, run->nodes == 1 ? "" : "s",
+           sft_record_get(r, "data"), run->backend->name, run->backend->precision);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        double value = sft_record_get_real(r, lines[i].key, NAN);
+        if (!isnan(value))
+            printf("%-10s %s %s\n", lines[i].title, sft_number(number, value, lines[i].digits),
+                   lines[i].unit);
+    }
+    if (run->plan.ranks > 1)
+        printf("slowest    rank %s on %s: %s ms to compute, median of the ranks %s ms\n",
+               sft_record_get(r, "slow_rank"), sft_record_get(r, "slow_host"),
+               sft_number(number, sft_record_get_real(r, "slow_ms", NAN), 4),
+               sft_number(other, sft_record_get_real(r, "rank_ms", NAN), 4));
+    char text[SFT_RECORD_MAX];
+    if (run->result.file < 0 && sft_record_format(r, false, text, sizeof text, NULL) == 0)
+        printf("record     %s\n", text);
+    fflush(stdout);
+}
+
+void check_print(const struct data *data)
+{
+    char text[1024];
+    struct data_facts facts = data_facts(data);
+    printf("data       %s: %ld records, %ld tokens, %ld cut, %ld skipped, %ld mended\n",
+           facts.source, facts.records, facts.tokens, facts.cut, facts.skipped, facts.mended);
+    data_skipped(data, text, sizeof text);
+    if (text[0] != '\0')
+        printf("skipped    %s\n", text);
+}
+
+static void plan_print_device(const struct sft_plan *plan, const struct sft_preset *shape,
+                              struct data *data, const struct sft_request *request)
+{
+    static const char device[] = PLAN_DEVICE;
+    struct fit fit;
+    struct sft_error err = {""};
+    struct sft_prediction p;
+    char tok_s[SFT_NUMBER];
+    if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), BACKEND_CUDA_ACT,
+                 BACKEND_CUDA_LOGITS, &err) < 0) {
+        printf("%s %s\n", device, err.text);
+        return;
+    }
+    printf("%s %.4g GiB a rank: arena %.4g, slices %.4g, optimizer %.4g, the libraries' %.4g; "
+           "states %s, "
+           "recompute %s\n           zero %s: %s\n",
+           device, ldexp(fit.total, -30), ldexp(fit.model, -30), ldexp(fit.shard, -30),
+           ldexp(fit.optim, -30), ldexp(fit.reserve, -30), fit_states_name(fit.states),
+           fit_recompute_name(fit.recompute), sft_zero_name(fit.zero),
+           fit_why(&fit, request, plan));
+    if (!forecast_make(&p, device, plan, shape, data, &fit))
+        return;
+    printf("           predicted %s tokens/s a GPU without communication, %.4g s a step: products "
+           "%.3g, attention %.3g, elementwise %.3g, recomputing %.3g, optimizer %.3g\n",
+           sft_number(tok_s, p.tok_s, 5), p.step, p.matmul, p.attention, p.elementwise, p.recompute,
+           p.optimizer);
+    printf("           about %.3g min for all %d steps\n",
+           p.step * (plan->steps + plan->warmup) / 60, plan->steps + plan->warmup);
+}
+
+void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
+                const struct sft_request *request)
+{
+    struct data_facts facts = data_facts(data);
+    double parameters = (double)sft_preset_parameters(shape);
+    printf("model      %s, %.0f parameters (%s)\n", shape->title, parameters, shape->source);
+    printf("ranks      %d on %d node%s\n", plan->ranks, plan->nodes, plan->nodes == 1 ? "" : "s");
+    printf("batch      %d sequences of %d tokens a step: %d ranks x %d x %d accumulations\n",
+           plan->global_batch, plan->seq, plan->ranks, plan->micro_batch, plan->accumulation);
+    printf("steps      %d measured after %d of warm-up, seed %llu\n", plan->steps, plan->warmup,
+           (unsigned long long)plan->seed);
+    printf("rate       lr %g after %d steps of warm-up, weight decay %g, clip %g\n", plan->lr,
+           plan->lr_warmup, plan->weight_decay, plan->clip);
+    printf("data       %s: %ld records, %.1f tokens a record, %ld cut, packs %.1f%% full\n",
+           facts.source, facts.records, facts.mean_length, facts.cut, 100 * facts.fill);
+    plan_print_device(plan, shape, data, request);
+    if (request->nodes > 0)
+        scaling_print(plan, shape, data, request, request->nodes);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data's own documents decide what attention costs, so a forecast looks at the first batches.
+ */
+#include "job/run/run.h"
+
+enum { BATCHES = 8 };
+
+bool forecast_work(struct sft_work *work, const struct sft_plan *plan, struct data *data)
+{
+    struct batch batch;
+    *work = (struct sft_work){.accumulation = plan->accumulation};
+    if (batch_create(&batch, plan->micro_batch * plan->seq, NULL) < 0)
+        return false;
+    for (int i = 0; i < BATCHES; i++) {
+        data_fill(data, (uint64_t)i * (uint64_t)plan->micro_batch, plan->micro_batch, &batch);
+        work->tokens += (double)batch.rows / BATCHES;
+        work->documents += (double)batch.documents / BATCHES;
+        work->squared_lengths += batch.squared_lengths / BATCHES;
+    }
+    batch_destroy(&batch);
+    return true;
+}
+
+bool forecast_make(struct sft_prediction *prediction, const char *device,
+                   const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
+                   const struct fit *fit)
+{
+    const struct sft_ceiling *ceiling = sft_ceiling_find(device);
+    struct sft_work work;
+    if (ceiling == NULL || !forecast_work(&work, plan, data))
+        return false;
+    work.states = fit->states;
+    work.recompute = fit->recompute;
+    *prediction = sft_predict(shape, &work, ceiling);
+    return true;
+}
+
+struct sft_fabric forecast_fabric(const struct sft_request *request)
+{
+    struct sft_fabric f = sft_fabric_default();
+    if (request->nvlink_gbs > 0 || request->nic_gbs > 0)
+        f.source = "as the request says";
+    if (request->nvlink_gbs > 0)
+        f.nvlink_gbs = request->nvlink_gbs;
+    if (request->nic_gbs > 0)
+        f.nic_gbs = request->nic_gbs;
+    return f;
+}
+
+double forecast_tok_s(const struct run *run)
+{
+    const struct sft_ceiling *ceiling = sft_ceiling_find(run->backend->device);
+    struct sft_work work;
+    if (ceiling == NULL || !forecast_work(&work, &run->plan, run->data))
+        return 0;
+    work.states = run->fit.states;
+    work.recompute = run->fit.recompute;
+    if (run->plan.ranks == 1)
+        return sft_predict(&run->shape, &work, ceiling).tok_s;
+    struct sft_fabric fabric = forecast_fabric(&run->request);
+    struct sft_layout layout = {run->nodes, run->plan.ranks / run->nodes, run->fit.zero};
+    return sft_timeline_make(&run->shape, &work, ceiling, &fabric, &layout).tok_s;
+}

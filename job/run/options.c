@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "job/run/options.h"
+
+#include <string.h>
+
+static const struct {
+    const char *word;
+    enum options_mode mode;
+    const char *help;
+} modes[] = {
+    {"--check", OPTIONS_CHECK, "check request, data and tokenizer; no training"},
+    {"--plan", OPTIONS_PLAN, "print what one rank alone would run; no training"},
+    {"--json", OPTIONS_JSON, "of explain[:NODES] and --plan: print JSON"},
+    {"--help", OPTIONS_HELP, "print this help"},
+    {"--version", OPTIONS_VERSION, "print the version"},
+};
+
+#define MODES (sizeof modes / sizeof modes[0])
+
+void options_help(FILE *out)
+{
+    char names[256];
+    fprintf(
+        out,
+        "usage: sft-bench-job MODEL[:NODES][,KEY=VALUE...] [--KEY VALUE]...\n"
+        "Fine-tune MODEL and report its throughput. Under Slurm: srun --sft-bench=MODEL:NODES\n\n"
+        "models: %s\n\nkeys, in the request or as options:\n",
+        sft_preset_names(names, sizeof names));
+    for (const struct sft_key *key = sft_request_keys(); key->name != NULL; key++) {
+        char option[64];
+        int length = snprintf(option, sizeof option, "--%s %s", key->name, key->value_name);
+        for (int i = 2; i < length; i++)
+            option[i] = option[i] == '_' ? '-' : option[i];
+        fprintf(out, "  %-22s %s\n", option, key->help);
+    }
+    fprintf(out, "\nother options:\n");
+    for (size_t i = 0; i < MODES; i++)
+        fprintf(out, "  %-22s %s\n", modes[i].word, modes[i].help);
+}
+
+static int mode_take(struct options *options, const char *word)
+{
+    for (size_t i = 0; i < MODES; i++) {
+        if (strcmp(word, modes[i].word) == 0) {
+            if (modes[i].mode == OPTIONS_JSON)
+                options->json = true;
+            else
+                options->mode = modes[i].mode;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* `--key value` or `--key=value`; returns how many words it took, -1 on an error. */
+static int key_take(struct options *options, char **words, struct sft_error *err)
+{
+    char key[64];
+    const char *equals = strchr(words[0], '=');
+    const char *value = equals != NULL ? equals + 1 : words[1];
+    size_t length = equals != NULL ? (size_t)(equals - words[0]) : strlen(words[0]);
+    snprintf(key, sizeof key, "%.*s", (int)(length - 2), words[0] + 2);
+    if (value == NULL)
+        return sft_error_set(err, "%s needs a value; see sft-bench-job --help", words[0]);
+    if (sft_request_set(&options->request, key, value, err) < 0)
+        return -1;
+    return equals != NULL ? 1 : 2;
+}
+
+int options_parse(struct options *options, int argc, char **argv, struct sft_error *err)
+{
+    const char *text = NULL;
+    memset(options, 0, sizeof *options);
+    for (int i = 1; i < argc; i++)
+        if (mode_take(options, argv[i]) &&
+            (options->mode == OPTIONS_HELP || options->mode == OPTIONS_VERSION))
+            return 0;
+    if (argc > 1 && argv[1][0] != '-')
+        text = argv[1];
+    else if (argc > 2 && mode_take(options, argv[1]) && argv[2][0] != '-')
+        text = argv[2];
+    if (text == NULL)
+        return sft_error_set(err, "no model; write sft-bench-job MODEL[:NODES][,KEY=VALUE...], or "
+                                  "--help");
+    if (sft_request_parse(&options->request, text, err) < 0)
+        return -1;
+    for (int i = text == argv[1] ? 2 : 3; i < argc;) {
+        int taken = mode_take(options, argv[i]);
+        if (taken == 0 && strncmp(argv[i], "--", 2) != 0)
+            return sft_error_set(err, "'%.64s' is no option; write --KEY VALUE", argv[i]);
+        if (taken == 0)
+            taken = key_take(options, argv + i, err);
+        if (taken < 0)
+            return -1;
+        i += taken;
+    }
+    return 0;
+}

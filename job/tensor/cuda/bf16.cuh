@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Vectors of bf16 in registers: 16 bytes an access where the width allows it, else single elements.
+ */
+#pragma once
+
+#include <cuda_bf16.h>
+#include <stdint.h>
+
+typedef __nv_bfloat16 bf16;
+
+template <int V> struct pack; /* V elements as they stand in memory */
+template <> struct pack<8> {
+    uint4 raw;
+};
+template <> struct pack<1> {
+    bf16 raw;
+};
+
+static __device__ __forceinline__ void unpack(float (&to)[8], const pack<8> &from)
+{
+    const uint32_t words[4] = {from.raw.x, from.raw.y, from.raw.z, from.raw.w};
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        to[2 * i] = __uint_as_float(words[i] << 16);
+        to[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+    }
+}
+
+static __device__ __forceinline__ void unpack(float (&to)[1], const pack<1> &from)
+{
+    to[0] = __bfloat162float(from.raw);
+}
+
+static __device__ __forceinline__ uint32_t bf16_pair(float low, float high)
+{
+    __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+    return *reinterpret_cast<uint32_t *>(&pair);
+}
+
+static __device__ __forceinline__ void repack(pack<8> &to, const float (&from)[8])
+{
+    to.raw = make_uint4(bf16_pair(from[0], from[1]), bf16_pair(from[2], from[3]),
+                        bf16_pair(from[4], from[5]), bf16_pair(from[6], from[7]));
+}
+
+static __device__ __forceinline__ void repack(pack<1> &to, const float (&from)[1])
+{
+    to.raw = __float2bfloat16_rn(from[0]);
+}
+
+/* `at` counts elements and is a multiple of V */
+template <int V>
+static __device__ __forceinline__ void load(float (&to)[V], const void *array, size_t at)
+{
+    pack<V> p = *reinterpret_cast<const pack<V> *>(static_cast<const bf16 *>(array) + at);
+    unpack(to, p);
+}
+
+template <int V>
+static __device__ __forceinline__ void store(void *array, size_t at, const float (&from)[V])
+{
+    pack<V> p;
+    repack(p, from);
+    *reinterpret_cast<pack<V> *>(static_cast<bf16 *>(array) + at) = p;
+}
+
+/* Sum over the block, in every thread; `shared` holds one T a warp and may be used again after the
+ * next barrier. */
+template <typename T> static __device__ T block_sum(T value, T *shared)
+{
+    for (int offset = 16; offset > 0; offset /= 2)
+        value += __shfl_xor_sync(0xffffffffu, value, offset);
+    if (threadIdx.x % 32 == 0)
+        shared[threadIdx.x / 32] = value;
+    __syncthreads();
+    T sum = 0;
+    for (unsigned warp = 0; warp < blockDim.x / 32; warp++)
+        sum += shared[warp];
+    __syncthreads();
+    return sum;
+}
+
+static inline unsigned blocks_for(size_t items, unsigned threads)
+{
+    return (unsigned)((items + threads - 1) / threads);
+}

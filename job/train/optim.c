@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job/train/optim.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "job/tensor/random.h"
+
+enum { ALIGNMENT = 256, STEP = 64 }; /* of each moment, as of an allocation: vectors need it */
+
+struct optim {
+    struct model *model;
+    struct backend *backend;
+    struct optim_options options;
+    struct optim_part *parts; /* [count] */
+    size_t count;
+    struct comm *comm; /* NULL: the parts are all */
+    void *arena;
+    size_t bytes;
+    float *master; /* [parameters] or NULL */
+    char *m, *v;   /* [parameters], float or 16 bits */
+    double *norm2; /* one, backend memory */
+};
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static size_t moment_size(enum optim_states states)
+{
+    return states == OPTIM_BF16 ? sizeof(uint16_t) : sizeof(float);
+}
+
+static size_t master_bytes(size_t parameters, size_t act_size, enum optim_states states)
+{
+    bool needed = states == OPTIM_FP32 && act_size < sizeof(float);
+    return needed ? aligned(parameters * sizeof(float)) : 0;
+}
+
+size_t optim_plan(size_t parameters, size_t act_size, enum optim_states states)
+{
+    return 2 * aligned(parameters * moment_size(states)) +
+           master_bytes(parameters, act_size, states) + sizeof(double);
+}
+
+/* Elements with room behind each part, so that all begin where vectors want them. */
+static size_t parts_elements(const struct optim_part *parts, size_t count)
+{
+    size_t elements = 0;
+    for (size_t i = 0; i < count; i++)
+        elements += (parts[i].count + STEP - 1) / STEP * STEP;
+    return elements;
+}
+
+struct optim *optim_create(struct model *model, struct backend *backend,
+                           const struct optim_options *options, struct sft_error *err)
+{
+    struct optim_part all = {0, model_parameters(model), model_weights(model),
+                             model_gradients(model)};
+    return optim_create_parts(model, backend, options, &all, 1, NULL, err);
+}
+
+static int optim_allocate(struct optim *optim, const struct optim_part *parts, size_t count,
+                          struct sft_error *err)
+{
+    struct backend *b = optim->backend;
+    size_t elements = count == 1 ? parts[0].count : parts_elements(parts, count);
+    size_t moment = aligned(elements * moment_size(optim->options.states));
+    size_t master = master_bytes(elements, b->act_size, optim->options.states);
+    optim->parts = calloc(count > 0 ? count : 1, sizeof *optim->parts);
+    if (optim->parts == NULL)
+        return sft_error_set(err, "no memory for the list of an optimizer's parts");
+    memcpy(optim->parts, parts, count * sizeof *parts);
+    optim->count = count;
+    optim->bytes = optim_plan(elements, b->act_size, optim->options.states);
+    optim->arena = b->allocate(b, optim->bytes, err);
+    if (optim->arena == NULL)
+        return -1;
+    optim->m = optim->arena;
+    optim->v = optim->m + moment;
+    optim->master = master > 0 ? (float *)(optim->v + moment) : NULL;
+    optim->norm2 = (double *)(optim->v + moment + master);
+    b->zero(b, optim->arena, optim->bytes);
+    return 0;
+}
+
+struct optim *optim_create_parts(struct model *model, struct backend *backend,
+                                 const struct optim_options *options,
+                                 const struct optim_part *parts, size_t count, struct comm *comm,
+                                 struct sft_error *err)
+{
+    struct optim *optim = calloc(1, sizeof *optim);
+    if (optim == NULL) {
+        sft_error_set(err, "no memory for an optimizer");
+        return NULL;
+    }
+    optim->model = model;
+    optim->backend = backend;
+    optim->options = *options;
+    optim->comm = comm;
+    if (optim_allocate(optim, parts, count, err) < 0) {
+        optim_destroy(optim);
+        return NULL;
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < count && optim->master != NULL; i++) {
+        backend->widen(backend, optim->master + at, parts[i].weights, parts[i].count);
+        at += (parts[i].count + STEP - 1) / STEP * STEP;
+    }
+    return optim;
+}
+
+void optim_destroy(struct optim *optim)
+{
+    if (optim == NULL)
+        return;
+    if (optim->arena != NULL)
+        optim->backend->release(optim->backend, optim->arena);
+    free(optim->parts);
+    free(optim);
+}
+
+double optim_rate(const struct optim_options *o, int step)
+{
+    const double pi = 3.14159265358979323846;
+    if (step < o->lr_warmup)
+        return o->lr * (step + 1) / o->lr_warmup;
+    int span = o->total_steps - o->lr_warmup;
+    double progress = step < o->total_steps ? (double)(step - o->lr_warmup) / span : 1;
+    return o->lr * (1 + cos(pi * progress)) / 2;
+}
+
+/* The squares of all gradients, over all ranks that have some. */
+static int optim_norm(struct optim *optim, struct sft_error *err)
+{
+    struct backend *b = optim->backend;
+    b->zero(b, optim->norm2, sizeof *optim->norm2);
+    for (size_t i = 0; i < optim->count; i++)
+        b->sum_squares(b, optim->norm2, optim->parts[i].gradients, optim->parts[i].count);
+    return optim->comm == NULL ? 0 : optim->comm->sum_norm(optim->comm, optim->norm2, err);
+}
+
+/* Each tensor that has elements in the part, since some decay and some do not. `at`: the part's
+ * first element among the states. */
+static void part_step(struct optim *optim, const struct optim_part *part, size_t at,
+                      struct adamw_args args)
+{
+    struct backend *b = optim->backend;
+    size_t count, size = moment_size(optim->options.states);
+    const struct model_tensor *tensors = model_tensors(optim->model, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct model_tensor *t = &tensors[i];
+        size_t end = t->offset + (size_t)t->rows * (size_t)t->columns;
+        size_t from = t->offset > part->offset ? t->offset : part->offset;
+        size_t until = end < part->offset + part->count ? end : part->offset + part->count;
+        if (from >= until)
+            continue;
+        size_t inside = from - part->offset, state = at + inside;
+        args.weight_decay = t->decays ? (float)optim->options.weight_decay : 0;
+        args.first = t->number + (from - t->offset);
+        b->adamw(b, (char *)part->weights + inside * b->act_size,
+                 (const char *)part->gradients + inside * b->act_size,
+                 optim->master == NULL ? NULL : optim->master + state, optim->m + state * size,
+                 optim->v + state * size, until - from, optim->norm2, (float)optim->options.clip,
+                 args);
+    }
+}
+
+int optim_step(struct optim *optim, int step, double *norm, struct sft_error *err)
+{
+    struct backend *b = optim->backend;
+    const struct optim_options *o = &optim->options;
+    struct adamw_args args = {
+        .lr = (float)optim_rate(o, step),
+        .beta1 = (float)o->beta1,
+        .beta2 = (float)o->beta2,
+        .eps = (float)o->eps,
+        .correction1 = (float)(1 - pow(o->beta1, step + 1)),
+        .correction2 = (float)(1 - pow(o->beta2, step + 1)),
+        .bf16_states = o->states == OPTIM_BF16,
+        .seed = random_mix(o->seed, (uint64_t)step),
+    };
+    if (optim_norm(optim, err) < 0)
+        return -1;
+    size_t at = 0;
+    for (size_t i = 0; i < optim->count; i++) {
+        part_step(optim, &optim->parts[i], at, args);
+        at += (optim->parts[i].count + STEP - 1) / STEP * STEP;
+    }
+    if (norm == NULL)
+        return 0;
+    b->read(b, norm, optim->norm2, sizeof *norm);
+    *norm = sqrt(*norm);
+    return b->sync(b, err);
+}
+
+size_t optim_bytes(const struct optim *optim)
+{
+    return optim->bytes;
+}

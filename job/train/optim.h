@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AdamW with clipping, linear warm-up and cosine decay. */
+#ifndef SFT_JOB_TRAIN_OPTIM_H
+#define SFT_JOB_TRAIN_OPTIM_H
+
+#include "job/collective/comm.h"
+#include "job/model/model.h"
+
+/* Bytes a parameter, weights and gradients of a 16-bit backend counted in: fp32 16 (master weights
+ * and both moments in fp32), bf16 8 (weights and moments in bf16, stochastically rounded). */
+enum optim_states { OPTIM_FP32, OPTIM_BF16 };
+
+struct optim_options {
+    double lr; /* highest */
+    int lr_warmup, total_steps;
+    double beta1, beta2, eps, weight_decay;
+    double clip; /* global norm, 0: none */
+    enum optim_states states;
+    uint64_t seed; /* of the stochastic rounding */
+};
+
+struct optim;
+
+/* Moments, and master weights where states are fp32 and act is not, in one allocation of the
+ * model's backend. Master weights begin as the model's weights, which must be there. */
+struct optim *optim_create(struct model *model, struct backend *backend,
+                           const struct optim_options *options, struct sft_error *err);
+/* A rank's own part of a tensor's, or several tensors', elements: where they stand in the flat
+ * array, and where this rank has them. */
+struct optim_part {
+    size_t offset, count;
+    act *weights, *gradients;
+};
+
+/* The same for some parts of the parameters; the parts of all ranks of `comm` make the whole, once,
+ * and the gradients' norm is theirs together. `parts` is copied. */
+struct optim *optim_create_parts(struct model *model, struct backend *backend,
+                                 const struct optim_options *options,
+                                 const struct optim_part *parts, size_t count, struct comm *comm,
+                                 struct sft_error *err);
+void optim_destroy(struct optim *optim);
+
+/* Learning rate of step `step`, from 0: lr * (step + 1) / lr_warmup while step < lr_warmup, then
+ * lr * (1 + cos(pi * (step - lr_warmup) / (total_steps - lr_warmup))) / 2, and 0
+ * from total_steps on. */
+double optim_rate(const struct optim_options *options, int step);
+
+/* One update from the model's gradients (already summed over ranks). *norm, if not NULL, is the
+ * gradients' global norm before clipping. */
+int optim_step(struct optim *optim, int step, double *norm, struct sft_error *err);
+
+size_t optim_bytes(const struct optim *optim);
+
+/* What optim_create would allocate for so many parameters, bytes. */
+size_t optim_plan(size_t parameters, size_t act_size, enum optim_states states);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include "lib/plan.h"
+
+static const struct sft_cluster eight = {
+    .partition = "gpu", .nodes = 8, .gpus_per_node = 8, .cpus_per_node = 96};
+
+static struct sft_plan planned(const char *text, const struct sft_cluster *cluster)
+{
+    struct sft_request request;
+    struct sft_plan plan = {0};
+    struct sft_error err = {""};
+    if (sft_request_parse(&request, text, &err) < 0 ||
+        sft_plan_make(&plan, &request, cluster, &err) < 0)
+        fail_msg("%s: %s", text, err.text);
+    return plan;
+}
+
+static void assert_refused(const char *text, const struct sft_cluster *cluster, const char *part)
+{
+    struct sft_request request;
+    struct sft_plan plan = {0};
+    struct sft_error err = {""};
+    assert_int_equal(sft_request_parse(&request, text, &err), 0);
+    if (sft_plan_make(&plan, &request, cluster, &err) == 0)
+        fail_msg("'%s' was planned", text);
+    assert_contains(err.text, part);
+}
+
+static void test_a_model_and_nodes_are_enough(void **state)
+{
+    (void)state;
+    struct sft_plan p = planned("llama-7b:4", &eight);
+    assert_int_equal(p.nodes, 4);
+    assert_int_equal(p.tasks_per_node, 8);
+    assert_int_equal(p.gpus_per_node, 8);
+    assert_int_equal(p.cpus_per_task, 12);
+    assert_int_equal(p.ranks, 32);
+    assert_int_equal(p.seq, 4096);
+    assert_int_equal(p.global_batch, p.ranks * p.micro_batch * p.accumulation);
+    assert_true(p.seed == 42 && p.clip == 1);
+    assert_int_equal(planned("llama-7b", &eight).nodes, 1);
+    assert_int_equal(planned("tiny:2,gpus=0", &eight).tasks_per_node, 1);
+    assert_int_equal(planned("tiny:2,gpus=0", &eight).gpus_per_node, 0);
+}
+
+static void test_the_allocation_gives_the_nodes(void **state)
+{
+    (void)state;
+    struct sft_cluster inside = {.allocated = true, .nodes = 3, .gpus_per_node = 2};
+    assert_int_equal(planned("tiny", &inside).nodes, 3);
+    assert_int_equal(planned("tiny:2", &inside).nodes, 2);
+    assert_refused("tiny:4", &inside, "this allocation has 3 nodes");
+    assert_refused("tiny:1,gpus=3", &inside, "the nodes of this allocation have 2");
+}
+
+static void test_what_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    assert_refused("tiny:9", &eight, "partition 'gpu' has 8 nodes; ask for 8 or fewer");
+    assert_refused("tiny:1,gpus=9", &eight, "partition 'gpu' have 8; ask for 8 or fewer");
+    assert_refused("tiny:1,global_batch=3", &eight, "too small for 8 ranks x micro_batch=1: use 8");
+    assert_refused("tiny:1,global_batch=20,micro_batch=2", &eight, "use 16 or 32");
+    assert_refused("tiny:1,steps=1,warmup=0,lr_warmup=2", &eight, "lr_warmup=2");
+    struct sft_cluster huge = {.nodes = 16384, .gpus_per_node = 64};
+    assert_refused("tiny:16384,micro_batch=1024", &huge, "sequences a step");
+}
+
+static void test_a_global_batch_is_kept(void **state)
+{
+    (void)state;
+    struct sft_plan p = planned("tiny:1,global_batch=24", &eight);
+    assert_int_equal(p.global_batch, 24);
+    assert_int_equal(p.micro_batch * p.accumulation * p.ranks, 24);
+    p = planned("tiny:2,gpus=1,global_batch=8,micro_batch=4", &eight);
+    assert_int_equal(p.accumulation, 1);
+    struct sft_request request;
+    assert_int_equal(sft_request_parse(&request, "tiny:7,global_batch=8", NULL), 0);
+    for (int ranks = 1; ranks <= 8; ranks *= 2) {
+        assert_int_equal(sft_plan_make_running(&p, &request, 1, ranks, NULL), 0);
+        assert_int_equal(p.ranks * p.micro_batch * p.accumulation, 8);
+        assert_int_equal(p.nodes, 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_model_and_nodes_are_enough),
+        cmocka_unit_test(test_the_allocation_gives_the_nodes),
+        cmocka_unit_test(test_what_does_not_fit_is_refused),
+        cmocka_unit_test(test_a_global_batch_is_kept),
+    };
+    return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include "lib/preset.h"
+#include "lib/roofline.h"
+
+/* Published counts: 7B 13B 70B and 8B 70B as Hugging Face's safetensors indexes add up. */
+static void test_parameters_are_the_published_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint64_t parameters;
+    } published[] = {
+        {"llama-1b", 1100048384},   {"llama-7b", 6738415616},  {"llama-13b", 13015864320},
+        {"llama-70b", 68976648192}, {"llama3-8b", 8030261248}, {"llama3-70b", 70553706496},
+    };
+    for (size_t i = 0; i < sizeof published / sizeof published[0]; i++)
+        assert_int_equal(sft_preset_parameters(sft_preset_find(published[i].name)),
+                         published[i].parameters);
+}
+
+static void test_shapes_are_consistent(void **state)
+{
+    (void)state;
+    for (const struct sft_preset *p = sft_preset_all(); p->name != NULL; p++) {
+        assert_int_equal(p->hidden, p->heads * p->head_dim);
+        assert_int_equal(p->heads % p->kv_heads, 0);
+        assert_int_equal(p->head_dim % 2, 0);
+    }
+}
+
+static void test_tied_head_counts_once(void **state)
+{
+    (void)state;
+    struct sft_preset tied = *sft_preset_find("tiny");
+    uint64_t untied = sft_preset_parameters(&tied), matmul = sft_preset_matmul_parameters(&tied);
+    tied.tied_head = true;
+    assert_int_equal(untied - sft_preset_parameters(&tied), (uint64_t)tied.vocab * tied.hidden);
+    assert_int_equal(sft_preset_matmul_parameters(&tied), matmul);
+}
+
+/* 7B at 4 x 4096 and 15,000 tok/s is 65% of 989.5 TFLOP/s by the published rule. */
+static void test_flops_by_hand(void **state)
+{
+    (void)state;
+    const struct sft_preset *p = sft_preset_find("llama-7b");
+    double dense = 6.0 * (6738415616.0 - 32000.0 * 4096.0) * 4096;
+    double attention = 6.0 * 32 * 4096 * 4096.0 * 4096.0;
+    assert_true(sft_preset_flops(p, 4096, 4096.0 * 4096.0) == dense + attention);
+    double mfu = sft_preset_flops(p, 4096, 4096.0 * 4096.0) / 4096 * 15000 / 989.5e12;
+    assert_true(mfu > 0.645 && mfu < 0.655);
+    /* two documents of half the length: half of the attention */
+    assert_true(sft_preset_flops(p, 4096, 2 * 2048.0 * 2048.0) == dense + attention / 2);
+}
+
+static void test_names_are_listed(void **state)
+{
+    (void)state;
+    char text[256], cut[8];
+    assert_string_equal(sft_preset_names(text, sizeof text),
+                        "tiny, llama-1b, llama-7b, llama-13b, llama-70b, llama3-8b, llama3-70b");
+    assert_int_equal(strlen(sft_preset_names(cut, sizeof cut)), 7);
+    assert_null(sft_preset_find("llama-7"));
+}
+
+static void test_roofline(void **state)
+{
+    (void)state;
+    struct sft_error err = {""};
+    assert_true(sft_roofline_find("NVIDIA H200")->bf16_tflops == 989.5);
+    assert_true(sft_roofline_find("NVIDIA H200 NVL")->bf16_tflops == 835.5);
+    assert_null(sft_roofline_find("Radeon"));
+    assert_int_equal(sft_roofline_check(989.0, 989.5, "x", &err), 0);
+    assert_int_equal(sft_roofline_check(990.0, 989.5, "rank 3", &err), -1);
+    assert_contains(err.text, "rank 3");
+    assert_contains(err.text, "above the 989.5");
+    assert_int_equal(sft_roofline_check(1e9, 0, "x", &err), 0);
+    assert_int_equal(sft_roofline_check(-1, 0, "x", &err), -1);
+    assert_int_equal(sft_roofline_check(0.0 / 0.0, 0, "x", &err), -1);
+    double avx512 = sft_roofline_cpu_tflops(1, "fpu sse2 avx avx2 avx512f");
+    assert_true(avx512 == 2 * sft_roofline_cpu_tflops(1, "sse2 avx avx2 fma"));
+    assert_true(sft_roofline_cpu_tflops(8, "") == 8 * avx512);
+    assert_true(sft_roofline_cpu_tflops(1, "sse2 myavx avx-like") < avx512 / 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parameters_are_the_published_counts),
+        cmocka_unit_test(test_shapes_are_consistent),
+        cmocka_unit_test(test_tied_head_counts_once),
+        cmocka_unit_test(test_flops_by_hand),
+        cmocka_unit_test(test_names_are_listed),
+        cmocka_unit_test(test_roofline),
+    };
+    return cmocka_run_group_tests_name("preset", tests, NULL, NULL);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include "lib/request.h"
+
+static struct sft_request parsed(const char *text)
+{
+    struct sft_request request;
+    struct sft_error err = {""};
+    if (sft_request_parse(&request, text, &err) < 0)
+        fail_msg("%s: %s", text, err.text);
+    return request;
+}
+
+static void assert_refused(const char *text, const char *part)
+{
+    struct sft_request request;
+    struct sft_error err = {""};
+    if (sft_request_parse(&request, text, &err) == 0)
+        fail_msg("'%s' was taken", text);
+    assert_contains(err.text, part);
+    assert_null(strchr(err.text, '\n'));
+}
+
+static void test_all_is_read(void **state)
+{
+    (void)state;
+    struct sft_request r =
+        parsed("llama-13b:4,steps=7,micro-batch=3,lr=2.5e-5,seed=9007199254740992,"
+               "data=/a\\,b\\\\c=d.json,gpus=0");
+    assert_string_equal(r.preset->name, "llama-13b");
+    assert_int_equal(r.nodes, 4);
+    assert_int_equal(r.steps, 7);
+    assert_int_equal(r.micro_batch, 3);
+    assert_true(r.lr == 2.5e-5);
+    assert_true(r.seed == 9007199254740992LL);
+    assert_string_equal(r.data, "/a,b\\c=d.json");
+    assert_int_equal(r.gpus, 0);
+    assert_int_equal(r.warmup, -1);
+    assert_true(r.clip == -1);
+    assert_int_equal(parsed("tiny").nodes, -1);
+}
+
+static void test_written_text_reads_back(void **state)
+{
+    (void)state;
+    static const char *texts[] = {"tiny", "tiny:2", "llama-70b:16384,gpus=8,lr=0.1,clip=0",
+                                  "tiny:2,data=/a\\,b\\\\c.json,out=x y"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char once[SFT_REQUEST_MAX], twice[SFT_REQUEST_MAX];
+        struct sft_request first = parsed(texts[i]);
+        assert_int_equal(sft_request_format(&first, once, sizeof once, NULL), 0);
+        struct sft_request second = parsed(once);
+        assert_memory_equal(&first, &second, sizeof first);
+        assert_int_equal(sft_request_format(&second, twice, sizeof twice, NULL), 0);
+        assert_string_equal(once, twice);
+    }
+    struct sft_request r = parsed("tiny:2,steps=5");
+    char text[15];
+    assert_int_equal(sft_request_format(&r, text, sizeof text, NULL), 0);
+    assert_string_equal(text, "tiny:2,steps=5");
+    assert_int_equal(sft_request_format(&r, text, sizeof text - 1, NULL), -1);
+}
+
+static void test_bad_input_is_refused(void **state)
+{
+    (void)state;
+    assert_refused("", "no model");
+    assert_refused(":2", "no model");
+    assert_refused("llama-8b:2", "unknown model 'llama-8b'; the models are: tiny, llama-1b");
+    assert_refused("tiny:0", "nodes must be a whole number from 1 to 16384");
+    assert_refused("tiny:-1", "nodes must be");
+    assert_refused("tiny:1000000000", "nodes must be");
+    assert_refused("tiny:99999999999999999999", "nodes must be");
+    assert_refused("tiny:", "nodes must be");
+    assert_refused("tiny: 2", "nodes must be");
+    assert_refused("tiny:2x", "nodes must be");
+    assert_refused("tiny:2,", "'' has no value");
+    assert_refused("tiny:2,steps", "'steps' has no value");
+    assert_refused("tiny:2,step=3", "unknown key 'step'; the keys are: gpus, steps");
+    assert_refused("tiny:2,=3", "unknown key ''");
+    assert_refused("tiny:2,steps=0", "steps=0: must be a whole number from 1 to 1000000");
+    assert_refused("tiny:2,steps=1.5", "must be a whole number");
+    assert_refused("tiny:2,steps=+5", "must be a whole number");
+    assert_refused("tiny:2,steps=0x10", "must be a whole number");
+    assert_refused("tiny:2,lr=2", "lr=2: must be a number from 0 to 1");
+    assert_refused("tiny:2,lr=nan", "must be a number");
+    assert_refused("tiny:2,lr=inf", "must be a number");
+    assert_refused("tiny:2,lr=0x1p-3", "must be a number");
+    assert_refused("tiny:2,steps=3,steps=3", "steps= stands twice");
+    assert_refused("tiny:2,data=", "data= is empty");
+    assert_refused("tiny:2,data=a\nb", "control character");
+    assert_refused("tiny:2\n", "nodes must be");
+}
+
+static void test_overlong_text_is_refused(void **state)
+{
+    (void)state;
+    char text[SFT_REQUEST_MAX + 8];
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    assert_refused(text, "longer than 4095 bytes");
+    memcpy(text, "tiny:1,data=", 12);
+    text[12 + SFT_REQUEST_PATH] = '\0';
+    assert_refused(text, "longer than 1023 bytes");
+    text[12 + SFT_REQUEST_PATH - 1] = '\0';
+    assert_int_equal(strlen(parsed(text).data), SFT_REQUEST_PATH - 1);
+}
+
+static void test_every_key_can_be_set(void **state)
+{
+    (void)state;
+    struct sft_request request = parsed("tiny");
+    for (const struct sft_key *key = sft_request_keys(); key->name != NULL; key++) {
+        struct sft_error err = {""};
+        char value[32];
+        snprintf(value, sizeof value, key->type == SFT_KEY_REAL ? "%g" : "%.0f", key->max);
+        assert_int_equal(sft_request_set(&request, key->name,
+                                         key->type == SFT_KEY_TEXT   ? "x"
+                                         : key->type == SFT_KEY_WORD ? "auto"
+                                                                     : value,
+                                         &err),
+                         0);
+        assert_non_null(key->value_name);
+        assert_true(strlen(key->help) > 10);
+    }
+    char text[SFT_REQUEST_MAX];
+    assert_int_equal(sft_request_format(&request, text, sizeof text, NULL), 0);
+    for (const struct sft_key *key = sft_request_keys(); key->name != NULL; key++)
+        assert_contains(text, key->name);
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"auto", "none", "norms", "block"};
+    for (int i = 0; i < 4; i++) {
+        char text[64], back[64];
+        snprintf(text, sizeof text, "tiny,recompute=%s", words[i]);
+        struct sft_request request = parsed(text);
+        assert_int_equal(request.recompute, i);
+        assert_int_equal(request.states, -1);
+        assert_int_equal(sft_request_format(&request, back, sizeof back, NULL), 0);
+        assert_string_equal(back, text);
+    }
+    assert_int_equal(parsed("tiny,states=bf16").states, SFT_STATES_BF16);
+    assert_int_equal(parsed("tiny,device=cuda").device, SFT_DEVICE_CUDA);
+    assert_refused("tiny,recompute=norm", "must be one of auto|none|norms|block");
+    assert_refused("tiny,recompute=none|norms", "must be one of");
+    assert_refused("tiny,states=", "must be one of auto|fp32|bf16");
+    assert_refused("tiny,states=bf16x", "must be one of");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_is_read),
+        cmocka_unit_test(test_written_text_reads_back),
+        cmocka_unit_test(test_bad_input_is_refused),
+        cmocka_unit_test(test_overlong_text_is_refused),
+        cmocka_unit_test(test_every_key_can_be_set),
+        cmocka_unit_test(test_words),
+    };
+    return cmocka_run_group_tests_name("request", tests, NULL, NULL);
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who keeps what: the parts of all ranks make each parameter once, nobody keeps what it shares, and
+ * collectives are asked for where and as large as the slices say. That the sums are right is shown
+ * on real ranks (tests/cluster/shard.bats). */
+#include "tests/unit/model/model_support.h"
+
+#include "job/model/shard.h"
+
+enum { GPUS = 3, NODES = 2, RANKS = GPUS * NODES };
+
+/* Remembers what it was asked for, and leaves the values as they are. */
+struct fake {
+    struct comm comm;
+    size_t gathered[COMM_GROUPS], scattered[COMM_GROUPS]; /* elements, of all members */
+    size_t reduced[COMM_GROUPS], enrolled;
+    int dismissed;
+};
+
+static int fake_scatter(struct comm *c, enum comm_group group, act *values, size_t count, act *to,
+                        const char *what, struct sft_error *err)
+{
+    (void)values, (void)to, (void)what, (void)err;
+    ((struct fake *)c->state)->scattered[group] += count * (size_t)c->group_size[group];
+    return 0;
+}
+
+static int fake_gather(struct comm *c, enum comm_group group, const act *from, size_t count,
+                       act *to, const char *what, struct sft_error *err)
+{
+    (void)from, (void)to, (void)what, (void)err;
+    ((struct fake *)c->state)->gathered[group] += count * (size_t)c->group_size[group];
+    return 0;
+}
+
+static int fake_all_reduce(struct comm *c, enum comm_group group, act *values, size_t count,
+                           const char *what, struct sft_error *err)
+{
+    (void)values, (void)what, (void)err;
+    ((struct fake *)c->state)->reduced[group] += count;
+    return 0;
+}
+
+static void fake_enroll(struct comm *c, act *memory, size_t bytes)
+{
+    ((struct fake *)c->state)->enrolled += memory != NULL ? bytes : 0;
+}
+
+static void fake_dismiss(struct comm *c, act *memory)
+{
+    (void)memory;
+    ((struct fake *)c->state)->dismissed++;
+}
+
+static void fake_make(struct fake *fake, int rank)
+{
+    *fake = (struct fake){.comm = {.name = "fake",
+                                   .rank = rank,
+                                   .size = RANKS,
+                                   .group_rank = {rank, rank % GPUS, rank / GPUS},
+                                   .group_size = {RANKS, GPUS, NODES},
+                                   .state = fake,
+                                   .enroll = fake_enroll,
+                                   .dismiss = fake_dismiss,
+                                   .all_reduce = fake_all_reduce,
+                                   .reduce_scatter = fake_scatter,
+                                   .all_gather = fake_gather}};
+}
+
+static struct model *model_of(const struct sft_preset *shape, enum sft_zero zero)
+{
+    struct sft_error err = {""};
+    struct model *m = model_create_stored(support_backend(), shape, 40, RECOMPUTE_NONE,
+                                          shard_storage(zero, RANKS), &err);
+    if (m == NULL)
+        fail_msg("%s", err.text);
+    return m;
+}
+
+static struct shard *shard_of(struct model *m, struct fake *fake, enum sft_zero zero)
+{
+    struct sft_error err = {""};
+    struct shard *s = shard_create(m, support_backend(), &fake->comm, zero, 7, NULL, &err);
+    if (s == NULL)
+        fail_msg("%s", err.text);
+    return s;
+}
+
+/* Of a part, the elements of tensors: times[number] counts them, and they must be first weights. */
+static void part_check(struct model *m, const struct optim_part *part, const float *first,
+                       unsigned char *times)
+{
+    size_t count;
+    const struct model_tensor *tensors = model_tensors(m, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct model_tensor *t = &tensors[i];
+        for (size_t j = 0; j < (size_t)t->rows * (size_t)t->columns; j++) {
+            size_t at = t->offset + j;
+            if (at < part->offset || at >= part->offset + part->count)
+                continue;
+            times[t->number + j]++;
+            assert_true(((const float *)part->weights)[at - part->offset] == first[t->number + j]);
+        }
+    }
+}
+
+/* Each element is updated by exactly one rank, from weights that are the model's first ones. */
+static void test_parts_make_the_whole_once(void **state)
+{
+    (void)state;
+    struct sft_preset shape = support_shape(false);
+    struct model *whole = model_of(&shape, SFT_ZERO_0);
+    size_t all = model_parameters(whole);
+    model_initialize(whole, 7);
+    for (int zero = SFT_ZERO_1; zero < SFT_ZERO_COUNT; zero++) {
+        unsigned char *times = calloc(all, 1);
+        for (int rank = 0; rank < RANKS; rank++) {
+            struct fake fake;
+            fake_make(&fake, rank);
+            struct model *m = model_of(&shape, (enum sft_zero)zero);
+            struct shard *s = shard_of(m, &fake, (enum sft_zero)zero);
+            size_t count;
+            const struct optim_part *parts = shard_parts(s, &count);
+            for (size_t i = 0; i < count; i++)
+                part_check(m, &parts[i], model_weights(whole), times);
+            shard_destroy(s);
+            model_destroy(m);
+        }
+        for (size_t i = 0; i < all; i++)
+            assert_int_equal(times[i], 1);
+        free(times);
+    }
+    model_destroy(whole);
+}
+
+/* What the plan says before anything is there is what is allocated, and what states the parts ask
+ * for. */
+static void test_plan_is_what_is_taken(void **state)
+{
+    (void)state;
+    for (int layers = 1; layers <= 5; layers += 2)
+        for (int zero = 0; zero < SFT_ZERO_COUNT; zero++)
+            for (int tied = 0; tied < 2; tied++) {
+                struct sft_preset shape = support_shape(tied);
+                struct fake fake;
+                struct sft_layout layout = {NODES, GPUS, (enum sft_zero)zero};
+                size_t count, elements = 0;
+                shape.layers = layers;
+                fake_make(&fake, 1);
+                struct model *m = model_of(&shape, (enum sft_zero)zero);
+                struct shard *s = shard_of(m, &fake, (enum sft_zero)zero);
+                const struct optim_part *parts = shard_parts(s, &count);
+                for (size_t i = 0; i < count; i++)
+                    elements += parts[i].count;
+                struct shard_sizes sizes = shard_plan(&shape, &layout, sizeof(float));
+                assert_int_equal(sizes.bytes, shard_bytes(s));
+                assert_int_equal(sizes.elements, elements);
+                size_t whole = model_parameters(m) * sizeof(float);
+                assert_int_equal(fake.enrolled, shard_bytes(s) + (zero <= SFT_ZERO_2 ? whole : 0) +
+                                                    (zero <= SFT_ZERO_1 ? whole : 0));
+                shard_destroy(s);
+                assert_int_equal(fake.dismissed, 3);
+                model_destroy(m);
+            }
+}
+
+/* What is shared is kept nowhere whole: the model's own arrays go, and slices are about a member's.
+ */
+static void test_nobody_keeps_what_is_shared(void **state)
+{
+    (void)state;
+    struct sft_preset shape = support_shape(false);
+    shape.layers = 24; /* many against the buffers of single units */
+    size_t bytes[SFT_ZERO_COUNT], own[SFT_ZERO_COUNT], all = 0;
+    for (int zero = 0; zero < SFT_ZERO_COUNT; zero++) {
+        struct fake fake;
+        fake_make(&fake, 0);
+        struct model *m = model_of(&shape, (enum sft_zero)zero);
+        struct shard *s = shard_of(m, &fake, (enum sft_zero)zero);
+        assert_true((model_weights(m) != NULL) == (zero <= SFT_ZERO_2));
+        assert_true((model_gradients(m) != NULL) == (zero <= SFT_ZERO_1));
+        all = model_parameters(m) * sizeof(float);
+        bytes[zero] = model_bytes(m);
+        own[zero] = shard_bytes(s);
+        shard_destroy(s);
+        model_destroy(m);
+    }
+    assert_true(bytes[SFT_ZERO_1] >= bytes[SFT_ZERO_0]); /* gaps */
+    assert_true(bytes[SFT_ZERO_2] + all <= bytes[SFT_ZERO_1] + 256);
+    assert_true(bytes[SFT_ZERO_3] + 2 * all <= bytes[SFT_ZERO_1] + 512);
+    assert_true(bytes[SFT_ZERO_HYBRID] == bytes[SFT_ZERO_3]);
+    assert_int_equal(own[SFT_ZERO_0], 0);
+    assert_true(own[SFT_ZERO_3] > 2 * all / RANKS && own[SFT_ZERO_3] < all);
+    assert_true(own[SFT_ZERO_HYBRID] > 2 * all / GPUS);
+    assert_true(own[SFT_ZERO_HYBRID] < own[SFT_ZERO_3] + 2 * all / GPUS);
+}
+
+/* One step of two micro-batches. */
+static void assert_elements(size_t got, double wanted)
+{
+    if ((double)got != wanted)
+        fail_msg("%zu elements, expected %.0f", got, wanted);
+}
+
+static void test_collectives_move_what_is_shared(void **state)
+{
+    (void)state;
+    enum { MICRO = 2 };
+    static const int lengths[] = {9, 20};
+    struct sft_preset shape = support_shape(false);
+    struct batch batch;
+    shape.layers = 5;
+    support_batch_make(&batch, lengths, 2, shape.vocab);
+    for (int zero = 0; zero < SFT_ZERO_COUNT; zero++) {
+        struct fake fake;
+        struct sft_error err = {""};
+        fake_make(&fake, 0);
+        struct model *m = model_create_stored(support_backend(), &shape, batch.rows, RECOMPUTE_NONE,
+                                              shard_storage((enum sft_zero)zero, RANKS), &err);
+        assert_non_null(m);
+        struct shard *s = shard_of(m, &fake, (enum sft_zero)zero);
+        double all = (double)model_parameters(m),
+               layers = (double)model_unit(m, 1).count * shape.layers;
+        shard_begin(s, MICRO);
+        for (int i = 0; i < MICRO; i++)
+            assert_int_equal(model_step(m, &batch, 1, NULL, &err), 0);
+        assert_int_equal(shard_reduce(s, &err), 0);
+        assert_int_equal(shard_spread(s, &err), 0);
+        enum comm_group group = zero == SFT_ZERO_HYBRID ? COMM_NODE : COMM_WORLD;
+        if (zero == SFT_ZERO_1 || zero == SFT_ZERO_2)
+            assert_elements(fake.gathered[group], all);
+        /* embedding and head stay for the step; two layers stay where a pass turns */
+        double layer = (double)model_unit(m, 1).count, again = shape.layers - 2;
+        if (zero == SFT_ZERO_3 || zero == SFT_ZERO_HYBRID)
+            assert_elements(fake.gathered[group],
+                            all - layers + layer * (shape.layers + again * (2 * MICRO - 1)));
+        if (zero == SFT_ZERO_0)
+            assert_elements(fake.reduced[group], all);
+        if (zero != SFT_ZERO_0)
+            assert_elements(fake.scattered[group], zero == SFT_ZERO_1 ? all : MICRO * all);
+        if (zero == SFT_ZERO_HYBRID) { /* across nodes once a step, a node's slice */
+            assert_elements(fake.scattered[COMM_ACROSS], all / GPUS);
+            assert_elements(fake.gathered[COMM_ACROSS], all / GPUS);
+        } else {
+            assert_int_equal(fake.scattered[COMM_ACROSS] + fake.gathered[COMM_ACROSS], 0);
+        }
+        shard_destroy(s);
+        model_destroy(m);
+    }
+    batch_destroy(&batch);
+}
+
+int main(void)
+{
+    support_seed();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parts_make_the_whole_once),
+        cmocka_unit_test(test_plan_is_what_is_taken),
+        cmocka_unit_test(test_nobody_keeps_what_is_shared),
+        cmocka_unit_test(test_collectives_move_what_is_shared),
+    };
+    return cmocka_run_group_tests_name("shard", tests, NULL, NULL);
+}

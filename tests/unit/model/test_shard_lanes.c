@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order that job/model/shard.c gives to lanes, which the CPU does not need and a GPU relies on:
+ * every operation and collective says what memory it reads and writes on which lane, vector clocks
+ * follow mark and await, and two accesses to the same memory, one of them a write, that nothing
+ * orders fail the test. */
+#include "tests/unit/model/model_support.h"
+
+#include "job/train/optim.h"
+#include "job/model/shard.h"
+
+enum { GPUS = 2, NODES = 2, RANKS = GPUS * NODES, ACCESSES = 1 << 15, SLOTS = 256, ROWS = 40 };
+
+struct access {
+    const char *begin, *end, *what;
+    bool write;
+    int lane;
+    unsigned time; /* of its lane's clock */
+};
+
+static struct {
+    unsigned clock[LANES][LANES]; /* [lane] knows of the others up to there */
+    unsigned slot[SLOTS][LANES];
+    struct access access[ACCESSES];
+    int count, awaits;
+    int forgotten;  /* awaits of that lane are forgotten, -1: none */
+    char race[256]; /* the first, "" none */
+} watch;
+
+static struct backend *cpu, watched;
+
+static void watch_reset(int forgotten)
+{
+    memset(&watch, 0, sizeof watch);
+    watch.forgotten = forgotten;
+}
+
+static void watch_access(int lane, const void *memory, size_t bytes, bool write, const char *what)
+{
+    const char *begin = memory, *end = begin + bytes;
+    for (int i = 0; i < watch.count; i++) {
+        const struct access *a = &watch.access[i];
+        if (a->begin < end && begin < a->end && (a->write || write) &&
+            watch.clock[lane][a->lane] < a->time && watch.race[0] == '\0')
+            snprintf(watch.race, sizeof watch.race, "%s on lane %d does not wait for %s on lane %d",
+                     what, lane, a->what, a->lane);
+    }
+    assert_true(watch.count < ACCESSES);
+    watch.access[watch.count++] =
+        (struct access){begin, end, what, write, lane, watch.clock[lane][lane]};
+}
+
+/* An operation begins on the lane; its accesses follow. */
+static void watch_step(int lane)
+{
+    watch.clock[lane][lane]++;
+}
+
+static void watch_mark(struct backend *b, enum backend_lane lane, int slot)
+{
+    (void)b;
+    assert_true(slot >= 0 && slot < SLOTS);
+    memcpy(watch.slot[slot], watch.clock[lane], sizeof watch.slot[slot]);
+}
+
+static void watch_await(struct backend *b, enum backend_lane lane, int slot)
+{
+    (void)b;
+    watch.awaits++;
+    if ((int)lane == watch.forgotten)
+        return;
+    for (int i = 0; i < LANES; i++)
+        if (watch.slot[slot][i] > watch.clock[lane][i])
+            watch.clock[lane][i] = watch.slot[slot][i];
+}
+
+#define READ(memory, count, what) watch_access(LANE_COMPUTE, memory, (size_t)(count)*4, false, what)
+#define WRITE(memory, count, what) watch_access(LANE_COMPUTE, memory, (size_t)(count)*4, true, what)
+
+static void watch_zero(struct backend *b, void *memory, size_t bytes)
+{
+    (void)b;
+    watch_step(LANE_COMPUTE);
+    watch_access(LANE_COMPUTE, memory, bytes, true, "clearing");
+    cpu->zero(cpu, memory, bytes);
+}
+
+static void watch_matmul(struct backend *b, act *c, const act *a, bool ta, const act *bm, bool tb,
+                         int m, int n, int k, bool accumulate)
+{
+    (void)b;
+    watch_step(LANE_COMPUTE);
+    READ(a, m * k, "a product's operand");
+    READ(bm, k * n, "a product's operand");
+    WRITE(c, m * n, "a product's result");
+    cpu->matmul(cpu, c, a, ta, bm, tb, m, n, k, accumulate);
+}
+
+static void watch_embed_forward(struct backend *b, act *out, const act *table, const int32_t *ids,
+                                int rows, int hidden)
+{
+    (void)b;
+    watch_step(LANE_COMPUTE);
+    READ(table, support_shape(false).vocab * hidden, "the table");
+    cpu->embed_forward(cpu, out, table, ids, rows, hidden);
+}
+
+static void watch_embed_backward(struct backend *b, act *dtable, const act *dout,
+                                 const int32_t *ids, int rows, int hidden)
+{
+    (void)b;
+    watch_step(LANE_COMPUTE);
+    WRITE(dtable, support_shape(false).vocab * hidden, "the table's gradient");
+    cpu->embed_backward(cpu, dtable, dout, ids, rows, hidden);
+}
+
+static void watch_norm_forward(struct backend *b, act *out, float *rstd, act *sum, const act *x,
+                               const act *delta, const act *weight, int rows, int hidden, float eps)
+{
+    (void)b;
+    watch_step(LANE_COMPUTE);
+    READ(weight, hidden, "a norm's weight");
+    cpu->norm_forward(cpu, out, rstd, sum, x, delta, weight, rows, hidden, eps);
+}
+
+static void watch_norm_backward(struct backend *b, act *dx, act *dweight, const act *dout,
+                                const act *x, const act *weight, const float *rstd, int rows,
+                                int hidden)
+{
+    (void)b;
+    watch_step(LANE_COMPUTE);
+    READ(weight, hidden, "a norm's weight");
+    WRITE(dweight, hidden, "a norm's gradient");
+    cpu->norm_backward(cpu, dx, dweight, dout, x, weight, rstd, rows, hidden);
+}
+
+static void watch_add(struct backend *b, act *to, const act *from, size_t count)
+{
+    (void)b;
+    watch_step(LANE_COMPUTE);
+    READ(from, count, "a gradient to add");
+    WRITE(to, count, "a sum of gradients");
+    cpu->add(cpu, to, from, count);
+}
+
+static void watch_sum_squares(struct backend *b, double *sum, const act *x, size_t count)
+{
+    (void)b;
+    watch_step(LANE_COMPUTE);
+    READ(x, count, "the gradients' norm");
+    cpu->sum_squares(cpu, sum, x, count);
+}
+
+static void watch_adamw(struct backend *b, act *weight, const act *grad, float *master, void *m,
+                        void *v, size_t count, const double *norm2, float clip,
+                        struct adamw_args args)
+{
+    (void)b;
+    watch_step(LANE_COMPUTE);
+    READ(grad, count, "AdamW's gradients");
+    WRITE(weight, count, "AdamW's weights");
+    cpu->adamw(cpu, weight, grad, master, m, v, count, norm2, clip, args);
+}
+
+/* Collectives move nothing: the order is all that matters here. */
+static int fake_all_reduce(struct comm *c, enum comm_group group, act *values, size_t count,
+                           const char *what, struct sft_error *err)
+{
+    (void)c, (void)err;
+    watch_step(COMM_LANE(group));
+    watch_access(COMM_LANE(group), values, count * 4, true, what);
+    return 0;
+}
+
+static int fake_scatter(struct comm *c, enum comm_group group, act *values, size_t count, act *to,
+                        const char *what, struct sft_error *err)
+{
+    size_t all = count * (size_t)c->group_size[group] * 4;
+    bool inside = (char *)to >= (char *)values && (char *)to < (char *)values + all;
+    (void)err;
+    watch_step(COMM_LANE(group));
+    watch_access(COMM_LANE(group), values, all, inside, what);
+    watch_access(COMM_LANE(group), to, count * 4, true, what);
+    return 0;
+}
+
+static int fake_gather(struct comm *c, enum comm_group group, const act *from, size_t count,
+                       act *to, const char *what, struct sft_error *err)
+{
+    (void)err;
+    watch_step(COMM_LANE(group));
+    watch_access(COMM_LANE(group), from, count * 4, false, what);
+    watch_access(COMM_LANE(group), to, count * (size_t)c->group_size[group] * 4, true, what);
+    return 0;
+}
+
+static int fake_sum_norm(struct comm *c, double *value, struct sft_error *err)
+{
+    (void)c, (void)value, (void)err;
+    return 0;
+}
+
+static void fake_enroll(struct comm *c, act *memory, size_t bytes)
+{
+    (void)c, (void)memory, (void)bytes;
+}
+
+static void fake_dismiss(struct comm *c, act *memory)
+{
+    (void)c, (void)memory;
+}
+
+static struct comm fake_rank(int rank)
+{
+    return (struct comm){.name = "fake",
+                         .rank = rank,
+                         .size = RANKS,
+                         .group_rank = {rank, rank % GPUS, rank / GPUS},
+                         .group_size = {RANKS, GPUS, NODES},
+                         .enroll = fake_enroll,
+                         .dismiss = fake_dismiss,
+                         .all_reduce = fake_all_reduce,
+                         .reduce_scatter = fake_scatter,
+                         .all_gather = fake_gather,
+                         .sum_norm = fake_sum_norm};
+}
+
+static void watched_make(void)
+{
+    cpu = support_backend();
+    watched = *cpu;
+    watched.zero = watch_zero;
+    watched.mark = watch_mark;
+    watched.await = watch_await;
+    watched.matmul = watch_matmul;
+    watched.embed_forward = watch_embed_forward;
+    watched.embed_backward = watch_embed_backward;
+    watched.norm_forward = watch_norm_forward;
+    watched.norm_backward = watch_norm_backward;
+    watched.add = watch_add;
+    watched.sum_squares = watch_sum_squares;
+    watched.adamw = watch_adamw;
+}
+
+/* Three steps; the first race, or "". */
+static const char *race_of(enum sft_zero zero, int rank, int micro_batches, bool tied,
+                           int forgotten)
+{
+    static const int lengths[] = {9, 20};
+    struct sft_preset shape = support_shape(tied);
+    struct sft_error err = {""};
+    struct comm comm = fake_rank(rank);
+    struct optim_options options = {.lr = 1e-3,
+                                    .lr_warmup = 1,
+                                    .total_steps = 3,
+                                    .beta1 = 0.9,
+                                    .beta2 = 0.95,
+                                    .eps = 1e-8,
+                                    .clip = 1};
+    struct batch batch;
+    size_t count;
+    shape.layers = 4;
+    support_batch_make(&batch, lengths, 2, shape.vocab);
+    watch_reset(forgotten);
+    struct model *m = model_create_stored(&watched, &shape, batch.rows, RECOMPUTE_NONE,
+                                          shard_storage(zero, RANKS), &err);
+    assert_non_null(m);
+    struct shard *s = shard_create(m, &watched, &comm, zero, 7, NULL, &err);
+    assert_non_null(s);
+    const struct optim_part *parts = shard_parts(s, &count);
+    struct optim *o = optim_create_parts(m, &watched, &options, parts, count, &comm, &err);
+    assert_non_null(o);
+    for (int step = 0; step < 3; step++) {
+        shard_begin(s, micro_batches);
+        for (int i = 0; i < micro_batches; i++)
+            assert_int_equal(model_step(m, &batch, 0.01f, NULL, &err), 0);
+        assert_int_equal(shard_reduce(s, &err), 0);
+        assert_int_equal(optim_step(o, step, NULL, &err), 0);
+        assert_int_equal(shard_spread(s, &err), 0);
+    }
+    shard_settle(s);
+    watch_step(LANE_COMPUTE);
+    if (model_weights(m) != NULL)
+        READ(model_weights(m), model_parameters(m), "the weights after the last step");
+    for (size_t i = 0; i < count; i++)
+        READ(parts[i].weights, parts[i].count, "a slice after the last step");
+    optim_destroy(o);
+    shard_destroy(s);
+    model_destroy(m);
+    batch_destroy(&batch);
+    return watch.race;
+}
+
+static void test_all_that_touches_the_same_memory_is_ordered(void **state)
+{
+    (void)state;
+    for (int zero = 0; zero < SFT_ZERO_COUNT; zero++)
+        for (int micro_batches = 1; micro_batches <= 3; micro_batches++)
+            for (int tied = 0; tied < 2; tied++)
+                for (int rank = 0; rank < RANKS; rank += RANKS - 1) {
+                    const char *race = race_of((enum sft_zero)zero, rank, micro_batches, tied, -1);
+                    if (race[0] != '\0')
+                        fail_msg("zero=%s, %d micro-batches, tied %d, rank %d: %s",
+                                 sft_zero_name((enum sft_zero)zero), micro_batches, tied, rank,
+                                 race);
+                }
+}
+
+/* The watch itself: a lane that forgets to wait is caught, for each lane that a way of sharing
+ * uses. */
+static void test_a_lane_that_does_not_wait_is_caught(void **state)
+{
+    (void)state;
+    static const struct {
+        enum sft_zero zero;
+        enum backend_lane lane;
+    } cases[] = {
+        {SFT_ZERO_0, LANE_COMPUTE},      {SFT_ZERO_0, LANE_WORLD},
+        {SFT_ZERO_1, LANE_COMPUTE},      {SFT_ZERO_1, LANE_WORLD},
+        {SFT_ZERO_2, LANE_COMPUTE},      {SFT_ZERO_2, LANE_WORLD},
+        {SFT_ZERO_3, LANE_COMPUTE},      {SFT_ZERO_3, LANE_WORLD},
+        {SFT_ZERO_HYBRID, LANE_COMPUTE}, {SFT_ZERO_HYBRID, LANE_NODE},
+        {SFT_ZERO_HYBRID, LANE_ACROSS},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (race_of(cases[i].zero, 1, 2, false, (int)cases[i].lane)[0] == '\0')
+            fail_msg("zero=%s without waiting on lane %d: no race seen",
+                     sft_zero_name(cases[i].zero), (int)cases[i].lane);
+}
+
+int main(void)
+{
+    support_seed();
+    watched_make();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_that_touches_the_same_memory_is_ordered),
+        cmocka_unit_test(test_a_lane_that_does_not_wait_is_caught),
+    };
+    return cmocka_run_group_tests_name("shard lanes", tests, NULL, NULL);
+}

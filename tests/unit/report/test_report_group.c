@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which runs are repeats of each other, which do not count and why, and what is made of those that
+ * do. */
+#include "tests/unit/unit.h"
+
+#include <math.h>
+
+#include "report/group.h"
+#include "tests/unit/report/report_rows.h"
+
+static struct rows rows;
+static struct groups groups;
+
+static int begin(void **state)
+{
+    (void)state;
+    rows_init(&rows);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    groups_clear(&groups);
+    rows_clear(&rows);
+    return 0;
+}
+
+static void make(void)
+{
+    struct sft_error err = {""};
+    groups_clear(&groups);
+    if (groups_make(&groups, &rows, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static void three(int job, int nodes, double rate, const char *fields)
+{
+    test_row(&rows, job, nodes, rate, fields);
+    test_row(&rows, job + 1, nodes, rate * 1.01, fields);
+    test_row(&rows, job + 2, nodes, rate * 0.98, fields);
+}
+
+static void test_nothing(void **state)
+{
+    (void)state;
+    make();
+    assert_int_equal(groups.count, 0);
+}
+
+/* 1,000 samples/s on one node, 1,900 on two: 95%. */
+static void test_cells_and_efficiency(void **state)
+{
+    (void)state;
+    three(20, 2, 1900, NULL);
+    three(10, 1, 1000, NULL);
+    three(40, 4, 3600, NULL);
+    make();
+    assert_int_equal(groups.count, 1);
+    assert_int_equal(groups.runs, 9);
+    assert_int_equal(groups.counted, 9);
+    const struct group_series *s = &groups.series[0];
+    assert_string_equal(s->model, "llama-7b");
+    assert_int_equal(s->ranks_per_node, 8);
+    assert_int_equal(s->count, 3);
+    assert_int_equal(s->base_nodes, 1);
+    static const double efficiency[] = {100, 95, 90};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(s->cell[i].nodes, 1 << i);
+        assert_int_equal(s->cell[i].count, 3);
+        assert_int_equal(s->cell[i].marks, 0);
+        assert_true(fabs(s->cell[i].efficiency - efficiency[i]) < 1e-3);
+    }
+    assert_int_equal(s->cell[0].run[0]->job_id, 10);
+    assert_int_equal(s->cell[0].run[2]->job_id, 12);
+    struct group_figure f = group_figure(&s->cell[0], "samples_s"); /* 980, 1000, 1010 */
+    assert_int_equal(f.count, 3);
+    assert_true(f.median == 1000 && f.min == 980 && f.max == 1010 && f.mad == 10);
+    f = group_figure(&s->cell[0], "gpu_util");
+    assert_int_equal(f.count, 0);
+    assert_true(isnan(f.median));
+}
+
+/* What differs in the work is another series; more of the same model stands by size. */
+static void test_series_differ_by_what_was_done(void **state)
+{
+    (void)state;
+    static const char *const other[] = {"model=llama-70b", "precision=fp8", "seq=2048 step_ms=1024",
+                                        "data=synthetic",  "micro_batch=8", "device=A100",
+                                        "ranks=4",         "method=lora"};
+    test_row(&rows, 1, 1, 1000, NULL);
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
+        test_row(&rows, 10 + (long long)i, 1, 1000, other[i]);
+    test_row(&rows, 90, 1, 1000, "model=llama-13b");
+    test_row(&rows, 91, 1, 1000, "model=unheard-of");
+    test_row(&rows, 92, 1, 1000,
+             "zero=1 states=bf16 recompute=block"); /* the plan's choice: the same series */
+    make();
+    assert_int_equal(groups.count, 11);
+    assert_string_equal(groups.series[0].model, "llama-7b");
+    assert_string_equal(groups.series[8].model, "llama-13b");
+    assert_string_equal(groups.series[9].model, "llama-70b");
+    assert_string_equal(groups.series[10].model, "unheard-of");
+}
+
+static void test_what_stands_aside(void **state)
+{
+    (void)state;
+    struct row *row;
+    three(10, 1, 1000, NULL);
+    row = test_row(&rows, 20, 1, 1000, NULL);
+    row->state = "partial";
+    row = test_row(&rows, 21, 1, 1000, NULL);
+    row->marks = ROW_COMMENT_ALONE;
+    test_row(&rows, 22, 1, 1000, "tflops=1200 mfu=121.3");
+    test_row(&rows, 23, 1, 1000, "tok_s=256000"); /* twice what step_ms says */
+    test_row(&rows, 24, 1, 1000, "mfu=60");       /* tflops says 50 */
+    test_row(&rows, 25, 1, 1000, "samples_s=-5");
+    test_row(&rows, 26, 1, 1000, "step_ms=fast");
+    make();
+    const struct group_cell *c = &groups.series[0].cell[0];
+    assert_int_equal(groups.series[0].count, 1);
+    assert_int_equal(c->count, 3);
+    assert_int_equal(c->aside, 7);
+    assert_int_equal(groups.counted, 3);
+    static const unsigned why[] = {GROUP_NOT_COMPLETE, GROUP_COMMENT_ALONE, GROUP_IMPOSSIBLE,
+                                   GROUP_INCONSISTENT, GROUP_INCONSISTENT,  GROUP_IMPOSSIBLE,
+                                   GROUP_IMPOSSIBLE};
+    for (int i = 0; i < 7; i++) {
+        assert_int_equal(c->aside_run[i]->job_id, 20 + i);
+        assert_int_equal(c->aside_why[i], why[i]);
+        assert_true(group_aside_text(why[i])[0] != '\0');
+    }
+    assert_true(group_figure(c, "samples_s").max == 1010);
+    assert_int_equal(c->marks, GROUP_ASIDE);
+}
+
+/* FP8 may be above bf16's roofline, and not above its own. */
+static void test_the_roofline_is_the_precisions(void **state)
+{
+    (void)state;
+    test_row(&rows, 1, 1, 1000, "precision=fp8 tflops=1200 peak_tflops=1979 mfu=60.64");
+    test_row(&rows, 2, 1, 1000, "precision=fp8 tflops=2100 peak_tflops=0 mfu=0");
+    make();
+    assert_int_equal(groups.series[0].cell[0].count, 1);
+    assert_int_equal(groups.series[0].cell[0].aside_run[0]->job_id, 2);
+}
+
+static void test_marks(void **state)
+{
+    (void)state;
+    test_row(&rows, 1, 1, 1000, NULL);
+    test_row(&rows, 2, 1, 1060, NULL)->marks = ROW_EDITED;
+    test_row(&rows, 3, 2, 2000, NULL);
+    test_row(&rows, 4, 2, 2000, NULL);
+    test_row(&rows, 5, 2, 2000, "version=0.2.0");
+    three(10, 1, 1000, "data=synthetic");
+    for (size_t i = 0; i < rows.count; i++)
+        if (rows.row[i]->job_id >= 10)
+            rows.row[i]->marks = ROW_SYNTHETIC;
+    make();
+    assert_int_equal(groups.series[0].cell[0].marks, GROUP_FEW | GROUP_SPREAD | GROUP_EDITED);
+    assert_int_equal(groups.series[0].cell[1].marks, GROUP_MIXED);
+    assert_int_equal(groups.series[0].marks, GROUP_FEW | GROUP_SPREAD | GROUP_EDITED | GROUP_MIXED);
+    assert_int_equal(groups.series[1].cell[0].marks, GROUP_SYNTHETIC);
+    for (unsigned bit = 1; bit <= GROUP_SPREAD; bit <<= 1)
+        assert_true(group_mark_text(bit)[0] != '\0');
+    assert_string_equal(group_mark_text(GROUP_SPREAD << 1), "");
+}
+
+/* The base of the efficiency is the smallest number of nodes that has counted runs. */
+static void test_a_base_without_runs_is_none(void **state)
+{
+    (void)state;
+    test_row(&rows, 1, 1, 1000, NULL)->state = "failed";
+    test_row(&rows, 2, 2, 1800, NULL);
+    test_row(&rows, 3, 8, 6480, NULL);
+    make();
+    const struct group_series *s = &groups.series[0];
+    assert_int_equal(s->base_nodes, 2);
+    assert_true(isnan(s->cell[0].efficiency));
+    assert_true(fabs(s->cell[1].efficiency - 100) < 1e-9);
+    assert_true(fabs(s->cell[2].efficiency - 90) < 1e-3);
+    rows_clear(&rows);
+    test_row(&rows, 4, 4, 1000, NULL)->state = "failed";
+    make();
+    assert_int_equal(groups.series[0].base_nodes, 0);
+    assert_int_equal(groups.counted, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(test_cells_and_efficiency, begin, end),
+        cmocka_unit_test_setup_teardown(test_series_differ_by_what_was_done, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_stands_aside, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_roofline_is_the_precisions, begin, end),
+        cmocka_unit_test_setup_teardown(test_marks, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_base_without_runs_is_none, begin, end),
+    };
+    return cmocka_run_group_tests_name("groups", tests, NULL, NULL);
+}

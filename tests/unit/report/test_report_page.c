@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Figures and texts of the page, ranks that stand out, goals; whole pages stand in
+ * tests/cli/test_page.sh. */
+#include "tests/unit/unit.h"
+
+#include <math.h>
+
+#include "report/chart.h"
+#include "report/goals.h"
+#include "report/html.h"
+#include "report/ranks.h"
+#include "tests/unit/report/report_rows.h"
+
+static char *text;
+static size_t size;
+
+static FILE *begin_text(void)
+{
+    free(text);
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    return out;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    free(text);
+    text = NULL;
+    return 0;
+}
+
+static void test_nothing_gets_through(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"<script>alert('1')</script>", "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"},
+        {"a&b \"c\"", "a&amp;b &quot;c&quot;"},
+        {"\033[31m\a\x7f", "?[31m??"},
+        {"\xff"
+         "a\xc3"
+         "b",
+         "?a?b"},
+        {"n1,n2, n3,", "n1,<wbr>n2, n3,"},
+        {"\xe3\x81\x82", "\xe3\x81\x82"},
+        {"a\xc2\x9b"
+         "b\xe2\x80\xae"
+         "c",
+         "a?b?c"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        FILE *out = begin_text();
+        html_text(out, cases[i][0]);
+        fclose(out);
+        assert_string_equal(text, cases[i][1]);
+    }
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        int digits;
+        const char *text;
+    } cases[] = {
+        {0, 0, "0"},
+        {999, 0, "999"},
+        {1000, 0, "1,000"},
+        {1234567.891, 1, "1,234,567.9"},
+        {-1234.5, 1, "-1,234.5"},
+        {-123.4, 1, "-123.4"},
+        {0.5, 2, "0.50"},
+        {NAN, 0, "\xe2\x80\x93"},
+        {INFINITY, 0, "\xe2\x80\x93"},
+        {1e300, 0, "\xe2\x80\x93"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char number[80];
+        html_number_text(cases[i].value, cases[i].digits, number, sizeof number);
+        assert_string_equal(number, cases[i].text);
+    }
+}
+
+static void record_of(struct sft_record *record, const char *times, const char *hosts)
+{
+    sft_record_init(record);
+    assert_int_equal(sft_record_set(record, "ranks_ms", times, NULL), 0);
+    assert_int_equal(sft_record_set(record, "hosts", hosts, NULL), 0);
+}
+
+/* Median 100, MAD 0.5: 3 scaled MADs are 2.2, but 3% is 3. So 102.9 is as the others and 103.5 is
+ * not. */
+static void test_ranks_that_stand_out(void **state)
+{
+    (void)state;
+    struct sft_record record;
+    struct ranks ranks;
+    record_of(&record, "100,100.5,99.5,102.9,100,99,103.5,60", "a,b");
+    assert_true(ranks_read(&ranks, &record));
+    static const bool out[] = {false, false, false, false, false, false, true, true};
+    assert_int_equal(ranks.count, 8);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(ranks.out[i], out[i]);
+    assert_int_equal(ranks.hosts, 2);
+    assert_string_equal(ranks.host[1], "b");
+    assert_true(ranks.host_ms[0] == 100.25 && ranks.host_ms[1] == 99.5);
+    assert_false(ranks.host_out[0] || ranks.host_out[1]);
+    ranks_clear(&ranks);
+    sft_record_clear(&record);
+    /* Of five hosts the fourth is at half speed: one bad node among good ones. */
+    record_of(&record, "100,101,100,100,99,100,200,202,100,100", "n1,n2,n3,n4,n9");
+    assert_true(ranks_read(&ranks, &record));
+    for (size_t h = 0; h < 5; h++)
+        assert_int_equal(ranks.host_out[h], h == 3);
+    assert_true(ranks.host_ms[3] == 201);
+    ranks_clear(&ranks);
+    sft_record_clear(&record);
+    static const char *const bad[] = {"", "1,2,", "1,,2", "1,x", "1,-2", "nan", "1;2"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        record_of(&record, bad[i], "a");
+        if (ranks_read(&ranks, &record))
+            fail_msg("'%s' was taken", bad[i]);
+        sft_record_clear(&record);
+    }
+    record_of(&record, "1,2,3", "a,b"); /* hosts that do not divide the ranks, or not all of them */
+    assert_true(ranks_read(&ranks, &record));
+    assert_int_equal(ranks.hosts, 0);
+    ranks_clear(&ranks);
+    sft_record_clear(&record);
+}
+
+/* The fastest counted configuration on 8 ranks with real data decides. */
+static void test_goals(void **state)
+{
+    (void)state;
+    struct rows rows;
+    struct groups groups;
+    const struct group_series *series = NULL;
+    const struct goal_rate *goals = goal_rates();
+    rows_init(&rows);
+    test_row(&rows, 1, 1, 900, NULL);
+    test_row(&rows, 2, 1, 1300, "precision=fp8");
+    test_row(&rows, 3, 1, 5000, "data=synthetic")->marks = ROW_SYNTHETIC;
+    test_row(&rows, 4, 2, 9000, NULL);
+    test_row(&rows, 5, 1, 8000, "seq=512 step_ms=32768")->state = "failed";
+    test_row(&rows, 6, 1, 700, "model=llama-13b")->state = "partial";
+    assert_int_equal(groups_make(&groups, &rows, NULL), 0);
+    assert_string_equal(goals[0].model, "llama-7b");
+    assert_true(goals[0].samples_s == 1280 && goals[1].samples_s == 640 &&
+                goals[2].samples_s == 160);
+    const struct group_cell *cell = goal_cell(&groups, &goals[0], &series);
+    assert_non_null(cell);
+    assert_int_equal(cell->run[0]->job_id, 2);
+    assert_string_equal(series->precision, "fp8");
+    assert_null(goal_cell(&groups, &goals[1], &series));
+    assert_true(goal_efficiency(2) == 95 && goal_efficiency(4) == 90 && goal_efficiency(8) == 80);
+    assert_true(goal_efficiency(3) == 0);
+    groups_clear(&groups);
+    rows_clear(&rows);
+}
+
+/* Every goal has its line: rates of all models, 2, 4 and 8 nodes of what was scaled, utilization of
+ * all. */
+static void test_goals_are_all_checked(void **state)
+{
+    (void)state;
+    struct rows rows;
+    struct groups groups;
+    struct goal_checks checks;
+    rows_init(&rows);
+    test_row(&rows, 1, 1, 1300, "gpu_util=97");
+    test_row(&rows, 2, 2, 2400, "gpu_util=80"); /* 92.3% of twice one node's */
+    test_row(&rows, 3, 4, 4900, NULL);          /* 94.2% */
+    test_row(&rows, 4, 1, 600, "model=llama-13b");
+    assert_int_equal(groups_make(&groups, &rows, NULL), 0);
+    assert_int_equal(goal_checks_make(&checks, &groups, NULL), 0);
+    static const struct {
+        enum goal_kind kind;
+        long long job; /* 0: not measured */
+        bool met;
+    } expected[] = {
+        {GOAL_RATE, 1, true},     {GOAL_RATE, 4, false},   {GOAL_RATE, 0, false},
+        {GOAL_SCALING, 2, false}, {GOAL_SCALING, 3, true}, {GOAL_SCALING, 0, false},
+    };
+    assert_int_equal(checks.count, 6 + 4);
+    for (size_t i = 0; i < 6; i++) {
+        const struct goal_check *check = &checks.check[i];
+        assert_int_equal(check->kind, expected[i].kind);
+        assert_int_equal(goal_is_measured(check), expected[i].job != 0);
+        assert_int_equal(goal_is_met(check), expected[i].met);
+        assert_int_equal(check->cell == NULL ? 0 : check->cell->run[0]->job_id, expected[i].job);
+    }
+    assert_true(checks.check[5].nodes == 8 && checks.check[3].value > 92.3 &&
+                checks.check[3].value < 92.4);
+    for (size_t i = 6; i < checks.count; i++) {
+        const struct goal_check *check = &checks.check[i];
+        long long job = check->cell->run[0]->job_id;
+        assert_int_equal(check->kind, GOAL_USE);
+        assert_int_equal(goal_is_measured(check), job <= 2);
+        assert_int_equal(goal_is_met(check), job == 1);
+    }
+    goal_checks_clear(&checks);
+    groups_clear(&groups);
+    rows_clear(&rows);
+}
+
+/* A name can neither end its quotes nor be a command of gnuplot's, and is in the chart. */
+static void test_a_chart_of_hostile_names(void **state)
+{
+    (void)state;
+    if (!chart_possible())
+        skip();
+    struct chart chart = {.id = "a-1", .x_title = "x'\n`touch /tmp/sft-chart-hit`", .y_title = "y"};
+    struct sft_error err = {""};
+    char *svg;
+    remove("/tmp/sft-chart-hit");
+    struct chart_line *line = chart_add(
+        &chart, "it's'; system('touch /tmp/sft-chart-hit') #\"$(x)\\\xe2\x80\xae", 3, true);
+    assert_non_null(line);
+    for (int i = 0; i < 3; i++) {
+        line->x[i] = i;
+        line->y[i] = i == 1 ? NAN : 10 * i;
+        line->low[i] = line->high[i] = 10 * i;
+    }
+    if (chart_svg(&chart, &svg, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_true(strncmp(svg, "<svg", 4) == 0);
+    assert_contains(svg, "it?s?; system(?touch /tmp/sft-chart-hit?)");
+    assert_contains(svg, "id=\"a_1_plot_1\"");
+    assert_null(strstr(svg, "<script"));
+    assert_null(strstr(svg, "\xe2\x80\xae"));
+    assert_null(fopen("/tmp/sft-chart-hit", "r"));
+    free(svg);
+    chart_clear(&chart);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_nothing_gets_through, end),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_ranks_that_stand_out),
+        cmocka_unit_test(test_goals),
+        cmocka_unit_test(test_goals_are_all_checked),
+        cmocka_unit_test(test_a_chart_of_hostile_names),
+    };
+    return cmocka_run_group_tests_name("page", tests, NULL, NULL);
+}

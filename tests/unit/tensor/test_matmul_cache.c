@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The file of chosen algorithms: what is added is found again, whatever else stands in it, and
+ * nothing that is wrong with it hurts. */
+#include "tests/unit/unit.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "job/tensor/cuda/matmul_cache.h"
+
+static const char device[] = "NVIDIA H200";
+enum { VERSION = 130100 };
+
+static char top[PATH_MAX / 2]; /* of this test, empty at its beginning */
+
+static char *path_in_top(const char *name)
+{
+    static char paths[4][PATH_MAX];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, PATH_MAX, "%s/%s", top, name);
+    return path;
+}
+
+/* SFT_BENCH_CACHE, XDG_CACHE_HOME and HOME; NULL: not set. */
+static void environment(const char *own, const char *xdg, const char *home)
+{
+    const char *const names[] = {"SFT_BENCH_CACHE", "XDG_CACHE_HOME", "HOME"};
+    const char *const values[] = {own, xdg, home};
+    for (int i = 0; i < 3; i++)
+        if (values[i] == NULL)
+            unsetenv(names[i]);
+        else
+            setenv(names[i], values[i], 1);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    const char *tmp = getenv("TMPDIR");
+    snprintf(top, sizeof top, "%s/sft-cache-XXXXXX", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
+    if (mkdtemp(top) == NULL)
+        return -1;
+    environment(path_in_top("own"), NULL, NULL);
+    return 0;
+}
+
+static void remove_all(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    char path[PATH_MAX];
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        snprintf(path, sizeof path, "%s/%.255s", folder, entry->d_name);
+        if (unlink(path) < 0)
+            remove_all(path);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    rmdir(folder);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    remove_all(top);
+    return 0;
+}
+
+/* Choice number i, no two alike. */
+static struct matmul_choice choice_of(int i)
+{
+    struct matmul_choice c = {.key = {4096 + i, 11008 - i, i, i % 2, i / 2 % 2, 1 << i % 9},
+                              .milliseconds = 0.25f + (float)(i % 64)};
+    for (int w = 0; w < MATMUL_ALGORITHM_WORDS; w++)
+        c.algorithm[w] = 0xfedcba9876543210u * (uint64_t)(i + 1) + (uint64_t)w;
+    return c;
+}
+
+static bool found_in(const struct matmul_cache *cache, const struct matmul_choice *want)
+{
+    struct matmul_choice got = {.key = want->key};
+    if (!matmul_cache_find(cache, &got))
+        return false;
+    assert_memory_equal(&got.key, &want->key, sizeof got.key);
+    assert_memory_equal(got.algorithm, want->algorithm, sizeof got.algorithm);
+    assert_true(got.milliseconds == want->milliseconds); /* of few digits, see choice_of */
+    return true;
+}
+
+/* By a run of its own. */
+static bool found(const struct matmul_choice *want)
+{
+    struct matmul_cache *cache = matmul_cache_open(device, VERSION);
+    assert_non_null(cache);
+    bool there = found_in(cache, want);
+    matmul_cache_close(cache);
+    return there;
+}
+
+static void add(int i)
+{
+    struct matmul_cache *cache = matmul_cache_open(device, VERSION);
+    struct matmul_choice choice = choice_of(i);
+    matmul_cache_add(cache, &choice);
+    matmul_cache_close(cache);
+}
+
+/* The only file in a folder; fails when there is another number of them. */
+static char *only_file(const char *folder)
+{
+    static char path[PATH_MAX];
+    int count = 0;
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        if (entry->d_name[0] != '.') {
+            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+            count++;
+        }
+    if (dir != NULL)
+        closedir(dir);
+    if (count != 1)
+        fail_msg("%d files in %s", count, folder);
+    return path;
+}
+
+static void append(const char *path, const char *text, size_t size)
+{
+    FILE *file = fopen(path, "a");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, size, file), size);
+    fclose(file);
+}
+
+static size_t slurp(const char *path, char *text, size_t size)
+{
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t got = fread(text, 1, size - 1, file);
+    text[got] = '\0';
+    fclose(file);
+    return got;
+}
+
+static void test_what_is_added_is_found(void **state)
+{
+    (void)state;
+    struct matmul_choice extreme = choice_of(0), none = choice_of(1), other;
+    extreme.key = (struct matmul_key){INT32_MAX, INT32_MIN, -1, 1, 0, 256};
+    extreme.milliseconds = 0;
+    memset(extreme.algorithm, 0xff, sizeof extreme.algorithm);
+    memset(none.algorithm, 0, sizeof none.algorithm);
+    struct matmul_cache *cache = matmul_cache_open(device, VERSION);
+    assert_non_null(cache);
+    assert_false(found_in(cache, &extreme)); /* nothing there yet, and no folder */
+    matmul_cache_add(cache, &extreme);
+    matmul_cache_add(cache, &none);
+    matmul_cache_close(cache);
+    for (int i = 2; i < 300; i++)
+        add(i);
+    assert_true(found(&extreme) && found(&none));
+    for (int i = 2; i < 300; i++) {
+        struct matmul_choice want = choice_of(i);
+        assert_true(found(&want));
+    }
+    /* each field of the key counts */
+    struct matmul_choice want = choice_of(7);
+    for (int field = 0; field < 6; field++) {
+        other = want;
+        int32_t *fields[] = {&other.key.m,           &other.key.n,           &other.key.k,
+                             &other.key.transpose_a, &other.key.transpose_b, &other.key.alignment};
+        *fields[field] += 1000;
+        assert_false(found(&other));
+    }
+}
+
+static void test_devices_and_versions_are_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *device;
+        size_t version;
+    } others[] = {
+        {"NVIDIA H100 80GB HBM3", VERSION}, {device, VERSION + 1}, {"NVIDIA H20", VERSION},
+        {"NVIDIA H200 NVL", VERSION},       {"", VERSION},         {"../../etc/H200", VERSION}};
+    struct matmul_choice want = choice_of(3), changed = want;
+    add(3);
+    changed.algorithm[0]++;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct matmul_cache *cache = matmul_cache_open(others[i].device, others[i].version);
+        assert_false(found_in(cache, &want));
+        matmul_cache_add(cache, &changed);
+        matmul_cache_close(cache);
+        cache = matmul_cache_open(others[i].device, others[i].version);
+        assert_true(found_in(cache, &changed));
+        matmul_cache_close(cache);
+        assert_true(found(&want));
+    }
+    /* all of them in the folder, whatever the device calls itself */
+    int files = 0;
+    DIR *dir = opendir(path_in_top("own"));
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        files += entry->d_name[0] != '.';
+    closedir(dir);
+    assert_int_equal(files, 1 + sizeof others / sizeof others[0]);
+}
+
+static void test_broken_lines_are_passed_over(void **state)
+{
+    (void)state;
+    struct matmul_choice first = choice_of(1), last = choice_of(2), cut = choice_of(3);
+    static char text[4096], line[4096];
+    add(3);
+    char *path = strdup(only_file(path_in_top("own")));
+    size_t length = slurp(path, text, sizeof text);
+    assert_true(length > 50 && text[length - 1] == '\n');
+    /* cut anywhere, with and without an end of the line, before and behind whole ones */
+    for (size_t keep = 0; keep < length - 1; keep++)
+        for (int end = 0; end < 2; end++) {
+            assert_int_equal(truncate(path, 0), 0);
+            add(1);
+            append(path, text, keep);
+            if (end)
+                append(path, "\n", 1);
+            else
+                assert_true(found(&first));
+            add(2);
+            assert_true(found(&first));
+            /* a number that lost its last digits cannot be told from another */
+            const char *final = strrchr(text, ' ') + 1;
+            if (end && text + keep > final)
+                continue;
+            assert_false(found(&cut));
+            if (end || keep == 0)
+                assert_true(found(&last));
+        }
+    /* a line that another one runs into is lost, but only that one, and nothing wrong is read */
+    assert_int_equal(truncate(path, 0), 0);
+    append(path, text, length - 20);
+    add(1);
+    assert_false(found(&cut) || found(&first));
+    add(2);
+    assert_true(found(&last));
+    /* foreign ones */
+    static const char *const foreign[] = {
+        "\n",
+        " \n",
+        "#comment\n",
+        "1 2 3\n",
+        "{\"m\":1}\n",
+        "x y z\n",
+        "\r\n",
+        "1 2 3 0 1 256 0.5 1 2 3 4 5 6 7 8 9\n", /* a word too many */
+        "1 2 3 0 1 256 0.5 1 2 3 4 5 6 7\n",     /* one too few */
+        "1 2 3 0 1 256 fast 1 2 3 4 5 6 7 8\n",  /* no number */
+        "1 2 3 0 1 256 0.5 1 2 3 4 5 6 7 g\n",
+        "1 2 3 0 1 256 0.5 1 2 3 4 5 6 7 8 \n",
+    };
+    struct matmul_choice none = {.key = {1, 2, 3, 0, 1, 256}};
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
+        append(path, foreign[i], strlen(foreign[i]));
+    append(path, "a\0b\n\0\n\xff\xfe\n", 9);
+    memset(line, 'x', sizeof line);
+    line[sizeof line - 1] = '\n';
+    append(path, line, sizeof line); /* longer than any of ours */
+    add(1);
+    assert_true(found(&first) && found(&last));
+    assert_false(found(&none));
+    free(path);
+}
+
+/* The one that was chosen first stays: a rank that came second does not change what others run. */
+static void test_the_first_of_two_counts(void **state)
+{
+    (void)state;
+    struct matmul_choice first = choice_of(1), second = choice_of(2);
+    second.key = first.key;
+    struct matmul_cache *cache = matmul_cache_open(device, VERSION);
+    matmul_cache_add(cache, &first);
+    matmul_cache_add(cache, &second);
+    matmul_cache_close(cache);
+    assert_true(found(&first));
+}
+
+/* Nothing is kept, nothing fails. */
+static void without_cache(void)
+{
+    struct matmul_choice choice = choice_of(1);
+    struct matmul_cache *cache = matmul_cache_open(device, VERSION);
+    assert_non_null(cache);
+    assert_false(found_in(cache, &choice));
+    matmul_cache_add(cache, &choice);
+    matmul_cache_add(cache, &choice);
+    matmul_cache_close(cache);
+    assert_false(found(&choice));
+}
+
+static void test_no_folder_costs_only_the_cache(void **state)
+{
+    (void)state;
+    static char overlong[2 * PATH_MAX];
+    struct matmul_choice choice = choice_of(1);
+    append(path_in_top("file"), "kept\n", 5);
+    environment(path_in_top("file"), NULL, NULL); /* a file in its place */
+    without_cache();
+    environment(path_in_top("file/below"), NULL, NULL);
+    without_cache();
+    environment(NULL, path_in_top("file"), NULL);
+    without_cache();
+    environment(NULL, NULL, path_in_top("file"));
+    without_cache();
+    environment(NULL, NULL, NULL);
+    without_cache();
+    environment("", "", "");
+    without_cache();
+    char kept[16];
+    assert_int_equal(slurp(path_in_top("file"), kept, sizeof kept), 5);
+    assert_string_equal(kept, "kept\n");
+    memset(overlong, 'a', sizeof overlong - 1);
+    overlong[0] = '/';
+    environment(overlong, NULL, NULL);
+    without_cache();
+    /* and a folder in the file's place */
+    environment(path_in_top("own"), NULL, NULL);
+    add(1);
+    char *path = strdup(only_file(path_in_top("own")));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0777), 0);
+    without_cache();
+    free(path);
+    /* without memory there is no cache, which all take */
+    matmul_cache_add(NULL, &choice);
+    assert_false(matmul_cache_find(NULL, &choice));
+    matmul_cache_close(NULL);
+}
+
+enum { PROCESSES = 8, EACH = 400 };
+
+static void append_many(int process)
+{
+    struct matmul_cache *cache = matmul_cache_open(device, VERSION);
+    for (int i = 0; i < EACH; i++) {
+        struct matmul_choice choice = choice_of(process * EACH + i);
+        matmul_cache_add(cache, &choice);
+    }
+    matmul_cache_close(cache);
+}
+
+static void test_processes_lose_no_line(void **state)
+{
+    (void)state;
+    pid_t children[PROCESSES];
+    int gate[2];
+    char byte;
+    assert_int_equal(pipe(gate), 0);
+    for (int p = 0; p < PROCESSES; p++) {
+        children[p] = fork();
+        assert_true(children[p] >= 0);
+        if (children[p] == 0) {
+            alarm(60);
+            close(gate[1]);
+            while (read(gate[0], &byte, 1) > 0) /* until the gate is shut: all begin at once */
+                ;
+            append_many(p);
+            _exit(0);
+        }
+    }
+    close(gate[0]);
+    close(gate[1]);
+    for (int p = 0; p < PROCESSES; p++) {
+        int status;
+        assert_int_equal(waitpid(children[p], &status, 0), children[p]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    struct matmul_cache *cache = matmul_cache_open(device, VERSION);
+    int there = 0;
+    for (int i = 0; i < PROCESSES * EACH; i++) {
+        struct matmul_choice want = choice_of(i);
+        there += found_in(cache, &want);
+    }
+    matmul_cache_close(cache);
+    assert_int_equal(there, PROCESSES * EACH);
+}
+
+/* Where a run with these variables keeps its file, below the test's folder; NULL: nowhere there. */
+static void kept_in(const char *own, const char *xdg, const char *home, const char *want)
+{
+    struct stat st;
+    struct matmul_choice choice = choice_of(1);
+    environment(own, xdg, home);
+    assert_false(found(&choice));
+    add(1);
+    assert_true(found(&choice));
+    assert_int_equal(stat(path_in_top(want), &st), 0);
+    assert_int_equal(unlink(only_file(path_in_top(want))), 0);
+    for (char *folder = path_in_top(want); strlen(folder) > strlen(top);
+         *strrchr(folder, '/') = '\0')
+        assert_int_equal(rmdir(folder), 0); /* nothing else was made */
+}
+
+static void test_order_of_the_folders(void **state)
+{
+    (void)state;
+    char own[PATH_MAX], xdg[PATH_MAX], home[PATH_MAX];
+    strcpy(own, path_in_top("a/b/own"));
+    strcpy(xdg, path_in_top("xdg"));
+    strcpy(home, path_in_top("home"));
+    kept_in(own, xdg, home, "a/b/own");
+    kept_in(NULL, xdg, home, "xdg/sft-bench");
+    kept_in("", xdg, home, "xdg/sft-bench");
+    kept_in(NULL, NULL, home, "home/.cache/sft-bench");
+    kept_in("", "", home, "home/.cache/sft-bench");
+    kept_in(NULL, "relative", home, "home/.cache/sft-bench"); /* as XDG's specification says */
+    strcat(own, "/");
+    kept_in(own, NULL, NULL, "a/b/own");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_is_added_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_devices_and_versions_are_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_broken_lines_are_passed_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_first_of_two_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_folder_costs_only_the_cache, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_processes_lose_no_line, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_order_of_the_folders, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("matmul cache", tests, NULL, NULL);
+}
