@@ -8,7 +8,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 out=${2:-$top/po/sft-report.pot}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-keys=$(sed -n '/static const char \*const keys\[\] = { "tok_s", "samples_s"/,/};/p' "$top/report/page_method.c" |
+keys=$(sed -n '/static const char \*const keys\[\] = {/,/};/p' "$top/report/page_method.c" |
     grep -o '"[a-z_]*"' | tr -d '"')
 {
     echo '/* by po/update.sh */'
