@@ -1,4 +1,4 @@
-# The CUDA backend; without CUDA a stand-in that says so.
+# The CUDA device; without CUDA a stand-in that says so.
 noinst_LTLIBRARIES += job/libsftcuda.la
 EXTRA_DIST += job/tensor/cuda/bf16.cuh
 cuda_kernels = job/tensor/cuda/cross_entropy.cu job/tensor/cuda/elements.cu job/tensor/cuda/embed.cu job/tensor/cuda/norm.cu \
@@ -6,15 +6,15 @@ cuda_kernels = job/tensor/cuda/cross_entropy.cu job/tensor/cuda/elements.cu job/
 cuda_private = job/tensor/cuda/cuda_internal.h job/tensor/cuda/cudnn_graph.h job/tensor/cuda/kernels.h \
 	job/tensor/cuda/matmul_cache.h job/tensor/cuda/sdpa_graph.h
 if HAVE_CUDA
-job_libsftcuda_la_SOURCES = $(cuda_kernels) $(cuda_private) job/tensor/cuda/backend_cuda.c \
+job_libsftcuda_la_SOURCES = $(cuda_kernels) $(cuda_private) job/tensor/cuda/device_cuda.c job/tensor/cuda/ops_cuda.c \
 	job/tensor/cuda/attention_cudnn.c job/tensor/cuda/cudnn_graph.c job/tensor/cuda/lanes_cuda.c job/tensor/cuda/matmul_cache.c \
 	job/tensor/cuda/matmul_cublaslt.c job/tensor/cuda/sdpa_graph.c
 job_libsftcuda_la_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 job_libsftcuda_la_LIBADD = lib/libsft.la $(CUDA_LIBS)
-EXTRA_DIST += job/tensor/backend_none.c
+EXTRA_DIST += job/tensor/device_none.c
 else
-job_libsftcuda_la_SOURCES = job/tensor/backend_none.c
-EXTRA_DIST += $(cuda_kernels) $(cuda_private) job/tensor/cuda/backend_cuda.c job/tensor/cuda/attention_cudnn.c job/tensor/cuda/lanes_cuda.c \
+job_libsftcuda_la_SOURCES = job/tensor/device_none.c
+EXTRA_DIST += $(cuda_kernels) $(cuda_private) job/tensor/cuda/device_cuda.c job/tensor/cuda/ops_cuda.c job/tensor/cuda/attention_cudnn.c job/tensor/cuda/lanes_cuda.c \
 	job/tensor/cuda/cudnn_graph.c job/tensor/cuda/matmul_cache.c job/tensor/cuda/matmul_cublaslt.c \
 	job/tensor/cuda/sdpa_graph.c
 endif
@@ -32,11 +32,11 @@ job/tensor/cuda/cross_entropy.lo job/tensor/cuda/elements.lo job/tensor/cuda/emb
 
 if HAVE_CMOCKA
 # Skip themselves where there is no GPU.
-check_PROGRAMS += tests/gpu/test_backend_cuda
-tests_gpu_test_backend_cuda_SOURCES = tests/gpu/test_backend_cuda.c tests/gpu/backend_twin.c tests/gpu/backend_twin.h
-tests_gpu_test_backend_cuda_CFLAGS = $(UNIT_CFLAGS)
-tests_gpu_test_backend_cuda_LDFLAGS = $(AM_LDFLAGS) $(CUDA_RPATH)
-tests_gpu_test_backend_cuda_LDADD = job/libsftmodel.la job/libsftcuda.la $(STDCXX_LIBS) \
+check_PROGRAMS += tests/gpu/test_ops_cuda
+tests_gpu_test_ops_cuda_SOURCES = tests/gpu/test_ops_cuda.c tests/gpu/device_twin.c tests/gpu/device_twin.h
+tests_gpu_test_ops_cuda_CFLAGS = $(UNIT_CFLAGS)
+tests_gpu_test_ops_cuda_LDFLAGS = $(AM_LDFLAGS) $(CUDA_RPATH)
+tests_gpu_test_ops_cuda_LDADD = job/libsftmodel.la job/libsftcuda.la $(STDCXX_LIBS) \
 	$(UNIT_LIBS)
 # Needs no CUDA: from its source, whatever this build has.
 check_PROGRAMS += tests/unit/tensor/test_matmul_cache

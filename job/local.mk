@@ -1,5 +1,5 @@
 # sft-bench-job. Convenience libraries, so that tests link what they test:
-#   libsftdata   data, tokenizer, batch     libsftmodel  backend, model, optimizer
+#   libsftdata   data, tokenizer, batch     libsftmodel  tensor, model, optimizer
 #   libsftrun    bootstrap, collectives, measurement, record, training loop
 #   libsftsensors  what a GPU says about itself
 noinst_LTLIBRARIES += job/libsftrandom.la

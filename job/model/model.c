@@ -7,14 +7,14 @@
 
 #include "job/model/model_internal.h"
 
-struct model *model_create(struct backend *backend, const struct sft_preset *shape, int rows,
+struct model *model_create(struct device *device, const struct sft_preset *shape, int rows,
                            enum model_recompute recompute, struct sft_error *err)
 {
     struct model_storage all = {true, true, 1};
-    return model_create_stored(backend, shape, rows, recompute, all, err);
+    return model_create_stored(device, shape, rows, recompute, all, err);
 }
 
-struct model *model_create_stored(struct backend *backend, const struct sft_preset *shape, int rows,
+struct model *model_create_stored(struct device *device, const struct sft_preset *shape, int rows,
                                   enum model_recompute recompute, struct model_storage storage,
                                   struct sft_error *err)
 {
@@ -23,13 +23,13 @@ struct model *model_create_stored(struct backend *backend, const struct sft_pres
         sft_error_set(err, "no memory for a model");
         return NULL;
     }
-    model->backend = backend;
+    model->device = device;
     model->shape = *shape;
     model->rows = rows;
     model->recompute = recompute;
     model->storage = storage;
-    model->act_size = backend->act_size;
-    model->logits_most = backend->logits;
+    model->act_size = format_bytes(device->format, 1);
+    model->logits_most = device->logits;
     if (rows < 1) {
         sft_error_set(err, "a model for %d rows: there must be 1 or more", rows);
         goto failed;
@@ -37,13 +37,13 @@ struct model *model_create_stored(struct backend *backend, const struct sft_pres
     if (model_lay_tensors(model, err) < 0)
         goto failed;
     model->bytes = model_lay_arena(model, NULL);
-    model->arena = backend->allocate(backend, model->bytes, err);
+    model->arena = device->allocate(device, model->bytes, err);
     if (model->arena == NULL)
         goto failed;
     model_lay_arena(model, model->arena);
     model_place_own(model);
     model_zero_gaps(model);
-    backend->zero(backend, model->loss_sums, LOSS_SUMS * sizeof *model->loss_sums);
+    device->zero(device, model->loss_sums, LOSS_SUMS * sizeof *model->loss_sums);
     model_zero_gradients(model);
     return model;
 failed:
@@ -56,7 +56,7 @@ void model_destroy(struct model *model)
     if (model == NULL)
         return;
     if (model->arena != NULL)
-        model->backend->release(model->backend, model->arena);
+        model->device->release(model->device, model->arena);
     free(model->unit_weights);
     free(model->unit_gradients);
     free(model->layers);
@@ -76,14 +76,14 @@ size_t model_parameters(const struct model *model)
     return model->parameters;
 }
 
-act *model_weights(struct model *model)
+struct array model_weights(const struct model *model)
 {
-    return model->weights;
+    return (struct array){model->device->format, model->weights, model->parameters};
 }
 
-act *model_gradients(struct model *model)
+struct array model_gradients(const struct model *model)
 {
-    return model->gradients;
+    return (struct array){model->device->format, model->gradients, model->parameters};
 }
 
 const struct sft_preset *model_shape(const struct model *model)
@@ -114,39 +114,74 @@ static struct attention_shape attention_of(const struct model *model)
     return (struct attention_shape){s->heads, s->kv_heads, s->head_dim};
 }
 
+static struct tensor matrix(const struct model *model, void *data, int rows, int columns)
+{
+    return (struct tensor){model->device->format, rows, columns, data};
+}
+
+static struct tensor weight_at(const struct model *model, size_t offset, int rows, int columns)
+{
+    return matrix(model, model_weight(model, offset), rows, columns);
+}
+
+static struct tensor gradient_at(const struct model *model, size_t offset, int rows, int columns)
+{
+    return matrix(model, model_gradient(model, offset), rows, columns);
+}
+
 /* out[n,to] = in[n,from] W^T, W at `offset` stored [to,from] */
-static void linear_forward(struct model *model, act *out, const act *in, size_t offset, int to,
+static void linear_forward(struct model *model, void *out, void *in, size_t offset, int to,
                            int from)
 {
-    struct backend *b = model->backend;
-    b->matmul(b, out, in, false, model_weight(model, offset), true, model->rows, to, from, false);
+    int n = model->rows;
+    model->device->ops->matmul(model->device,
+                               &(struct matmul_args){.c = matrix(model, out, n, to),
+                                                     .a = matrix(model, in, n, from),
+                                                     .b = weight_at(model, offset, to, from),
+                                                     .transpose_b = true});
 }
 
 /* din[n,from] = dout W, dW += dout^T in */
-static void linear_backward(struct model *model, act *din, const act *dout, const act *in,
-                            size_t offset, int to, int from)
+static void linear_backward(struct model *model, void *din, void *dout, void *in, size_t offset,
+                            int to, int from)
 {
-    struct backend *b = model->backend;
-    b->matmul(b, model_gradient(model, offset), dout, true, in, false, to, from, model->rows,
-              !model->fresh);
-    b->matmul(b, din, dout, false, model_weight(model, offset), false, model->rows, from, to,
-              false);
+    struct device *d = model->device;
+    int n = model->rows;
+    struct tensor out = matrix(model, dout, n, to);
+    d->ops->matmul(d, &(struct matmul_args){.c = gradient_at(model, offset, to, from),
+                                            .a = out,
+                                            .b = matrix(model, in, n, from),
+                                            .transpose_a = true,
+                                            .accumulate = !model->fresh});
+    d->ops->matmul(d, &(struct matmul_args){.c = matrix(model, din, n, from),
+                                            .a = out,
+                                            .b = weight_at(model, offset, to, from)});
 }
 
-static void norm_forward(struct model *model, act *out, float *rstd, act *sum, const act *x,
-                         const act *delta, size_t offset)
+static void norm_forward(struct model *model, void *out, float *rstd, void *sum, void *x,
+                         void *delta, size_t offset)
 {
-    struct backend *b = model->backend;
-    b->norm_forward(b, out, rstd, sum, x, delta, model_weight(model, offset), model->rows,
-                    model->shape.hidden, (float)model->shape.norm_eps);
+    int n = model->rows, h = model->shape.hidden;
+    model->device->ops->norm_forward(model->device,
+                                     &(struct norm_args){.out = matrix(model, out, n, h),
+                                                         .sum = matrix(model, sum, n, h),
+                                                         .x = matrix(model, x, n, h),
+                                                         .delta = matrix(model, delta, n, h),
+                                                         .weight = weight_at(model, offset, 1, h),
+                                                         .rstd = rstd,
+                                                         .eps = (float)model->shape.norm_eps});
 }
 
-static void norm_backward(struct model *model, const act *dout, const act *x, const float *rstd,
-                          size_t offset)
+static void norm_backward(struct model *model, void *dout, void *x, float *rstd, size_t offset)
 {
-    struct backend *b = model->backend;
-    b->norm_backward(b, model->stream, model_gradient(model, offset), dout, x,
-                     model_weight(model, offset), rstd, model->rows, model->shape.hidden);
+    int n = model->rows, h = model->shape.hidden;
+    model->device->ops->norm_backward(
+        model->device, &(struct norm_args){.dx = matrix(model, model->stream, n, h),
+                                           .dweight = gradient_at(model, offset, 1, h),
+                                           .dout = matrix(model, dout, n, h),
+                                           .x = matrix(model, x, n, h),
+                                           .weight = weight_at(model, offset, 1, h),
+                                           .rstd = rstd});
 }
 
 static int qkv_width(const struct sft_preset *s)
@@ -154,12 +189,44 @@ static int qkv_width(const struct sft_preset *s)
     return (s->heads + 2 * s->kv_heads) * s->head_dim;
 }
 
+static void rope(struct model *model, void *qkv, bool inverse)
+{
+    model->device->ops->rope(
+        model->device,
+        &(struct rope_args){.qkv = matrix(model, qkv, model->rows, qkv_width(&model->shape)),
+                            .positions = model->positions,
+                            .shape = attention_of(model),
+                            .theta = (float)model->shape.rope_theta,
+                            .inverse = inverse});
+}
+
+static struct attention_args attention_args(struct model *model, struct model_layer *l,
+                                            const struct documents *docs)
+{
+    const struct sft_preset *s = &model->shape;
+    return (struct attention_args){.qkv = matrix(model, l->qkv, model->rows, qkv_width(s)),
+                                   .out = matrix(model, l->attention, model->rows, s->hidden),
+                                   .dqkv = matrix(model, model->wide, model->rows, qkv_width(s)),
+                                   .dout = matrix(model, model->narrow, model->rows, s->hidden),
+                                   .lse = l->lse,
+                                   .shape = attention_of(model),
+                                   .docs = docs};
+}
+
+static struct swiglu_args swiglu_args(struct model *model, struct model_layer *l)
+{
+    int n = model->rows, ffn = model->shape.ffn;
+    return (struct swiglu_args){.in = matrix(model, l->gate_up, n, 2 * ffn),
+                                .out = matrix(model, l->swiglu, n, ffn),
+                                .din = matrix(model, model->wide, n, 2 * ffn),
+                                .dout = matrix(model, model->narrow, n, ffn)};
+}
+
 /* From the stream at the layer's input, which `before` and delta still add up to when before is not
  * NULL, to the input of the SwiGLU's last product. */
-static void layer_most(struct model *model, int index, const act *before,
-                       const struct documents *docs)
+static void layer_most(struct model *model, int index, void *before, const struct documents *docs)
 {
-    struct backend *b = model->backend;
+    struct device *d = model->device;
     const struct sft_preset *s = &model->shape;
     const struct model_offsets *o = &model->offsets[index];
     struct model_layer *l = &model->layers[index];
@@ -167,14 +234,15 @@ static void layer_most(struct model *model, int index, const act *before,
                  before == NULL ? l->residual : before, before == NULL ? NULL : model->delta,
                  o->attention_norm);
     linear_forward(model, l->qkv, l->attention_norm, o->qkv, qkv_width(s), s->hidden);
-    b->rope(b, l->qkv, model->positions, model->rows, attention_of(model), (float)s->rope_theta,
-            false);
-    b->attention_forward(b, l->attention, l->lse, l->qkv, model->rows, attention_of(model), docs);
+    struct attention_args attention = attention_args(model, l, docs);
+    struct swiglu_args swiglu = swiglu_args(model, l);
+    rope(model, l->qkv, false);
+    d->ops->attention_forward(d, &attention);
     linear_forward(model, model->delta, l->attention, o->o, s->hidden, s->hidden);
     norm_forward(model, l->ffn_norm, l->ffn_rstd, l->middle, l->residual, model->delta,
                  o->ffn_norm);
     linear_forward(model, l->gate_up, l->ffn_norm, o->gate_up, 2 * s->ffn, s->hidden);
-    b->swiglu_forward(b, l->swiglu, l->gate_up, model->rows, s->ffn);
+    d->ops->swiglu_forward(d, &swiglu);
 }
 
 /* Leaves what the layer adds to its `middle` stream in delta. */
@@ -189,7 +257,7 @@ static void layer_forward(struct model *model, int index, const struct documents
 /* What the level did not keep of a layer. The stream's sum stands in `residual` already. */
 static void layer_again(struct model *model, int index, const struct documents *docs)
 {
-    struct backend *b = model->backend;
+    struct device *d = model->device;
     const struct model_offsets *o = &model->offsets[index];
     struct model_layer *l = &model->layers[index];
     if (model->recompute == RECOMPUTE_BLOCK)
@@ -199,27 +267,28 @@ static void layer_again(struct model *model, int index, const struct documents *
     norm_forward(model, l->attention_norm, l->attention_rstd, NULL, l->residual, NULL,
                  o->attention_norm);
     norm_forward(model, l->ffn_norm, l->ffn_rstd, NULL, l->middle, NULL, o->ffn_norm);
-    b->swiglu_forward(b, l->swiglu, l->gate_up, model->rows, model->shape.ffn);
+    struct swiglu_args swiglu = swiglu_args(model, l);
+    d->ops->swiglu_forward(d, &swiglu);
 }
 
 /* `stream` holds the gradient of what the layer put out, and then of what it took in. */
 static void layer_backward(struct model *model, int index, const struct documents *docs)
 {
-    struct backend *b = model->backend;
+    struct device *d = model->device;
     const struct sft_preset *s = &model->shape;
     const struct model_offsets *o = &model->offsets[index];
     struct model_layer *l = &model->layers[index];
     layer_again(model, index, docs);
     linear_backward(model, model->narrow, model->stream, l->swiglu, o->down, s->hidden, s->ffn);
-    b->swiglu_backward(b, model->wide, model->narrow, l->gate_up, model->rows, s->ffn);
+    struct swiglu_args swiglu = swiglu_args(model, l);
+    d->ops->swiglu_backward(d, &swiglu);
     linear_backward(model, model->delta, model->wide, l->ffn_norm, o->gate_up, 2 * s->ffn,
                     s->hidden);
     norm_backward(model, model->delta, l->middle, l->ffn_rstd, o->ffn_norm);
     linear_backward(model, model->narrow, model->stream, l->attention, o->o, s->hidden, s->hidden);
-    b->attention_backward(b, model->wide, model->narrow, l->attention, l->lse, l->qkv, model->rows,
-                          attention_of(model), docs);
-    b->rope(b, model->wide, model->positions, model->rows, attention_of(model),
-            (float)s->rope_theta, true);
+    struct attention_args attention = attention_args(model, l, docs);
+    d->ops->attention_backward(d, &attention);
+    rope(model, model->wide, true);
     linear_backward(model, model->delta, model->wide, l->attention_norm, o->qkv, qkv_width(s),
                     s->hidden);
     norm_backward(model, model->delta, l->residual, l->attention_rstd, o->attention_norm);
@@ -228,22 +297,26 @@ static void layer_backward(struct model *model, int index, const struct document
 /* Losses of all rows; with `backward` also the head's gradient, and its input's in delta. */
 static void head_run(struct model *model, float scale, bool backward)
 {
-    struct backend *b = model->backend;
+    struct device *d = model->device;
     int h = model->shape.hidden, vocab = model->shape.vocab;
     for (int first = 0; first < model->rows; first += model->chunk) {
         int rows = model->rows - first < model->chunk ? model->rows - first : model->chunk;
-        act *in = model_at(model, model->final_norm, (size_t)first * (size_t)h);
-        act *din = model_at(model, model->delta, (size_t)first * (size_t)h);
-        b->matmul(b, model->logits, in, false, model_weight(model, model->head), true, rows, vocab,
-                  h, false);
-        b->cross_entropy(b, model->logits, model->loss + first, model->targets + first, rows, vocab,
-                         scale);
+        void *in = model_at(model, model->final_norm, (size_t)first * (size_t)h);
+        void *din = model_at(model, model->delta, (size_t)first * (size_t)h);
+        struct tensor logits = matrix(model, model->logits, rows, vocab);
+        struct tensor x = matrix(model, in, rows, h), w = weight_at(model, model->head, vocab, h);
+        d->ops->matmul(d, &(struct matmul_args){.c = logits, .a = x, .b = w, .transpose_b = true});
+        d->ops->cross_entropy(d, &(struct cross_entropy_args){logits, model->loss + first,
+                                                              model->targets + first, scale});
         if (!backward)
             continue;
-        b->matmul(b, model_gradient(model, model->head), model->logits, true, in, false, vocab, h,
-                  rows, first > 0 || !model->fresh);
-        b->matmul(b, din, model->logits, false, model_weight(model, model->head), false, rows, h,
-                  vocab, false);
+        d->ops->matmul(d, &(struct matmul_args){.c = gradient_at(model, model->head, vocab, h),
+                                                .a = logits,
+                                                .b = x,
+                                                .transpose_a = true,
+                                                .accumulate = first > 0 || !model->fresh});
+        d->ops->matmul(
+            d, &(struct matmul_args){.c = matrix(model, din, rows, h), .a = logits, .b = w});
     }
 }
 
@@ -259,16 +332,18 @@ static struct documents documents_of(const struct batch *batch)
 static int model_forward(struct model *model, const struct batch *batch,
                          const struct documents *docs, struct sft_error *err)
 {
-    struct backend *b = model->backend;
+    struct device *d = model->device;
     size_t bytes = (size_t)model->rows * sizeof(int32_t);
-    int last = model_units(model) - 1;
-    b->write(b, model->tokens, batch->tokens, bytes);
-    b->write(b, model->targets, batch->targets, bytes);
-    b->write(b, model->positions, batch->positions, bytes);
+    int last = model_units(model) - 1, vocab = model->shape.vocab, h = model->shape.hidden;
+    d->write(d, model->tokens, batch->tokens, bytes);
+    d->write(d, model->targets, batch->targets, bytes);
+    d->write(d, model->positions, batch->positions, bytes);
     if (unit_enter(model, 0, MODEL_FORWARD, err) < 0)
         return -1;
-    b->embed_forward(b, model->layers[0].residual, model_weight(model, model->embed), model->tokens,
-                     model->rows, model->shape.hidden);
+    d->ops->embed_forward(
+        d, &(struct embed_args){weight_at(model, model->embed, vocab, h),
+                                matrix(model, model->layers[0].residual, model->rows, h),
+                                model->tokens});
     if (unit_leave(model, 0, MODEL_FORWARD, err) < 0)
         return -1;
     for (int i = 0; i < model->shape.layers; i++) {
@@ -300,9 +375,9 @@ static int model_head(struct model *model, float scale, bool backward, struct sf
 
 static int model_backward(struct model *model, const struct documents *docs, struct sft_error *err)
 {
-    struct backend *b = model->backend;
-    size_t elements = (size_t)model->rows * (size_t)model->shape.hidden;
-    b->zero(b, model->stream, elements * b->act_size);
+    struct device *d = model->device;
+    int vocab = model->shape.vocab, h = model->shape.hidden;
+    d->zero(d, model->stream, format_bytes(d->format, (size_t)model->rows * (size_t)h));
     norm_backward(model, model->delta, model->final, model->final_rstd, model->norm);
     if (unit_leave(model, model_units(model) - 1, MODEL_BACKWARD, err) < 0)
         return -1;
@@ -315,8 +390,9 @@ static int model_backward(struct model *model, const struct documents *docs, str
     }
     if (unit_enter(model, 0, MODEL_BACKWARD, err) < 0)
         return -1;
-    b->embed_backward(b, model_gradient(model, model->embed), model->stream, model->tokens,
-                      model->rows, model->shape.hidden);
+    d->ops->embed_backward(d, &(struct embed_args){gradient_at(model, model->embed, vocab, h),
+                                                   matrix(model, model->stream, model->rows, h),
+                                                   model->tokens});
     return unit_leave(model, 0, MODEL_BACKWARD, err);
 }
 
@@ -352,7 +428,7 @@ static int check_batch(const struct model *model, const struct batch *batch, str
 static int model_run(struct model *model, const struct batch *batch, float scale, bool backward,
                      int sum, struct sft_error *err)
 {
-    struct backend *b = model->backend;
+    struct device *d = model->device;
     struct documents docs = documents_of(batch);
     if (check_batch(model, batch, err) < 0)
         return -1;
@@ -362,16 +438,17 @@ static int model_run(struct model *model, const struct batch *batch, float scale
         return -1;
     if (backward && model->storage.gradients)
         model->fresh = false;
-    b->sum_floats(b, model->loss_sums + sum, model->loss, (size_t)model->rows);
+    d->ops->sum(d, &(struct sum_args){.sum = model->loss_sums + sum,
+                                      .x = {FORMAT_FP32, model->loss, (size_t)model->rows}});
     return 0;
 }
 
 static int loss_take(struct model *model, int sum, double *loss_sum, struct sft_error *err)
 {
-    struct backend *b = model->backend;
-    b->read(b, loss_sum, model->loss_sums + sum, sizeof *loss_sum);
-    b->zero(b, model->loss_sums + sum, sizeof *model->loss_sums);
-    return b->sync(b, err);
+    struct device *d = model->device;
+    d->read(d, loss_sum, model->loss_sums + sum, sizeof *loss_sum);
+    d->zero(d, model->loss_sums + sum, sizeof *model->loss_sums);
+    return d->sync(d, err);
 }
 
 int model_take_loss(struct model *model, double *loss_sum, struct sft_error *err)

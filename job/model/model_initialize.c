@@ -6,9 +6,10 @@
 
 static const float spread = 0.02f; /* Llama's and Hugging Face's initializer_range */
 
-void model_initialize_part(struct model *model, uint64_t seed, act *to, size_t offset, size_t count)
+void model_initialize_part(struct model *model, uint64_t seed, void *to, size_t offset,
+                           size_t count)
 {
-    struct backend *b = model->backend;
+    struct array part = {model->device->format, to, count};
     for (size_t t = 0; t < model->tensor_count; t++) {
         const struct model_tensor *tensor = &model->tensors[t];
         size_t end = tensor->offset + (size_t)tensor->rows * (size_t)tensor->columns;
@@ -16,12 +17,14 @@ void model_initialize_part(struct model *model, uint64_t seed, act *to, size_t o
         size_t until = end < offset + count ? end : offset + count;
         if (from >= until)
             continue;
-        char *part = (char *)to + (from - offset) * b->act_size;
-        if (tensor->decays)
-            b->fill_normal(b, part, until - from, random_mix(seed, t), from - tensor->offset,
-                           spread);
-        else
-            b->fill(b, part, until - from, 1);
+        struct fill_args args = {.to = array_part(part, from - offset, until - from), .value = 1};
+        if (tensor->decays) {
+            args.value = 0;
+            args.deviation = spread;
+            args.seed = random_mix(seed, t);
+            args.first = from - tensor->offset;
+        }
+        model->device->ops->fill(model->device, &args);
     }
 }
 

@@ -8,14 +8,14 @@
 /* Activations of one layer that the backward pass wants again; n rows, h hidden. What is computed
  * again has one place for all layers. */
 struct model_layer {
-    act *residual;                    /* [n,h] the stream that attention's norm reads */
-    act *attention_norm;              /* [n,h] that norm's output */
-    act *qkv;                         /* [n,(heads+2*kv_heads)*head_dim] rotated */
-    act *attention;                   /* [n,heads*head_dim] */
-    act *middle;                      /* [n,h] the stream that the SwiGLU's norm reads */
-    act *ffn_norm;                    /* [n,h] */
-    act *gate_up;                     /* [n,2*ffn] */
-    act *swiglu;                      /* [n,ffn] */
+    void *residual;                   /* [n,h] the stream that attention's norm reads */
+    void *attention_norm;             /* [n,h] that norm's output */
+    void *qkv;                        /* [n,(heads+2*kv_heads)*head_dim] rotated */
+    void *attention;                  /* [n,heads*head_dim] */
+    void *middle;                     /* [n,h] the stream that the SwiGLU's norm reads */
+    void *ffn_norm;                   /* [n,h] */
+    void *gate_up;                    /* [n,2*ffn] */
+    void *swiglu;                     /* [n,ffn] */
     float *attention_rstd, *ffn_rstd; /* [n] */
     float *lse;                       /* [heads,n] */
 };
@@ -29,11 +29,11 @@ struct model_offsets {
 enum { LOSS_NOW, LOSS_LATER, LOSS_SUMS };
 
 struct model {
-    struct backend *backend;
+    struct device *device;
     struct sft_preset shape;
     int rows;
     enum model_recompute recompute;
-    size_t act_size, logits_most; /* the backend's, or a plan's */
+    size_t act_size, logits_most; /* the device's, or a plan's */
     bool fresh;                   /* the next gradients begin a sum */
     size_t parameters, tensor_count;
     struct model_tensor *tensors;
@@ -43,18 +43,18 @@ struct model {
     void *arena;
     size_t bytes;
     struct model_storage storage;
-    act *weights, *gradients; /* [parameters] or NULL */
+    void *weights, *gradients; /* [parameters] or NULL */
     struct model_hooks hooks;
     char **unit_weights, **unit_gradients; /* [layers + 2] */
     struct model_layer *layers;
-    act *final, *final_norm;               /* [n,h] */
+    void *final, *final_norm;              /* [n,h] */
     float *final_rstd, *loss;              /* [n] */
-    double *loss_sums;                     /* [LOSS_SUMS], backend memory */
+    double *loss_sums;                     /* [LOSS_SUMS], device memory */
     int32_t *tokens, *targets, *positions; /* [n] */
     /* scratch */
-    act *stream, *delta; /* [n,h] */
-    act *wide, *narrow;  /* [n, max(2*ffn, qkv)], [n, max(ffn, heads*head_dim)] */
-    act *logits;         /* [chunk,vocab] */
+    void *stream, *delta; /* [n,h] */
+    void *wide, *narrow;  /* [n, max(2*ffn, qkv)], [n, max(ffn, heads*head_dim)] */
+    void *logits;         /* [chunk,vocab] */
     int chunk;
 };
 
@@ -63,12 +63,12 @@ int model_lay_tensors(struct model *model, struct sft_error *err);
 /* Cut all arrays from `base`; with NULL only count. Returns the bytes. */
 size_t model_lay_arena(struct model *model, char *base);
 
-/* Where the element `offset` of an array in backend memory stands. */
-act *model_at(const struct model *model, act *array, size_t offset);
+/* Where the element `offset` of an array in device memory stands. */
+void *model_at(const struct model *model, void *array, size_t offset);
 /* Where the weight, and the gradient, of a tensor stands that begins at `offset` of the flat
  * arrays. */
-act *model_weight(const struct model *model, size_t offset);
-act *model_gradient(const struct model *model, size_t offset);
+void *model_weight(const struct model *model, size_t offset);
+void *model_gradient(const struct model *model, size_t offset);
 /* Units stand in the flat arrays that the model keeps; what lies between units there becomes zero.
  */
 void model_place_own(struct model *model);

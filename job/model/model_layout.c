@@ -123,7 +123,7 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Rows of logits at once: as few passes as the backend wants, all about as long as each other. */
+/* Rows of logits at once: as few passes as the device wants, all about as long as each other. */
 static int chunk_rows(const struct model *model)
 {
     size_t most = model->logits_most / (size_t)model->shape.vocab;

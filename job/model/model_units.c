@@ -2,9 +2,9 @@
 /* The model's units: where their weights and gradients stand. */
 #include "job/model/model_internal.h"
 
-act *model_at(const struct model *model, act *array, size_t offset)
+void *model_at(const struct model *model, void *array, size_t offset)
 {
-    return (char *)array + offset * model->backend->act_size;
+    return (char *)array + format_bytes(model->device->format, offset);
 }
 
 int model_units(const struct model *model)
@@ -38,7 +38,7 @@ void model_hook(struct model *model, const struct model_hooks *hooks)
     model->hooks = *hooks;
 }
 
-void model_place(struct model *model, int unit, act *weights, act *gradient)
+void model_place(struct model *model, int unit, void *weights, void *gradient)
 {
     if (weights != NULL)
         model->unit_weights[unit] = weights;
@@ -46,13 +46,13 @@ void model_place(struct model *model, int unit, act *weights, act *gradient)
         model->unit_gradients[unit] = gradient;
 }
 
-act *model_weight(const struct model *model, size_t offset)
+void *model_weight(const struct model *model, size_t offset)
 {
     int unit = unit_of(model, offset);
     return model_at(model, model->unit_weights[unit], offset - model_unit(model, unit).offset);
 }
 
-act *model_gradient(const struct model *model, size_t offset)
+void *model_gradient(const struct model *model, size_t offset)
 {
     int unit = unit_of(model, offset);
     return model_at(model, model->unit_gradients[unit], offset - model_unit(model, unit).offset);
@@ -73,30 +73,30 @@ void model_place_own(struct model *model)
 /* Behind units that do not fill their multiple: collectives move and sum them. */
 void model_zero_gaps(struct model *model)
 {
-    struct backend *b = model->backend;
+    struct device *d = model->device;
     for (size_t i = 0; i < model->tensor_count; i++) {
         const struct model_tensor *t = &model->tensors[i];
         size_t end = t->offset + (size_t)t->rows * (size_t)t->columns;
         size_t next = i + 1 < model->tensor_count ? t[1].offset : model->parameters;
         if (model->weights != NULL && end < next)
-            b->zero(b, model_at(model, model->weights, end), (next - end) * b->act_size);
+            d->zero(d, model_at(model, model->weights, end), format_bytes(d->format, next - end));
         if (model->gradients != NULL && end < next)
-            b->zero(b, model_at(model, model->gradients, end), (next - end) * b->act_size);
+            d->zero(d, model_at(model, model->gradients, end), format_bytes(d->format, next - end));
     }
 }
 
 /* What matrix products do not overwrite: norms, and an embedding table that is no head. */
 void model_zero_unit(struct model *model, int unit)
 {
-    struct backend *b = model->backend;
+    struct device *d = model->device;
     struct model_unit place = model_unit(model, unit);
     for (size_t i = 0; i < model->tensor_count; i++) {
         const struct model_tensor *t = &model->tensors[i];
         if (t->offset < place.offset || t->offset >= place.offset + place.count)
             continue;
         if (!t->decays || (t->offset == model->embed && model->head != model->embed))
-            b->zero(b, model_gradient(model, t->offset),
-                    (size_t)t->rows * (size_t)t->columns * b->act_size);
+            d->zero(d, model_gradient(model, t->offset),
+                    format_bytes(d->format, (size_t)t->rows * (size_t)t->columns));
     }
 }
 

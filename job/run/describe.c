@@ -93,7 +93,7 @@ static void describe_request(const struct run *run, char *text, size_t size)
 
 double run_peak_tflops(const struct run *run)
 {
-    const struct sft_roofline *roofline = sft_roofline_find(run->backend->device);
+    const struct sft_roofline *roofline = sft_roofline_find(run->backend->title);
     if (run->request.peak > 0)
         return run->request.peak;
     return roofline == NULL ? 0 : roofline->bf16_tflops;
@@ -171,12 +171,12 @@ int describe_run(struct run *run, struct sft_error *err)
         {"state", "running"},
         {"model", run->shape.name},
         {"method", "full"},
-        {"precision", run->backend->precision},
+        {"precision", format_traits[run->backend->format].name},
         {"states", gpu ? fit_states_name(run->fit.states) : ""},
         {"zero", sft_zero_name(run->fit.zero)},
         {"recompute", fit_recompute_name(run->fit.recompute)},
         {"backend", run->backend->name},
-        {"device", gpu ? run->backend->device : run->host.model},
+        {"device", gpu ? run->backend->title : run->host.model},
         {"data", facts.source},
         {"data_sum", sum},
         {"tokenizer", tokenizer_name(run->tokenizer)},
@@ -226,7 +226,7 @@ void describe_summary(const struct run *run)
     char number[SFT_NUMBER], other[SFT_NUMBER];
     printf("%s, %d rank%s on %d node%s, data %s, backend %s %s\n", run->shape.title,
            run->plan.ranks, run->plan.ranks == 1 ? "" : "s", run->nodes, run->nodes == 1 ? "" : "s",
-           sft_record_get(r, "data"), run->backend->name, run->backend->precision);
+           sft_record_get(r, "data"), run->backend->name, format_traits[run->backend->format].name);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         double value = sft_record_get_real(r, lines[i].key, NAN);
         if (!isnan(value))
@@ -263,8 +263,8 @@ static void plan_print_device(const struct sft_plan *plan, const struct sft_pres
     struct sft_error err = {""};
     struct sft_prediction p;
     char tok_s[SFT_NUMBER];
-    if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), BACKEND_CUDA_ACT,
-                 BACKEND_CUDA_LOGITS, &err) < 0) {
+    if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30),
+                 format_bytes(DEVICE_CUDA_FORMAT, 1), DEVICE_CUDA_LOGITS, &err) < 0) {
         printf("%s %s\n", device, err.text);
         return;
     }

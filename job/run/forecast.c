@@ -49,7 +49,7 @@ struct sft_fabric forecast_fabric(const struct sft_request *request)
 
 double forecast_tok_s(const struct run *run)
 {
-    const struct sft_ceiling *ceiling = sft_ceiling_find(run->backend->device);
+    const struct sft_ceiling *ceiling = sft_ceiling_find(run->backend->title);
     struct sft_work work;
     if (ceiling == NULL || !forecast_work(&work, &run->plan, run->data))
         return 0;

@@ -3,7 +3,7 @@
 #ifndef SFT_JOB_RUN_RUN_H
 #define SFT_JOB_RUN_RUN_H
 
-#include "job/tensor/backend.h"
+#include "job/tensor/device.h"
 #include "job/control/bootstrap.h"
 #include "job/collective/comm.h"
 #include "job/data/data.h"
@@ -37,7 +37,7 @@ struct run {
     struct tokenizer *tokenizer;
     struct data *data;
     struct sft_preset shape; /* the preset with the vocabulary as it runs */
-    struct backend *backend;
+    struct device *backend;
     struct fit fit;
     struct observe *observe; /* NULL: no sensors */
     double memory_before;    /* bytes of the device's memory in use before the model */

@@ -102,22 +102,22 @@ int run_choose_device(const struct sft_request *request, int local_rank)
 {
     if (request->device == SFT_DEVICE_CPU || request->gpus == 0)
         return -1;
-    int devices = backend_cuda_devices();
+    int devices = device_cuda_count();
     return devices > 0 ? local_rank % devices : -1;
 }
 
-static struct backend *setup_device(struct run *run, struct sft_error *err)
+static struct device *setup_device(struct run *run, struct sft_error *err)
 {
     if (run->device >= 0)
-        return backend_create_cuda(run->device, err);
+        return device_create_cuda(run->device, err);
     if (run->request.device == SFT_DEVICE_CUDA) {
-        struct backend *backend = backend_create_cuda(0, err);
+        struct device *backend = device_create_cuda(0, err);
         return backend; /* says what is missing */
     }
 #ifdef HAVE_OPENBLAS_SET_NUM_THREADS
     openblas_set_num_threads(run->host.cores);
 #endif
-    return backend_create_cpu(err);
+    return device_create_cpu(err);
 }
 
 /* The device, and what of the plan fits into its memory. */
@@ -138,7 +138,7 @@ static int setup_backend(struct run *run, struct sft_error *err)
     if (strcmp(run->backend->name, "cpu") == 0 && request.zero <= SFT_SHARE_AUTO)
         request.zero = SFT_SHARE_0;
     if (fit_make(&run->fit, &request, &run->plan, &run->shape, (double)(all - used),
-                 run->backend->act_size, run->backend->logits, err) < 0)
+                 format_bytes(run->backend->format, 1), run->backend->logits, err) < 0)
         return -1;
     run->observe = observe_open(run->backend, &why);
     if (why.text[0] != '\0')

@@ -11,17 +11,15 @@ struct observe {
     struct sensors *sensors;
 };
 
-struct observe *observe_open(const struct backend *backend, struct sft_error *why)
+struct observe *observe_open(const struct device *device, struct sft_error *why)
 {
-    char bus_id[32];
     why->text[0] = '\0';
-    backend_cuda_bus_id(backend, bus_id);
-    if (bus_id[0] == '\0')
+    if (device->bus_id[0] == '\0')
         return NULL;
     struct observe *observe = calloc(1, sizeof *observe);
     if (observe == NULL)
         return NULL;
-    observe->sensors = sensors_open(NULL, bus_id, why);
+    observe->sensors = sensors_open(NULL, device->bus_id, why);
     if (observe->sensors == NULL || sensors_start(observe->sensors, why) < 0) {
         observe_close(observe);
         return NULL;

@@ -4,15 +4,15 @@
 #ifndef SFT_JOB_TRAIN_OBSERVE_H
 #define SFT_JOB_TRAIN_OBSERVE_H
 
-#include "job/tensor/backend.h"
+#include "job/tensor/device.h"
 #include "job/collective/comm.h"
 #include "lib/record.h"
 
 struct observe; /* may be NULL everywhere */
 
-/* Sensors of the backend's GPU, sampling from observe_begin to observe_end. NULL: none; *why then
- * says it in one line, "" for a backend without a GPU. */
-struct observe *observe_open(const struct backend *backend, struct sft_error *why);
+/* Sensors of the device's GPU, sampling from observe_begin to observe_end. NULL: none; *why then
+ * says it in one line, "" for a device that is none. */
+struct observe *observe_open(const struct device *device, struct sft_error *why);
 void observe_close(struct observe *observe);
 void observe_begin(struct observe *observe);
 void observe_end(struct observe *observe);

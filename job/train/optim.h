@@ -6,7 +6,7 @@
 #include "job/collective/comm.h"
 #include "job/model/model.h"
 
-/* Bytes a parameter, weights and gradients of a 16-bit backend counted in: fp32 16 (master weights
+/* Bytes a parameter, weights and gradients of a 16-bit device counted in: fp32 16 (master weights
  * and both moments in fp32), bf16 8 (weights and moments in bf16, stochastically rounded). */
 enum optim_states { OPTIM_FP32, OPTIM_BF16 };
 
@@ -21,20 +21,20 @@ struct optim_options {
 
 struct optim;
 
-/* Moments, and master weights where states are fp32 and act is not, in one allocation of the
- * model's backend. Master weights begin as the model's weights, which must be there. */
-struct optim *optim_create(struct model *model, struct backend *backend,
+/* Moments, and master weights where states are fp32 and weights are not, in one allocation of the
+ * model's device. Master weights begin as the model's weights, which must be there. */
+struct optim *optim_create(struct model *model, struct device *device,
                            const struct optim_options *options, struct sft_error *err);
 /* A rank's own part of a tensor's, or several tensors', elements: where they stand in the flat
  * array, and where this rank has them. */
 struct optim_part {
     size_t offset, count;
-    act *weights, *gradients;
+    void *weights, *gradients;
 };
 
 /* The same for some parts of the parameters; the parts of all ranks of `comm` make the whole, once,
  * and the gradients' norm is theirs together. `parts` is copied. */
-struct optim *optim_create_parts(struct model *model, struct backend *backend,
+struct optim *optim_create_parts(struct model *model, struct device *device,
                                  const struct optim_options *options,
                                  const struct optim_part *parts, size_t count, struct comm *comm,
                                  struct sft_error *err);

@@ -15,26 +15,26 @@
 struct span {
     const char *name;
     enum trace_kind kind;
-    enum backend_lane lane;
+    enum lane lane;
     int begin, end; /* stamps */
 };
 
 struct trace {
-    struct backend *backend;
+    struct device *device;
     bool full, at_once; /* at_once: work is done when calls return */
     struct span *spans;
     int count, room;
 };
 
-struct trace *trace_create(struct backend *backend, struct sft_error *err)
+struct trace *trace_create(struct device *device, struct sft_error *err)
 {
     struct trace *t = calloc(1, sizeof *t);
     if (t == NULL) {
         sft_error_set(err, "no memory for a trace");
         return NULL;
     }
-    t->backend = backend;
-    t->at_once = backend->queue(backend, LANE_COMPUTE) == NULL;
+    t->device = device;
+    t->at_once = device->queue(device, LANE_COMPUTE) == NULL;
     return t;
 }
 
@@ -50,8 +50,8 @@ void trace_start(struct trace *t, bool full)
 {
     t->full = full;
     t->count = 0;
-    t->backend->stamps_clear(t->backend);
-    t->backend->stamp(t->backend, LANE_COMPUTE);
+    t->device->stamps_clear(t->device);
+    t->device->stamp(t->device, LANE_COMPUTE);
 }
 
 static bool counts(const struct trace *t, enum trace_kind kind)
@@ -59,7 +59,7 @@ static bool counts(const struct trace *t, enum trace_kind kind)
     return kind == (t->at_once ? TRACE_COLLECTIVE : TRACE_WAIT);
 }
 
-int trace_begin(struct trace *t, enum trace_kind kind, enum backend_lane lane, const char *name)
+int trace_begin(struct trace *t, enum trace_kind kind, enum lane lane, const char *name)
 {
     if (t == NULL || (!t->full && !counts(t, kind)))
         return -1;
@@ -71,20 +71,20 @@ int trace_begin(struct trace *t, enum trace_kind kind, enum backend_lane lane, c
         t->spans = spans;
         t->room = room;
     }
-    t->spans[t->count] = (struct span){name, kind, lane, t->backend->stamp(t->backend, lane), -1};
+    t->spans[t->count] = (struct span){name, kind, lane, t->device->stamp(t->device, lane), -1};
     return t->count++;
 }
 
 void trace_end(struct trace *t, int span)
 {
     if (span >= 0)
-        t->spans[span].end = t->backend->stamp(t->backend, t->spans[span].lane);
+        t->spans[span].end = t->device->stamp(t->device, t->spans[span].lane);
 }
 
 static double length_of(const struct trace *t, const struct span *s)
 {
-    struct backend *b = t->backend;
-    return s->begin < 0 || s->end < 0 ? 0 : b->stamp_time(b, s->end) - b->stamp_time(b, s->begin);
+    struct device *d = t->device;
+    return s->begin < 0 || s->end < 0 ? 0 : d->stamp_time(d, s->end) - d->stamp_time(d, s->begin);
 }
 
 double trace_waited(struct trace *t)
@@ -167,7 +167,7 @@ int trace_write(struct trace *t, struct comm *comm, const char *path, struct sft
     double *all = calloc((count + 1) * (size_t)comm->size, sizeof *all);
     int result = -1;
     for (int i = 0; i < t->count && mine != NULL; i++) {
-        mine[2 * i] = t->backend->stamp_time(t->backend, t->spans[i].begin);
+        mine[2 * i] = t->device->stamp_time(t->device, t->spans[i].begin);
         mine[2 * i + 1] = length_of(t, &t->spans[i]);
     }
     if (mine == NULL || all == NULL)

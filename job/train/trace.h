@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When what ran in one step, lane by lane, from the backend's stamps; and how long computing waited
+/* When what ran in one step, lane by lane, from the device's stamps; and how long computing waited
  * for collectives. A file in Chrome's trace format, which Perfetto and chrome://tracing read. */
 #ifndef SFT_JOB_TRAIN_TRACE_H
 #define SFT_JOB_TRAIN_TRACE_H
 
 #include <stdbool.h>
 
-#include "job/tensor/backend.h"
+#include "job/tensor/device.h"
 #include "job/collective/comm.h"
 
 /* Waiting is always recorded; the others only while the trace is full. Where collectives run on the
@@ -19,7 +19,7 @@ struct trace;
  * refused: the name may be that of somebody's data. */
 int trace_clear(const char *path, struct sft_error *err);
 
-struct trace *trace_create(struct backend *backend, struct sft_error *err);
+struct trace *trace_create(struct device *device, struct sft_error *err);
 void trace_destroy(struct trace *trace);
 
 /* A step begins: what was recorded before is forgotten. */
@@ -27,8 +27,7 @@ void trace_start(struct trace *trace, bool full);
 
 /* A span from now on, on that lane: its number, or -1 when it is not recorded. `name` is kept by
  * its address. NULL for a trace records nothing. */
-int trace_begin(struct trace *trace, enum trace_kind kind, enum backend_lane lane,
-                const char *name);
+int trace_begin(struct trace *trace, enum trace_kind kind, enum lane lane, const char *name);
 void trace_end(struct trace *trace, int span);
 
 /* Seconds of this step in which computing waited; the step's work must be done. */

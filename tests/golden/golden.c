@@ -143,7 +143,7 @@ int golden_batch(const struct golden *golden, int number, struct batch *batch)
     return 0;
 }
 
-int golden_set_weights(const struct golden *golden, struct backend *backend, struct model *model)
+int golden_set_weights(const struct golden *golden, struct device *device, struct model *model)
 {
     size_t count;
     const struct model_tensor *tensors = model_tensors(model, &count);
@@ -153,8 +153,9 @@ int golden_set_weights(const struct golden *golden, struct backend *backend, str
             fprintf(stderr, "%s: not in the golden file in this size\n", tensors[i].name);
             return -1;
         }
-        char *to = (char *)model_weights(model) + tensors[i].offset * backend->act_size;
-        backend->write_act(backend, to, from->data, (size_t)from->rows * (size_t)from->columns);
+        struct array to = array_part(model_weights(model), tensors[i].offset,
+                                     (size_t)from->rows * (size_t)from->columns);
+        device_write_floats(device, to, from->data);
     }
     return 0;
 }

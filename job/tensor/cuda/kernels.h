@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our own kernels, one kind of operation a .cu file; the contracts are those of
- * job/tensor/backend.h. `void *` arrays hold bf16 elements. Each function launches on `stream` and
+ * job/tensor/ops.h. `void *` arrays hold bf16 elements. Each function launches on `stream` and
  * returns; the caller asks cudaGetLastError. Arrays are aligned to 16 bytes where their width is a
  * multiple of 8 elements. */
 #ifndef SFT_JOB_TENSOR_CUDA_KERNELS_H
@@ -19,7 +19,7 @@ extern "C" {
 void kernel_to_bf16(cudaStream_t stream, void *to, const float *from, size_t count);
 void kernel_to_float(cudaStream_t stream, float *to, const void *from, size_t count);
 void kernel_fill_normal(cudaStream_t stream, void *to, size_t count, uint64_t seed, uint64_t first,
-                        float deviation);
+                        float value, float deviation);
 void kernel_fill(cudaStream_t stream, void *to, size_t count, float value);
 /* to += from, each 16-byte aligned */
 void kernel_add(cudaStream_t stream, void *to, const void *from, size_t count);
@@ -59,10 +59,9 @@ void kernel_cross_entropy(cudaStream_t stream, void *logits, float *loss, const 
 
 /* optim.cu; scratch of kernel_sum_scratch bytes */
 size_t kernel_sum_scratch(int processors);
-void kernel_sum_squares(cudaStream_t stream, double *sum, const void *x, size_t count,
-                        int processors, void *scratch);
-void kernel_sum_floats(cudaStream_t stream, double *sum, const float *x, size_t count,
-                       int processors, void *scratch);
+/* `floats`: x is fp32; `squares`: of x's squares */
+void kernel_sum(cudaStream_t stream, double *sum, const void *x, size_t count, bool floats,
+                bool squares, int processors, void *scratch);
 
 struct kernel_adamw {
     void *weight;

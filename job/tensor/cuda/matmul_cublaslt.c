@@ -27,7 +27,7 @@ struct product {
 };
 
 struct matmul {
-    struct backend_cuda *cuda;
+    struct device_cuda *cuda;
     cublasLtHandle_t handle;
     cublasLtMatmulPreference_t preference;
     cudaEvent_t begin, end;
@@ -37,7 +37,7 @@ struct matmul {
     size_t count, capacity;
 };
 
-static bool blas_failed(struct backend_cuda *cuda, cublasStatus_t status, const char *what)
+static bool blas_failed(struct device_cuda *cuda, cublasStatus_t status, const char *what)
 {
     if (status == CUBLAS_STATUS_SUCCESS)
         return false;
@@ -45,7 +45,7 @@ static bool blas_failed(struct backend_cuda *cuda, cublasStatus_t status, const 
     return true;
 }
 
-struct matmul *matmul_create(struct backend_cuda *cuda, struct sft_error *err)
+struct matmul *matmul_create(struct device_cuda *cuda, struct sft_error *err)
 {
     struct matmul *matmul = calloc(1, sizeof *matmul);
     size_t workspace = CUDA_WORKSPACE;
@@ -62,11 +62,11 @@ struct matmul *matmul_create(struct backend_cuda *cuda, struct sft_error *err)
         cudaEventCreate(&matmul->begin) != cudaSuccess ||
         cudaEventCreate(&matmul->end) != cudaSuccess) {
         sft_error_set(err, "cuBLASLt %zu does not start on %s", cublasLtGetVersion(),
-                      cuda->table.device);
+                      cuda->table.title);
         matmul_destroy(matmul);
         return NULL;
     }
-    matmul->cache = matmul_cache_open(cuda->table.device, cublasLtGetVersion());
+    matmul->cache = matmul_cache_open(cuda->table.title, cublasLtGetVersion());
     return matmul;
 }
 
@@ -99,8 +99,8 @@ static void product_destroy(struct product *p)
         cublasLtMatrixLayoutDestroy(p->c);
 }
 
-static int product_create(struct backend_cuda *cuda, struct product *p,
-                          const struct matmul_key *key, bool accumulate)
+static int product_create(struct device_cuda *cuda, struct product *p, const struct matmul_key *key,
+                          bool accumulate)
 {
     /* C[m,n] row-major is C^T[n,m] column-major = op(B)^T op(A)^T */
     cublasOperation_t first = key->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
@@ -138,8 +138,8 @@ static int product_create(struct backend_cuda *cuda, struct product *p,
 }
 
 static cublasStatus_t product_run(struct matmul *matmul, const struct product *p,
-                                  const cublasLtMatmulAlgo_t *algorithm, act *c, const act *a,
-                                  const act *b)
+                                  const cublasLtMatmulAlgo_t *algorithm, void *c, const void *a,
+                                  const void *b)
 {
     const float one = 1;
     return cublasLtMatmul(matmul->handle, p->operation, &one, b, p->a, a, p->b, &p->beta, c, p->c,
@@ -149,7 +149,8 @@ static cublasStatus_t product_run(struct matmul *matmul, const struct product *p
 
 /* Milliseconds of one product, or a huge number when this algorithm cannot do it. */
 static float product_time(struct matmul *matmul, const struct product *p,
-                          const cublasLtMatmulAlgo_t *algorithm, act *c, const act *a, const act *b)
+                          const cublasLtMatmulAlgo_t *algorithm, void *c, const void *a,
+                          const void *b)
 {
     float best = 1e30f;
     if (product_run(matmul, p, algorithm, c, a, b) != CUBLAS_STATUS_SUCCESS)
@@ -197,8 +198,8 @@ static bool choice_is_good(struct matmul *matmul, const struct matmul_choice *ch
 
 /* Milliseconds of one product among many. */
 static float product_time_long(struct matmul *matmul, const struct product *p,
-                               const cublasLtMatmulAlgo_t *algorithm, act *c, const act *a,
-                               const act *b, float each)
+                               const cublasLtMatmulAlgo_t *algorithm, void *c, const void *a,
+                               const void *b, float each)
 {
     int first = (int)((matmul->warm ? settling : warming) / each) + 1;
     int times = (int)(timed / each) + 1;
@@ -218,7 +219,7 @@ static float product_time_long(struct matmul *matmul, const struct product *p,
 /* Of the candidates that are close to the fastest the one that is fastest for long. */
 static int matmul_final(struct matmul *matmul, const struct product *p,
                         const cublasLtMatmulHeuristicResult_t *found, const float *times, int count,
-                        float *least, act *c, const act *a, const act *b)
+                        float *least, void *c, const void *a, const void *b)
 {
     int finalists[FINALISTS], entered = 0, best = 0;
     float times_long[FINALISTS];
@@ -242,7 +243,7 @@ static int matmul_final(struct matmul *matmul, const struct product *p,
 }
 
 static int matmul_choose(struct matmul *matmul, const struct product *p,
-                         struct matmul_choice *choice, act *c, const act *a, const act *b,
+                         struct matmul_choice *choice, void *c, const void *a, const void *b,
                          bool timed)
 {
     cublasLtMatmulHeuristicResult_t found[CANDIDATES];
@@ -269,8 +270,8 @@ static int matmul_choose(struct matmul *matmul, const struct product *p,
 }
 
 /* Timing overwrites C, so a product that adds to C is timed on a copy's room, or not at all. */
-static int matmul_search(struct matmul *matmul, struct matmul_choice *choice, act *c, const act *a,
-                         const act *b, bool accumulate)
+static int matmul_search(struct matmul *matmul, struct matmul_choice *choice, void *c,
+                         const void *a, const void *b, bool accumulate)
 {
     struct product p;
     void *room = NULL;
@@ -299,7 +300,7 @@ static struct matmul_choice *matmul_find(struct matmul *matmul, const struct mat
 }
 
 static struct matmul_choice *matmul_learn(struct matmul *matmul, const struct matmul_key *key,
-                                          act *c, const act *a, const act *b, bool accumulate)
+                                          void *c, const void *a, const void *b, bool accumulate)
 {
     struct matmul_choice choice = {.key = *key};
     if (matmul->count == matmul->capacity) {
@@ -319,24 +320,23 @@ static struct matmul_choice *matmul_learn(struct matmul *matmul, const struct ma
     return &matmul->choices[matmul->count++];
 }
 
-void matmul_run(struct backend *b, act *c, const act *a, bool transpose_a, const act *bm,
+void matmul_run(struct device_cuda *cuda, void *c, const void *a, bool transpose_a, const void *b,
                 bool transpose_b, int m, int n, int k, bool accumulate)
 {
-    struct backend_cuda *cuda = b->state;
     struct matmul *matmul = cuda->matmul;
-    uintptr_t all = (uintptr_t)c | (uintptr_t)a | (uintptr_t)bm | 256;
+    uintptr_t all = (uintptr_t)c | (uintptr_t)a | (uintptr_t)b | 256;
     struct matmul_key key = {m, n, k, transpose_a, transpose_b, (int32_t)(all & -all)};
     struct matmul_choice *choice = matmul_find(matmul, &key);
     struct product p;
     if (cuda->failed.text[0] != '\0')
         return;
     if (choice == NULL)
-        choice = matmul_learn(matmul, &key, c, a, bm, accumulate);
+        choice = matmul_learn(matmul, &key, c, a, b, accumulate);
     if (choice == NULL)
         return;
     cublasLtMatmulAlgo_t algorithm;
     memcpy(&algorithm, choice->algorithm, sizeof algorithm);
     if (product_create(cuda, &p, &key, accumulate) == 0)
-        blas_failed(cuda, product_run(matmul, &p, &algorithm, c, a, bm), "a matrix product");
+        blas_failed(cuda, product_run(matmul, &p, &algorithm, c, a, b), "a matrix product");
     product_destroy(&p);
 }

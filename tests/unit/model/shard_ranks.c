@@ -81,7 +81,7 @@ static struct optim_options options(void)
                                   .clip = 1};
 }
 
-static void training_make(struct training *t, struct backend *b, struct comm *comm,
+static void training_make(struct training *t, struct device *b, struct comm *comm,
                           enum sft_zero zero)
 {
     struct sft_error err = {""};
@@ -141,7 +141,7 @@ static void training_weights(struct training *t, enum sft_zero zero)
           &err);
 }
 
-static void training_run(struct training *t, struct backend *b, struct comm *comm,
+static void training_run(struct training *t, struct device *b, struct comm *comm,
                          enum sft_zero zero)
 {
     struct sft_error err = {""};
@@ -184,7 +184,7 @@ int main(int argc, char **argv)
     check(zero == SFT_ZERO_COUNT || bootstrap_start(&bootstrap, &err) < 0, &err);
     snprintf(bootstrap.host, sizeof bootstrap.host, "node%d", bootstrap.rank / atoi(argv[2]));
     struct comm *comm = comm_create(&bootstrap, -1, 60, &err), *self = comm_create_self(&err);
-    struct backend *b = backend_create_cpu(&err);
+    struct device *b = device_create_cpu(&err);
     check(comm == NULL || self == NULL || b == NULL, &err);
     training_run(&many, b, comm, (enum sft_zero)zero);
     training_run(&one, b, self, SFT_ZERO_0);

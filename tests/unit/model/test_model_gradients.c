@@ -59,8 +59,8 @@ static double dot(const float *a, const float *b, size_t count)
 static void check_tensor(struct model *m, const struct batch *batch, const struct model_tensor *t)
 {
     size_t count = (size_t)t->rows * (size_t)t->columns;
-    float *w = (float *)model_weights(m) + t->offset;
-    const float *g = (const float *)model_gradients(m) + t->offset;
+    float *w = (float *)model_weights(m).data + t->offset;
+    const float *g = (const float *)model_gradients(m).data + t->offset;
     double norm = sqrt(dot(g, g, count));
     assert_true(norm > 0);
     for (int i = 0; i < DIRECTIONS; i++) {

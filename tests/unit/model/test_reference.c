@@ -15,7 +15,7 @@ enum { BATCHES = 3 };
 struct fixture {
     struct golden golden;
     struct batch batches[BATCHES];
-    struct backend *backend;
+    struct device *device;
     struct model *model;
 };
 
@@ -35,18 +35,18 @@ static void setup(struct fixture *f, const char *file)
     for (int i = 0; i < BATCHES; i++)
         assert_int_equal(golden_batch(&f->golden, i, &f->batches[i]), 0);
     struct sft_preset shape = golden_shape(&f->golden);
-    f->backend = backend_create_cpu(&err);
-    assert_non_null(f->backend);
-    f->model = model_create(f->backend, &shape, f->batches[0].rows, RECOMPUTE_NONE, &err);
+    f->device = device_create_cpu(&err);
+    assert_non_null(f->device);
+    f->model = model_create(f->device, &shape, f->batches[0].rows, RECOMPUTE_NONE, &err);
     assert_string_equal(err.text, "");
     assert_non_null(f->model);
-    assert_int_equal(golden_set_weights(&f->golden, f->backend, f->model), 0);
+    assert_int_equal(golden_set_weights(&f->golden, f->device, f->model), 0);
 }
 
 static void teardown(struct fixture *f)
 {
     model_destroy(f->model);
-    f->backend->destroy(f->backend);
+    f->device->destroy(f->device);
     for (int i = 0; i < BATCHES; i++)
         batch_destroy(&f->batches[i]);
     golden_free(&f->golden);
@@ -72,9 +72,7 @@ static double gradient_error(struct fixture *f, const struct model_tensor *tenso
     size_t count = (size_t)tensor->rows * (size_t)tensor->columns;
     float *is = malloc(count * sizeof *is);
     assert_non_null(is);
-    const char *at =
-        (const char *)model_gradients(f->model) + tensor->offset * f->backend->act_size;
-    f->backend->read_act(f->backend, is, at, count);
+    device_read_floats(f->device, is, array_part(model_gradients(f->model), tensor->offset, count));
     double error = relative_error(is, right->data, count);
     free(is);
     return error;
@@ -85,7 +83,7 @@ static void add_gradients(struct fixture *f, double *loss)
     struct sft_error err = {""};
     float scale = 1.0f / (float)f->batches[0].trained;
     assert_int_equal(model_step(f->model, &f->batches[0], scale, loss, &err), 0);
-    assert_int_equal(f->backend->sync(f->backend, &err), 0);
+    assert_int_equal(f->device->sync(f->device, &err), 0);
 }
 
 static void check_gradients(const char *file)
@@ -141,7 +139,7 @@ static double curve_error(const char *file, const struct optim_options *changed)
     struct optim_options options = golden_optimizer(&f.golden);
     if (changed != NULL)
         options = *changed;
-    struct optim *optim = optim_create(f.model, f.backend, &options, NULL);
+    struct optim *optim = optim_create(f.model, f.device, &options, NULL);
     assert_non_null(optim);
     const struct golden_tensor *losses = golden_find(&f.golden, "losses");
     assert_int_equal(losses->columns, options.total_steps);
@@ -181,7 +179,7 @@ static void test_sees_a_changed_weight(void **state)
     const struct golden_tensor *weight = golden_find(&f.golden, "weight.layers.0.qkv");
     for (int i = 0; i < weight->rows * weight->columns; i++)
         weight->data[i] *= 1.01f;
-    assert_int_equal(golden_set_weights(&f.golden, f.backend, f.model), 0);
+    assert_int_equal(golden_set_weights(&f.golden, f.device, f.model), 0);
     double loss = 0, right = golden_find(&f.golden, "loss_sum")->data[0];
     model_zero_gradients(f.model);
     add_gradients(&f, &loss);

@@ -16,7 +16,7 @@ struct fake {
     int dismissed;
 };
 
-static int fake_scatter(struct comm *c, enum comm_group group, act *values, size_t count, act *to,
+static int fake_scatter(struct comm *c, enum comm_group group, void *values, size_t count, void *to,
                         const char *what, struct sft_error *err)
 {
     (void)values, (void)to, (void)what, (void)err;
@@ -24,15 +24,15 @@ static int fake_scatter(struct comm *c, enum comm_group group, act *values, size
     return 0;
 }
 
-static int fake_gather(struct comm *c, enum comm_group group, const act *from, size_t count,
-                       act *to, const char *what, struct sft_error *err)
+static int fake_gather(struct comm *c, enum comm_group group, const void *from, size_t count,
+                       void *to, const char *what, struct sft_error *err)
 {
     (void)from, (void)to, (void)what, (void)err;
     ((struct fake *)c->state)->gathered[group] += count * (size_t)c->group_size[group];
     return 0;
 }
 
-static int fake_all_reduce(struct comm *c, enum comm_group group, act *values, size_t count,
+static int fake_all_reduce(struct comm *c, enum comm_group group, void *values, size_t count,
                            const char *what, struct sft_error *err)
 {
     (void)values, (void)what, (void)err;
@@ -40,12 +40,12 @@ static int fake_all_reduce(struct comm *c, enum comm_group group, act *values, s
     return 0;
 }
 
-static void fake_enroll(struct comm *c, act *memory, size_t bytes)
+static void fake_enroll(struct comm *c, void *memory, size_t bytes)
 {
     ((struct fake *)c->state)->enrolled += memory != NULL ? bytes : 0;
 }
 
-static void fake_dismiss(struct comm *c, act *memory)
+static void fake_dismiss(struct comm *c, void *memory)
 {
     (void)memory;
     ((struct fake *)c->state)->dismissed++;
@@ -69,7 +69,7 @@ static void fake_make(struct fake *fake, int rank)
 static struct model *model_of(const struct sft_preset *shape, enum sft_zero zero)
 {
     struct sft_error err = {""};
-    struct model *m = model_create_stored(support_backend(), shape, 40, RECOMPUTE_NONE,
+    struct model *m = model_create_stored(support_device(), shape, 40, RECOMPUTE_NONE,
                                           shard_storage(zero, RANKS), &err);
     if (m == NULL)
         fail_msg("%s", err.text);
@@ -79,7 +79,7 @@ static struct model *model_of(const struct sft_preset *shape, enum sft_zero zero
 static struct shard *shard_of(struct model *m, struct fake *fake, enum sft_zero zero)
 {
     struct sft_error err = {""};
-    struct shard *s = shard_create(m, support_backend(), &fake->comm, zero, 7, NULL, &err);
+    struct shard *s = shard_create(m, support_device(), &fake->comm, zero, 7, NULL, &err);
     if (s == NULL)
         fail_msg("%s", err.text);
     return s;
@@ -121,7 +121,7 @@ static void test_parts_make_the_whole_once(void **state)
             size_t count;
             const struct optim_part *parts = shard_parts(s, &count);
             for (size_t i = 0; i < count; i++)
-                part_check(m, &parts[i], model_weights(whole), times);
+                part_check(m, &parts[i], model_weights(whole).data, times);
             shard_destroy(s);
             model_destroy(m);
         }
@@ -176,8 +176,8 @@ static void test_nobody_keeps_what_is_shared(void **state)
         fake_make(&fake, 0);
         struct model *m = model_of(&shape, (enum sft_zero)zero);
         struct shard *s = shard_of(m, &fake, (enum sft_zero)zero);
-        assert_true((model_weights(m) != NULL) == (zero <= SFT_ZERO_2));
-        assert_true((model_gradients(m) != NULL) == (zero <= SFT_ZERO_1));
+        assert_true((model_weights(m).data != NULL) == (zero <= SFT_ZERO_2));
+        assert_true((model_gradients(m).data != NULL) == (zero <= SFT_ZERO_1));
         all = model_parameters(m) * sizeof(float);
         bytes[zero] = model_bytes(m);
         own[zero] = shard_bytes(s);
@@ -214,7 +214,7 @@ static void test_collectives_move_what_is_shared(void **state)
         struct fake fake;
         struct sft_error err = {""};
         fake_make(&fake, 0);
-        struct model *m = model_create_stored(support_backend(), &shape, batch.rows, RECOMPUTE_NONE,
+        struct model *m = model_create_stored(support_device(), &shape, batch.rows, RECOMPUTE_NONE,
                                               shard_storage((enum sft_zero)zero, RANKS), &err);
         assert_non_null(m);
         struct shard *s = shard_of(m, &fake, (enum sft_zero)zero);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Causal attention of the CPU backend: one document and head after the other.
+/* Causal attention of the CPU device: one document and head after the other.
  *
  * Rows are taken in blocks. A block needs the keys up to its own last row alone, so of the square
  * only the blocks on the diagonal compute scores that the mask throws away, and the scratch is one
  * block of scores, which stays in cache. The backward pass computes the scores again from q and k:
  * storing them would take rows * length * heads floats a layer. */
-#include "job/tensor/cpu/backend_cpu.h"
+#include "job/tensor/cpu/cpu_internal.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -61,10 +61,10 @@ static void product_atb(int m, int n, int k, const float *a, int lda, const floa
 /* Softmax of scores[0..valid), zero behind up to `columns`. Returns the log of the denominator. */
 static float softmax_row(float *scores, int valid, int columns)
 {
-    float highest = backend_cpu_highest(scores, valid), sum = 0;
+    float highest = cpu_highest(scores, valid), sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int i = 0; i < valid; i++) {
-        scores[i] = backend_cpu_exp(scores[i] - highest);
+        scores[i] = cpu_exp(scores[i] - highest);
         sum += scores[i];
     }
     float factor = 1 / sum;
@@ -100,20 +100,19 @@ static void zero_padding(float *x, int rows, int width, const struct documents *
     }
 }
 
-void backend_cpu_attention_forward(struct backend *b, act *out, float *lse, const act *qkv,
-                                   int rows, struct attention_shape shape,
-                                   const struct documents *docs)
+void cpu_attention_forward(struct device *d, const struct attention_args *a)
 {
-    float *scores = backend_cpu_scratch(b, (size_t)BLOCK * docs->longest);
+    const struct documents *docs = a->docs;
+    float *scores = cpu_scratch(d, (size_t)BLOCK * docs->longest);
     if (scores == NULL)
         return;
-    zero_padding(out, rows, shape.heads * shape.head_dim, docs);
-    for (int d = 0; d < docs->count; d++)
-        for (int head = 0; head < shape.heads; head++) {
-            int start = docs->start[d], length = docs->length[d];
-            struct view w = view_make(qkv, start, length, head, shape);
-            float *to = (float *)out + (size_t)start * w.out_width + (size_t)head * w.dim;
-            float *sums = lse + (size_t)head * rows + start;
+    zero_padding(a->out.data, a->out.rows, a->out.columns, docs);
+    for (int doc = 0; doc < docs->count; doc++)
+        for (int head = 0; head < a->shape.heads; head++) {
+            int start = docs->start[doc], length = docs->length[doc];
+            struct view w = view_make(a->qkv.data, start, length, head, a->shape);
+            float *to = (float *)a->out.data + (size_t)start * w.out_width + (size_t)head * w.dim;
+            float *sums = a->lse + (size_t)head * a->out.rows + start;
             for (int first = 0; first < length; first += BLOCK)
                 forward_block(&w, first, first + BLOCK < length ? first + BLOCK : length, scores,
                               to, sums);
@@ -127,7 +126,7 @@ static void backward_row(float *s, float *dp, float lse, float dot, float scale,
 {
 #pragma omp simd
     for (int i = 0; i < valid; i++) {
-        float p = backend_cpu_exp(s[i] - lse);
+        float p = cpu_exp(s[i] - lse);
         s[i] = p;
         dp[i] = scale * p * (dp[i] - dot);
     }
@@ -170,28 +169,26 @@ static void backward_block(const struct view *w, const struct gradients *g, int 
     product_atb(end, w->dim, count, scores, end, dout, w->out_width, g->dv, w->width);
 }
 
-void backend_cpu_attention_backward(struct backend *b, act *dqkv, const act *dout, const act *out,
-                                    const float *lse, const act *qkv, int rows,
-                                    struct attention_shape shape, const struct documents *docs)
+void cpu_attention_backward(struct device *d, const struct attention_args *a)
 {
-    float *scores = backend_cpu_scratch(b, 2 * (size_t)BLOCK * docs->longest);
+    const struct documents *docs = a->docs;
+    float *scores = cpu_scratch(d, 2 * (size_t)BLOCK * docs->longest);
     if (scores == NULL)
         return;
     /* The query heads of a group add to the same dk and dv, and so do a document's blocks. */
-    size_t width = (size_t)(shape.heads + 2 * shape.kv_heads) * shape.head_dim;
-    memset(dqkv, 0, (size_t)rows * width * sizeof(float));
-    for (int d = 0; d < docs->count; d++)
-        for (int head = 0; head < shape.heads; head++) {
-            int start = docs->start[d], length = docs->length[d];
-            struct view w = view_make(qkv, start, length, head, shape);
-            struct view into = view_make(dqkv, start, length, head, shape);
+    memset(a->dqkv.data, 0, tensor_count(a->dqkv) * sizeof(float));
+    for (int doc = 0; doc < docs->count; doc++)
+        for (int head = 0; head < a->shape.heads; head++) {
+            int start = docs->start[doc], length = docs->length[doc];
+            struct view w = view_make(a->qkv.data, start, length, head, a->shape);
+            struct view into = view_make(a->dqkv.data, start, length, head, a->shape);
             size_t at = (size_t)start * w.out_width + (size_t)head * w.dim;
             struct gradients g = {.dq = (float *)into.q,
                                   .dk = (float *)into.k,
                                   .dv = (float *)into.v,
-                                  .dout = (const float *)dout + at,
-                                  .out = (const float *)out + at,
-                                  .lse = lse + (size_t)head * rows + start};
+                                  .dout = (const float *)a->dout.data + at,
+                                  .out = (const float *)a->out.data + at,
+                                  .lse = a->lse + (size_t)head * a->out.rows + start};
             for (int first = 0; first < length; first += BLOCK)
                 backward_block(&w, &g, first, first + BLOCK < length ? first + BLOCK : length,
                                scores);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the CPU backend's own files share; nobody else includes this. */
-#ifndef SFT_JOB_TENSOR_CPU_BACKEND_CPU_H
-#define SFT_JOB_TENSOR_CPU_BACKEND_CPU_H
+/* What the CPU device's own files share; nobody else includes this. */
+#ifndef SFT_JOB_TENSOR_CPU_CPU_INTERNAL_H
+#define SFT_JOB_TENSOR_CPU_CPU_INTERNAL_H
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "job/tensor/backend.h"
+#include "job/tensor/ops.h"
 
-struct backend_cpu {
-    struct backend table;
+struct device_cpu {
+    struct device table;
     float *scratch; /* grows to what the largest operation so far needed */
     size_t scratch_count;
     double *stamps; /* seconds of a clock */
@@ -20,31 +20,33 @@ struct backend_cpu {
 
 /* At least count floats, valid until the next call; NULL, with the error kept for sync, when there
  * is no memory. */
-float *backend_cpu_scratch(struct backend *b, size_t count);
+float *cpu_scratch(struct device *d, size_t count);
 
-/* backend_cpu_lanes.c: the table's slots of these names */
-void backend_cpu_mark(struct backend *b, enum backend_lane lane, int slot);
-int backend_cpu_stamp(struct backend *b, enum backend_lane lane);
-double backend_cpu_stamp_time(struct backend *b, int number);
-void backend_cpu_stamps_clear(struct backend *b);
-void *backend_cpu_queue(struct backend *b, enum backend_lane lane);
+/* ops_cpu.c; the slots below are its table's */
+extern const struct ops cpu_ops;
+/* norm_cpu.c */
+void cpu_norm_forward(struct device *d, const struct norm_args *a);
+void cpu_norm_backward(struct device *d, const struct norm_args *a);
+/* rope_cpu.c */
+void cpu_rope(struct device *d, const struct rope_args *a);
+/* attention_cpu.c */
+void cpu_attention_forward(struct device *d, const struct attention_args *a);
+void cpu_attention_backward(struct device *d, const struct attention_args *a);
+/* loss_cpu.c */
+void cpu_cross_entropy(struct device *d, const struct cross_entropy_args *a);
+/* optim_cpu.c */
+void cpu_sum(struct device *d, const struct sum_args *a);
+void cpu_adamw(struct device *d, const struct adamw_args *a);
 
 /* The highest of x[count], count >= 1. */
-float backend_cpu_highest(const float *x, int count);
-
-void backend_cpu_attention_forward(struct backend *b, act *out, float *lse, const act *qkv,
-                                   int rows, struct attention_shape shape,
-                                   const struct documents *docs);
-void backend_cpu_attention_backward(struct backend *b, act *dqkv, const act *dout, const act *out,
-                                    const float *lse, const act *qkv, int rows,
-                                    struct attention_shape shape, const struct documents *docs);
+float cpu_highest(const float *x, int count);
 
 /* exp to about 2 ulp. libm's is not inlined, so loops over it stay scalar, and softmax over them is
  * the hot spot of a small model. As Cephes' expf: exp(x) = 2^n exp(r), |r| <= ln(2)/2, with ln(2)
  * in two parts and a polynomial of degree 6. 0 and infinity where the result is no normal number;
  * NaN stays NaN. (Selecting at the end, not clamping x at the begin: a compiler that follows a
  * clamped x through the caller computes with denormal numbers, at a hundred cycles each.) */
-static inline float backend_cpu_exp(float x)
+static inline float cpu_exp(float x)
 {
     const float round = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
     float shifted = x * 1.44269504f + round;

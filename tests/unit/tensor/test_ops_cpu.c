@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each operation of the CPU backend against a plain reference in double precision, on random odd
+/* Each operation of the CPU device against a plain reference in double precision, on random odd
  * shapes. Outputs are NaN first: what is overwritten must be written, and nothing else read. */
 #include "tests/unit/model/model_support.h"
 
@@ -10,7 +10,8 @@ enum { ROUNDS = 20 };
  * size 1 and may cancel in a small shape, so an error of that size an element is allowed too. */
 static const double tolerance = 3e-6;
 
-static struct backend *backend;
+static struct device *device;
+static const struct ops *ops;
 
 static void check(const char *what, const float *is, const double *want, size_t count)
 {
@@ -48,7 +49,12 @@ static void check_matmul(int m, int n, int k, bool ta, bool tb, bool accumulate)
             for (int l = 0; l < k; l++)
                 want[i * n + j] +=
                     (double)a[ta ? l * m + i : i * k + l] * (double)b[tb ? j * k + l : l * n + j];
-    backend->matmul(backend, c, a, ta, b, tb, m, n, k, accumulate);
+    ops->matmul(device, &(struct matmul_args){.c = support_matrix(c, m, n),
+                                              .a = support_matrix(a, ta ? k : m, ta ? m : k),
+                                              .b = support_matrix(b, tb ? n : k, tb ? k : n),
+                                              .transpose_a = ta,
+                                              .transpose_b = tb,
+                                              .accumulate = accumulate});
     check("matmul", c, want, (size_t)m * n);
     free(a);
     free(b);
@@ -90,8 +96,10 @@ static void test_embed(void **state)
                 want[r * hidden + i] = (double)table[ids[r] * hidden + i];
                 dwant[ids[r] * hidden + i] += (double)dout[r * hidden + i];
             }
-        backend->embed_forward(backend, out, table, ids, rows, hidden);
-        backend->embed_backward(backend, dtable, dout, ids, rows, hidden);
+        ops->embed_forward(device, &(struct embed_args){support_matrix(table, vocab, hidden),
+                                                        support_matrix(out, rows, hidden), ids});
+        ops->embed_backward(device, &(struct embed_args){support_matrix(dtable, vocab, hidden),
+                                                         support_matrix(dout, rows, hidden), ids});
         check("embed_forward", out, want, out_size);
         check("embed_backward", dtable, dwant, size);
         void *all[] = {table, out, dtable, dout, ids, want, dwant};
@@ -125,8 +133,14 @@ static void check_norm_forward(int rows, int hidden, int delta)
     for (size_t i = 0; i < size && delta > 0; i++)
         stream[i] += (double)add[i];
     norm_reference(stream, w, rows, hidden, 1e-5, want, want_rstd);
-    backend->norm_forward(backend, out, rstd, delta ? sum : NULL, x, delta ? add : NULL, w, rows,
-                          hidden, 1e-5f);
+    ops->norm_forward(device,
+                      &(struct norm_args){.out = support_matrix(out, rows, hidden),
+                                          .sum = support_matrix(delta ? sum : NULL, rows, hidden),
+                                          .x = support_matrix(x, rows, hidden),
+                                          .delta = support_matrix(delta ? add : NULL, rows, hidden),
+                                          .weight = support_matrix(w, 1, hidden),
+                                          .rstd = rstd,
+                                          .eps = 1e-5f});
     check("norm_forward", out, want, size);
     check("norm_forward's rstd", rstd, want_rstd, (size_t)rows);
     if (delta > 0)
@@ -159,7 +173,12 @@ static void check_norm_backward(int rows, int hidden)
         for (int i = 0; i < hidden; i++)
             want_dw[i] += (double)dout[row * hidden + i] * wide[row * hidden + i] * r[row];
     }
-    backend->norm_backward(backend, dx, dw, dout, x, w, rstd, rows, hidden);
+    ops->norm_backward(device, &(struct norm_args){.dx = support_matrix(dx, rows, hidden),
+                                                   .dweight = support_matrix(dw, 1, hidden),
+                                                   .dout = support_matrix(dout, rows, hidden),
+                                                   .x = support_matrix(x, rows, hidden),
+                                                   .weight = support_matrix(w, 1, hidden),
+                                                   .rstd = rstd});
     check("norm_backward", dx, want, size);
     check("norm_backward's weight", dw, want_dw, (size_t)hidden);
     void *all[] = {x, dout, w, dx, dw, rstd, wide, unused, r, want, want_dw};
@@ -213,9 +232,12 @@ static void test_rope(void **state)
         int32_t *positions = random_ids(rows, 0, 30);
         double *want = widen(qkv, size), *before = widen(qkv, size);
         rope_reference(want, positions, rows, s, 10000);
-        backend->rope(backend, qkv, positions, rows, s, 10000, false);
+        struct rope_args args = {support_matrix(qkv, rows, shape_width(s)), positions, s, 10000,
+                                 false};
+        ops->rope(device, &args);
         check("rope", qkv, want, size);
-        backend->rope(backend, qkv, positions, rows, s, 10000, true);
+        args.inverse = true;
+        ops->rope(device, &args);
         check("rope and its inverse", qkv, before, size);
         void *all[] = {qkv, positions, want, before};
         for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
@@ -299,12 +321,19 @@ static void check_attention(struct attention_shape s, int rows, const struct doc
         for (int head = 0; head < s.heads; head++)
             for (int i = 0; i < docs->length[d]; i++)
                 attention_row(wide, s, rows, head, docs->start[d], i, want, want_lse, dwide, dwant);
-    backend->attention_forward(backend, out, lse, qkv, rows, s, docs);
+    struct attention_args args = {.qkv = support_matrix(qkv, rows, shape_width(s)),
+                                  .out = support_matrix(out, rows, s.heads * s.head_dim),
+                                  .dqkv = support_matrix(dqkv, rows, shape_width(s)),
+                                  .dout = support_matrix(dout, rows, s.heads * s.head_dim),
+                                  .lse = lse,
+                                  .shape = s,
+                                  .docs = docs};
+    ops->attention_forward(device, &args);
     check("attention_forward", out, want, out_size);
     for (size_t i = 0; i < lse_size; i++) /* padding's is not defined */
         lse[i] = want_lse[i] == 0 ? 0 : lse[i];
     check("attention_forward's lse", lse, want_lse, lse_size);
-    backend->attention_backward(backend, dqkv, dout, out, lse, qkv, rows, s, docs);
+    ops->attention_backward(device, &args);
     check("attention_backward", dqkv, dwant, size);
     void *all[] = {qkv, dout, out, lse, dqkv, wide, dwide, want, want_lse, dwant};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
@@ -339,8 +368,11 @@ static void test_swiglu(void **state)
                 dwant[at] = (double)dout[r * ffn + i] * u * (s + g * s * (1 - s));
                 dwant[at + ffn] = (double)dout[r * ffn + i] * g * s;
             }
-        backend->swiglu_forward(backend, out, x, rows, ffn);
-        backend->swiglu_backward(backend, dx, dout, x, rows, ffn);
+        struct swiglu_args args = {support_matrix(x, rows, 2 * ffn), support_matrix(out, rows, ffn),
+                                   support_matrix(dx, rows, 2 * ffn),
+                                   support_matrix(dout, rows, ffn)};
+        ops->swiglu_forward(device, &args);
+        ops->swiglu_backward(device, &args);
         check("swiglu_forward", out, want, size);
         check("swiglu_backward", dx, dwant, 2 * size);
         void *all[] = {x, dout, out, dx, want, dwant};
@@ -355,8 +387,10 @@ static void test_swiglu_limits(void **state)
     (void)state;
     float x[] = {-1000, -100, -88, 0, 88, 100, 1000, 1, 1, 1, 1, 1, 1, 1}, out[7], dx[14];
     const float want[] = {0, 0, 0, 0, 88, 100, 1000}, ones[] = {1, 1, 1, 1, 1, 1, 1};
-    backend->swiglu_forward(backend, out, x, 1, 7);
-    backend->swiglu_backward(backend, dx, ones, x, 1, 7);
+    struct swiglu_args args = {support_matrix(x, 1, 14), support_matrix(out, 1, 7),
+                               support_matrix(dx, 1, 14), support_matrix(ones, 1, 7)};
+    ops->swiglu_forward(device, &args);
+    ops->swiglu_backward(device, &args);
     for (int i = 0; i < 7; i++) {
         assert_true(fabsf(out[i] - want[i]) < 1e-30f);
         assert_true(fabsf(dx[7 + i] - want[i]) < 1e-30f);
@@ -384,7 +418,8 @@ static void check_cross_entropy(int rows, int vocab, double spread, float scale)
                 (double)scale *
                 (exp((double)logits[(size_t)r * vocab + i]) / sum - (i == targets[r]));
     }
-    backend->cross_entropy(backend, logits, loss, targets, rows, vocab, scale);
+    ops->cross_entropy(device, &(struct cross_entropy_args){support_matrix(logits, rows, vocab),
+                                                            loss, targets, scale});
     check("cross_entropy's gradient", logits, want, size);
     check("cross_entropy", loss, want_loss, (size_t)rows);
     void *all[] = {logits, loss, targets, want, want_loss};
@@ -409,7 +444,7 @@ static void test_sum_squares(void **state)
         double sum = 7, want = 7;
         for (size_t i = 0; i < count; i++)
             want += (double)x[i] * (double)x[i];
-        backend->sum_squares(backend, &sum, x, count);
+        ops->sum(device, &(struct sum_args){&sum, support_array(x, count), true});
         /* runs of 512 in fp32, each addition good to 6e-8, in whatever order */
         assert_true(fabs(sum - want) < 512 * 6e-8 * want);
         free(x);
@@ -426,13 +461,20 @@ static void test_nan_is_seen(void **state)
     struct attention_shape s = {1, 1, 2};
     float qkv[12] = {0, NAN, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, lse[2];
     double sum = 0;
-    backend->swiglu_forward(backend, out, x, 1, 4);
+    struct swiglu_args swiglu = {.in = support_matrix(x, 1, 8), .out = support_matrix(out, 1, 4)};
+    ops->swiglu_forward(device, &swiglu);
     assert_true(isnan(out[2]));
-    backend->sum_squares(backend, &sum, x, 8);
+    ops->sum(device, &(struct sum_args){&sum, support_array(x, 8), true});
     assert_true(isnan(sum));
-    backend->attention_forward(backend, out, lse, qkv, 2, s, &docs);
+    struct attention_args attention = {.qkv = support_matrix(qkv, 2, 6),
+                                       .out = support_matrix(out, 2, 2),
+                                       .lse = lse,
+                                       .shape = s,
+                                       .docs = &docs};
+    ops->attention_forward(device, &attention);
     assert_true(isnan(out[0]));
-    backend->cross_entropy(backend, x, loss, target, 1, 8, 1);
+    ops->cross_entropy(device,
+                       &(struct cross_entropy_args){support_matrix(x, 1, 8), loss, target, 1});
     assert_true(isnan(loss[0]));
 }
 
@@ -440,32 +482,33 @@ static void test_memory(void **state)
 {
     (void)state;
     struct sft_error err = {""};
-    assert_null(backend->allocate(backend, SIZE_MAX - 10, &err));
+    assert_null(device->allocate(device, SIZE_MAX - 10, &err));
     assert_contains(err.text, "no memory");
-    assert_null(backend->allocate(backend, (size_t)1 << 60, &err));
-    void *memory = backend->allocate(backend, 1000, &err);
+    assert_null(device->allocate(device, (size_t)1 << 60, &err));
+    void *memory = device->allocate(device, 1000, &err);
     assert_non_null(memory);
     assert_int_equal((uintptr_t)memory % 256, 0);
     float in[] = {1, 2, 3}, out[3] = {0};
-    backend->zero(backend, memory, 1000);
-    backend->write_act(backend, memory, in, 3);
-    backend->read_act(backend, out, memory, 3);
+    device->zero(device, memory, 1000);
+    device_write_floats(device, support_array(memory, 3), in);
+    device_read_floats(device, out, support_array(memory, 3));
     assert_memory_equal(in, out, sizeof in);
-    assert_int_equal(backend->sync(backend, &err), 0);
-    backend->release(backend, memory);
+    assert_int_equal(device->sync(device, &err), 0);
+    device->release(device, memory);
 }
 
 static int setup(void **state)
 {
     (void)state;
-    backend = backend_create_cpu(NULL);
-    return backend == NULL ? -1 : 0;
+    device = device_create_cpu(NULL);
+    ops = device == NULL ? NULL : device->ops;
+    return device == NULL ? -1 : 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    backend->destroy(backend);
+    device->destroy(device);
     return 0;
 }
 
@@ -480,5 +523,5 @@ int main(void)
         cmocka_unit_test(test_memory),
     };
     support_seed();
-    return cmocka_run_group_tests_name("cpu backend", tests, setup, teardown);
+    return cmocka_run_group_tests_name("cpu device", tests, setup, teardown);
 }
