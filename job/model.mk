@@ -6,7 +6,7 @@ job_libsftmodel_la_SOURCES = \
 	job/tensor/cpu/attention_cpu.c job/tensor/cpu/device_cpu.c job/tensor/cpu/loss_cpu.c \
 	job/tensor/cpu/norm_cpu.c job/tensor/cpu/ops_cpu.c job/tensor/cpu/optim_cpu.c \
 	job/tensor/cpu/rope_cpu.c \
-	job/data/batch.h \
+	job/tensor/spans.c job/tensor/spans.h job/data/batch.h \
 	job/model/model.c job/model/model.h job/model/model_initialize.c job/model/model_internal.h job/model/model_layout.c job/model/model_units.c \
 	job/train/optim.c job/train/optim.h
 # -fopenmp-simd: vectors where a loop asks for them; no OpenMP runtime. Sanitizers keep clang from

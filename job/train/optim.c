@@ -13,7 +13,7 @@ struct optim {
     struct model *model;
     struct device *device;
     struct optim_options options;
-    struct optim_part *parts; /* [count] */
+    struct shard_part *parts; /* [count] */
     size_t count;
     struct comm *comm; /* NULL: the parts are all */
     void *arena;
@@ -46,7 +46,7 @@ size_t optim_plan(size_t parameters, size_t act_size, enum optim_states states)
 }
 
 /* Elements with room behind each part, so that all begin where vectors want them. */
-static size_t parts_elements(const struct optim_part *parts, size_t count)
+static size_t parts_elements(const struct shard_part *parts, size_t count)
 {
     size_t elements = 0;
     for (size_t i = 0; i < count; i++)
@@ -57,12 +57,12 @@ static size_t parts_elements(const struct optim_part *parts, size_t count)
 struct optim *optim_create(struct model *model, struct device *device,
                            const struct optim_options *options, struct sft_error *err)
 {
-    struct optim_part all = {0, model_parameters(model), model_weights(model).data,
+    struct shard_part all = {0, model_parameters(model), model_weights(model).data,
                              model_gradients(model).data};
     return optim_create_parts(model, device, options, &all, 1, NULL, err);
 }
 
-static int optim_allocate(struct optim *optim, const struct optim_part *parts, size_t count,
+static int optim_allocate(struct optim *optim, const struct shard_part *parts, size_t count,
                           struct sft_error *err)
 {
     struct device *d = optim->device;
@@ -89,7 +89,7 @@ static int optim_allocate(struct optim *optim, const struct optim_part *parts, s
 
 struct optim *optim_create_parts(struct model *model, struct device *device,
                                  const struct optim_options *options,
-                                 const struct optim_part *parts, size_t count, struct comm *comm,
+                                 const struct shard_part *parts, size_t count, struct comm *comm,
                                  struct sft_error *err)
 {
     struct optim *optim = calloc(1, sizeof *optim);
@@ -137,13 +137,13 @@ double optim_rate(const struct optim_options *o, int step)
 
 static struct array part_weights(const struct optim *optim, size_t i)
 {
-    const struct optim_part *part = &optim->parts[i];
+    const struct shard_part *part = &optim->parts[i];
     return (struct array){optim->device->format, part->weights, part->count};
 }
 
 static struct array part_gradients(const struct optim *optim, size_t i)
 {
-    const struct optim_part *part = &optim->parts[i];
+    const struct shard_part *part = &optim->parts[i];
     return (struct array){optim->device->format, part->gradients, part->count};
 }
 
@@ -162,7 +162,7 @@ static int optim_norm(struct optim *optim, struct sft_error *err)
 static void part_step(struct optim *optim, size_t number, size_t at, struct adamw_args args)
 {
     struct device *d = optim->device;
-    const struct optim_part *part = &optim->parts[number];
+    const struct shard_part *part = &optim->parts[number];
     size_t count, size = moment_size(optim->options.states);
     const struct model_tensor *tensors = model_tensors(optim->model, &count);
     for (size_t i = 0; i < count; i++) {
