@@ -57,11 +57,7 @@ void model_destroy(struct model *model)
         return;
     if (model->arena != NULL)
         model->backend->release(model->backend, model->arena);
-    free(model->unit_weights);
-    free(model->unit_gradients);
-    free(model->layers);
-    free(model->offsets);
-    free(model->tensors);
+    model_free_tensors(model);
     free(model);
 }
 
@@ -149,11 +145,6 @@ static void norm_backward(struct model *model, const act *dout, const act *x, co
                      model_weight(model, offset), rstd, model->rows, model->shape.hidden);
 }
 
-static int qkv_width(const struct sft_preset *s)
-{
-    return (s->heads + 2 * s->kv_heads) * s->head_dim;
-}
-
 /* From the stream at the layer's input, which `before` and delta still add up to when before is not
  * NULL, to the input of the SwiGLU's last product. */
 static void layer_most(struct model *model, int index, const act *before,
@@ -166,11 +157,11 @@ static void layer_most(struct model *model, int index, const act *before,
     norm_forward(model, l->attention_norm, l->attention_rstd, l->residual,
                  before == NULL ? l->residual : before, before == NULL ? NULL : model->delta,
                  o->attention_norm);
-    linear_forward(model, l->qkv, l->attention_norm, o->qkv, qkv_width(s), s->hidden);
+    linear_forward(model, l->qkv, l->attention_norm, o->qkv, sft_preset_qkv(s), s->hidden);
     b->rope(b, l->qkv, model->positions, model->rows, attention_of(model), (float)s->rope_theta,
             false);
     b->attention_forward(b, l->attention, l->lse, l->qkv, model->rows, attention_of(model), docs);
-    linear_forward(model, model->delta, l->attention, o->o, s->hidden, s->hidden);
+    linear_forward(model, model->delta, l->attention, o->o, s->hidden, s->heads * s->head_dim);
     norm_forward(model, l->ffn_norm, l->ffn_rstd, l->middle, l->residual, model->delta,
                  o->ffn_norm);
     linear_forward(model, l->gate_up, l->ffn_norm, o->gate_up, 2 * s->ffn, s->hidden);
@@ -215,12 +206,13 @@ static void layer_backward(struct model *model, int index, const struct document
     linear_backward(model, model->delta, model->wide, l->ffn_norm, o->gate_up, 2 * s->ffn,
                     s->hidden);
     norm_backward(model, model->delta, l->middle, l->ffn_rstd, o->ffn_norm);
-    linear_backward(model, model->narrow, model->stream, l->attention, o->o, s->hidden, s->hidden);
+    linear_backward(model, model->narrow, model->stream, l->attention, o->o, s->hidden,
+                    s->heads * s->head_dim);
     b->attention_backward(b, model->wide, model->narrow, l->attention, l->lse, l->qkv, model->rows,
                           attention_of(model), docs);
     b->rope(b, model->wide, model->positions, model->rows, attention_of(model),
             (float)s->rope_theta, true);
-    linear_backward(model, model->delta, model->wide, l->attention_norm, o->qkv, qkv_width(s),
+    linear_backward(model, model->delta, model->wide, l->attention_norm, o->qkv, sft_preset_qkv(s),
                     s->hidden);
     norm_backward(model, model->delta, l->residual, l->attention_rstd, o->attention_norm);
 }

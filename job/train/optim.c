@@ -152,13 +152,13 @@ static void part_step(struct optim *optim, const struct optim_part *part, size_t
     const struct model_tensor *tensors = model_tensors(optim->model, &count);
     for (size_t i = 0; i < count; i++) {
         const struct model_tensor *t = &tensors[i];
-        size_t end = t->offset + (size_t)t->rows * (size_t)t->columns;
+        size_t end = t->offset + sft_param_elements(&t->param);
         size_t from = t->offset > part->offset ? t->offset : part->offset;
         size_t until = end < part->offset + part->count ? end : part->offset + part->count;
-        if (from >= until)
+        if (from >= until || !t->param.trains)
             continue;
         size_t inside = from - part->offset, state = at + inside;
-        args.weight_decay = t->decays ? (float)optim->options.weight_decay : 0;
+        args.weight_decay = t->param.decays ? (float)optim->options.weight_decay : 0;
         args.first = t->number + (from - t->offset);
         b->adamw(b, (char *)part->weights + inside * b->act_size,
                  (const char *)part->gradients + inside * b->act_size,
