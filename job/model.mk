@@ -27,14 +27,16 @@ tests_unit_libmodelsupport_la_CFLAGS = $(UNIT_CFLAGS)
 MODEL_TEST_LIBS = tests/unit/libmodelsupport.la job/libsftmodel.la job/libsftdata.la $(UNIT_LIBS) \
 	$(STDCXX_LIBS)
 check_PROGRAMS += tests/unit/tensor/test_ops_cpu tests/unit/model/test_model_batches \
-	tests/unit/model/test_model_gradients tests/unit/model/test_model_recompute tests/unit/train/test_optim \
-	tests/unit/tensor/test_rounding
+	tests/unit/model/test_model_gradients tests/unit/model/test_model_params \
+	tests/unit/model/test_model_recompute tests/unit/train/test_optim tests/unit/tensor/test_rounding
 tests_unit_tensor_test_ops_cpu_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tensor_test_ops_cpu_LDADD = $(MODEL_TEST_LIBS)
 tests_unit_model_test_model_batches_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_model_test_model_batches_LDADD = $(MODEL_TEST_LIBS)
 tests_unit_model_test_model_gradients_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_model_test_model_gradients_LDADD = $(MODEL_TEST_LIBS)
+tests_unit_model_test_model_params_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_model_test_model_params_LDADD = $(MODEL_TEST_LIBS)
 tests_unit_model_test_model_recompute_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_model_test_model_recompute_LDADD = $(MODEL_TEST_LIBS)
 tests_unit_train_test_optim_CFLAGS = $(UNIT_CFLAGS)

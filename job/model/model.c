@@ -57,11 +57,7 @@ void model_destroy(struct model *model)
         return;
     if (model->arena != NULL)
         model->device->release(model->device, model->arena);
-    free(model->unit_weights);
-    free(model->unit_gradients);
-    free(model->layers);
-    free(model->offsets);
-    free(model->tensors);
+    model_free_tensors(model);
     free(model);
 }
 
@@ -184,16 +180,16 @@ static void norm_backward(struct model *model, void *dout, void *x, float *rstd,
                                            .rstd = rstd});
 }
 
-static int qkv_width(const struct sft_preset *s)
+static int q_width(const struct sft_preset *s)
 {
-    return (s->heads + 2 * s->kv_heads) * s->head_dim;
+    return s->heads * s->head_dim;
 }
 
 static void rope(struct model *model, void *qkv, bool inverse)
 {
     model->device->ops->rope(
         model->device,
-        &(struct rope_args){.qkv = matrix(model, qkv, model->rows, qkv_width(&model->shape)),
+        &(struct rope_args){.qkv = matrix(model, qkv, model->rows, sft_preset_qkv(&model->shape)),
                             .positions = model->positions,
                             .shape = attention_of(model),
                             .theta = (float)model->shape.rope_theta,
@@ -204,10 +200,11 @@ static struct attention_args attention_args(struct model *model, struct model_la
                                             const struct documents *docs)
 {
     const struct sft_preset *s = &model->shape;
-    return (struct attention_args){.qkv = matrix(model, l->qkv, model->rows, qkv_width(s)),
-                                   .out = matrix(model, l->attention, model->rows, s->hidden),
-                                   .dqkv = matrix(model, model->wide, model->rows, qkv_width(s)),
-                                   .dout = matrix(model, model->narrow, model->rows, s->hidden),
+    return (struct attention_args){.qkv = matrix(model, l->qkv, model->rows, sft_preset_qkv(s)),
+                                   .out = matrix(model, l->attention, model->rows, q_width(s)),
+                                   .dqkv =
+                                       matrix(model, model->wide, model->rows, sft_preset_qkv(s)),
+                                   .dout = matrix(model, model->narrow, model->rows, q_width(s)),
                                    .lse = l->lse,
                                    .shape = attention_of(model),
                                    .docs = docs};
@@ -233,12 +230,12 @@ static void layer_most(struct model *model, int index, void *before, const struc
     norm_forward(model, l->attention_norm, l->attention_rstd, l->residual,
                  before == NULL ? l->residual : before, before == NULL ? NULL : model->delta,
                  o->attention_norm);
-    linear_forward(model, l->qkv, l->attention_norm, o->qkv, qkv_width(s), s->hidden);
+    linear_forward(model, l->qkv, l->attention_norm, o->qkv, sft_preset_qkv(s), s->hidden);
     struct attention_args attention = attention_args(model, l, docs);
     struct swiglu_args swiglu = swiglu_args(model, l);
     rope(model, l->qkv, false);
     d->ops->attention_forward(d, &attention);
-    linear_forward(model, model->delta, l->attention, o->o, s->hidden, s->hidden);
+    linear_forward(model, model->delta, l->attention, o->o, s->hidden, q_width(s));
     norm_forward(model, l->ffn_norm, l->ffn_rstd, l->middle, l->residual, model->delta,
                  o->ffn_norm);
     linear_forward(model, l->gate_up, l->ffn_norm, o->gate_up, 2 * s->ffn, s->hidden);
@@ -285,11 +282,11 @@ static void layer_backward(struct model *model, int index, const struct document
     linear_backward(model, model->delta, model->wide, l->ffn_norm, o->gate_up, 2 * s->ffn,
                     s->hidden);
     norm_backward(model, model->delta, l->middle, l->ffn_rstd, o->ffn_norm);
-    linear_backward(model, model->narrow, model->stream, l->attention, o->o, s->hidden, s->hidden);
+    linear_backward(model, model->narrow, model->stream, l->attention, o->o, s->hidden, q_width(s));
     struct attention_args attention = attention_args(model, l, docs);
     d->ops->attention_backward(d, &attention);
     rope(model, model->wide, true);
-    linear_backward(model, model->delta, model->wide, l->attention_norm, o->qkv, qkv_width(s),
+    linear_backward(model, model->delta, model->wide, l->attention_norm, o->qkv, sft_preset_qkv(s),
                     s->hidden);
     norm_backward(model, model->delta, l->residual, l->attention_rstd, o->attention_norm);
 }

@@ -5,17 +5,14 @@
 
 #include "job/tensor/ops.h"
 #include "job/data/batch.h"
-#include "lib/preset.h"
+#include "lib/params.h"
 
-/* One parameter tensor: rows * columns elements from `offset` on in the flat arrays. Linear layers
- * are [out,in], as Hugging Face stores them; qkv is q_proj, k_proj and v_proj stacked, gate_up is
- * gate_proj and up_proj stacked. */
+/* One parameter and its place in the flat arrays. */
 struct model_tensor {
-    char name[48]; /* "embed", "layers.0.qkv", "layers.0.attention_norm", ..., "norm", "head" */
-    size_t offset; /* elements */
-    size_t number; /* of its first element among all tensors' */
-    int rows, columns;
-    bool decays; /* weight decay applies: matrices yes, norms no */
+    struct sft_param param;
+    char name[SFT_PARAM_NAME]; /* "embed", "layers.0.qkv", "layers.0.attention_norm", ... */
+    size_t offset;             /* elements */
+    size_t number;             /* of its first element among all tensors' */
 };
 
 /* What the backward pass computes again rather than keeps, each saving more memory than the one
@@ -25,11 +22,10 @@ enum model_recompute { RECOMPUTE_NONE, RECOMPUTE_NORMS, RECOMPUTE_BLOCK };
 
 struct model;
 
-/* The model's parameters in the parts that pass together: unit 0 the embedding table, 1 to layers a
- * layer each, the last the final norm and, unless it is the table, the head. Each is contiguous in
- * the flat arrays, and ends with zeros up to the storage's multiple. */
 enum model_pass { MODEL_FORWARD, MODEL_BACKWARD };
 
+/* A unit of the parameters (lib/params.h). It is contiguous in the flat arrays, and ends with zeros
+ * up to the storage's multiple. */
 struct model_unit {
     size_t offset, count; /* elements */
 };
@@ -68,11 +64,13 @@ size_t model_plan_stored(const struct sft_preset *shape, int rows, enum model_re
                          struct model_storage storage, size_t act_size, size_t logits);
 void model_destroy(struct model *model);
 
-/* Normal(0, 0.02) matrices and unit norms, the same for every rank and device: element i of tensor
- * t depends on (seed, t, i) alone. */
+/* First values as the parameters say, the same for every rank and device: element i of tensor t
+ * depends on (seed, t, i) alone. */
 void model_initialize(struct model *model, uint64_t seed);
 
 int model_units(const struct model *model);
+/* Elements that a unit takes, with the zeros at its end. */
+size_t model_unit_room(const struct sft_preset *shape, int unit, size_t multiple);
 struct model_unit model_unit(const struct model *model, int unit);
 void model_hook(struct model *model, const struct model_hooks *hooks);
 /* Where the unit's weights or gradient stand from now on; NULL leaves the one as it is. */

@@ -37,6 +37,7 @@ struct model {
     bool fresh;                   /* the next gradients begin a sum */
     size_t parameters, tensor_count;
     struct model_tensor *tensors;
+    struct model_unit *units;      /* [layers + 2] */
     struct model_offsets *offsets; /* [layers] */
     size_t embed, norm, head;      /* offsets; head is embed when tied */
 
@@ -60,6 +61,9 @@ struct model {
 
 /* Fill tensors, offsets and counts from the shape. */
 int model_lay_tensors(struct model *model, struct sft_error *err);
+void model_free_tensors(struct model *model);
+/* The unit's weight of that role; NULL if it has none. */
+const struct model_tensor *model_find(const struct model *model, int unit, enum sft_role role);
 /* Cut all arrays from `base`; with NULL only count. Returns the bytes. */
 size_t model_lay_arena(struct model *model, char *base);
 

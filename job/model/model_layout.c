@@ -1,69 +1,87 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which tensors a Llama has and where everything stands in the arena. */
+/* Where tensors stand in the flat arrays, and everything in the arena. */
 #include "job/model/model_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { ALIGNMENT = 256, CHUNK_ROWS = 128 };
 
-static size_t tensor_add(struct model *model, const char *name, int layer, int rows, int columns,
-                         bool decays)
+static void tensor_add(struct model *model, const struct sft_param *param, size_t offset)
 {
-    struct model_tensor *tensor = &model->tensors[model->tensor_count++];
-    if (layer < 0)
-        snprintf(tensor->name, sizeof tensor->name, "%s", name);
-    else
-        snprintf(tensor->name, sizeof tensor->name, "layers.%d.%s", layer, name);
-    tensor->offset = model->parameters;
-    tensor->number = model->tensor_count == 1
-                         ? 0
-                         : tensor[-1].number + (size_t)tensor[-1].rows * (size_t)tensor[-1].columns;
-    tensor->rows = rows;
-    tensor->columns = columns;
-    tensor->decays = decays;
-    model->parameters += (size_t)rows * (size_t)columns;
-    return tensor->offset;
+    struct model_tensor *t = &model->tensors[model->tensor_count++];
+    t->param = *param;
+    sft_param_name(param, param->name, t->name);
+    t->offset = offset;
+    if (model->tensor_count > 1)
+        t->number = t[-1].number + sft_param_elements(&t[-1].param);
 }
 
-/* A unit ends here. */
-static void unit_end(struct model *model)
+size_t model_unit_room(const struct sft_preset *shape, int unit, size_t multiple)
 {
-    size_t multiple = model->storage.multiple > 0 ? model->storage.multiple : 1;
-    model->parameters = (model->parameters + multiple - 1) / multiple * multiple;
+    size_t elements = sft_params_unit(shape, unit);
+    return multiple > 1 ? (elements + multiple - 1) / multiple * multiple : elements;
+}
+
+static void unit_add(struct model *model, int unit)
+{
+    struct sft_param params[SFT_UNIT_PARAMS];
+    int count = sft_params_list(&model->shape, unit, params);
+    size_t room = model_unit_room(&model->shape, unit, model->storage.multiple);
+    size_t offset = model->parameters;
+    for (int i = 0; i < count; i++) {
+        tensor_add(model, &params[i], offset);
+        offset += sft_param_elements(&params[i]);
+    }
+    model->units[unit] = (struct model_unit){model->parameters, room};
+    model->parameters += room;
+}
+
+static void offsets_find(struct model *model)
+{
+    const struct sft_preset *s = &model->shape;
+    for (int i = 0; i < s->layers; i++)
+        model->offsets[i] = (struct model_offsets){
+            .attention_norm = model_find(model, i + 1, SFT_ROLE_ATTENTION_NORM)->offset,
+            .qkv = model_find(model, i + 1, SFT_ROLE_QKV)->offset,
+            .o = model_find(model, i + 1, SFT_ROLE_ATTENTION_OUT)->offset,
+            .ffn_norm = model_find(model, i + 1, SFT_ROLE_FFN_NORM)->offset,
+            .gate_up = model_find(model, i + 1, SFT_ROLE_FFN_IN)->offset,
+            .down = model_find(model, i + 1, SFT_ROLE_FFN_OUT)->offset,
+        };
+    int last = model_units(model) - 1;
+    model->embed = model_find(model, 0, SFT_ROLE_EMBEDDING)->offset;
+    model->norm = model_find(model, last, SFT_ROLE_FINAL_NORM)->offset;
+    model->head = s->tied_head ? model->embed : model_find(model, last, SFT_ROLE_HEAD)->offset;
 }
 
 int model_lay_tensors(struct model *model, struct sft_error *err)
 {
-    const struct sft_preset *s = &model->shape;
-    int h = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
-    if (s->layers < 1 || s->kv_heads < 1 || s->heads % s->kv_heads != 0 || s->head_dim % 2 != 0 ||
-        h != q || s->vocab < 1 || s->ffn < 1)
-        return sft_error_set(err, "%s: the shape is not consistent", s->name);
-    model->tensors = calloc((size_t)s->layers * 6 + 3, sizeof *model->tensors);
-    model->offsets = calloc((size_t)s->layers, sizeof *model->offsets);
-    model->layers = calloc((size_t)s->layers, sizeof *model->layers);
-    model->unit_weights = calloc((size_t)s->layers + 2, sizeof *model->unit_weights);
-    model->unit_gradients = calloc((size_t)s->layers + 2, sizeof *model->unit_gradients);
-    if (model->tensors == NULL || model->offsets == NULL || model->layers == NULL ||
-        model->unit_weights == NULL || model->unit_gradients == NULL)
+    if (sft_params_check(&model->shape, err) < 0)
+        return -1;
+    size_t layers = (size_t)model->shape.layers, units = (size_t)model_units(model);
+    model->tensors = calloc(units * SFT_UNIT_PARAMS, sizeof *model->tensors);
+    model->units = calloc(units, sizeof *model->units);
+    model->offsets = calloc(layers, sizeof *model->offsets);
+    model->layers = calloc(layers, sizeof *model->layers);
+    model->unit_weights = calloc(units, sizeof *model->unit_weights);
+    model->unit_gradients = calloc(units, sizeof *model->unit_gradients);
+    if (model->tensors == NULL || model->units == NULL || model->offsets == NULL ||
+        model->layers == NULL || model->unit_weights == NULL || model->unit_gradients == NULL)
         return sft_error_set(err, "no memory for the list of tensors");
-    model->embed = tensor_add(model, "embed", -1, s->vocab, h, true);
-    unit_end(model);
-    for (int i = 0; i < s->layers; i++) {
-        struct model_offsets *at = &model->offsets[i];
-        at->attention_norm = tensor_add(model, "attention_norm", i, 1, h, false);
-        at->qkv = tensor_add(model, "qkv", i, q + 2 * kv, h, true);
-        at->o = tensor_add(model, "o", i, h, q, true);
-        at->ffn_norm = tensor_add(model, "ffn_norm", i, 1, h, false);
-        at->gate_up = tensor_add(model, "gate_up", i, 2 * s->ffn, h, true);
-        at->down = tensor_add(model, "down", i, h, s->ffn, true);
-        unit_end(model);
-    }
-    model->norm = tensor_add(model, "norm", -1, 1, h, false);
-    model->head = s->tied_head ? model->embed : tensor_add(model, "head", -1, s->vocab, h, true);
-    unit_end(model);
+    for (int unit = 0; unit < model_units(model); unit++)
+        unit_add(model, unit);
+    offsets_find(model);
     return 0;
+}
+
+void model_free_tensors(struct model *model)
+{
+    free(model->unit_weights);
+    free(model->unit_gradients);
+    free(model->layers);
+    free(model->offsets);
+    free(model->units);
+    free(model->tensors);
 }
 
 struct arena {
@@ -97,7 +115,7 @@ static void layers_lay(struct model *model, struct arena *arena)
     enum { FIELDS = 10 };
     const struct sft_preset *s = &model->shape;
     size_t n = (size_t)model->rows, a = model->act_size, d = (size_t)s->head_dim;
-    size_t h = (size_t)s->hidden, q = (size_t)s->heads * d, kv = (size_t)s->kv_heads * d;
+    size_t h = (size_t)s->hidden, q = (size_t)s->heads * d, qkv = (size_t)sft_preset_qkv(s);
     size_t ffn = (size_t)s->ffn, f = sizeof(float);
     bool cheap = model->recompute == RECOMPUTE_NONE, dear = model->recompute != RECOMPUTE_BLOCK;
     void *shared[FIELDS] = {NULL};
@@ -106,7 +124,7 @@ static void layers_lay(struct model *model, struct arena *arena)
         struct model_layer *l = &model->layers[i];
         l->residual = arena_take(arena, n * h, a);
         l->attention_norm = arena_layer(arena, cheap, &shared[0], &placed[0], n * h, a);
-        l->qkv = arena_layer(arena, dear, &shared[1], &placed[1], n * (q + 2 * kv), a);
+        l->qkv = arena_layer(arena, dear, &shared[1], &placed[1], n * qkv, a);
         l->attention = arena_layer(arena, dear, &shared[2], &placed[2], n * q, a);
         l->middle = arena_layer(arena, dear, &shared[3], &placed[3], n * h, a);
         l->ffn_norm = arena_layer(arena, cheap, &shared[4], &placed[4], n * h, a);
@@ -139,8 +157,8 @@ size_t model_lay_arena(struct model *model, char *base)
 {
     const struct sft_preset *s = &model->shape;
     size_t n = (size_t)model->rows, h = (size_t)s->hidden, a = model->act_size;
-    size_t ffn = (size_t)s->ffn, d = (size_t)s->head_dim, q = (size_t)s->heads * d;
-    size_t qkv = q + 2 * (size_t)s->kv_heads * d;
+    size_t ffn = (size_t)s->ffn, q = (size_t)s->heads * (size_t)s->head_dim;
+    size_t qkv = (size_t)sft_preset_qkv(s);
     struct arena arena = {base, 0};
     model->chunk = chunk_rows(model);
     model->weights = model->storage.weights ? arena_take(&arena, model->parameters, a) : NULL;
@@ -182,10 +200,6 @@ size_t model_plan_stored(const struct sft_preset *shape, int rows, enum model_re
         .storage = storage,
     };
     size_t bytes = model_lay_tensors(&model, &err) < 0 ? 0 : model_lay_arena(&model, NULL);
-    free(model.unit_weights);
-    free(model.unit_gradients);
-    free(model.layers);
-    free(model.offsets);
-    free(model.tensors);
+    model_free_tensors(&model);
     return bytes;
 }

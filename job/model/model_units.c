@@ -9,28 +9,30 @@ void *model_at(const struct model *model, void *array, size_t offset)
 
 int model_units(const struct model *model)
 {
-    return model->shape.layers + 2;
+    return sft_params_units(&model->shape);
 }
 
 struct model_unit model_unit(const struct model *model, int unit)
 {
-    size_t first = model->offsets[0].attention_norm;
-    size_t each = (model->norm - first) / (size_t)model->shape.layers;
-    if (unit == 0)
-        return (struct model_unit){0, first};
-    if (unit <= model->shape.layers)
-        return (struct model_unit){first + (size_t)(unit - 1) * each, each};
-    return (struct model_unit){model->norm, model->parameters - model->norm};
+    return model->units[unit];
+}
+
+const struct model_tensor *model_find(const struct model *model, int unit, enum sft_role role)
+{
+    for (size_t i = 0; i < model->tensor_count; i++) {
+        const struct sft_param *p = &model->tensors[i].param;
+        if (p->unit == unit && p->role == role && !p->bias)
+            return &model->tensors[i];
+    }
+    return NULL;
 }
 
 static int unit_of(const struct model *model, size_t offset)
 {
-    size_t first = model->offsets[0].attention_norm;
-    if (offset < first)
-        return 0;
-    if (offset >= model->norm)
-        return model->shape.layers + 1;
-    return 1 + (int)((offset - first) / model_unit(model, 1).count);
+    int unit = 0;
+    while (offset >= model->units[unit].offset + model->units[unit].count)
+        unit++;
+    return unit;
 }
 
 void model_hook(struct model *model, const struct model_hooks *hooks)
@@ -76,7 +78,7 @@ void model_zero_gaps(struct model *model)
     struct device *d = model->device;
     for (size_t i = 0; i < model->tensor_count; i++) {
         const struct model_tensor *t = &model->tensors[i];
-        size_t end = t->offset + (size_t)t->rows * (size_t)t->columns;
+        size_t end = t->offset + sft_param_elements(&t->param);
         size_t next = i + 1 < model->tensor_count ? t[1].offset : model->parameters;
         if (model->weights != NULL && end < next)
             d->zero(d, model_at(model, model->weights, end), format_bytes(d->format, next - end));
@@ -85,18 +87,14 @@ void model_zero_gaps(struct model *model)
     }
 }
 
-/* What matrix products do not overwrite: norms, and an embedding table that is no head. */
 void model_zero_unit(struct model *model, int unit)
 {
     struct device *d = model->device;
-    struct model_unit place = model_unit(model, unit);
     for (size_t i = 0; i < model->tensor_count; i++) {
         const struct model_tensor *t = &model->tensors[i];
-        if (t->offset < place.offset || t->offset >= place.offset + place.count)
-            continue;
-        if (!t->decays || (t->offset == model->embed && model->head != model->embed))
+        if (t->param.unit == unit && !t->param.overwritten)
             d->zero(d, model_gradient(model, t->offset),
-                    format_bytes(d->format, (size_t)t->rows * (size_t)t->columns));
+                    format_bytes(d->format, sft_param_elements(&t->param)));
     }
 }
 

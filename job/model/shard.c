@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEP = 128, LAYER_BUFFERS = 2, NAME = 32 }; /* STEP: elements that pieces are multiples of */
+enum { STEP = 128, NAME = 32 }; /* STEP: elements that pieces are multiples of */
 
 /* Slots of the device's marks: what is behind us on LANE_COMPUTE, then some for each unit. */
 enum { SLOT_COMPUTE, SLOT_UNITS };
@@ -36,7 +36,7 @@ struct shard {
     size_t members, pieces;
     int units;
     struct unit *unit;              /* [units] */
-    int layer[LAYER_BUFFERS];       /* whose weights are in the layers' buffers, or 0 */
+    int layer[SHARD_LAYER_BUFFERS]; /* whose weights are in the layers' buffers, or 0 */
     int micro_batches, micro_batch; /* of the step; the one that runs */
     int leaving;                    /* unit whose gradient is on its way, -1: none */
     bool enrolled;                  /* the communicator knows the memory */
@@ -99,12 +99,12 @@ static char *take(struct room *room, size_t bytes)
 static size_t shard_lay(struct shard *s, char *base)
 {
     struct room room = {base, 0};
-    char *whole[LAYER_BUFFERS] = {NULL}, *gradient[LAYER_BUFFERS] = {NULL};
+    char *whole[SHARD_LAYER_BUFFERS] = {NULL}, *gradient[SHARD_LAYER_BUFFERS] = {NULL};
     for (int i = 0; i < s->units; i++) {
         struct unit *u = &s->unit[i];
         size_t slice = bytes_of(s, u->slice), all = slice * s->members;
-        int buffer = i % LAYER_BUFFERS;
-        bool own = !is_layer(s, i) || i <= LAYER_BUFFERS; /* the first layers' are all layers' */
+        int buffer = i % SHARD_LAYER_BUFFERS;
+        bool own = !is_layer(s, i) || i <= SHARD_LAYER_BUFFERS; /* the first ones are all layers' */
         if (shares_weights(s->zero)) {
             u->weights = take(&room, slice);
             u->whole = own ? take(&room, all) : whole[buffer];
@@ -188,7 +188,7 @@ static int scatter(struct shard *s, enum comm_group group, char *values, size_t 
 static int weights_fetch(struct shard *s, int unit, struct sft_error *err)
 {
     struct unit *u = &s->unit[unit];
-    int *in_buffer = &s->layer[unit % LAYER_BUFFERS];
+    int *in_buffer = &s->layer[unit % SHARD_LAYER_BUFFERS];
     if (is_layer(s, unit) ? *in_buffer == unit : u->present)
         return 0;
     follow_compute(s, s->group);

@@ -13,6 +13,9 @@
 
 struct shard;
 
+/* Places for whole layers, which are of one size, that all layers take by turns. */
+enum { SHARD_LAYER_BUFFERS = 2 };
+
 /* What the model must keep itself for that way of sharing among `ranks`, `nodes` of them across. */
 struct model_storage shard_storage(enum sft_zero zero, int ranks);
 

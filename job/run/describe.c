@@ -143,7 +143,7 @@ static int describe_numbers(struct run *run, const struct data_facts *facts, str
         {"skipped", facts->skipped},
         {"mended", facts->mended},
         {"vocab", run->shape.vocab},
-        {"parameters", (long long)sft_preset_parameters(&run->shape)},
+        {"parameters", (long long)sft_params_count(&run->shape)},
     };
     if (describe_wholes(record, wholes, sizeof wholes / sizeof wholes[0], err) < 0)
         return -1;
@@ -269,7 +269,7 @@ void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, str
                 const struct sft_request *request)
 {
     struct data_facts facts = data_facts(data);
-    double parameters = (double)sft_preset_parameters(shape);
+    double parameters = (double)sft_params_count(shape);
     printf("model      %s, %.0f parameters (%s)\n", shape->title, parameters, shape->source);
     printf("ranks      %d on %d node%s\n", plan->ranks, plan->nodes, plan->nodes == 1 ? "" : "s");
     printf("batch      %d sequences of %d tokens a step: %d ranks x %d x %d accumulations\n",

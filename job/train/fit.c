@@ -14,8 +14,8 @@ static const double nccl_reserve =
  * cuBLASLt's workspace and what the libraries load when they are first used (measured). */
 double fit_reserve(const struct sft_preset *s, double rows, int ranks)
 {
-    double width = (double)(s->heads + 2 * s->kv_heads) * s->head_dim;
-    return rows * (width + s->heads) * sizeof(float) + (0.1 + (ranks > 1 ? nccl_reserve : 0)) * gib;
+    return rows * (double)(sft_preset_qkv(s) + s->heads) * sizeof(float) +
+           (0.1 + (ranks > 1 ? nccl_reserve : 0)) * gib;
 }
 
 static void fit_count(struct fit *fit, const struct sft_plan *plan, const struct sft_preset *shape,

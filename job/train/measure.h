@@ -15,7 +15,7 @@ struct work {
     double real;            /* tokens that are not padding */
     double trained;         /* tokens with a loss */
     double squared_lengths; /* sum over documents of length^2 */
-    double flops;           /* sft_preset_flops of the real tokens */
+    double flops;           /* sft_params_flops of the real tokens */
 };
 
 struct measure {

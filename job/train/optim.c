@@ -167,10 +167,10 @@ static void part_step(struct optim *optim, size_t number, size_t at, struct adam
     const struct model_tensor *tensors = model_tensors(optim->model, &count);
     for (size_t i = 0; i < count; i++) {
         const struct model_tensor *t = &tensors[i];
-        size_t end = t->offset + (size_t)t->rows * (size_t)t->columns;
+        size_t end = t->offset + sft_param_elements(&t->param);
         size_t from = t->offset > part->offset ? t->offset : part->offset;
         size_t until = end < part->offset + part->count ? end : part->offset + part->count;
-        if (from >= until)
+        if (from >= until || !t->param.trains)
             continue;
         size_t inside = from - part->offset, state = at + inside;
         args.weight = array_part(part_weights(optim, number), inside, until - from);
@@ -178,7 +178,7 @@ static void part_step(struct optim *optim, size_t number, size_t at, struct adam
         args.master = optim->master == NULL ? NULL : optim->master + state;
         args.m = optim->m + state * size;
         args.v = optim->v + state * size;
-        args.weight_decay = t->decays ? (float)optim->options.weight_decay : 0;
+        args.weight_decay = t->param.decays ? (float)optim->options.weight_decay : 0;
         args.first = t->number + (from - t->offset);
         d->ops->adamw(d, &args);
     }

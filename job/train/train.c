@@ -70,7 +70,7 @@ static int step_agree_work(struct loop *loop, struct step *step, struct sft_erro
     if (loop_sum(loop, step, sums, 5, err) < 0)
         return -1;
     *work = (struct work){sums[0], sums[1], sums[2], sums[3], sums[4], 0};
-    work->flops = sft_preset_flops(&loop->run->shape, work->real, work->squared_lengths);
+    work->flops = sft_params_flops(&loop->run->shape, work->real, work->squared_lengths);
     return 0;
 }
 

@@ -149,7 +149,8 @@ int golden_set_weights(const struct golden *golden, struct device *device, struc
     const struct model_tensor *tensors = model_tensors(model, &count);
     for (size_t i = 0; i < count; i++) {
         const struct golden_tensor *from = golden_find(golden, "weight.%s", tensors[i].name);
-        if (from == NULL || from->rows != tensors[i].rows || from->columns != tensors[i].columns) {
+        if (from == NULL || from->rows != tensors[i].param.rows ||
+            from->columns != tensors[i].param.columns) {
             fprintf(stderr, "%s: not in the golden file in this size\n", tensors[i].name);
             return -1;
         }

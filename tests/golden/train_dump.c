@@ -69,7 +69,8 @@ static int dump_weights(struct dump *dump, const struct training *t)
     for (size_t i = 0; i < count; i++) {
         char name[64];
         snprintf(name, sizeof name, "weight.%s", tensors[i].name);
-        dump_floats(dump, name, tensors[i].rows, tensors[i].columns, data + tensors[i].offset);
+        dump_floats(dump, name, tensors[i].param.rows, tensors[i].param.columns,
+                    data + tensors[i].offset);
     }
     free(data);
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include "lib/params.h"
 #include "lib/preset.h"
 #include "lib/roofline.h"
 
@@ -16,7 +17,7 @@ static void test_parameters_are_the_published_counts(void **state)
         {"llama-70b", 68976648192}, {"llama3-8b", 8030261248}, {"llama3-70b", 70553706496},
     };
     for (size_t i = 0; i < sizeof published / sizeof published[0]; i++)
-        assert_int_equal(sft_preset_parameters(sft_preset_find(published[i].name)),
+        assert_int_equal(sft_params_count(sft_preset_find(published[i].name)),
                          published[i].parameters);
 }
 
@@ -34,10 +35,10 @@ static void test_tied_head_counts_once(void **state)
 {
     (void)state;
     struct sft_preset tied = *sft_preset_find("tiny");
-    uint64_t untied = sft_preset_parameters(&tied), matmul = sft_preset_matmul_parameters(&tied);
+    uint64_t untied = sft_params_count(&tied), matmul = sft_params_multiplied(&tied);
     tied.tied_head = true;
-    assert_int_equal(untied - sft_preset_parameters(&tied), (uint64_t)tied.vocab * tied.hidden);
-    assert_int_equal(sft_preset_matmul_parameters(&tied), matmul);
+    assert_int_equal(untied - sft_params_count(&tied), (uint64_t)tied.vocab * tied.hidden);
+    assert_int_equal(sft_params_multiplied(&tied), matmul);
 }
 
 /* 7B at 4 x 4096 and 15,000 tok/s is 65% of 989.5 TFLOP/s by the published rule. */
@@ -47,11 +48,11 @@ static void test_flops_by_hand(void **state)
     const struct sft_preset *p = sft_preset_find("llama-7b");
     double dense = 6.0 * (6738415616.0 - 32000.0 * 4096.0) * 4096;
     double attention = 6.0 * 32 * 4096 * 4096.0 * 4096.0;
-    assert_true(sft_preset_flops(p, 4096, 4096.0 * 4096.0) == dense + attention);
-    double mfu = sft_preset_flops(p, 4096, 4096.0 * 4096.0) / 4096 * 15000 / 989.5e12;
+    assert_true(sft_params_flops(p, 4096, 4096.0 * 4096.0) == dense + attention);
+    double mfu = sft_params_flops(p, 4096, 4096.0 * 4096.0) / 4096 * 15000 / 989.5e12;
     assert_true(mfu > 0.645 && mfu < 0.655);
     /* two documents of half the length: half of the attention */
-    assert_true(sft_preset_flops(p, 4096, 2 * 2048.0 * 2048.0) == dense + attention / 2);
+    assert_true(sft_params_flops(p, 4096, 2 * 2048.0 * 2048.0) == dense + attention / 2);
 }
 
 static void test_names_are_listed(void **state)

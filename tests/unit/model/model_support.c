@@ -157,10 +157,10 @@ struct model *support_model(const struct sft_preset *shape, int rows)
     size_t count;
     const struct model_tensor *tensors = model_tensors(m, &count);
     for (size_t t = 0; t < count; t++) {
-        size_t size = (size_t)tensors[t].rows * (size_t)tensors[t].columns;
+        size_t size = sft_param_elements(&tensors[t].param);
         float *values = support_random(size, 0.1);
         for (size_t i = 0; i < size; i++)
-            values[i] += tensors[t].decays ? 0 : 1;
+            values[i] += tensors[t].param.init == SFT_INIT_ONES ? 1 : 0;
         memcpy((float *)model_weights(m).data + tensors[t].offset, values, size * sizeof *values);
         free(values);
     }

@@ -126,11 +126,11 @@ static void training_weights(struct training *t, enum sft_zero zero)
     size_t parts_count, tensor_count;
     const struct shard_part *parts = shard_parts(t->shard, &parts_count);
     const struct model_tensor *tensors = model_tensors(t->model, &tensor_count);
-    t->parameters = (size_t)sft_preset_parameters(&shape);
+    t->parameters = (size_t)sft_params_count(&shape);
     t->weights = calloc(t->parameters, sizeof *t->weights);
     for (size_t p = 0; p < parts_count && (zero != SFT_ZERO_0 || t->comm->rank == 0); p++)
         for (size_t i = 0; i < tensor_count; i++) {
-            size_t elements = (size_t)tensors[i].rows * (size_t)tensors[i].columns;
+            size_t elements = sft_param_elements(&tensors[i].param);
             for (size_t j = 0; j < elements; j++) {
                 size_t at = tensors[i].offset + j;
                 if (at >= parts[p].offset && at < parts[p].offset + parts[p].count)

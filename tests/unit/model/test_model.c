@@ -64,7 +64,7 @@ static struct model *model_make(struct device *device, const struct sft_preset *
     for (size_t i = 0; i < model_parameters(model); i++)
         weights[i] = weights[i] * 12 + 0.05F * (float)random_normal(&chance);
     for (size_t t = 0, n = 0; t < (model_tensors(model, &n), n); t++)
-        if (!model_tensors(model, &n)[t].decays)
+        if (model_tensors(model, &n)[t].param.init == SFT_INIT_ONES)
             for (int i = 0; i < shape->hidden; i++)
                 weights[model_tensors(model, &n)[t].offset + (size_t)i] /= 12;
     return model;
@@ -162,9 +162,9 @@ static void test_first_weights_depend_on_the_seed_alone(void **state)
     model_initialize(b, 43);
     assert_memory_not_equal(model_weights(a).data, model_weights(b).data, bytes);
     const struct model_tensor *t = model_tensors(a, &tensors);
-    assert_int_equal(model_parameters(a), sft_preset_parameters(&small));
+    assert_int_equal(model_parameters(a), sft_params_count(&small));
     double sum = 0, squares = 0;
-    size_t count = (size_t)t[0].rows * (size_t)t[0].columns;
+    size_t count = sft_param_elements(&t[0].param);
     const float *w = model_weights(a).data;
     for (size_t i = 0; i < count; i++) {
         sum += w[i];

@@ -186,8 +186,7 @@ static size_t bytes_at(int layers, int rows, enum model_recompute level)
 static size_t activations(int layers, int rows, enum model_recompute level)
 {
     struct sft_preset shape = even_shape(layers);
-    return bytes_at(layers, rows, level) -
-           2 * (size_t)sft_preset_parameters(&shape) * sizeof(float);
+    return bytes_at(layers, rows, level) - 2 * (size_t)sft_params_count(&shape) * sizeof(float);
 }
 
 static void test_what_a_layer_keeps(void **state)

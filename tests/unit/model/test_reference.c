@@ -67,9 +67,9 @@ static double gradient_error(struct fixture *f, const struct model_tensor *tenso
 {
     const struct golden_tensor *right = golden_find(&f->golden, "gradient.%s", tensor->name);
     assert_non_null(right);
-    assert_int_equal(right->rows, tensor->rows);
-    assert_int_equal(right->columns, tensor->columns);
-    size_t count = (size_t)tensor->rows * (size_t)tensor->columns;
+    assert_int_equal(right->rows, tensor->param.rows);
+    assert_int_equal(right->columns, tensor->param.columns);
+    size_t count = sft_param_elements(&tensor->param);
     float *is = malloc(count * sizeof *is);
     assert_non_null(is);
     device_read_floats(f->device, is, array_part(model_gradients(f->model), tensor->offset, count));

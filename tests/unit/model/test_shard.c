@@ -93,7 +93,7 @@ static void part_check(struct model *m, const struct shard_part *part, const flo
     const struct model_tensor *tensors = model_tensors(m, &count);
     for (size_t i = 0; i < count; i++) {
         const struct model_tensor *t = &tensors[i];
-        for (size_t j = 0; j < (size_t)t->rows * (size_t)t->columns; j++) {
+        for (size_t j = 0; j < sft_param_elements(&t->param); j++) {
             size_t at = t->offset + j;
             if (at < part->offset || at >= part->offset + part->count)
                 continue;

@@ -46,7 +46,7 @@ static double bytes_of(const struct sft_preset *shape, int rows, enum optim_stat
                        enum model_recompute recompute, size_t act_size)
 {
     return (double)(model_plan(shape, rows, recompute, act_size, logits) +
-                    optim_plan((size_t)sft_preset_parameters(shape), act_size, states));
+                    optim_plan((size_t)sft_params_count(shape), act_size, states));
 }
 
 /* The fit's own numbers against the plans'. */

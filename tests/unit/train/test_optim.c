@@ -113,8 +113,8 @@ static void test_model_steps(void **state)
         assert_int_equal(optim_step(optim, step, &norm, &err), 0);
         assert_true(fabs(norm - sqrt(norm2)) < 1e-6 * norm);
         for (size_t t = 0; t < tensors; t++)
-            for (size_t i = list[t].offset;
-                 i < list[t].offset + (size_t)list[t].rows * (size_t)list[t].columns; i++)
+            for (size_t i = list[t].offset; i < list[t].offset + sft_param_elements(&list[t].param);
+                 i++)
                 reference(&o, &want[i], &m[i], &v[i], (double)g[i] * factor, step,
                           strstr(list[t].name, "norm") ? 0 : o.weight_decay);
         free(g);
@@ -420,9 +420,9 @@ static void layers_differ(const struct model *model, const float *w)
     const struct model_tensor *t = model_tensors(model, &count);
     for (size_t a = 0; a < count; a++)
         for (size_t b = 0; b < a; b++)
-            if (t[a].rows == t[b].rows && t[a].columns == t[b].columns)
+            if (t[a].param.rows == t[b].param.rows && t[a].param.columns == t[b].param.columns)
                 assert_memory_not_equal(w + t[a].offset, w + t[b].offset,
-                                        (size_t)t[a].rows * (size_t)t[a].columns * sizeof *w);
+                                        sft_param_elements(&t[a].param) * sizeof *w);
 }
 
 /* Two steps of one optimizer round apart: were the seed the same each step, an element's small
