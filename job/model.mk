@@ -7,7 +7,11 @@ job_libsftmodel_la_SOURCES = \
 	job/tensor/cpu/norm_cpu.c job/tensor/cpu/ops_cpu.c job/tensor/cpu/optim_cpu.c \
 	job/tensor/cpu/rope_cpu.c \
 	job/tensor/spans.c job/tensor/spans.h job/data/batch.h \
-	job/model/model.c job/model/model.h job/model/model_initialize.c job/model/model_internal.h job/model/model_layout.c job/model/model_units.c \
+	job/model/block.h job/model/block_attention.c job/model/block_embedding.c job/model/block_ffn.c \
+	job/model/block_head.c job/model/block_list.c job/model/block_norm.c job/model/linear.c job/model/linear.h \
+	job/model/llama.c job/model/model.c job/model/model.h job/model/model_batch.c job/model/model_initialize.c \
+	job/model/model_internal.h job/model/model_layout.c job/model/model_pass.c job/model/model_units.c \
+	job/model/need.c job/model/need.h \
 	job/train/optim.c job/train/optim.h
 # -fopenmp-simd: vectors where a loop asks for them; no OpenMP runtime. Sanitizers keep clang from
 # making some, and it says so. Vectors of sqrt and of selections need the compiler to know that nobody

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A Llama: parameters, forward and backward, written once against the device's operations. */
+/* A model: parameters, forward and backward, written once against the device's operations. */
 #ifndef SFT_JOB_MODEL_MODEL_H
 #define SFT_JOB_MODEL_MODEL_H
 
@@ -59,9 +59,9 @@ struct model *model_create_stored(struct device *device, const struct sft_preset
 /* Bytes of the arena that model_create, or model_create_stored, would allocate; 0 for a shape that
  * is not consistent. */
 size_t model_plan(const struct sft_preset *shape, int rows, enum model_recompute recompute,
-                  size_t act_size, size_t logits);
+                  enum format format, size_t logits);
 size_t model_plan_stored(const struct sft_preset *shape, int rows, enum model_recompute recompute,
-                         struct model_storage storage, size_t act_size, size_t logits);
+                         struct model_storage storage, enum format format, size_t logits);
 void model_destroy(struct model *model);
 
 /* First values as the parameters say, the same for every rank and device: element i of tensor t

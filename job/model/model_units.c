@@ -4,7 +4,7 @@
 
 void *model_at(const struct model *model, void *array, size_t offset)
 {
-    return (char *)array + format_bytes(model->device->format, offset);
+    return (char *)array + format_bytes(model->format, offset);
 }
 
 int model_units(const struct model *model)
@@ -27,14 +27,6 @@ const struct model_tensor *model_find(const struct model *model, int unit, enum 
     return NULL;
 }
 
-static int unit_of(const struct model *model, size_t offset)
-{
-    int unit = 0;
-    while (offset >= model->units[unit].offset + model->units[unit].count)
-        unit++;
-    return unit;
-}
-
 void model_hook(struct model *model, const struct model_hooks *hooks)
 {
     model->hooks = *hooks;
@@ -48,16 +40,22 @@ void model_place(struct model *model, int unit, void *weights, void *gradient)
         model->unit_gradients[unit] = gradient;
 }
 
-void *model_weight(const struct model *model, size_t offset)
+/* A tensor in its unit, which stands at `place`. */
+static struct tensor tensor_in(const struct model *model, char *place, const struct model_tensor *t)
 {
-    int unit = unit_of(model, offset);
-    return model_at(model, model->unit_weights[unit], offset - model_unit(model, unit).offset);
+    size_t inside = t->offset - model->units[t->param.unit].offset;
+    return (struct tensor){model->format, t->param.rows, t->param.columns,
+                           model_at(model, place, inside)};
 }
 
-void *model_gradient(const struct model *model, size_t offset)
+struct tensor model_weight(const struct model *model, const struct model_tensor *tensor)
 {
-    int unit = unit_of(model, offset);
-    return model_at(model, model->unit_gradients[unit], offset - model_unit(model, unit).offset);
+    return tensor_in(model, model->unit_weights[tensor->param.unit], tensor);
+}
+
+struct tensor model_gradient(const struct model *model, const struct model_tensor *tensor)
+{
+    return tensor_in(model, model->unit_gradients[tensor->param.unit], tensor);
 }
 
 /* Units inside of the flat arrays that the model keeps. */
@@ -93,7 +91,7 @@ void model_zero_unit(struct model *model, int unit)
     for (size_t i = 0; i < model->tensor_count; i++) {
         const struct model_tensor *t = &model->tensors[i];
         if (t->param.unit == unit && !t->param.overwritten)
-            d->zero(d, model_gradient(model, t->offset),
+            d->zero(d, model_gradient(model, t).data,
                     format_bytes(d->format, sft_param_elements(&t->param)));
     }
 }

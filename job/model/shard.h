@@ -24,7 +24,7 @@ struct shard_sizes {
     size_t bytes, elements;
 };
 struct shard_sizes shard_plan(const struct sft_preset *shape, const struct sft_layout *layout,
-                              size_t act_size);
+                              enum format format);
 
 /* Takes the model's first weights in hand (as model_initialize would make them), places its units
  * and hooks into its passes. The model must have shard_storage's storage, the communicator be

@@ -3,7 +3,7 @@
 #include "job/model/shard.h"
 
 struct shard_sizes shard_plan(const struct sft_preset *s, const struct sft_layout *layout,
-                              size_t act_size)
+                              enum format format)
 {
     size_t ranks = (size_t)layout->nodes * (size_t)layout->gpus, all = 0, buffers = 0, times = 0;
     size_t members = layout->zero == SFT_ZERO_HYBRID ? (size_t)layout->gpus : ranks;
@@ -17,6 +17,6 @@ struct shard_sizes shard_plan(const struct sft_preset *s, const struct sft_layou
     }
     times += layout->zero >= SFT_ZERO_2;                                    /* gradients */
     times += layout->zero == SFT_ZERO_3 || layout->zero == SFT_ZERO_HYBRID; /* weights */
-    return (struct shard_sizes){(all / members + buffers) * act_size * times,
+    return (struct shard_sizes){format_bytes(format, all / members + buffers) * times,
                                 layout->zero == SFT_ZERO_0 ? all : all / ranks};
 }

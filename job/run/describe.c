@@ -243,8 +243,8 @@ static void plan_print_device(const struct sft_plan *plan, const struct sft_pres
     struct sft_error err = {""};
     struct sft_prediction p;
     char tok_s[SFT_NUMBER];
-    if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30),
-                 format_bytes(DEVICE_CUDA_FORMAT, 1), DEVICE_CUDA_LOGITS, &err) < 0) {
+    if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), DEVICE_CUDA_FORMAT,
+                 DEVICE_CUDA_LOGITS, &err) < 0) {
         printf("%s %s\n", device, err.text);
         return;
     }

@@ -22,8 +22,8 @@ static void line_print(const struct sft_plan *plan, const struct sft_preset *sha
 {
     struct fit fit;
     struct sft_fabric fabric = forecast_fabric(request);
-    if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30),
-                 format_bytes(DEVICE_CUDA_FORMAT, 1), DEVICE_CUDA_LOGITS, NULL) < 0) {
+    if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), DEVICE_CUDA_FORMAT,
+                 DEVICE_CUDA_LOGITS, NULL) < 0) {
         printf("%5d  does not fit: %.0f GiB\n", plan->nodes, ldexp(fit.total, -30));
         return;
     }
@@ -85,8 +85,8 @@ void scaling_print_json(const struct sft_plan *plan, const struct sft_preset *sh
     json_t *root =
         json_pack("{s:s, s:s, s:i, s:i, s:i}", "model", shape->name, "device", PLAN_DEVICE, "nodes",
                   plan->nodes, "ranks", plan->ranks, "steps", plan->steps + plan->warmup);
-    bool fits = fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30),
-                         format_bytes(DEVICE_CUDA_FORMAT, 1), DEVICE_CUDA_LOGITS, &err) == 0;
+    bool fits = fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), DEVICE_CUDA_FORMAT,
+                         DEVICE_CUDA_LOGITS, &err) == 0;
     json_object_set_new(root, "fits", json_boolean(fits));
     json_object_set_new(root, "gib", json_real(ldexp(fit.total, -30)));
     if (!fits)

@@ -138,7 +138,7 @@ static int setup_backend(struct run *run, struct sft_error *err)
     if (strcmp(run->backend->name, "cpu") == 0 && request.zero <= SFT_SHARE_AUTO)
         request.zero = SFT_SHARE_0;
     if (fit_make(&run->fit, &request, &run->plan, &run->shape, (double)(all - used),
-                 format_bytes(run->backend->format, 1), run->backend->logits, err) < 0)
+                 run->backend->format, run->backend->logits, err) < 0)
         return -1;
     run->observe = observe_open(run->backend, &why);
     if (why.text[0] != '\0')

@@ -33,16 +33,16 @@ static size_t moment_size(enum optim_states states)
     return states == OPTIM_BF16 ? sizeof(uint16_t) : sizeof(float);
 }
 
-static size_t master_bytes(size_t parameters, size_t act_size, enum optim_states states)
+static size_t master_bytes(size_t parameters, enum format format, enum optim_states states)
 {
-    bool needed = states == OPTIM_FP32 && act_size < sizeof(float);
+    bool needed = states == OPTIM_FP32 && format != FORMAT_FP32;
     return needed ? aligned(parameters * sizeof(float)) : 0;
 }
 
-size_t optim_plan(size_t parameters, size_t act_size, enum optim_states states)
+size_t optim_plan(size_t parameters, enum format format, enum optim_states states)
 {
     return 2 * aligned(parameters * moment_size(states)) +
-           master_bytes(parameters, act_size, states) + sizeof(double);
+           master_bytes(parameters, format, states) + sizeof(double);
 }
 
 /* Elements with room behind each part, so that all begin where vectors want them. */
@@ -66,16 +66,15 @@ static int optim_allocate(struct optim *optim, const struct shard_part *parts, s
                           struct sft_error *err)
 {
     struct device *d = optim->device;
-    size_t act_size = format_bytes(d->format, 1);
     size_t elements = count == 1 ? parts[0].count : parts_elements(parts, count);
     size_t moment = aligned(elements * moment_size(optim->options.states));
-    size_t master = master_bytes(elements, act_size, optim->options.states);
+    size_t master = master_bytes(elements, d->format, optim->options.states);
     optim->parts = calloc(count > 0 ? count : 1, sizeof *optim->parts);
     if (optim->parts == NULL)
         return sft_error_set(err, "no memory for the list of an optimizer's parts");
     memcpy(optim->parts, parts, count * sizeof *parts);
     optim->count = count;
-    optim->bytes = optim_plan(elements, act_size, optim->options.states);
+    optim->bytes = optim_plan(elements, d->format, optim->options.states);
     optim->arena = d->allocate(d, optim->bytes, err);
     if (optim->arena == NULL)
         return -1;

@@ -47,6 +47,6 @@ int optim_step(struct optim *optim, int step, double *norm, struct sft_error *er
 size_t optim_bytes(const struct optim *optim);
 
 /* What optim_create would allocate for so many parameters, bytes. */
-size_t optim_plan(size_t parameters, size_t act_size, enum optim_states states);
+size_t optim_plan(size_t parameters, enum format format, enum optim_states states);
 
 #endif

@@ -149,8 +149,7 @@ static void test_memory_is_as_planned(void **state)
         for (int level = 0; level < LEVELS; level++) {
             struct model *m = model_at(&shape, rows, levels[level], NULL);
             assert_int_equal(model_bytes(m), noted);
-            assert_int_equal(model_plan(&shape, rows, levels[level], format_bytes(noting.format, 1),
-                                        noting.logits),
+            assert_int_equal(model_plan(&shape, rows, levels[level], noting.format, noting.logits),
                              noted);
             assert_true(noted < before);
             before = noted;

@@ -151,7 +151,7 @@ static void test_plan_is_what_is_taken(void **state)
                 const struct shard_part *parts = shard_parts(s, &count);
                 for (size_t i = 0; i < count; i++)
                     elements += parts[i].count;
-                struct shard_sizes sizes = shard_plan(&shape, &layout, sizeof(float));
+                struct shard_sizes sizes = shard_plan(&shape, &layout, FORMAT_FP32);
                 assert_int_equal(sizes.bytes, shard_bytes(s));
                 assert_int_equal(sizes.elements, elements);
                 size_t whole = model_parameters(m) * sizeof(float);

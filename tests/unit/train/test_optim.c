@@ -471,12 +471,12 @@ static void test_bytes(void **state)
     struct sft_preset shape = support_shape(true);
     struct model *model = support_model(&shape, 16);
     struct optim_options o = {.total_steps = 1};
-    size_t count = model_parameters(model), act_size = sizeof(float), bytes[2];
+    size_t count = model_parameters(model), bytes[2];
     for (int states = 0; states < 2; states++) {
         o.states = states ? OPTIM_BF16 : OPTIM_FP32;
         struct optim *optim = optim_create(model, support_device(), &o, NULL);
         bytes[states] = optim_bytes(optim);
-        assert_int_equal(bytes[states], optim_plan(count, act_size, o.states));
+        assert_int_equal(bytes[states], optim_plan(count, FORMAT_FP32, o.states));
         optim_destroy(optim);
     }
     assert_in_range(bytes[0], 8 * count, 8 * count + 1024);
@@ -485,11 +485,11 @@ static void test_bytes(void **state)
     /* a device of 16 bits: master weights with fp32 states alone */
     for (int round = 0; round < 100; round++) {
         count = (size_t)support_between(1, 1 << 30);
-        assert_in_range(optim_plan(count, 2, OPTIM_FP32), 12 * count, 12 * count + 1024);
-        assert_in_range(optim_plan(count, 2, OPTIM_BF16), 4 * count, 4 * count + 1024);
-        assert_in_range(optim_plan(count, 4, OPTIM_FP32), 8 * count, 8 * count + 1024);
+        assert_in_range(optim_plan(count, FORMAT_BF16, OPTIM_FP32), 12 * count, 12 * count + 1024);
+        assert_in_range(optim_plan(count, FORMAT_BF16, OPTIM_BF16), 4 * count, 4 * count + 1024);
+        assert_in_range(optim_plan(count, FORMAT_FP32, OPTIM_FP32), 8 * count, 8 * count + 1024);
     }
-    assert_true(optim_plan(70000000000, 2, OPTIM_FP32) > 840000000000);
+    assert_true(optim_plan(70000000000, FORMAT_BF16, OPTIM_FP32) > 840000000000);
 }
 
 int main(void)
