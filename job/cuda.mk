@@ -1,7 +1,7 @@
 # The CUDA device; without CUDA a stand-in that says so.
 noinst_LTLIBRARIES += job/libsftcuda.la
-EXTRA_DIST += job/tensor/cuda/bf16.cuh
-cuda_kernels = job/tensor/cuda/cross_entropy.cu job/tensor/cuda/elements.cu job/tensor/cuda/embed.cu job/tensor/cuda/norm.cu \
+EXTRA_DIST += job/tensor/cuda/bf16.cuh job/tensor/cuda/shares.cuh
+cuda_kernels = job/tensor/cuda/bias.cu job/tensor/cuda/cross_entropy.cu job/tensor/cuda/elements.cu job/tensor/cuda/embed.cu job/tensor/cuda/gelu.cu job/tensor/cuda/norm.cu \
 	job/tensor/cuda/optim.cu job/tensor/cuda/rope.cu job/tensor/cuda/swiglu.cu
 cuda_private = job/tensor/cuda/cuda_internal.h job/tensor/cuda/cudnn_graph.h job/tensor/cuda/kernels.h \
 	job/tensor/cuda/matmul_cache.h job/tensor/cuda/sdpa_graph.h
@@ -26,9 +26,9 @@ SUFFIXES = .cu
 .cu.lo:
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(LIBTOOL) $(AM_V_lt) --tag=CC --mode=compile $(NVCC) \
 		$(NVCC_OPTIONS) -I$(top_srcdir) -c -o $@ $<
-job/tensor/cuda/cross_entropy.lo job/tensor/cuda/elements.lo job/tensor/cuda/embed.lo job/tensor/cuda/norm.lo \
+job/tensor/cuda/bias.lo job/tensor/cuda/cross_entropy.lo job/tensor/cuda/elements.lo job/tensor/cuda/embed.lo job/tensor/cuda/gelu.lo job/tensor/cuda/norm.lo \
 	job/tensor/cuda/optim.lo job/tensor/cuda/rope.lo job/tensor/cuda/swiglu.lo: job/tensor/cuda/bf16.cuh job/tensor/cuda/kernels.h \
-	job/tensor/rounding.h
+	job/tensor/cuda/shares.cuh 	job/tensor/rounding.h
 
 if HAVE_CMOCKA
 # Skip themselves where there is no GPU.

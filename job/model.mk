@@ -3,13 +3,13 @@ noinst_LTLIBRARIES += job/libsftmodel.la
 job_libsftmodel_la_SOURCES = \
 	job/tensor/rounding.h job/tensor/format.c job/tensor/format.h job/tensor/tensor.h \
 	job/tensor/device.c job/tensor/device.h job/tensor/ops.h job/tensor/cpu/cpu_internal.h \
-	job/tensor/cpu/attention_cpu.c job/tensor/cpu/device_cpu.c job/tensor/cpu/loss_cpu.c \
+	job/tensor/cpu/activation_cpu.c job/tensor/cpu/attention_cpu.c job/tensor/cpu/device_cpu.c job/tensor/cpu/loss_cpu.c \
 	job/tensor/cpu/norm_cpu.c job/tensor/cpu/ops_cpu.c job/tensor/cpu/optim_cpu.c \
 	job/tensor/cpu/rope_cpu.c \
 	job/tensor/spans.c job/tensor/spans.h job/data/batch.h \
 	job/model/block.h job/model/block_attention.c job/model/block_embedding.c job/model/block_ffn.c \
 	job/model/block_head.c job/model/block_list.c job/model/block_norm.c job/model/linear.c job/model/linear.h \
-	job/model/llama.c job/model/model.c job/model/model.h job/model/model_batch.c job/model/model_initialize.c \
+	job/model/gpt2.c job/model/llama.c job/model/model.c job/model/model.h job/model/model_batch.c job/model/model_initialize.c \
 	job/model/model_internal.h job/model/model_layout.c job/model/model_pass.c job/model/model_units.c \
 	job/model/need.c job/model/need.h \
 	job/train/optim.c job/train/optim.h

@@ -6,7 +6,7 @@ lib_libsft_la_SOURCES = \
 	lib/figures.c lib/figures.h \
 	lib/nccl_env.c lib/nccl_env.h \
 	lib/number.c lib/number.h \
-	lib/params.c lib/params.h lib/params_list.h lib/params_llama.c \
+	lib/params.c lib/params.h lib/params_gpt2.c lib/params_list.h lib/params_llama.c \
 	lib/plan.c lib/plan.h \
 	lib/preset.c lib/preset.h \
 	lib/record.c lib/record.h lib/record_merge.c \

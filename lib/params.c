@@ -8,6 +8,7 @@
 
 static void (*const architectures[])(const struct sft_preset *, struct params_list *) = {
     [SFT_LLAMA] = params_llama,
+    [SFT_GPT2] = params_gpt2,
 };
 
 static const float spread = 0.02f; /* Llama's and Hugging Face's initializer_range */
@@ -58,7 +59,7 @@ void params_rows(struct params_list *list, const char *source, int rows)
     int i = 0;
     while (param->source[i].name != NULL)
         i++;
-    param->source[i] = (struct sft_source){source, param->rows, rows};
+    param->source[i] = (struct sft_source){source, param->rows, rows, false};
     param->rows += rows;
 }
 
@@ -111,7 +112,8 @@ static bool is_any(const struct sft_param *param)
 
 static bool is_multiplied(const struct sft_param *param)
 {
-    return param->role != SFT_ROLE_EMBEDDING || param->overwritten;
+    return param->role != SFT_ROLE_POSITION &&
+           (param->role != SFT_ROLE_EMBEDDING || param->overwritten);
 }
 
 static bool is_head(const struct sft_param *param)

@@ -13,6 +13,7 @@
 /* What a parameter does in its unit; a unit has one weight, and at most one bias, of a role. */
 enum sft_role {
     SFT_ROLE_EMBEDDING, /* table that tokens look up; where tied the head's matrix too */
+    SFT_ROLE_POSITION,  /* table that positions look up */
     SFT_ROLE_ATTENTION_NORM,
     SFT_ROLE_QKV, /* heads of q, of k, of v stacked */
     SFT_ROLE_ATTENTION_OUT,
@@ -32,6 +33,7 @@ enum sft_sharding { SFT_SHARDING_CUT, SFT_SHARDING_WHOLE };
 struct sft_source {
     const char *name; /* "model.layers.%d.self_attn.q_proj.weight" */
     int row, rows;
+    bool transposed; /* it stands there as [in,out] */
 };
 
 enum { SFT_PARAM_SOURCES = 3, SFT_PARAM_NAME = 56, SFT_UNIT_PARAMS = 16 };

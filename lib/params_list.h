@@ -20,6 +20,7 @@ void params_bias(struct params_list *list, enum sft_role role, const char *name,
 void params_rows(struct params_list *list, const char *source, int rows);
 
 /* The architectures: each adds the unit's parameters. */
+void params_gpt2(const struct sft_preset *shape, struct params_list *list);
 void params_llama(const struct sft_preset *shape, struct params_list *list);
 
 #endif

@@ -8,7 +8,8 @@
 
 /* Which parameters a shape has: lib/params.h. */
 enum sft_architecture {
-    SFT_LLAMA /* RMSNorm, RoPE, grouped-query attention, SwiGLU, no biases */
+    SFT_LLAMA, /* RMSNorm, RoPE, grouped-query attention, SwiGLU, no biases */
+    SFT_GPT2   /* layer norm, learned positions, GELU, biases everywhere, a tied head */
 };
 
 /* heads is a multiple of kv_heads; heads * head_dim may differ from hidden. */

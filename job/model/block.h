@@ -30,22 +30,25 @@ struct block {
     bool last; /* of its unit */
     union {
         struct {
-            const struct model_tensor *table;
+            const struct model_tensor *table, *positions; /* positions: NULL, none are learned */
         } embedding;
         struct {
-            const struct model_tensor *weight;
-            struct tensor sum, out; /* [rows,hidden] the stream, and normalized */
-            float *rstd;
+            enum norm_kind kind;
+            const struct model_tensor *weight, *bias; /* bias: NULL, none */
+            struct tensor sum, out;                   /* [rows,hidden] the stream, and normalized */
+            float *rstd, *mean;
             enum keep keep; /* of the sum */
         } norm;
         struct {
+            bool rotates;
             struct linear qkv, o;
             struct tensor qkv_out, out; /* rotated; [rows,heads*head_dim] */
             float *lse;
         } attention;
         struct {
+            enum activation kind;
             struct linear in, out;
-            struct tensor in_out, activated; /* [rows,2*ffn], [rows,ffn] */
+            struct tensor in_out, activated; /* [rows,ffn], twice as wide with a gate; [rows,ffn] */
         } ffn;
         struct {
             struct linear linear;
@@ -56,9 +59,10 @@ struct block {
 
 /* Each adds one block to a unit. */
 void block_embedding(struct model *model, int unit);
-void block_norm(struct model *model, int unit, enum sft_role role);
-void block_attention(struct model *model, int unit);
-void block_ffn(struct model *model, int unit);
+void block_norm(struct model *model, int unit, enum sft_role role, enum norm_kind kind);
+/* `rotates`: q and k turn by their positions */
+void block_attention(struct model *model, int unit, bool rotates);
+void block_ffn(struct model *model, int unit, enum activation kind);
 /* Its matrix is the embedding's where the unit has none of its own. */
 void block_head(struct model *model, int unit);
 /* block_list.c: what the functions above begin with */
@@ -69,6 +73,7 @@ void block_leave(const struct block *b, struct model *model, const struct linear
                  struct tensor in, enum again again);
 
 /* The models: each adds a unit's blocks. */
+void gpt2_blocks(struct model *model, int unit);
 void llama_blocks(struct model *model, int unit);
 
 #endif

@@ -48,7 +48,8 @@ static void attention_forward(struct block *b, struct model *model, enum again a
     if (again == AGAIN_CHEAP)
         return;
     linear_forward(&b->attention.qkv, model, args.qkv, b[-1].norm.out);
-    rotate(model, args.qkv, false);
+    if (b->attention.rotates)
+        rotate(model, args.qkv, false);
     d->ops->attention_forward(d, &args);
     block_leave(b, model, &b->attention.o, args.out, again);
 }
@@ -57,11 +58,12 @@ static void attention_backward(struct block *b, struct model *model)
 {
     struct device *d = model->device;
     struct attention_args args = args_of(b, model);
-    unsigned want = LINEAR_DIN | LINEAR_DWEIGHT;
+    unsigned want = LINEAR_ALL;
     linear_backward(&b->attention.o, model, want, args.dout, model->dstream, args.out,
                     model->fresh);
     d->ops->attention_backward(d, &args);
-    rotate(model, args.dqkv, true);
+    if (b->attention.rotates)
+        rotate(model, args.dqkv, true);
     linear_backward(&b->attention.qkv, model, want, model->delta, args.dqkv, b[-1].norm.out,
                     model->fresh);
 }
@@ -69,9 +71,10 @@ static void attention_backward(struct block *b, struct model *model)
 static const struct block_kind attention = {
     .need = attention_need, .forward = attention_forward, .backward = attention_backward};
 
-void block_attention(struct model *model, int unit)
+void block_attention(struct model *model, int unit, bool rotates)
 {
     struct block *b = block_add(model, unit, &attention);
+    b->attention.rotates = rotates;
     b->attention.qkv = linear_find(model, unit, SFT_ROLE_QKV);
     b->attention.o = linear_find(model, unit, SFT_ROLE_ATTENTION_OUT);
 }

@@ -10,20 +10,32 @@ static void embedding_need(struct block *b, const struct model *model, struct ne
 static void embedding_forward(struct block *b, struct model *model, enum again again)
 {
     struct device *d = model->device;
+    struct embed_args args = {.table = model_weight(model, b->embedding.table),
+                              .out = b[1].norm.sum,
+                              .ids = model->tokens};
     (void)again;
-    model->stream = b[1].norm.sum;
-    d->ops->embed_forward(d, &(struct embed_args){.table = model_weight(model, b->embedding.table),
-                                                  .out = model->stream,
-                                                  .ids = model->tokens});
+    d->ops->embed_forward(d, &args);
+    model->stream = args.out;
+    if (b->embedding.positions == NULL)
+        return;
+    args.table = model_weight(model, b->embedding.positions);
+    args.ids = model->positions;
+    args.accumulate = true;
+    d->ops->embed_forward(d, &args);
 }
 
 static void embedding_backward(struct block *b, struct model *model)
 {
     struct device *d = model->device;
-    d->ops->embed_backward(d,
-                           &(struct embed_args){.table = model_gradient(model, b->embedding.table),
-                                                .out = model->dstream,
-                                                .ids = model->tokens});
+    struct embed_args args = {.table = model_gradient(model, b->embedding.table),
+                              .out = model->dstream,
+                              .ids = model->tokens};
+    d->ops->embed_backward(d, &args);
+    if (b->embedding.positions == NULL)
+        return;
+    args.table = model_gradient(model, b->embedding.positions);
+    args.ids = model->positions;
+    d->ops->embed_backward(d, &args);
 }
 
 static const struct block_kind embedding = {
@@ -32,5 +44,6 @@ static const struct block_kind embedding = {
 void block_embedding(struct model *model, int unit)
 {
     struct block *b = block_add(model, unit, &embedding);
-    b->embedding.table = model_find(model, unit, SFT_ROLE_EMBEDDING);
+    b->embedding.table = model_find(model, unit, SFT_ROLE_EMBEDDING, false);
+    b->embedding.positions = model_find(model, unit, SFT_ROLE_POSITION, false);
 }

@@ -38,9 +38,8 @@ static void head_run(struct block *b, struct model *model, bool backward)
                               &(struct cross_entropy_args){logits, model->loss + first,
                                                            model->targets + first, model->scale});
         if (backward)
-            linear_backward(linear, model, LINEAR_DIN | LINEAR_DWEIGHT,
-                            tensor_rows(model->delta, first, rows), logits, in,
-                            first == 0 && model->fresh);
+            linear_backward(linear, model, LINEAR_ALL, tensor_rows(model->delta, first, rows),
+                            logits, in, first == 0 && model->fresh);
     }
 }
 

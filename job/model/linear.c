@@ -3,7 +3,8 @@
 
 struct linear linear_find(const struct model *model, int unit, enum sft_role role)
 {
-    return (struct linear){model_find(model, unit, role)};
+    return (struct linear){model_find(model, unit, role, false),
+                           model_find(model, unit, role, true)};
 }
 
 int linear_out(const struct linear *linear)
@@ -29,6 +30,9 @@ void linear_forward(const struct linear *linear, struct model *model, struct ten
     d->ops->matmul(
         d, &(struct matmul_args){
                .c = out, .a = in, .b = model_weight(model, linear->weight), .transpose_b = true});
+    if (linear->bias != NULL)
+        d->ops->bias_forward(
+            d, &(struct bias_args){.x = out, .bias = model_weight(model, linear->bias)});
 }
 
 void linear_backward(const struct linear *linear, struct model *model, unsigned want,
@@ -41,6 +45,9 @@ void linear_backward(const struct linear *linear, struct model *model, unsigned 
                                                 .b = in,
                                                 .transpose_a = true,
                                                 .accumulate = !fresh});
+    if ((want & LINEAR_DBIAS) != 0 && linear->bias != NULL)
+        d->ops->bias_backward(
+            d, &(struct bias_args){.dx = dout, .dbias = model_gradient(model, linear->bias)});
     if ((want & LINEAR_DIN) != 0)
         d->ops->matmul(d, &(struct matmul_args){
                               .c = din, .a = dout, .b = model_weight(model, linear->weight)});

@@ -25,6 +25,18 @@ static int check_documents(const struct batch *batch, struct sft_error *err)
     return 0;
 }
 
+/* Learned positions end somewhere. */
+static int check_positions(const struct model *model, const struct batch *batch,
+                           struct sft_error *err)
+{
+    const struct model_tensor *learned = model_find(model, 0, SFT_ROLE_POSITION, false);
+    for (int row = 0; row < batch->rows && learned != NULL; row++)
+        if (batch->positions[row] < 0 || batch->positions[row] >= learned->param.rows)
+            return sft_error_set(err, "row %d is at position %d: %s has %d of them", row,
+                                 batch->positions[row], model->shape.name, learned->param.rows);
+    return 0;
+}
+
 /* A bad id would reach outside of the embedding's table, so every batch is checked: it is cheap. */
 static int check_batch(const struct model *model, const struct batch *batch, struct sft_error *err)
 {
@@ -36,7 +48,7 @@ static int check_batch(const struct model *model, const struct batch *batch, str
             return sft_error_set(err, "row %d has token %d and target %d, %s a vocabulary of %d",
                                  row, batch->tokens[row], batch->targets[row], model->shape.name,
                                  vocab);
-    return check_documents(batch, err);
+    return check_positions(model, batch, err) < 0 ? -1 : check_documents(batch, err);
 }
 
 int model_take_batch(struct model *model, const struct batch *batch, struct sft_error *err)

@@ -48,8 +48,9 @@ struct model {
 /* Fill tensors, units and blocks from the shape. */
 int model_lay_tensors(struct model *model, struct sft_error *err);
 void model_free_tensors(struct model *model);
-/* The unit's weight of that role; NULL if it has none. */
-const struct model_tensor *model_find(const struct model *model, int unit, enum sft_role role);
+/* The unit's weight, or bias, of that role; NULL if it has none. */
+const struct model_tensor *model_find(const struct model *model, int unit, enum sft_role role,
+                                      bool bias);
 /* Cut all arrays from `base`; with NULL only count. Returns the bytes. */
 size_t model_lay_arena(struct model *model, char *base);
 

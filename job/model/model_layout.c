@@ -36,6 +36,7 @@ static void unit_add(struct model *model, int unit)
 
 static void (*const architectures[])(struct model *, int) = {
     [SFT_LLAMA] = llama_blocks,
+    [SFT_GPT2] = gpt2_blocks,
 };
 
 int model_lay_tensors(struct model *model, struct sft_error *err)

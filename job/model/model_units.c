@@ -17,11 +17,12 @@ struct model_unit model_unit(const struct model *model, int unit)
     return model->units[unit];
 }
 
-const struct model_tensor *model_find(const struct model *model, int unit, enum sft_role role)
+const struct model_tensor *model_find(const struct model *model, int unit, enum sft_role role,
+                                      bool bias)
 {
     for (size_t i = 0; i < model->tensor_count; i++) {
         const struct sft_param *p = &model->tensors[i].param;
-        if (p->unit == unit && p->role == role && !p->bias)
+        if (p->unit == unit && p->role == role && p->bias == bias)
             return &model->tensors[i];
     }
     return NULL;

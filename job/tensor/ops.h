@@ -51,21 +51,31 @@ struct matmul_args {
     bool transpose_a, transpose_b, accumulate;
 };
 
-/* Forward: out[row,:] = table[ids[row],:]. Backward, of gradients: table[ids[row],:] += out[row,:],
- * in a fixed order. */
+/* Forward: out[row,:] = table[ids[row],:], or += when accumulate. Backward, of gradients:
+ * table[ids[row],:] += out[row,:], in a fixed order. */
 struct embed_args {
     struct tensor table, out;
     const int32_t *ids; /* [out.rows] */
+    bool accumulate;
 };
 
-/* Forward: sum = x + delta (no delta: sum is not written and x is normalized); rstd[row] =
- * 1 / sqrt(mean(sum^2) + eps); out = sum * rstd * weight. sum may be x.
- * Backward, x being what was normalized: dx and dweight accumulated. */
+/* Forward: x[row,:] += bias. Backward: dbias += the sum over the rows of dx, in a fixed order. */
+struct bias_args {
+    struct tensor x, bias, dx, dbias;
+};
+
+enum norm_kind { NORM_RMS, NORM_LAYER };
+
+/* Forward: sum = x + delta (no delta: sum is not written and x is normalized); sum may be x.
+ * NORM_RMS: rstd[row] = 1 / sqrt(mean(sum^2) + eps); out = sum * rstd * weight.
+ * NORM_LAYER: mean[row] of the sum, rstd of sum - mean; out = (sum - mean) * rstd * weight + bias.
+ * Backward, x being what was normalized: dx, dweight and dbias accumulated. */
 struct norm_args {
+    enum norm_kind kind;
     struct tensor out, sum, x, delta; /* [rows,hidden] */
-    struct tensor weight;             /* [1,hidden] */
-    struct tensor dout, dx, dweight;
-    float *rstd; /* [rows] */
+    struct tensor weight, bias;       /* [1,hidden] */
+    struct tensor dout, dx, dweight, dbias;
+    float *rstd, *mean; /* [rows] */
     float eps;
 };
 
@@ -89,8 +99,12 @@ struct attention_args {
     const struct documents *docs;
 };
 
-/* in[rows,2*ffn]: gate in front; out[rows,ffn] = silu(gate) * up */
-struct swiglu_args {
+/* SwiGLU: in[rows,2*ffn], gate in front; out[rows,ffn] = silu(gate) * up.
+ * GELU: in[rows,ffn]; out = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
+enum activation { ACTIVATION_SWIGLU, ACTIVATION_GELU };
+
+struct activation_args {
+    enum activation kind;
     struct tensor in, out, din, dout;
 };
 
@@ -133,10 +147,11 @@ enum op {
     OP_ADD,
     OP_MATMUL,
     OP_EMBED,
+    OP_BIAS,
     OP_NORM,
     OP_ROPE,
     OP_ATTENTION,
-    OP_SWIGLU,
+    OP_ACTIVATION,
     OP_CROSS_ENTROPY,
     OP_SUM,
     OP_ADAMW, /* of weights in that format */
@@ -153,13 +168,15 @@ struct ops {
     void (*matmul)(struct device *d, const struct matmul_args *args);
     void (*embed_forward)(struct device *d, const struct embed_args *args);
     void (*embed_backward)(struct device *d, const struct embed_args *args);
+    void (*bias_forward)(struct device *d, const struct bias_args *args);
+    void (*bias_backward)(struct device *d, const struct bias_args *args);
     void (*norm_forward)(struct device *d, const struct norm_args *args);
     void (*norm_backward)(struct device *d, const struct norm_args *args);
     void (*rope)(struct device *d, const struct rope_args *args);
     void (*attention_forward)(struct device *d, const struct attention_args *args);
     void (*attention_backward)(struct device *d, const struct attention_args *args);
-    void (*swiglu_forward)(struct device *d, const struct swiglu_args *args);
-    void (*swiglu_backward)(struct device *d, const struct swiglu_args *args);
+    void (*activation_forward)(struct device *d, const struct activation_args *args);
+    void (*activation_backward)(struct device *d, const struct activation_args *args);
     void (*cross_entropy)(struct device *d, const struct cross_entropy_args *args);
     void (*sum)(struct device *d, const struct sum_args *args);
     void (*adamw)(struct device *d, const struct adamw_args *args);

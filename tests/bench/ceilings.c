@@ -123,15 +123,15 @@ static void run_elementwise(struct bench *bench, const void *what)
                              {HEADS, HEADS, HEAD_DIM},
                              10000,
                              false};
-    struct swiglu_args swiglu = {.in = matrix(bench, bench->x, ROWS, 2 * FFN),
-                                 .out = matrix(bench, bench->y, ROWS, FFN),
-                                 .din = matrix(bench, bench->z, ROWS, 2 * FFN),
-                                 .dout = matrix(bench, bench->y, ROWS, FFN)};
+    struct activation_args swiglu = {.in = matrix(bench, bench->x, ROWS, 2 * FFN),
+                                     .out = matrix(bench, bench->y, ROWS, FFN),
+                                     .din = matrix(bench, bench->z, ROWS, 2 * FFN),
+                                     .dout = matrix(bench, bench->y, ROWS, FFN)};
     (void)what;
     ops->norm_forward(bench->d, &norm);
     ops->rope(bench->d, &rope);
-    ops->swiglu_forward(bench->d, &swiglu);
-    ops->swiglu_backward(bench->d, &swiglu);
+    ops->activation_forward(bench->d, &swiglu);
+    ops->activation_backward(bench->d, &swiglu);
     ops->norm_backward(bench->d, &norm);
 }
 
@@ -145,9 +145,9 @@ static double measure_elementwise(struct bench *bench)
 static void run_small(struct bench *bench, const void *what)
 {
     (void)what;
-    bench->d->ops->swiglu_forward(bench->d,
-                                  &(struct swiglu_args){.in = matrix(bench, bench->x, 1, 128),
-                                                        .out = matrix(bench, bench->y, 1, 64)});
+    bench->d->ops->activation_forward(
+        bench->d, &(struct activation_args){.in = matrix(bench, bench->x, 1, 128),
+                                            .out = matrix(bench, bench->y, 1, 64)});
 }
 
 struct attention {

@@ -83,9 +83,13 @@ const struct golden_tensor *golden_find(const struct golden *golden, const char 
 
 struct sft_preset golden_shape(const struct golden *golden)
 {
-    const float *n = golden_find(golden, "shape")->data;
+    const struct golden_tensor *shape = golden_find(golden, "shape");
+    const float *n = shape->data;
+    bool gpt2 = shape->columns > 10 && n[10] != 0;
     return (struct sft_preset){
         .name = "golden",
+        .architecture = gpt2 ? SFT_GPT2 : SFT_LLAMA,
+        .context = gpt2 ? (int)n[11] : 0,
         .vocab = (int)n[0],
         .hidden = (int)n[1],
         .layers = (int)n[2],

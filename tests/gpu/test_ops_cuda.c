@@ -110,10 +110,11 @@ static void ids_free(int32_t *ids[SIDES])
     memory_free(side, ids[side]);
 }
 
-static void one_embedding(int rows, int hidden, int vocab)
+static void one_embedding(int rows, int hidden, int vocab, bool accumulate)
 {
     size_t n = (size_t)rows * (size_t)hidden, size = (size_t)vocab * (size_t)hidden;
-    struct twin table = twin_random(size, 1), out = twin_poisoned(n);
+    struct twin table = twin_random(size, 1),
+                out = accumulate ? twin_random(n, 1) : twin_poisoned(n);
     struct twin dout = twin_random(n, 1), dtable = twin_random(size, 1);
     int32_t *ids[SIDES];
     ids_below(ids, rows, vocab, 30);
@@ -122,7 +123,8 @@ static void one_embedding(int rows, int hidden, int vocab)
         ops_of(side)->embed_forward(
             device_of[side], &(struct embed_args){.table = twin_matrix(&table, side, vocab, hidden),
                                                   .out = twin_matrix(&out, side, rows, hidden),
-                                                  .ids = ids[side]});
+                                                  .ids = ids[side],
+                                                  .accumulate = accumulate});
         ops_of(side)->embed_backward(
             device_of[side],
             &(struct embed_args){.table = twin_matrix(&dtable, side, vocab, hidden),
@@ -137,31 +139,64 @@ static void one_embedding(int rows, int hidden, int vocab)
 
 static void embedding_each(void)
 {
-    one_embedding(300, 128, 320);
-    one_embedding(between(1, 700), between(1, 90), between(2, 50));
-    one_embedding(between(700, 1500), 8 * between(1, 300), between(2, 5000));
+    for (int accumulate = 0; accumulate < 2; accumulate++) {
+        one_embedding(300, 128, 320, accumulate);
+        one_embedding(between(1, 700), between(1, 90), between(2, 50), accumulate);
+        one_embedding(between(700, 1500), 8 * between(1, 300), between(2, 5000), accumulate);
+    }
+}
+
+static void one_bias(int rows, int width)
+{
+    size_t n = (size_t)rows * (size_t)width, w = (size_t)width;
+    struct twin x = twin_random(n, 1), bias = twin_random(w, 1), dx = twin_random(n, 1);
+    struct twin dbias = twin_random(w, 1);
+    EACH_SIDE(side)
+    {
+        struct bias_args args = {
+            twin_matrix(&x, side, rows, width), twin_matrix(&bias, side, 1, width),
+            twin_matrix(&dx, side, rows, width), twin_matrix(&dbias, side, 1, width)};
+        ops_of(side)->bias_forward(device_of[side], &args);
+        ops_of(side)->bias_backward(device_of[side], &args);
+    }
+    assert_twin(&x, "bias_forward");
+    assert_twin(&dbias, "bias_backward");
+    FREE(&x, &bias, &dx, &dbias);
+}
+
+static void bias_each(void)
+{
+    one_bias(between(1, 8), between(1, 300));
+    one_bias(between(500, 3000), 3 * 768);
+    one_bias(between(1, 700), 8 * between(1, 300));
+    one_bias(between(1, 700), between(1, 1500));
 }
 
 /* All of a norm's arrays. */
 struct norm_twins {
-    struct twin x, delta, out, sum, weight, dout, dx, dweight, rstd;
+    enum norm_kind kind;
+    struct twin x, delta, out, sum, weight, bias, dout, dx, dweight, dbias, rstd, mean;
     int rows, hidden;
 };
 
-static struct norm_twins norm_make(int rows, int hidden)
+static struct norm_twins norm_make(enum norm_kind kind, int rows, int hidden)
 {
     size_t n = (size_t)rows * (size_t)hidden, h = (size_t)hidden;
     float *zero = calloc((size_t)rows, sizeof *zero);
     struct norm_twins t = {
+        .kind = kind,
         .x = twin_random(n, 2),
         .delta = twin_random(n, 1),
         .out = twin_poisoned(n),
         .sum = twin_poisoned(n),
         .weight = twin_random(h, 1),
+        .bias = twin_random(h, 1),
         .dout = twin_random(n, 1),
         .dx = twin_random(n, 1),
         .dweight = twin_random(h, 1),
+        .dbias = twin_random(h, 1),
         .rstd = twin_floats(zero, (size_t)rows),
+        .mean = twin_floats(zero, (size_t)rows),
         .rows = rows,
         .hidden = hidden,
     };
@@ -172,13 +207,17 @@ static struct norm_twins norm_make(int rows, int hidden)
 static struct norm_args norm_args(const struct norm_twins *t, enum side side)
 {
     int rows = t->rows, hidden = t->hidden;
-    return (struct norm_args){.out = twin_matrix(&t->out, side, rows, hidden),
+    return (struct norm_args){.kind = t->kind,
+                              .out = twin_matrix(&t->out, side, rows, hidden),
                               .x = twin_matrix(&t->x, side, rows, hidden),
                               .weight = twin_matrix(&t->weight, side, 1, hidden),
                               .dout = twin_matrix(&t->dout, side, rows, hidden),
                               .dx = twin_matrix(&t->dx, side, rows, hidden),
                               .dweight = twin_matrix(&t->dweight, side, 1, hidden),
+                              .bias = twin_matrix(&t->bias, side, 1, hidden),
+                              .dbias = twin_matrix(&t->dbias, side, 1, hidden),
                               .rstd = t->rstd.side[side].data,
+                              .mean = t->mean.side[side].data,
                               .eps = 1e-5f};
 }
 
@@ -196,9 +235,15 @@ static void norm_of_sum(const struct norm_twins *t, bool in_place)
     assert_twin(&t->out, "norm_forward of a sum");
 }
 
-static void one_norm(int rows, int hidden)
+static void norm_free(struct norm_twins *t)
 {
-    struct norm_twins t = norm_make(rows, hidden);
+    FREE(&t->x, &t->delta, &t->out, &t->sum, &t->weight, &t->bias, &t->dout, &t->dx, &t->dweight,
+         &t->dbias, &t->rstd, &t->mean);
+}
+
+static void one_norm(enum norm_kind kind, int rows, int hidden)
+{
+    struct norm_twins t = norm_make(kind, rows, hidden);
     EACH_SIDE(side)
     {
         struct norm_args args = norm_args(&t, side);
@@ -209,18 +254,21 @@ static void one_norm(int rows, int hidden)
     assert_twin(&t.rstd, "norm_forward's rstd");
     assert_twin(&t.dx, "norm_backward's dx");
     assert_twin(&t.dweight, "norm_backward's dweight");
+    assert_twin(&t.dbias, "norm_backward's dbias");
     norm_of_sum(&t, false);
     norm_of_sum(&t, true);
-    FREE(&t.x, &t.delta, &t.out, &t.sum, &t.weight, &t.dout, &t.dx, &t.dweight, &t.rstd);
+    norm_free(&t);
 }
 
 static void norm_each(void)
 {
     static const int widths[] = {1, 8, 128, 2048, 4096, 5120, 8192, 16384, 2049, 4097, 16383};
-    for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++)
-        one_norm(between(1, 40), widths[i]);
-    one_norm(1000, between(1, 600));
-    one_norm(between(1, 1200), 8 * between(1, 600));
+    for (enum norm_kind kind = NORM_RMS; kind <= NORM_LAYER; kind++) {
+        for (size_t i = kind == NORM_LAYER; i < sizeof widths / sizeof widths[0]; i++)
+            one_norm(kind, between(1, 40), widths[i]);
+        one_norm(kind, 1000, between(2, 600));
+        one_norm(kind, between(1, 1200), 8 * between(1, 600));
+    }
 }
 
 static void one_rope(int rows, struct attention_shape shape)
@@ -322,30 +370,34 @@ static void attention_packed_each(void)
     packed_attention((struct attention_shape){4, 4, 128}, 5, 1, "documents of one token");
 }
 
-static void one_swiglu(int rows, int ffn)
+static void one_activation(enum activation kind, int rows, int ffn)
 {
-    size_t n = (size_t)rows * (size_t)ffn;
-    struct twin in = twin_random(2 * n, 2), out = twin_poisoned(n), dout = twin_random(n, 1);
-    struct twin din = twin_poisoned(2 * n);
+    int wide = kind == ACTIVATION_GELU ? ffn : 2 * ffn;
+    size_t n = (size_t)rows * (size_t)ffn, all = (size_t)rows * (size_t)wide;
+    struct twin in = twin_random(all, 2), out = twin_poisoned(n), dout = twin_random(n, 1);
+    struct twin din = twin_poisoned(all);
     EACH_SIDE(side)
     {
-        struct swiglu_args args = {.in = twin_matrix(&in, side, rows, 2 * ffn),
-                                   .out = twin_matrix(&out, side, rows, ffn),
-                                   .din = twin_matrix(&din, side, rows, 2 * ffn),
-                                   .dout = twin_matrix(&dout, side, rows, ffn)};
-        ops_of(side)->swiglu_forward(device_of[side], &args);
-        ops_of(side)->swiglu_backward(device_of[side], &args);
+        struct activation_args args = {.kind = kind,
+                                       .in = twin_matrix(&in, side, rows, wide),
+                                       .out = twin_matrix(&out, side, rows, ffn),
+                                       .din = twin_matrix(&din, side, rows, wide),
+                                       .dout = twin_matrix(&dout, side, rows, ffn)};
+        ops_of(side)->activation_forward(device_of[side], &args);
+        ops_of(side)->activation_backward(device_of[side], &args);
     }
-    assert_twin(&out, "swiglu_forward");
-    assert_twin(&din, "swiglu_backward");
+    assert_twin(&out, kind == ACTIVATION_GELU ? "gelu_forward" : "swiglu_forward");
+    assert_twin(&din, kind == ACTIVATION_GELU ? "gelu_backward" : "swiglu_backward");
     FREE(&in, &out, &dout, &din);
 }
 
-static void swiglu_each(void)
+static void activation_each(void)
 {
-    one_swiglu(between(1, 50), 11008);
-    one_swiglu(between(1, 50), between(1, 999));
-    one_swiglu(between(1, 500), 8 * between(1, 99));
+    for (enum activation kind = ACTIVATION_SWIGLU; kind <= ACTIVATION_GELU; kind++) {
+        one_activation(kind, between(1, 50), 11008);
+        one_activation(kind, between(1, 50), between(1, 999));
+        one_activation(kind, between(1, 500), 8 * between(1, 99));
+    }
 }
 
 static void one_cross_entropy(int rows, int vocab)
@@ -564,7 +616,7 @@ static void repeat_each(void)
 {
     enum { ROWS = 500, HIDDEN = 512, VOCAB = 100 };
     struct device *gpu = device_of[GPU];
-    struct norm_twins t = norm_make(ROWS, HIDDEN);
+    struct norm_twins t = norm_make(NORM_LAYER, ROWS, HIDDEN);
     struct norm_args args = norm_args(&t, GPU);
     struct array all = {gpu->format, NULL, (size_t)(VOCAB + 1 + ROWS) * HIDDEN};
     size_t bytes = format_bytes(gpu->format, all.count);
@@ -593,7 +645,7 @@ static void repeat_each(void)
     }
     free(first);
     ids_free(ids);
-    FREE(&t.x, &t.delta, &t.out, &t.sum, &t.weight, &t.dout, &t.dx, &t.dweight, &t.rstd);
+    norm_free(&t);
 }
 
 #define EACH(name, op, each)                                                                       \
@@ -611,7 +663,8 @@ EACH(norm, OP_NORM, norm_each)
 EACH(rope, OP_ROPE, rope_each)
 EACH(attention_plain, OP_ATTENTION, attention_plain_each)
 EACH(attention_packed, OP_ATTENTION, attention_packed_each)
-EACH(swiglu, OP_SWIGLU, swiglu_each)
+EACH(activation, OP_ACTIVATION, activation_each)
+EACH(bias, OP_BIAS, bias_each)
 EACH(cross_entropy, OP_CROSS_ENTROPY, cross_entropy_each)
 EACH(sums, OP_SUM, sum_each)
 EACH(adamw_fp32, OP_ADAMW, adamw_fp32_each)
@@ -629,7 +682,8 @@ int main(void)
         cmocka_unit_test(test_rope),
         cmocka_unit_test(test_attention_plain),
         cmocka_unit_test(test_attention_packed),
-        cmocka_unit_test(test_swiglu),
+        cmocka_unit_test(test_activation),
+        cmocka_unit_test(test_bias),
         cmocka_unit_test(test_cross_entropy),
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_add),

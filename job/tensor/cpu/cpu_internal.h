@@ -24,6 +24,9 @@ float *cpu_scratch(struct device *d, size_t count);
 
 /* ops_cpu.c; the slots below are its table's */
 extern const struct ops cpu_ops;
+/* activation_cpu.c */
+void cpu_activation_forward(struct device *d, const struct activation_args *a);
+void cpu_activation_backward(struct device *d, const struct activation_args *a);
 /* norm_cpu.c */
 void cpu_norm_forward(struct device *d, const struct norm_args *a);
 void cpu_norm_backward(struct device *d, const struct norm_args *a);

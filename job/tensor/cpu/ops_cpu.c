@@ -51,59 +51,50 @@ static void cpu_matmul(struct device *d, const struct matmul_args *a)
                 a->b.columns, a->accumulate ? 1 : 0, a->c.data, a->c.columns);
 }
 
+static void add_row(float *to, const float *from, int count)
+{
+#pragma omp simd
+    for (int i = 0; i < count; i++)
+        to[i] += from[i];
+}
+
 static void cpu_embed_forward(struct device *d, const struct embed_args *a)
 {
-    const float *from = a->table.data;
-    float *to = a->out.data;
     int hidden = a->out.columns;
+    float *to = a->out.data;
     (void)d;
-    for (int row = 0; row < a->out.rows; row++, to += hidden)
-        memcpy(to, from + (size_t)a->ids[row] * hidden, (size_t)hidden * sizeof *to);
+    for (int row = 0; row < a->out.rows; row++, to += hidden) {
+        const float *from = (const float *)a->table.data + (size_t)a->ids[row] * hidden;
+        if (a->accumulate)
+            add_row(to, from, hidden);
+        else
+            memcpy(to, from, (size_t)hidden * sizeof *to);
+    }
 }
 
 static void cpu_embed_backward(struct device *d, const struct embed_args *a)
 {
-    const float *from = a->out.data;
     int hidden = a->out.columns;
+    const float *from = a->out.data;
     (void)d;
-    for (int row = 0; row < a->out.rows; row++, from += hidden) {
-        float *to = (float *)a->table.data + (size_t)a->ids[row] * hidden;
-#pragma omp simd
-        for (int i = 0; i < hidden; i++)
-            to[i] += from[i];
-    }
+    for (int row = 0; row < a->out.rows; row++, from += hidden)
+        add_row((float *)a->table.data + (size_t)a->ids[row] * hidden, from, hidden);
 }
 
-static void cpu_swiglu_forward(struct device *d, const struct swiglu_args *a)
+static void cpu_bias_forward(struct device *d, const struct bias_args *a)
 {
-    int ffn = a->out.columns;
+    float *x = a->x.data;
     (void)d;
-    for (int row = 0; row < a->out.rows; row++) {
-        const float *gate = (const float *)a->in.data + 2 * (size_t)row * ffn, *up = gate + ffn;
-        float *to = (float *)a->out.data + (size_t)row * ffn;
-#pragma omp simd
-        for (int i = 0; i < ffn; i++)
-            to[i] = gate[i] * up[i] / (1 + cpu_exp(-gate[i]));
-    }
+    for (int row = 0; row < a->x.rows; row++, x += a->x.columns)
+        add_row(x, a->bias.data, a->x.columns);
 }
 
-/* With s = sigmoid(gate): dup = dout * gate * s, dgate = dout * up * s * (1 + gate * (1 - s)). */
-static void cpu_swiglu_backward(struct device *d, const struct swiglu_args *a)
+static void cpu_bias_backward(struct device *d, const struct bias_args *a)
 {
-    int ffn = a->dout.columns;
+    const float *dx = a->dx.data;
     (void)d;
-    for (int row = 0; row < a->dout.rows; row++) {
-        size_t first = 2 * (size_t)row * ffn;
-        const float *gate = (const float *)a->in.data + first, *up = gate + ffn;
-        const float *from = (const float *)a->dout.data + (size_t)row * ffn;
-        float *dgate = (float *)a->din.data + first, *dup = dgate + ffn;
-#pragma omp simd
-        for (int i = 0; i < ffn; i++) {
-            float s = 1 / (1 + cpu_exp(-gate[i]));
-            dup[i] = from[i] * gate[i] * s;
-            dgate[i] = from[i] * up[i] * s * (1 + gate[i] * (1 - s));
-        }
-    }
+    for (int row = 0; row < a->dx.rows; row++, dx += a->dx.columns)
+        add_row(a->dbias.data, dx, a->dx.columns);
 }
 
 const struct ops cpu_ops = {
@@ -114,13 +105,15 @@ const struct ops cpu_ops = {
     .matmul = cpu_matmul,
     .embed_forward = cpu_embed_forward,
     .embed_backward = cpu_embed_backward,
+    .bias_forward = cpu_bias_forward,
+    .bias_backward = cpu_bias_backward,
     .norm_forward = cpu_norm_forward,
     .norm_backward = cpu_norm_backward,
     .rope = cpu_rope,
     .attention_forward = cpu_attention_forward,
     .attention_backward = cpu_attention_backward,
-    .swiglu_forward = cpu_swiglu_forward,
-    .swiglu_backward = cpu_swiglu_backward,
+    .activation_forward = cpu_activation_forward,
+    .activation_backward = cpu_activation_backward,
     .cross_entropy = cpu_cross_entropy,
     .sum = cpu_sum,
     .adamw = cpu_adamw,

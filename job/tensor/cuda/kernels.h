@@ -30,19 +30,38 @@ void kernel_zero_rows(cudaStream_t stream, void *out, int width, const int32_t *
 
 /* embed.cu; scratch of kernel_embed_scratch bytes */
 void kernel_embed_forward(cudaStream_t stream, void *out, const void *table, const int32_t *ids,
-                          int rows, int hidden);
+                          int rows, int hidden, bool accumulate);
 size_t kernel_embed_scratch(int rows);
 void kernel_embed_backward(cudaStream_t stream, void *dtable, const void *dout, const int32_t *ids,
                            int rows, int hidden, void *scratch);
 
 /* norm.cu; hidden at most KERNEL_NORM_WIDEST */
 #define KERNEL_NORM_WIDEST 16384
-void kernel_norm_forward(cudaStream_t stream, void *out, float *rstd, void *sum, const void *x,
-                         const void *delta, const void *weight, int rows, int hidden, float eps);
+struct kernel_norm {
+    bool layer; /* with mean, bias and dbias; else RMS */
+    void *out, *sum;
+    const void *x, *delta, *weight, *bias;
+    float *rstd, *mean;
+    void *dx, *dweight, *dbias; /* of the backward pass, as what follows */
+    const void *dout;
+    int rows, hidden, processors;
+    float eps;
+    void *scratch; /* kernel_norm_scratch bytes */
+};
+void kernel_norm_forward(cudaStream_t stream, struct kernel_norm args);
 size_t kernel_norm_scratch(int processors, int hidden);
-void kernel_norm_backward(cudaStream_t stream, void *dx, void *dweight, const void *dout,
-                          const void *x, const void *weight, const float *rstd, int rows,
-                          int hidden, int processors, void *scratch);
+void kernel_norm_backward(cudaStream_t stream, struct kernel_norm args);
+
+/* bias.cu; scratch of kernel_bias_scratch bytes */
+void kernel_bias_forward(cudaStream_t stream, void *x, const void *bias, int rows, int width);
+size_t kernel_bias_scratch(int width);
+void kernel_bias_backward(cudaStream_t stream, void *dbias, const void *dx, int rows, int width,
+                          void *scratch);
+
+/* gelu.cu */
+void kernel_gelu_forward(cudaStream_t stream, void *out, const void *in, size_t count);
+void kernel_gelu_backward(cudaStream_t stream, void *din, const void *dout, const void *in,
+                          size_t count);
 
 /* rope.cu */
 void kernel_rope(cudaStream_t stream, void *qkv, const int32_t *positions, int rows, int turned,

@@ -53,7 +53,7 @@ static void cuda_embed_forward(struct device *d, const struct embed_args *a)
 {
     struct device_cuda *cuda = d->state;
     kernel_embed_forward(cuda->stream, a->out.data, a->table.data, a->ids, a->out.rows,
-                         a->out.columns);
+                         a->out.columns, a->accumulate);
     cuda_launched(cuda, "the embedding");
 }
 
@@ -68,6 +68,45 @@ static void cuda_embed_backward(struct device *d, const struct embed_args *a)
     cuda_launched(cuda, "the embedding's gradient");
 }
 
+static void cuda_bias_forward(struct device *d, const struct bias_args *a)
+{
+    struct device_cuda *cuda = d->state;
+    kernel_bias_forward(cuda->stream, a->x.data, a->bias.data, a->x.rows, a->x.columns);
+    cuda_launched(cuda, "a bias");
+}
+
+static void cuda_bias_backward(struct device *d, const struct bias_args *a)
+{
+    struct device_cuda *cuda = d->state;
+    void *scratch = cuda_scratch(cuda, kernel_bias_scratch(a->dx.columns));
+    if (scratch == NULL)
+        return;
+    kernel_bias_backward(cuda->stream, a->dbias.data, a->dx.data, a->dx.rows, a->dx.columns,
+                         scratch);
+    cuda_launched(cuda, "a bias' gradient");
+}
+
+static struct kernel_norm norm_of(const struct device_cuda *cuda, const struct norm_args *a)
+{
+    return (struct kernel_norm){.layer = a->kind == NORM_LAYER,
+                                .out = a->out.data,
+                                .sum = a->sum.data,
+                                .x = a->x.data,
+                                .delta = a->delta.data,
+                                .weight = a->weight.data,
+                                .bias = a->bias.data,
+                                .rstd = a->rstd,
+                                .mean = a->mean,
+                                .dx = a->dx.data,
+                                .dweight = a->dweight.data,
+                                .dbias = a->dbias.data,
+                                .dout = a->dout.data,
+                                .rows = a->x.rows,
+                                .hidden = a->x.columns,
+                                .processors = cuda->processors,
+                                .eps = a->eps};
+}
+
 static void cuda_norm_forward(struct device *d, const struct norm_args *a)
 {
     struct device_cuda *cuda = d->state;
@@ -75,20 +114,18 @@ static void cuda_norm_forward(struct device *d, const struct norm_args *a)
         cuda_fail(cuda, "a norm", "rows are wider than 16384");
         return;
     }
-    kernel_norm_forward(cuda->stream, a->out.data, a->rstd, a->sum.data, a->x.data, a->delta.data,
-                        a->weight.data, a->x.rows, a->x.columns, a->eps);
+    kernel_norm_forward(cuda->stream, norm_of(cuda, a));
     cuda_launched(cuda, "a norm");
 }
 
 static void cuda_norm_backward(struct device *d, const struct norm_args *a)
 {
     struct device_cuda *cuda = d->state;
-    void *scratch = cuda_scratch(cuda, kernel_norm_scratch(cuda->processors, a->x.columns));
-    if (scratch == NULL)
+    struct kernel_norm args = norm_of(cuda, a);
+    args.scratch = cuda_scratch(cuda, kernel_norm_scratch(cuda->processors, a->x.columns));
+    if (args.scratch == NULL)
         return;
-    kernel_norm_backward(cuda->stream, a->dx.data, a->dweight.data, a->dout.data, a->x.data,
-                         a->weight.data, a->rstd, a->x.rows, a->x.columns, cuda->processors,
-                         scratch);
+    kernel_norm_backward(cuda->stream, args);
     cuda_launched(cuda, "a norm's gradient");
 }
 
@@ -101,19 +138,26 @@ static void cuda_rope(struct device *d, const struct rope_args *a)
     cuda_launched(cuda, "the rotary embedding");
 }
 
-static void cuda_swiglu_forward(struct device *d, const struct swiglu_args *a)
+static void cuda_activation_forward(struct device *d, const struct activation_args *a)
 {
     struct device_cuda *cuda = d->state;
-    kernel_swiglu_forward(cuda->stream, a->out.data, a->in.data, a->out.rows, a->out.columns);
-    cuda_launched(cuda, "SwiGLU");
+    if (a->kind == ACTIVATION_GELU)
+        kernel_gelu_forward(cuda->stream, a->out.data, a->in.data, tensor_count(a->out));
+    else
+        kernel_swiglu_forward(cuda->stream, a->out.data, a->in.data, a->out.rows, a->out.columns);
+    cuda_launched(cuda, "the activation");
 }
 
-static void cuda_swiglu_backward(struct device *d, const struct swiglu_args *a)
+static void cuda_activation_backward(struct device *d, const struct activation_args *a)
 {
     struct device_cuda *cuda = d->state;
-    kernel_swiglu_backward(cuda->stream, a->din.data, a->dout.data, a->in.data, a->dout.rows,
-                           a->dout.columns);
-    cuda_launched(cuda, "SwiGLU's gradient");
+    if (a->kind == ACTIVATION_GELU)
+        kernel_gelu_backward(cuda->stream, a->din.data, a->dout.data, a->in.data,
+                             tensor_count(a->dout));
+    else
+        kernel_swiglu_backward(cuda->stream, a->din.data, a->dout.data, a->in.data, a->dout.rows,
+                               a->dout.columns);
+    cuda_launched(cuda, "the activation's gradient");
 }
 
 static void cuda_cross_entropy(struct device *d, const struct cross_entropy_args *a)
@@ -169,13 +213,15 @@ const struct ops cuda_ops = {
     .matmul = cuda_matmul,
     .embed_forward = cuda_embed_forward,
     .embed_backward = cuda_embed_backward,
+    .bias_forward = cuda_bias_forward,
+    .bias_backward = cuda_bias_backward,
     .norm_forward = cuda_norm_forward,
     .norm_backward = cuda_norm_backward,
     .rope = cuda_rope,
     .attention_forward = attention_run_forward,
     .attention_backward = attention_run_backward,
-    .swiglu_forward = cuda_swiglu_forward,
-    .swiglu_backward = cuda_swiglu_backward,
+    .activation_forward = cuda_activation_forward,
+    .activation_backward = cuda_activation_backward,
     .cross_entropy = cuda_cross_entropy,
     .sum = cuda_sum,
     .adamw = cuda_adamw,

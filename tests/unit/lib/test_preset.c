@@ -5,7 +5,8 @@
 #include "lib/preset.h"
 #include "lib/roofline.h"
 
-/* Published counts: 7B 13B 70B and 8B 70B as Hugging Face's safetensors indexes add up. */
+/* Published counts: GPT-2 as its four checkpoints add up; 7B 13B 70B and 8B 70B as Hugging Face's
+ * safetensors indexes add up. */
 static void test_parameters_are_the_published_counts(void **state)
 {
     (void)state;
@@ -13,8 +14,10 @@ static void test_parameters_are_the_published_counts(void **state)
         const char *name;
         uint64_t parameters;
     } published[] = {
-        {"llama-1b", 1100048384},   {"llama-7b", 6738415616},  {"llama-13b", 13015864320},
-        {"llama-70b", 68976648192}, {"llama3-8b", 8030261248}, {"llama3-70b", 70553706496},
+        {"llama-1b", 1100048384},   {"llama-7b", 6738415616},   {"llama-13b", 13015864320},
+        {"llama-70b", 68976648192}, {"llama3-8b", 8030261248},  {"llama3-70b", 70553706496},
+        {"gpt2", 124439808},        {"gpt2-medium", 354823168}, {"gpt2-large", 774030080},
+        {"gpt2-xl", 1557611200},
     };
     for (size_t i = 0; i < sizeof published / sizeof published[0]; i++)
         assert_int_equal(sft_params_count(sft_preset_find(published[i].name)),
@@ -60,7 +63,8 @@ static void test_names_are_listed(void **state)
     (void)state;
     char text[256], cut[8];
     assert_string_equal(sft_preset_names(text, sizeof text),
-                        "tiny, llama-1b, llama-7b, llama-13b, llama-70b, llama3-8b, llama3-70b");
+                        "tiny, llama-1b, llama-7b, llama-13b, llama-70b, llama3-8b, llama3-70b, "
+                        "gpt2, gpt2-medium, gpt2-large, gpt2-xl");
     assert_int_equal(strlen(sft_preset_names(cut, sizeof cut)), 7);
     assert_null(sft_preset_find("llama-7"));
 }

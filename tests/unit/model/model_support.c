@@ -94,6 +94,19 @@ struct sft_preset support_shape(bool tied)
                                .tied_head = tied};
 }
 
+struct sft_preset support_gpt2(void)
+{
+    struct sft_preset shape = support_shape(true);
+    shape.architecture = SFT_GPT2;
+    shape.kv_heads = shape.heads;
+    return shape;
+}
+
+struct sft_preset support_shape_of(int number)
+{
+    return number == SUPPORT_GPT2 ? support_gpt2() : support_shape(number == SUPPORT_TIED);
+}
+
 static void add_document(struct batch *b, int start, int length, int vocab)
 {
     b->start[b->documents] = start;

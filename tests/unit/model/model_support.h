@@ -23,6 +23,11 @@ struct tensor support_matrix(const float *data, int rows, int columns);
 
 /* A Llama of a few thousand parameters with 4 query and 2 key/value heads. */
 struct sft_preset support_shape(bool tied);
+/* The same of a GPT-2. */
+struct sft_preset support_gpt2(void);
+/* Each of them by a number. */
+enum { SUPPORT_UNTIED, SUPPORT_TIED, SUPPORT_GPT2, SUPPORT_SHAPES };
+struct sft_preset support_shape_of(int number);
 
 /* Batches of documents with the given lengths, one behind the other with one row of padding between
  * them and three at the end; a part of the rows of each has targets. */

@@ -77,7 +77,7 @@ static void check_tensor(struct model *m, const struct batch *batch, const struc
     }
 }
 
-static void check_differences(struct sft_preset shape)
+static void check_differences(struct sft_preset shape, size_t tensors_expected)
 {
     struct batch batch;
     size_t count;
@@ -87,7 +87,7 @@ static void check_differences(struct sft_preset shape)
     assert_true(isfinite(loss) && loss > 0);
     assert_true(support_step(m, &batch, 1) == loss);
     const struct model_tensor *tensors = model_tensors(m, &count);
-    assert_int_equal(count, 2 + 6 * shape.layers + !shape.tied_head);
+    assert_int_equal(count, tensors_expected);
     for (size_t t = 0; t < count; t++)
         check_tensor(m, &batch, &tensors[t]);
     model_destroy(m);
@@ -97,13 +97,19 @@ static void check_differences(struct sft_preset shape)
 static void test_differences_untied(void **state)
 {
     (void)state;
-    check_differences(support_shape(false));
+    check_differences(support_shape(false), 2 + 6 * 2 + 1);
 }
 
 static void test_differences_tied(void **state)
 {
     (void)state;
-    check_differences(support_shape(true));
+    check_differences(support_shape(true), 2 + 6 * 2);
+}
+
+static void test_differences_gpt2(void **state)
+{
+    (void)state;
+    check_differences(support_gpt2(), 2 + 12 * 2 + 2);
 }
 
 /* Heads of 48, together wider than the stream, or narrower. */
@@ -112,11 +118,11 @@ static void test_differences_where_heads_are_not_the_stream(void **state)
     (void)state;
     struct sft_preset shape = support_shape(false);
     shape.head_dim = 48;
-    check_differences(shape);
+    check_differences(shape, 2 + 6 * 2 + 1);
     shape.heads = 2;
     shape.hidden = 128;
     shape.kv_heads = 1;
-    check_differences(shape);
+    check_differences(shape, 2 + 6 * 2 + 1);
 }
 
 int main(void)
@@ -124,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_differences_untied),
         cmocka_unit_test(test_differences_tied),
+        cmocka_unit_test(test_differences_gpt2),
         cmocka_unit_test(test_differences_where_heads_are_not_the_stream),
     };
     support_seed();

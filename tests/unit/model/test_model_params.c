@@ -58,7 +58,7 @@ static void test_a_bias_is_cleared(void **state)
     struct sft_preset shape = support_shape(false);
     struct model *m = support_model(&shape, ROWS);
     const struct model_tensor *bias = make_bias(m);
-    const struct model_tensor *qkv = model_find(m, 2, SFT_ROLE_QKV);
+    const struct model_tensor *qkv = model_find(m, 2, SFT_ROLE_QKV, false);
     float *g = model_gradients(m).data;
     fill(g, model_parameters(m), 7);
     model_zero_gradients(m);
@@ -86,7 +86,7 @@ static void test_what_the_optimizer_moves(void **state)
     fill(g, sft_param_elements(&frozen->param), 1);
     assert_int_equal(optim_step(optim, 0, NULL, NULL), 0);
     assert_all(w + bias->offset, (size_t)shape.hidden, 1);
-    assert_true(w[model_find(m, 2, SFT_ROLE_QKV)->offset] < 0.9f);
+    assert_true(w[model_find(m, 2, SFT_ROLE_QKV, false)->offset] < 0.9f);
     assert_all(w + frozen->offset, sft_param_elements(&frozen->param), 1);
     optim_destroy(optim);
     model_destroy(m);

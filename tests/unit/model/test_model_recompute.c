@@ -90,9 +90,9 @@ static float *copied(const float *from, size_t count)
     return memcpy(copy, from, count * sizeof *copy);
 }
 
-static void same_numbers(bool tied)
+static void same_numbers(int kind)
 {
-    struct sft_preset shape = support_shape(tied);
+    struct sft_preset shape = support_shape_of(kind);
     struct batch batches[BATCHES];
     shape.layers = 3; /* more than one layer writes over what they share */
     batches_make(batches, shape.vocab);
@@ -126,8 +126,8 @@ static void same_numbers(bool tied)
 static void test_levels_give_the_same_numbers(void **state)
 {
     (void)state;
-    same_numbers(false);
-    same_numbers(true);
+    for (int kind = 0; kind < SUPPORT_SHAPES; kind++)
+        same_numbers(kind);
 }
 
 /* Whatever the shape: what is allocated, what the model says and what was planned; less by level.
@@ -245,9 +245,9 @@ static void test_unread_losses_add_up(void **state)
 }
 
 /* Gradients of a step after model_zero_gradients, whatever stood there. */
-static void fresh_numbers(bool tied, enum model_recompute level)
+static void fresh_numbers(int kind, enum model_recompute level)
 {
-    struct sft_preset shape = support_shape(tied);
+    struct sft_preset shape = support_shape_of(kind);
     struct batch batches[BATCHES];
     batches_make(batches, shape.vocab);
     struct model *from = support_model(&shape, batches[0].rows);
@@ -277,10 +277,9 @@ static void fresh_numbers(bool tied, enum model_recompute level)
 static void test_a_sum_begins_anew(void **state)
 {
     (void)state;
-    for (int level = 0; level < LEVELS; level++) {
-        fresh_numbers(false, levels[level]);
-        fresh_numbers(true, levels[level]);
-    }
+    for (int level = 0; level < LEVELS; level++)
+        for (int kind = 0; kind < SUPPORT_SHAPES; kind++)
+            fresh_numbers(kind, levels[level]);
 }
 
 static void test_no_rows_are_refused(void **state)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Our loss, gradients and training against Hugging Face's Llama and torch's AdamW: the files that
- * tests/golden/make_reference.py wrote. SFT_GOLDEN_SHOW=1 in the environment prints the errors. */
+/* Our loss, gradients and training against Hugging Face's Llama and GPT-2 and torch's AdamW: the
+ * files that tests/golden/make_reference.py wrote. SFT_GOLDEN_SHOW=1 in the environment prints the
+ * errors. */
 #include "tests/unit/unit.h"
 
 #include <math.h>
@@ -119,6 +120,12 @@ static void test_gradients_tied(void **state)
     check_gradients("tied.golden");
 }
 
+static void test_gradients_gpt2(void **state)
+{
+    (void)state;
+    check_gradients("gpt2.golden");
+}
+
 static double train_step(struct fixture *f, struct optim *optim, int step)
 {
     struct sft_error err = {""};
@@ -168,6 +175,12 @@ static void test_training_tied(void **state)
 {
     (void)state;
     check_curve("tied.golden");
+}
+
+static void test_training_gpt2(void **state)
+{
+    (void)state;
+    check_curve("gpt2.golden");
 }
 
 /* A part in a hundred on one layer's matrix must be seen in the loss and in a gradient. */
@@ -254,8 +267,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients_untied),
         cmocka_unit_test(test_gradients_tied),
+        cmocka_unit_test(test_gradients_gpt2),
         cmocka_unit_test(test_training_untied),
         cmocka_unit_test(test_training_tied),
+        cmocka_unit_test(test_training_gpt2),
         cmocka_unit_test(test_sees_a_changed_weight),
         cmocka_unit_test(test_sees_a_lost_boundary),
         cmocka_unit_test(test_sees_a_changed_optimizer),

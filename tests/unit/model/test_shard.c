@@ -139,8 +139,8 @@ static void test_plan_is_what_is_taken(void **state)
     (void)state;
     for (int layers = 1; layers <= 5; layers += 2)
         for (int zero = 0; zero < SFT_ZERO_COUNT; zero++)
-            for (int tied = 0; tied < 2; tied++) {
-                struct sft_preset shape = support_shape(tied);
+            for (int kind = 0; kind < SUPPORT_SHAPES; kind++) {
+                struct sft_preset shape = support_shape_of(kind);
                 struct fake fake;
                 struct sft_layout layout = {NODES, GPUS, (enum sft_zero)zero};
                 size_t count, elements = 0;

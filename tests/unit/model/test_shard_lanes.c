@@ -244,11 +244,10 @@ static void watched_make(void)
 }
 
 /* Three steps; the first race, or "". */
-static const char *race_of(enum sft_zero zero, int rank, int micro_batches, bool tied,
-                           int forgotten)
+static const char *race_of(enum sft_zero zero, int rank, int micro_batches, int kind, int forgotten)
 {
     static const int lengths[] = {9, 20};
-    struct sft_preset shape = support_shape(tied);
+    struct sft_preset shape = support_shape_of(kind);
     struct sft_error err = {""};
     struct comm comm = fake_rank(rank);
     struct optim_options options = {.lr = 1e-3,
@@ -298,12 +297,12 @@ static void test_all_that_touches_the_same_memory_is_ordered(void **state)
     (void)state;
     for (int zero = 0; zero < SFT_ZERO_COUNT; zero++)
         for (int micro_batches = 1; micro_batches <= 3; micro_batches++)
-            for (int tied = 0; tied < 2; tied++)
+            for (int kind = 0; kind < SUPPORT_SHAPES; kind++)
                 for (int rank = 0; rank < RANKS; rank += RANKS - 1) {
-                    const char *race = race_of((enum sft_zero)zero, rank, micro_batches, tied, -1);
+                    const char *race = race_of((enum sft_zero)zero, rank, micro_batches, kind, -1);
                     if (race[0] != '\0')
-                        fail_msg("zero=%s, %d micro-batches, tied %d, rank %d: %s",
-                                 sft_zero_name((enum sft_zero)zero), micro_batches, tied, rank,
+                        fail_msg("zero=%s, %d micro-batches, model %d, rank %d: %s",
+                                 sft_zero_name((enum sft_zero)zero), micro_batches, kind, rank,
                                  race);
                 }
 }

@@ -96,10 +96,18 @@ static void test_embed(void **state)
                 want[r * hidden + i] = (double)table[ids[r] * hidden + i];
                 dwant[ids[r] * hidden + i] += (double)dout[r * hidden + i];
             }
-        ops->embed_forward(device, &(struct embed_args){support_matrix(table, vocab, hidden),
-                                                        support_matrix(out, rows, hidden), ids});
-        ops->embed_backward(device, &(struct embed_args){support_matrix(dtable, vocab, hidden),
-                                                         support_matrix(dout, rows, hidden), ids});
+        struct embed_args args = {.table = support_matrix(table, vocab, hidden),
+                                  .out = support_matrix(out, rows, hidden),
+                                  .ids = ids,
+                                  .accumulate = round % 2};
+        for (size_t i = 0; i < out_size && args.accumulate; i++) {
+            out[i] = 3;
+            want[i] += 3;
+        }
+        ops->embed_forward(device, &args);
+        args.table = support_matrix(dtable, vocab, hidden);
+        args.out = support_matrix(dout, rows, hidden);
+        ops->embed_backward(device, &args);
         check("embed_forward", out, want, out_size);
         check("embed_backward", dtable, dwant, size);
         void *all[] = {table, out, dtable, dout, ids, want, dwant};
@@ -184,6 +192,65 @@ static void check_norm_backward(int rows, int hidden)
     void *all[] = {x, dout, w, dx, dw, rstd, wide, unused, r, want, want_dw};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free(all[i]);
+}
+
+/* out = y w + b, y = (x - mean) rstd; dx from d y[j] / d x[i] =
+ * rstd ((i == j) - 1/n - y[i] y[j] / n). */
+static void check_layer_norm(int rows, int hidden)
+{
+    size_t size = (size_t)rows * hidden, h = (size_t)hidden;
+    float *x = support_random(size, 1), *w = support_random(h, 1), *b = support_random(h, 1);
+    float *out = support_poison(size), *rstd = support_poison((size_t)rows);
+    float *mean = support_poison((size_t)rows), *dout = support_random(size, 1);
+    float *dx = support_random(size, 1), *dw = support_random(h, 1), *db = support_random(h, 1);
+    double *want = zeros(size), *wdx = widen(dx, size), *wdw = widen(dw, h), *wdb = widen(db, h);
+    for (int r = 0; r < rows; r++) {
+        const float *in = x + (size_t)r * h, *d = dout + (size_t)r * h;
+        double middle = 0, squares = 0, y[128];
+        for (int i = 0; i < hidden; i++)
+            middle += (double)in[i] / hidden;
+        for (int i = 0; i < hidden; i++)
+            squares += ((double)in[i] - middle) * ((double)in[i] - middle) / hidden;
+        double scale = 1 / sqrt(squares + 1e-5);
+        for (int i = 0; i < hidden; i++) {
+            y[i] = ((double)in[i] - middle) * scale;
+            want[r * hidden + i] = y[i] * (double)w[i] + (double)b[i];
+            wdw[i] += (double)d[i] * y[i];
+            wdb[i] += (double)d[i];
+        }
+        for (int i = 0; i < hidden; i++)
+            for (int j = 0; j < hidden; j++)
+                wdx[r * hidden + i] += (double)d[j] * (double)w[j] * scale *
+                                       ((i == j) - 1.0 / hidden - y[i] * y[j] / hidden);
+    }
+    struct norm_args args = {.kind = NORM_LAYER,
+                             .out = support_matrix(out, rows, hidden),
+                             .x = support_matrix(x, rows, hidden),
+                             .weight = support_matrix(w, 1, hidden),
+                             .bias = support_matrix(b, 1, hidden),
+                             .dout = support_matrix(dout, rows, hidden),
+                             .dx = support_matrix(dx, rows, hidden),
+                             .dweight = support_matrix(dw, 1, hidden),
+                             .dbias = support_matrix(db, 1, hidden),
+                             .rstd = rstd,
+                             .mean = mean,
+                             .eps = 1e-5f};
+    ops->norm_forward(device, &args);
+    check("layer norm", out, want, size);
+    ops->norm_backward(device, &args);
+    check("layer norm's dx", dx, wdx, size);
+    check("layer norm's dweight", dw, wdw, h);
+    check("layer norm's dbias", db, wdb, h);
+    void *all[] = {x, w, b, out, rstd, mean, dout, dx, dw, db, want, wdx, wdw, wdb};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        free(all[i]);
+}
+
+static void test_layer_norm(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++)
+        check_layer_norm(support_between(1, 12), support_between(3, 120));
 }
 
 static void test_norm(void **state)
@@ -368,14 +435,69 @@ static void test_swiglu(void **state)
                 dwant[at] = (double)dout[r * ffn + i] * u * (s + g * s * (1 - s));
                 dwant[at + ffn] = (double)dout[r * ffn + i] * g * s;
             }
-        struct swiglu_args args = {support_matrix(x, rows, 2 * ffn), support_matrix(out, rows, ffn),
-                                   support_matrix(dx, rows, 2 * ffn),
-                                   support_matrix(dout, rows, ffn)};
-        ops->swiglu_forward(device, &args);
-        ops->swiglu_backward(device, &args);
+        struct activation_args args = {
+            ACTIVATION_SWIGLU, support_matrix(x, rows, 2 * ffn), support_matrix(out, rows, ffn),
+            support_matrix(dx, rows, 2 * ffn), support_matrix(dout, rows, ffn)};
+        ops->activation_forward(device, &args);
+        ops->activation_backward(device, &args);
         check("swiglu_forward", out, want, size);
         check("swiglu_backward", dx, dwant, 2 * size);
         void *all[] = {x, dout, out, dx, want, dwant};
+        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+            free(all[i]);
+    }
+}
+
+static void test_gelu(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        int rows = support_between(1, 20), ffn = support_between(1, 90);
+        size_t size = (size_t)rows * ffn;
+        float *x = support_random(size, 3), *dout = support_random(size, 1);
+        float *out = support_poison(size), *dx = support_poison(size);
+        double *want = zeros(size), *dwant = zeros(size);
+        x[0] = round % 2 ? 1000 : -1000; /* where the exponential leaves fp32 */
+        for (size_t i = 0; i < size; i++) {
+            double v = (double)x[i], root = sqrt(2 / M_PI),
+                   t = tanh(root * (v + 0.044715 * v * v * v));
+            want[i] = v / 2 * (1 + t);
+            dwant[i] = (double)dout[i] *
+                       ((1 + t) / 2 + v / 2 * (1 - t * t) * root * (1 + 3 * 0.044715 * v * v));
+        }
+        struct activation_args args = {
+            ACTIVATION_GELU, support_matrix(x, rows, ffn), support_matrix(out, rows, ffn),
+            support_matrix(dx, rows, ffn), support_matrix(dout, rows, ffn)};
+        ops->activation_forward(device, &args);
+        ops->activation_backward(device, &args);
+        check("gelu_forward", out, want, size);
+        check("gelu_backward", dx, dwant, size);
+        void *all[] = {x, dout, out, dx, want, dwant};
+        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+            free(all[i]);
+    }
+}
+
+static void test_bias(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        int rows = support_between(1, 40), width = support_between(1, 90);
+        size_t size = (size_t)rows * width;
+        float *x = support_random(size, 1), *bias = support_random((size_t)width, 1);
+        float *dx = support_random(size, 1), *dbias = support_random((size_t)width, 1);
+        double *want = widen(x, size), *dwant = widen(dbias, (size_t)width);
+        for (size_t i = 0; i < size; i++) {
+            want[i] += (double)bias[i % (size_t)width];
+            dwant[i % (size_t)width] += (double)dx[i];
+        }
+        struct bias_args args = {support_matrix(x, rows, width), support_matrix(bias, 1, width),
+                                 support_matrix(dx, rows, width), support_matrix(dbias, 1, width)};
+        ops->bias_forward(device, &args);
+        ops->bias_backward(device, &args);
+        check("bias_forward", x, want, size);
+        check("bias_backward", dbias, dwant, (size_t)width);
+        void *all[] = {x, bias, dx, dbias, want, dwant};
         for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
             free(all[i]);
     }
@@ -387,10 +509,11 @@ static void test_swiglu_limits(void **state)
     (void)state;
     float x[] = {-1000, -100, -88, 0, 88, 100, 1000, 1, 1, 1, 1, 1, 1, 1}, out[7], dx[14];
     const float want[] = {0, 0, 0, 0, 88, 100, 1000}, ones[] = {1, 1, 1, 1, 1, 1, 1};
-    struct swiglu_args args = {support_matrix(x, 1, 14), support_matrix(out, 1, 7),
-                               support_matrix(dx, 1, 14), support_matrix(ones, 1, 7)};
-    ops->swiglu_forward(device, &args);
-    ops->swiglu_backward(device, &args);
+    struct activation_args args = {ACTIVATION_SWIGLU, support_matrix(x, 1, 14),
+                                   support_matrix(out, 1, 7), support_matrix(dx, 1, 14),
+                                   support_matrix(ones, 1, 7)};
+    ops->activation_forward(device, &args);
+    ops->activation_backward(device, &args);
     for (int i = 0; i < 7; i++) {
         assert_true(fabsf(out[i] - want[i]) < 1e-30f);
         assert_true(fabsf(dx[7 + i] - want[i]) < 1e-30f);
@@ -461,8 +584,9 @@ static void test_nan_is_seen(void **state)
     struct attention_shape s = {1, 1, 2};
     float qkv[12] = {0, NAN, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, lse[2];
     double sum = 0;
-    struct swiglu_args swiglu = {.in = support_matrix(x, 1, 8), .out = support_matrix(out, 1, 4)};
-    ops->swiglu_forward(device, &swiglu);
+    struct activation_args swiglu = {.in = support_matrix(x, 1, 8),
+                                     .out = support_matrix(out, 1, 4)};
+    ops->activation_forward(device, &swiglu);
     assert_true(isnan(out[2]));
     ops->sum(device, &(struct sum_args){&sum, support_array(x, 8), true});
     assert_true(isnan(sum));
@@ -518,9 +642,10 @@ int main(void)
         cmocka_unit_test(test_matmul),        cmocka_unit_test(test_embed),
         cmocka_unit_test(test_norm),          cmocka_unit_test(test_rope),
         cmocka_unit_test(test_attention),     cmocka_unit_test(test_swiglu),
-        cmocka_unit_test(test_swiglu_limits), cmocka_unit_test(test_cross_entropy),
-        cmocka_unit_test(test_sum_squares),   cmocka_unit_test(test_nan_is_seen),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_swiglu_limits), cmocka_unit_test(test_gelu),
+        cmocka_unit_test(test_bias),          cmocka_unit_test(test_layer_norm),
+        cmocka_unit_test(test_cross_entropy), cmocka_unit_test(test_sum_squares),
+        cmocka_unit_test(test_nan_is_seen),   cmocka_unit_test(test_memory),
     };
     support_seed();
     return cmocka_run_group_tests_name("cpu device", tests, setup, teardown);
