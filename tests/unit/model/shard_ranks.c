@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A rank of several that share: trains 20 steps with sizes that nothing divides and accumulation,
  * and compares losses and all weights with those of one rank alone. test_ranks.sh runs it.
- *   shard_ranks ZERO RANKS-PER-NODE tied|untied */
+ *   shard_ranks ZERO RANKS-PER-NODE tied|untied|gpt2 */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,7 +181,11 @@ int main(int argc, char **argv)
         return 2;
     while (zero < SFT_ZERO_COUNT && strcmp(argv[1], sft_zero_name((enum sft_zero)zero)) != 0)
         zero++;
-    shape.tied_head = strcmp(argv[3], "tied") == 0;
+    shape.tied_head = strcmp(argv[3], "untied") != 0;
+    if (strcmp(argv[3], "gpt2") == 0) {
+        shape.architecture = SFT_GPT2;
+        shape.kv_heads = shape.heads;
+    }
     check(zero == SFT_ZERO_COUNT || bootstrap_start(&bootstrap, &err) < 0, &err);
     snprintf(bootstrap.host, sizeof bootstrap.host, "node%d", bootstrap.rank / atoi(argv[2]));
     struct comm *comm = comm_create(&bootstrap, -1, 60, &err), *self = comm_create_self(&err);
