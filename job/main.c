@@ -12,7 +12,8 @@
 #include "job/run/result.h"
 #include "job/run/task.h"
 
-/* By the request's word for it (enum sft_task). Requests for what is not here are refused as such. */
+/* By the request's word for it (enum sft_task). Requests for what is not here are refused as such.
+ */
 static const struct task *const tasks[] = {
     [SFT_TASK_TRAIN] = &task_train,
     [SFT_TASK_EXPLAIN] = &task_explain,
