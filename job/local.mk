@@ -72,6 +72,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/train/test_fit
 tests_unit_train_test_fit_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_train_test_fit_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
+check_PROGRAMS += tests/unit/train/test_observer
+tests_unit_train_test_observer_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_train_test_observer_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
 check_PROGRAMS += tests/unit/run/test_explain tests/unit/run/test_network tests/unit/run/test_place
 tests_unit_run_test_place_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_run_test_place_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
