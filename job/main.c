@@ -12,8 +12,7 @@
 #include "job/run/result.h"
 #include "job/run/task.h"
 
-/* By the request's word for it (enum sft_task). Requests for what is not here are refused as such.
- */
+/* Requests for what is not here are refused when they are read. */
 static const struct task *const tasks[] = {
     [SFT_TASK_TRAIN] = &task_train,
     [SFT_TASK_EXPLAIN] = &task_explain,
