@@ -1,61 +1,77 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "job/train/observe.h"
+#include "job/train/observer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "job/train/sensors.h"
 
 struct observe {
-    struct sensors *sensors;
+    const struct observed *run;
+    struct sensors *sensors; /* NULL: this GPU says nothing */
+    double tokens;           /* of the measured steps, all ranks */
 };
 
-struct observe *observe_open(const struct device *device, struct sft_error *why)
+static void observe_close(void *self)
 {
-    why->text[0] = '\0';
-    if (device->bus_id[0] == '\0')
-        return NULL;
-    struct observe *observe = calloc(1, sizeof *observe);
-    if (observe == NULL)
-        return NULL;
-    observe->sensors = sensors_open(NULL, device->bus_id, why);
-    if (observe->sensors == NULL || sensors_start(observe->sensors, why) < 0) {
-        observe_close(observe);
-        return NULL;
-    }
-    return observe;
-}
-
-void observe_close(struct observe *observe)
-{
-    if (observe == NULL)
-        return;
+    struct observe *observe = self;
     sensors_close(observe->sensors);
     free(observe);
 }
 
-void observe_begin(struct observe *observe)
+static int observe_open(const struct observed *run, void **self, struct sft_error *err)
 {
-    if (observe != NULL)
+    const char *bus_id = run->training->backend->bus_id;
+    struct sft_error why;
+    if (bus_id[0] == '\0')
+        return 0;
+    struct observe *observe = calloc(1, sizeof *observe);
+    if (observe == NULL)
+        return sft_error_set(err, "no memory for the sensors");
+    observe->run = run;
+    observe->sensors = sensors_open(NULL, bus_id, &why);
+    if (observe->sensors == NULL || sensors_start(observe->sensors, &why) < 0) {
+        fprintf(stderr, "sft-bench-job: no sensors of %s: %s\n", run->host, why.text);
+        sensors_close(observe->sensors);
+        observe->sensors = NULL;
+    }
+    *self = observe;
+    return 0;
+}
+
+static void observe_begin(void *self, int number)
+{
+    struct observe *observe = self;
+    if (observe->sensors != NULL && number == observe->run->training->input->plan.warmup)
         sensors_begin(observe->sensors);
 }
 
-void observe_end(struct observe *observe)
+static int observe_step(void *self, struct step *step, struct sft_error *err)
 {
-    if (observe != NULL)
+    struct observe *observe = self;
+    (void)err;
+    if (step->measured)
+        observe->tokens += step->work.processed;
+    return 0;
+}
+
+static void observe_end(void *self, bool complete)
+{
+    struct observe *observe = self;
+    if (observe->sensors != NULL && complete) /* a GPU that failed may keep its driver waiting */
         sensors_end(observe->sensors);
 }
 
 enum column { UTILIZATION, POWER, ENERGY, CLOCK, TEMPERATURE, LIMITED, REASONS, COLUMNS };
 
-static void observe_row(struct observe *observe, double row[COLUMNS])
+static void observe_row(struct sensors *sensors, double row[COLUMNS])
 {
     for (int i = 0; i < COLUMNS; i++)
         row[i] = NAN;
-    if (observe == NULL)
+    if (sensors == NULL)
         return;
-    struct sensors_figures f = sensors_read(observe->sensors);
+    struct sensors_figures f = sensors_read(sensors);
     sensors_drop_averages(&f);
     row[UTILIZATION] = f.utilization;
     row[POWER] = f.energy / f.seconds;
@@ -122,17 +138,28 @@ static int record_all(const double *all, int ranks, double tokens, struct sft_re
     return record_reasons(all, ranks, record, err);
 }
 
-int observe_record(struct observe *observe, struct comm *comm, double tokens,
-                   struct sft_record *record, struct sft_error *err)
+/* Means over the ranks, the hottest and the slowest GPU, all ranks' energy, and tokens a joule. */
+static int observe_record(void *self, struct sft_record *record, struct sft_error *err)
 {
+    struct observe *observe = self;
+    struct comm *comm = observe->run->training->comm;
     double row[COLUMNS];
     double *all = calloc((size_t)comm->size * COLUMNS, sizeof *all);
     if (all == NULL)
         return sft_error_set(err, "no memory for the sensors of %d ranks", comm->size);
-    observe_row(observe, row);
+    observe_row(observe->sensors, row);
     int failed = comm->gather_double(comm, row, COLUMNS, all, err);
     if (!failed && record != NULL)
-        failed = record_all(all, comm->size, tokens, record, err);
+        failed = record_all(all, comm->size, observe->tokens, record, err);
     free(all);
     return failed;
 }
+
+const struct observer observer_sensors = {
+    .open = observe_open,
+    .begin = observe_begin,
+    .step = observe_step,
+    .end = observe_end,
+    .record = observe_record,
+    .close = observe_close,
+};
