@@ -78,6 +78,20 @@ static __global__ void __launch_bounds__(T)
     }
 }
 
+/* A block's sums of its columns, each thread's own. */
+template <int V, int N, int T>
+static __device__ void leave_share(float *share, const float (&sums)[N][V], int hidden)
+{
+#pragma unroll
+    for (int n = 0; n < N; n++)
+#pragma unroll
+        for (int j = 0; j < V; j++) {
+            int i = (n * T + threadIdx.x) * V + j;
+            if (i < hidden)
+                share[i] = sums[n][j];
+        }
+}
+
 /* With y = x * rstd: dx += rstd * (g - y * mean(g * y)), g = dout * weight; dweight += dout * y.
  * LAYER: y = (x - mean) * rstd, dx also loses rstd * mean(g); dbias += dout, its shares behind
  * dweight's. */
@@ -136,17 +150,9 @@ static __global__ void __launch_bounds__(T)
             store<V>(dx, row + i, d[n]);
         }
     }
-#pragma unroll
-    for (int n = 0; n < N; n++)
-#pragma unroll
-        for (int j = 0; j < V; j++) {
-            int i = (n * T + threadIdx.x) * V + j;
-            if (i < hidden) {
-                shares[(size_t)blockIdx.x * hidden + i] = dw[n][j];
-                if (LAYER)
-                    shares[((size_t)gridDim.x + blockIdx.x) * hidden + i] = db[n][j];
-            }
-        }
+    leave_share<V, N, T>(shares + (size_t)blockIdx.x * hidden, dw, hidden);
+    if (LAYER)
+        leave_share<V, N, T>(shares + ((size_t)gridDim.x + blockIdx.x) * hidden, db, hidden);
 }
 
 template <int V, int N, int T>
