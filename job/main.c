@@ -73,7 +73,9 @@ static int main_poll(void *user, struct watchdog_progress *progress, struct sft_
 
 static int main_timeout(const struct run *run)
 {
-    return run->request.timeout > 0 ? run->request.timeout : WATCHDOG_SECONDS;
+    struct sft_request defaults;
+    sft_request_defaults(&defaults, run->request.preset);
+    return run->request.timeout > 0 ? run->request.timeout : defaults.timeout;
 }
 
 static int main_watch(struct run *run, struct sft_error *err)

@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += lib/libsft.la
 lib_libsft_la_SOURCES = \
 	lib/error.c lib/error.h \
+	lib/fields.c lib/fields.h \
 	lib/nccl_env.c lib/nccl_env.h \
 	lib/number.c lib/number.h \
 	lib/plan.c lib/plan.h \

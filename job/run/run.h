@@ -51,8 +51,6 @@ struct run {
 
 #define RUN_HOST 256
 
-/* Files that the user named, or the defaults. */
-const char *run_data_path(const struct sft_request *request);
 /* Tokenizer and data as the request says: NULL in *data for synthetic data. */
 int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
                   struct tokenizer **tokenizer, struct data **data, struct sft_preset *shape,

@@ -14,11 +14,6 @@
 void openblas_set_num_threads(int threads);
 #endif
 
-const char *run_data_path(const struct sft_request *request)
-{
-    return request->data[0] != '\0' ? request->data : SFT_PKGDATADIR "/instructions.json";
-}
-
 /* The shape as it runs: test models take the tokenizer's vocabulary, the others must hold it. */
 static int shape_fit(struct sft_preset *shape, const struct tokenizer *tokenizer,
                      struct sft_error *err)
@@ -58,6 +53,8 @@ int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
                   struct tokenizer **tokenizer, struct data **data, struct sft_preset *shape,
                   struct sft_error *err)
 {
+    struct sft_request defaults;
+    sft_request_defaults(&defaults, request->preset);
     *shape = *request->preset;
     *tokenizer = tokenizer_open(request->tokenizer, err);
     if (*tokenizer == NULL || shape_fit(shape, *tokenizer, err) < 0)
@@ -68,8 +65,8 @@ int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
     if (length >= 0)
         *data = data_synthetic(shape->vocab, seq, length, seed, err);
     else
-        *data = data_open(run_data_path(request), *tokenizer, seq, seed,
-                          request->skip >= 0 ? request->skip : DATA_SKIP, err);
+        *data = data_open(request->data[0] != '\0' ? request->data : defaults.data, *tokenizer, seq,
+                          seed, request->skip >= 0 ? request->skip : defaults.skip, err);
     return *data == NULL ? -1 : 0;
 }
 
