@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const flag_words[] = {"no", "yes", NULL};
+static const char *const flag_words[] = {"yes", "no", NULL};
 
 static void *field_at(const struct sft_field *field, const void *object)
 {
@@ -111,7 +111,7 @@ static enum sft_fault word_read(const struct sft_field *field, void *at, const c
     const char *const *words = field_words(field);
     for (int i = 0; words[i] != NULL; i++)
         if (strcmp(words[i], text) == 0) {
-            whole_set(field, at, i);
+            whole_set(field, at, field->type == SFT_FIELD_FLAG ? i == 0 : i);
             return SFT_FAULT_NONE;
         }
     return SFT_FAULT_WORD;
@@ -182,7 +182,9 @@ void sft_field_write(const struct sft_field *field, const void *object, char *te
     else if (field->type == SFT_FIELD_REAL)
         snprintf(text, size, "%.*g", DBL_DECIMAL_DIG, *(const double *)at);
     else if (words != NULL)
-        snprintf(text, size, "%s", words[whole_get(field, at)]);
+        snprintf(
+            text, size, "%s",
+            words[field->type == SFT_FIELD_FLAG ? !whole_get(field, at) : whole_get(field, at)]);
     else
         snprintf(text, size, "%lld", whole_get(field, at));
 }
@@ -194,12 +196,20 @@ static void text_add(char *text, size_t size, const char *between, const char *w
     snprintf(text + used, size - used, "%s%s", used == 0 ? "" : between, word);
 }
 
+const char *sft_field_words(const struct sft_field *field, const char *between, char *text,
+                            size_t size)
+{
+    text[0] = '\0';
+    for (const char *const *word = field_words(field); word != NULL && *word != NULL; word++)
+        text_add(text, size, between, *word);
+    return text;
+}
+
 const char *sft_field_argument(const struct sft_field *field, char *text, size_t size)
 {
-    const char *const *words = field_words(field);
-    snprintf(text, size, "%s", words == NULL ? field->argument : "");
-    for (int i = 0; words != NULL && words[i] != NULL; i++)
-        text_add(text, size, "|", words[i]);
+    if (field_words(field) != NULL)
+        return sft_field_words(field, "|", text, size);
+    snprintf(text, size, "%s", field->argument);
     return text;
 }
 

@@ -76,6 +76,10 @@ bool sft_field_same(const struct sft_field *field, const void *a, const void *b)
 /* The value as sft_field_read takes it, in size bytes at most; not of SFT_FIELD_LIST. */
 void sft_field_write(const struct sft_field *field, const void *object, char *text, size_t size);
 
+/* The words with this between; "": it has none. Returns text. */
+const char *sft_field_words(const struct sft_field *field, const char *between, char *text,
+                            size_t size);
+
 /* "N", or of words "auto|cpu|cuda". Returns text. */
 const char *sft_field_argument(const struct sft_field *field, char *text, size_t size);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "spank/conf.h"
+#include "spank/conf_file.h"
 
 static int parse(struct conf *conf, const char *text, struct sft_error *err)
 {
@@ -191,10 +192,10 @@ static void test_whose_it_is(void **state)
     if (chown(file, 4711, (gid_t)-1) == 0) {
         assert_int_equal(conf_load(&conf, 1, (char *[]){argument}, &err), -1);
         assert_contains(err.text, "owner 4711");
-        conf_trust(4711); /* SlurmUser */
+        conf_file_trust(4711); /* SlurmUser */
     }
     assert_int_equal(conf_load(&conf, 1, (char *[]){argument}, &err), 0);
-    conf_trust(0);
+    conf_file_trust(0);
     unlink(file);
 }
 
@@ -306,13 +307,18 @@ static void test_manual_and_example(void **state)
         fclose(file);
     }
     int keys = 0, lines = 0;
-    for (const struct conf_key *key = conf_keys(); key->name != NULL; key++, keys++) {
-        char word[80];
-        snprintf(word, sizeof word, "\n.It Cm %s\n", key->name);
-        assert_contains(manual, word);
-        snprintf(word, sizeof word, "\n#%s = ", key->name);
-        assert_contains(example, word);
-    }
+    const struct sft_field *const tables[] = {conf_keys(), conf_fabric_keys()};
+    for (int i = 0; i < 2; i++)
+        for (const struct sft_field *key = tables[i]; key->name != NULL; key++) {
+            if (key->scope == SFT_SCOPE_ARGUMENT)
+                continue;
+            char word[80];
+            snprintf(word, sizeof word, "\n.It Cm %s\n", key->name);
+            assert_contains(manual, word);
+            snprintf(word, sizeof word, "\n#%s = ", key->name);
+            assert_contains(example, word);
+            keys++;
+        }
     for (const char *at = example; (at = strstr(at, "\n#")) != NULL; at++)
         lines += at[2] != ' ' && at[2] != '\n';
     assert_int_equal(lines, keys);
