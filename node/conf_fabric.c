@@ -122,11 +122,12 @@ static const struct sft_field keys[] = {
      .example = "node[3,5-7]", .check = check_hosts,
      .help = "hosts that runs leave out, as Slurm writes them"},
     {"nvlink_gbs", SFT_FIELD_REAL, FIELD(nvlink_gbs), 1, 10000, .argument = "GB/s",
-     .example = "366", .help = "what a GPU's NVLink carries one way, for forecasts"},
+     .example = "366", .help = "what a GPU's NVLink carries one way, GB/s, for forecasts"},
     {"nic_gbs", SFT_FIELD_REAL, FIELD(nic_gbs), 1, 10000, .argument = "GB/s", .example = "92",
-     .help = "what a node's NICs carry together one way, for forecasts"},
+     .help = "what a node's NICs carry together one way, GB/s, for forecasts"},
     {"peak_tflops", SFT_FIELD_REAL, FIELD(peak_tflops), 1, 100000, .argument = "TFLOPS",
-     .example = "989.5", .help = "a GPU's dense bf16 peak, for MFU, in place of the data sheet's"},
+     .example = "989.5",
+     .help = "a GPU's dense bf16 peak, TFLOP/s, for MFU, in place of the data sheet's"},
     {.name = NULL},
 };
 
