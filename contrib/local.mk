@@ -7,7 +7,7 @@ EXTRA_DIST += contrib/slurm/sft-bench.conf contrib/slurm/plugstack.conf.d/sft-be
 
 dist_check_SCRIPTS = tests/cli/test_help.sh tests/cli/test_completion.sh tests/cli/test_synthetic.sh \
 	tests/cli/test_ranks.sh tests/cli/test_page.sh tests/cli/test_data.sh tests/cli/test_out.sh \
-	tests/cli/test_keys.sh
+	tests/cli/test_keys.sh tests/cli/test_record.sh
 TESTS += $(dist_check_SCRIPTS)
 
 # What the lists of keys in the manual, the completion and the site's example are made by.
