@@ -65,7 +65,9 @@ static int ranks_find_hosts(struct ranks *ranks, struct sft_error *err)
 
 int ranks_join(struct ranks *ranks, const struct sft_request *request, struct sft_error *err)
 {
-    int timeout = request->timeout > 0 ? request->timeout : WATCHDOG_SECONDS;
+    struct sft_request defaults;
+    sft_request_defaults(&defaults, request->preset);
+    int timeout = request->timeout > 0 ? request->timeout : defaults.timeout;
     const struct watchdog_options options = {
         .limit = timeout, .fail = ranks_stalled, .poll = ranks_poll, .user = ranks};
     if (bootstrap_start(&ranks->bootstrap, err) < 0)
