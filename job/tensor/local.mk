@@ -1,0 +1,20 @@
+# Backends: the CPU's, and a stand-in that says so where there is no CUDA.
+noinst_LTLIBRARIES += job/tensor/libtensor.la
+job_tensor_libtensor_la_SOURCES = \
+	job/tensor/backend.h \
+	job/tensor/random.c job/tensor/random.h \
+	job/tensor/rounding.h \
+	job/tensor/cpu/backend_cpu.c job/tensor/cpu/backend_cpu.h \
+	job/tensor/cpu/backend_cpu_attention.c \
+	job/tensor/cpu/backend_cpu_lanes.c
+if !HAVE_CUDA
+job_tensor_libtensor_la_SOURCES += job/tensor/backend_none.c
+endif
+# -fopenmp-simd: vectors where a loop asks for them; no OpenMP runtime. Sanitizers keep clang from
+# making some, and it says so. Vectors of sqrt and of selections need the compiler to know that nobody
+# reads errno or the floating-point exceptions; NaN and infinity keep their meaning.
+VECTOR_CFLAGS = -O3 -fopenmp-simd -fno-math-errno -fno-trapping-math -Wno-pass-failed
+job_tensor_libtensor_la_CFLAGS = $(AM_CFLAGS) $(BLAS_CFLAGS) $(VECTOR_CFLAGS)
+job_tensor_libtensor_la_LIBADD = $(BLAS_LIBS)
+
+unit_tests += tests/unit/tensor/test_backend_cpu tests/unit/tensor/test_matmul_cache tests/unit/tensor/test_rounding
