@@ -165,10 +165,19 @@ def ways(sources):
                 yield "ring", f"{one}.c", f"and {other}.c include each other"
 
 
+def lists(sources):
+    """(rule, file, what) of sources, tests and fuzz targets that stand in no local.mk, and so in no program."""
+    paths = [TOP / "Makefile.am", *(TOP / folder / "local.mk" for folder in FOLDERS)]
+    words = {word.removesuffix(".c") for path in paths if path.exists() for word in path.read_text().split()}
+    for file in sources.lines:
+        if file.removesuffix(".c") not in words:
+            yield "local.mk", file, "is in no local.mk"
+
+
 def main():
     os.chdir(TOP)
     sources, bad, used = Sources(), 0, set()
-    for rule, file, what in [*sizes(sources), *style(sources), *ways(sources)]:
+    for rule, file, what in [*sizes(sources), *style(sources), *ways(sources), *lists(sources)]:
         if (rule, file) in KNOWN:
             used.add((rule, file))
             continue
