@@ -1,7 +1,9 @@
 # libsft: no Slurm, no CUDA
 noinst_LTLIBRARIES += lib/libsft.la
 lib_libsft_la_SOURCES = \
+	lib/clock.c lib/clock.h \
 	lib/error.c lib/error.h \
+	lib/figures.c lib/figures.h \
 	lib/file_read.c lib/file_read.h \
 	lib/file_write.c lib/file_write.h \
 	lib/nccl_env.c lib/nccl_env.h \
@@ -16,7 +18,7 @@ lib_libsft_la_SOURCES = \
 	lib/timeline.c lib/timeline.h \
 	lib/words.c lib/words.h
 
-unit_tests += tests/unit/lib/test_file_write tests/unit/lib/test_manual tests/unit/lib/test_plan \
+unit_tests += tests/unit/lib/test_figures tests/unit/lib/test_file_write tests/unit/lib/test_manual tests/unit/lib/test_plan \
 	tests/unit/lib/test_predict tests/unit/lib/test_preset tests/unit/lib/test_record tests/unit/lib/test_request \
 	tests/unit/lib/test_stats tests/unit/lib/test_timeline
 fuzz_targets += tests/fuzz/fuzz_record tests/fuzz/fuzz_request

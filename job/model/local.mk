@@ -4,7 +4,9 @@ job_model_libmodel_la_SOURCES = \
 	job/model/model.c job/model/model.h job/model/model_internal.h \
 	job/model/model_initialize.c \
 	job/model/model_layout.c \
-	job/model/model_units.c
+	job/model/model_units.c \
+	job/model/shard.c job/model/shard.h \
+	job/model/shard_plan.c
 job_model_libmodel_la_CFLAGS = $(AM_CFLAGS) $(VECTOR_CFLAGS)
 
 unit_tests += tests/unit/model/test_model tests/unit/model/test_model_batches tests/unit/model/test_model_gradients \
@@ -13,10 +15,6 @@ unit_tests += tests/unit/model/test_model tests/unit/model/test_model_batches te
 unit_support += tests/unit/model/model_support.c tests/unit/model/model_support.h
 # Not a test by itself: tests/cli/test_ranks.sh starts it in several ranks.
 check_PROGRAMS += tests/unit/model/shard_ranks
-if HAVE_NCCL
-# Goes when comm_nccl.c includes measure.h no more.
-tests_unit_model_shard_ranks_LDFLAGS = $(AM_LDFLAGS) -Wl,-u,measure_now
-endif
 
 # Loss, gradients and training against Hugging Face's Llama. The golden files are made by
 # tests/golden/make_reference.py (torch and transformers); the tests read them without Python.

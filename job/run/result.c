@@ -14,8 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/figures.h"
 #include "lib/file_write.h"
-#include "job/train/measure.h"
+#include "lib/clock.h"
 
 #define WRITE_SECONDS 1.0
 #define FAIL_SIZE 400 /* bytes of a reason in the record */
@@ -85,17 +86,23 @@ static json_t *json_reals(const double *values, size_t count)
     return array;
 }
 
+/* As sft-report's JSON has it. */
+static json_t *json_value(const struct sft_record_field *field)
+{
+    long long whole;
+    double real;
+    enum sft_type type = sft_figure_read(sft_figure_find(field->key), field->value, &whole, &real);
+    return type == SFT_INTEGER ? json_integer(whole)
+           : type == SFT_REAL  ? json_real(real)
+                               : json_string(field->value);
+}
+
 static json_t *result_json(const struct result *result)
 {
     json_t *root = json_object(), *hosts = json_array();
     for (size_t i = 0; i < result->record.count; i++) {
         const struct sft_record_field *field = &result->record.fields[i];
-        char *end;
-        double number = strtod(field->value, &end);
-        bool is_number = field->value[0] != '\0' && *end == '\0' &&
-                         strcmp(field->key, "step") != 0 && strcmp(field->key, "data_sum") != 0;
-        json_object_set_new(root, field->key,
-                            is_number ? json_real(number) : json_string(field->value));
+        json_object_set_new(root, field->key, json_value(field));
     }
     json_object_set_new(root, "losses", json_reals(result->loss, result->losses));
     if (result->rank_ms != NULL) {
@@ -180,7 +187,7 @@ int result_open(struct result *result, bool active, struct sft_error *err)
     sft_record_init(&result->record);
     result->file = memory_file();
     result->active = active;
-    result->begin = measure_now();
+    result->begin = sft_clock_now();
     pthread_mutex_unlock(&page_lock);
     strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
     return active ? sft_record_set(&result->record, "start", start, err) : 0;
@@ -221,7 +228,7 @@ static void json_cut(struct result *result, const char *why)
 
 int result_write(struct result *result, bool force, struct sft_error *err)
 {
-    double now = measure_now();
+    double now = sft_clock_now();
     if (!result->active || (!force && now - result->written < WRITE_SECONDS))
         return 0;
     result->written = now;

@@ -4,6 +4,7 @@ job_tensor_libtensor_la_SOURCES = \
 	job/tensor/backend.h \
 	job/tensor/random.c job/tensor/random.h \
 	job/tensor/rounding.h \
+	job/tensor/spans.c job/tensor/spans.h \
 	job/tensor/cpu/backend_cpu.c job/tensor/cpu/backend_cpu.h \
 	job/tensor/cpu/backend_cpu_attention.c \
 	job/tensor/cpu/backend_cpu_lanes.c

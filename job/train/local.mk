@@ -10,8 +10,6 @@ job_train_libtrain_la_SOURCES = \
 	job/train/trace.c job/train/trace.h
 # What a GPU says about itself, by NVML: opened at run time, nothing to configure.
 job_train_libtrain_la_LIBADD = -ldl
-# They need what stands here: job/model/shard.h includes optim.h and trace.h.
-job_train_libtrain_la_SOURCES += job/model/shard.c job/model/shard.h job/model/shard_plan.c
 
 unit_tests += tests/unit/train/test_fit tests/unit/train/test_optim tests/unit/train/test_sensors
 
