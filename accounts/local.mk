@@ -6,6 +6,7 @@ accounts_libaccounts_la_SOURCES = \
 	accounts/arguments.c accounts/arguments.h \
 	accounts/csv.c accounts/csv.h \
 	accounts/filter.c accounts/filter.h \
+	accounts/grid.c accounts/grid.h \
 	accounts/json.c accounts/json.h \
 	accounts/load.c accounts/load.h \
 	accounts/rows.c accounts/rows.h \

@@ -5,7 +5,6 @@ report_libreport_la_SOURCES = \
 	report/chart.c report/chart.h \
 	report/compare.c report/compare.h \
 	report/goals.c report/goals.h \
-	report/grid.c report/grid.h \
 	report/group.c report/group.h \
 	report/group_print.c report/group_print.h \
 	report/html.c report/html.h \

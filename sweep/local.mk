@@ -13,7 +13,7 @@ sweep_libsweep_la_SOURCES = \
 	sweep/submit.c sweep/submit.h
 sweep_libsweep_la_LIBADD = $(JANSSON_LIBS)
 sft_sweep_SOURCES = sweep/main.c
-sft_sweep_LDADD = sweep/libsweep.la report/libreport.la accounts/libaccounts.la spank/libspank.la node/libnode.la \
+sft_sweep_LDADD = sweep/libsweep.la accounts/libaccounts.la spank/libspank.la node/libnode.la \
 	lib/libsft.la
 
 unit_tests += tests/unit/sweep/test_site tests/unit/sweep/test_sweep tests/unit/sweep/test_sweep_lock

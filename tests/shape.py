@@ -39,8 +39,6 @@ KNOWN = {
     ("function", "tests/unit/tensor/test_matmul_cache.c"),
     ("include", "job/model/model.h"),
     ("include", "job/train/train.c"),
-    ("include", "sweep/plan.c"),
-    ("include", "sweep/submit.c"),
     ("ring", "job/control/watchdog.c"),
     ("ring", "job/data/batch.c"),
     ("ring", "spank/conf.c"),
