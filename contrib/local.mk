@@ -12,7 +12,7 @@ TESTS += $(dist_check_SCRIPTS)
 
 # What the lists of keys in the manual, the completion and the site's example are made by.
 noinst_PROGRAMS += contrib/keys
-contrib_keys_LDADD = spank/libsftspank.la lib/libsft.la
+contrib_keys_LDADD = spank/libspank.la node/libnode.la lib/libsft.la
 KEYS_FILES = man/sft-bench.7 man/sft-bench-job.1 contrib/slurm/sft-bench.conf contrib/completion/sft-bench-job \
 	contrib/completion/sft-bench.bash contrib/completion/sft-report contrib/completion/sft-sweep
 update-keys: contrib/keys

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/params_list.h"
+#include "lib/params_internal.h"
 
 static void (*const architectures[])(const struct sft_preset *, struct params_list *) = {
     [SFT_LLAMA] = params_llama,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A GPT-2: learned positions, layer norm, GELU, biases. */
-#include "lib/params_list.h"
+#include "lib/params_internal.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A Llama: RMSNorm, grouped-query attention, SwiGLU, no biases. */
-#include "lib/params_list.h"
+#include "lib/params_internal.h"
 
 static void layer_list(const struct sft_preset *s, struct params_list *list)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lib/stats.h"
-#include "report/grid.h"
+#include "accounts/grid.h"
 #include "report/group_print.h"
 
 static double log_mean(const double *values, size_t count)
@@ -205,7 +205,7 @@ int compare_print(const struct groups *a, const struct groups *b, enum options_f
                 rc = pair_add(&grid, title, cell, other);
         }
     rc = rc < 0 ? sft_error_set(err, "no memory for the comparison")
-                : grid_write(&grid, form, out, err);
+                : grid_write(&grid, (enum grid_form)form, out, err);
     grid_clear(&grid);
     if (rc == 0 && form == OPTIONS_TABLE) {
         print_alone(a, b, 'A', out);

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "report/grid.h"
+#include "accounts/grid.h"
 #include "accounts/text.h"
 #include "lib/figures.h"
 
@@ -190,8 +190,8 @@ int group_print(const struct groups *groups, enum options_form form, FILE *out,
     for (size_t i = 0; rc == 0 && i < groups->count; i++)
         for (size_t k = 0; rc == 0 && k < groups->series[i].count; k++)
             rc = cell_add(&grid, &shown, groups, &groups->series[i], &groups->series[i].cell[k]);
-    rc =
-        rc < 0 ? sft_error_set(err, "no memory for the groups") : grid_write(&grid, form, out, err);
+    rc = rc < 0 ? sft_error_set(err, "no memory for the groups")
+                : grid_write(&grid, (enum grid_form)form, out, err);
     grid_clear(&grid);
     if (rc < 0 || form != OPTIONS_TABLE)
         return rc;

@@ -9,8 +9,16 @@
 
 #include "lib/error.h"
 #include "accounts/filter.h"
+#include "accounts/grid.h"
 
-enum options_form { OPTIONS_TABLE, OPTIONS_CSV, OPTIONS_JSON, OPTIONS_HTML, OPTIONS_PDF };
+/* The first ones are a grid's. */
+enum options_form {
+    OPTIONS_TABLE = GRID_TABLE,
+    OPTIONS_CSV = GRID_CSV,
+    OPTIONS_JSON = GRID_JSON,
+    OPTIONS_HTML,
+    OPTIONS_PDF
+};
 enum options_action {
     OPTIONS_REPORT,
     OPTIONS_COMPARE,

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "report/grid.h"
+#include "accounts/grid.h"
 #include "accounts/spawn.h"
 #include "node/gres.h"
 #include "sweep/site.h"
@@ -229,7 +229,7 @@ int plan_print(const struct sweep_cells *cells, const struct plan_nodes *nodes,
     }
     fprintf(out, "sweep %s on partition %s: %zu configurations, %d runs of each\n", options->name,
             nodes->partition, cells->count, options->repeat);
-    grid_write(&grid, OPTIONS_TABLE, out, NULL);
+    grid_write(&grid, GRID_TABLE, out, NULL);
     grid_clear(&grid);
     for (size_t i = 0; i < cells->count; i++)
         if (cells->cell[i].refused[0] != '\0')

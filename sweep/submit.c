@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/grid.h"
+#include "accounts/grid.h"
 #include "accounts/spawn.h"
 #include "accounts/text.h"
 #include "sweep/follow.h"
@@ -161,7 +161,7 @@ void submit_status(const struct sweep_cells *cells, const struct sweep_options *
         grid_set(&grid, "pending", "%d", cell->pending);
         grid_set(&grid, "bad", "%d", cell->bad);
     }
-    grid_write(&grid, OPTIONS_TABLE, out, NULL);
+    grid_write(&grid, GRID_TABLE, out, NULL);
     grid_clear(&grid);
 }
 

@@ -3,13 +3,13 @@
 # All tests. On a fresh Debian 12 as root it installs what it needs first. Ends with
 # `N passed, N failed[, N skipped]`; exit status 0 when none failed.
 #   SFT_FUZZ_SECONDS=N   seconds of each fuzz target (default 5)
-#   SFT_ONLY="unit ..."  only these parts: unit lint sanitizers dist symbols shell fuzz cluster
+#   SFT_ONLY="unit ..."  only these parts: unit shape lint sanitizers dist symbols shell fuzz cluster
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 build=$top/build/tests
 fuzz_seconds=${SFT_FUZZ_SECONDS:-5}
-only=${SFT_ONLY:-unit shell symbols lint sanitizers fuzz dist cluster}
+only=${SFT_ONLY:-unit shell shape symbols lint sanitizers fuzz dist cluster}
 # What hangs fails by itself, with its name, before whoever started this loses patience.
 PART_SECONDS=1500 TEST_SECONDS=600
 passed=0 failed=0 skipped=0
@@ -53,14 +53,15 @@ check_count() { # check_count NAME
 check_make() { # check_make NAME BUILDDIR
     local name=$1 dir=$2 log=$build/log/$1.log begin=$SECONDS status=0 ok bad left
     (cd "$dir" && timeout -k 30 $PART_SECONDS make check -j2) >"$log" 2>&1 || status=$?
-    ok=$(cat "$dir"/tests/unit/*/*.log "$dir"/tests/cli/*.log 2>/dev/null | grep -c '^\[       OK \]\|^ok ')
-    bad=$(cat "$dir"/tests/unit/*/*.log "$dir"/tests/cli/*.log 2>/dev/null | grep -c '^\[  FAILED  \] [a-z_A-Z0-9]*$\|^not ok ')
-    left=$(cat "$dir"/tests/unit/*/*.log "$dir"/tests/cli/*.log 2>/dev/null | grep -c '^\[  SKIPPED \] [a-z_A-Z0-9]*$\|^ok .*# skip')
+    cat "$dir"/tests/unit/*/*.log "$dir"/tests/cli/*.log >"$log.tests" 2>/dev/null
+    ok=$(grep -c '^\[       OK \]\|^ok ' "$log.tests")
+    bad=$(grep -c '^\[  FAILED  \] [a-z_A-Z0-9]*$\|^not ok ' "$log.tests")
+    left=$(grep -c '^\[  SKIPPED \] [a-z_A-Z0-9]*$\|^ok .*# skip' "$log.tests")
     [ $status -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
     [ "$ok" -eq 0 ] && bad=$((bad + 1)) # nothing ran: that is no success
     count "$ok" "$bad" "$left" "$name" "$log" $((SECONDS - begin))
     [ "$bad" -eq 0 ] || grep -hE '^(FAIL|ERROR)|\[  FAILED|Error:|error:|^not ok' "$log" \
-        "$dir"/tests/unit/*/*.log | head -n 30 | sed 's/^/    /'
+        "$log.tests" | head -n 30 | sed 's/^/    /'
 }
 
 bats_run() { # bats_run FILE : its log and exit status, beside it its seconds
@@ -124,6 +125,7 @@ check "build with gcc -Werror" configure_in "$build/plain" --enable-werror \
     --prefix="$build/root" || exit 1
 part unit && check_make unit "$build/plain"
 part shell && check "shell scripts" shell_scripts
+part shape && check "shape of the sources" tests/shape.py
 part symbols && check "symbols of the libraries" symbols
 if part lint; then
     check "clang-tidy" tests/lint.py clang-tidy "$build/plain"

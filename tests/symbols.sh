@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# tests/symbols.sh BUILDDIR: lib/ and job/ use no symbol of Slurm, spank/ none of CUDA, and the plugin
-# exports its own symbols alone. Each list is checked to be there first, so that an empty or moved
-# file cannot pass.
+# tests/symbols.sh BUILDDIR: Slurm's symbols are in spank/ alone; CUDA's in job/tensor/cuda/, job/collective/*nccl* and the
+# sensors; no folder's library needs a later folder's; the plugin exports its own symbols alone. Each list is checked to be
+# there first, so that an empty or moved file cannot pass.
 set -euo pipefail
 build=$1
 slurm='^(slurm|spank|slurmdb|plugin_)|^(xmalloc|list_iterator)'
@@ -27,12 +27,41 @@ refuse() { # refuse WHAT PATTERN MUST_HAVE FILE... : no name matches the pattern
     fi
 }
 
-refuse "lib/ and Slurm" "$slurm" sft_request_parse "$build"/lib/.libs/*.o
-refuse "lib/ and CUDA" "$cuda" sft_request_parse "$build"/lib/.libs/*.o
-mapfile -t job < <(find "$build/job" -name '*.o' ! -path '*/job/tensor/cuda/*' ! -name 'libsftcuda_la-*' \
-    ! -name '*comm_nccl*')
-refuse "job/ and Slurm" "$slurm" bootstrap_start "${job[@]}"
-refuse "job/ and CUDA" "$cuda" bootstrap_start "${job[@]}"
+objects() { # objects FOLDER [find's conditions] : what libtool made of its files, as part of a shared library or not
+    local folder=$1
+    shift
+    find "$build/$folder" -name '*.o' "$@"
+}
+
+mapfile -t plain < <(for folder in lib node accounts report sweep job; do objects $folder; done)
+mapfile -t host < <(for folder in lib node spank accounts report sweep; do objects $folder; done
+    objects job ! -path '*/job/tensor/cuda/*' ! -name '*comm_nccl*' ! -name '*sensors*')
+for must in sft_request_parse sysfs_text bootstrap_start; do
+    refuse "all but spank/ and Slurm" "$slurm" $must "${plain[@]}"
+    refuse "all but the CUDA backend and CUDA" "$cuda" $must "${host[@]}"
+done
+
+# Folder by folder in the design's order: what is undefined there and first defined in a later one.
+libraries=(lib/libsft node/libnode node/libaffinity spank/libspank job/control/libcontrol job/tensor/libtensor
+    job/tensor/cuda/libcuda job/collective/libcollective job/model/libmodel job/data/libdata job/train/libtrain
+    job/run/librun accounts/libaccounts report/libreport sweep/libsweep)
+for library in "${libraries[@]}"; do
+    archive=$build/${library%/*}/.libs/${library##*/}.a
+    [ $library = node/libaffinity ] && [ ! -e "$archive" ] && continue # no hwloc
+    nm -g "$archive" | awk -v library=$library 'NF >= 2 { print library, $(NF - 1), $NF }' || failed=1
+done >"$build/symbols.txt"
+awk '{ if (!($1 in at)) at[$1] = ++libraries }
+    $2 != "U" && !($3 in home) { home[$3] = $1 }
+    $2 == "U" { needs[$1 " " $3] }
+    END {
+        for (pair in needs) {
+            split(pair, p, " ")
+            if (p[2] in home && at[home[p[2]]] > at[p[1]]) { print p[1] " needs " p[2] " of " home[p[2]]; bad = 1 }
+        }
+        if (libraries < 14) { print "only " libraries " libraries were read"; bad = 1 }
+        exit bad
+    }' "$build/symbols.txt" >&2 || failed=1
+
 if ldd "$build/sft-bench-job" | grep -E 'libslurm|libcuda\.so|libnvidia-ml'; then
     echo "sft-bench-job: linked with the above" >&2
     failed=1

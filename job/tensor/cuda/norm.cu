@@ -12,6 +12,22 @@
 
 enum { BLOCKS_A_PROCESSOR = 2 };
 
+/* The mean leaves a row's values; returns this thread's sum of the squares of what stays. */
+template <int V, int N, int T>
+static __device__ float take_mean(float (&value)[N][V], float middle, int hidden)
+{
+    float squares = 0;
+#pragma unroll
+    for (int n = 0; n < N; n++)
+#pragma unroll
+        for (int j = 0; j < V; j++)
+            if ((n * T + threadIdx.x) * V < hidden) {
+                value[n][j] -= middle;
+                squares += value[n][j] * value[n][j];
+            }
+    return squares;
+}
+
 /* N vectors of V elements a thread; T threads; the row is at most N * V * T wide. */
 template <int V, int N, int T, bool LAYER>
 static __global__ void __launch_bounds__(T)
@@ -47,14 +63,7 @@ static __global__ void __launch_bounds__(T)
         float middle = block_sum(total, shared) / hidden;
         if (threadIdx.x == 0)
             mean[blockIdx.x] = middle;
-#pragma unroll
-        for (int n = 0; n < N; n++)
-#pragma unroll
-            for (int j = 0; j < V; j++)
-                if ((n * T + threadIdx.x) * V < hidden) {
-                    value[n][j] -= middle;
-                    squares += value[n][j] * value[n][j];
-                }
+        squares = take_mean<V, N, T>(value, middle, hidden);
     }
     float scale = rsqrtf(block_sum(squares, shared) / hidden + eps);
     if (threadIdx.x == 0)

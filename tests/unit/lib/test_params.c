@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
-#include "lib/params_list.h"
+#include "lib/params_internal.h"
 
 /* A Llama whose heads together are narrower than its stream. */
 static const struct sft_preset narrow = {.name = "narrow",

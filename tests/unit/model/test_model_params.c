@@ -5,7 +5,7 @@
 
 #include "job/model/model_internal.h"
 #include "job/train/optim.h"
-#include "lib/params_list.h"
+#include "lib/params_internal.h"
 
 enum { ROWS = 8 };
 

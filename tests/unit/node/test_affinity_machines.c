@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plans on described machines beside the reviewed ones, and on two real machines from NCCL's
  * topology files. */
-#include "tests/unit/accounts/reviewed.h"
+#include "tests/unit/reviewed.h"
 
 #include <sys/stat.h>
 

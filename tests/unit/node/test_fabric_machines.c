@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Decisions on described machines beside the reviewed ones. */
-#include "tests/unit/accounts/reviewed.h"
+#include "tests/unit/reviewed.h"
 
 #include "tests/unit/node/fabric_case.h"
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "job/train/sensors.h"
-#include "tests/unit/node/fake_nvml.h"
+#include "tests/unit/train/fake_nvml.h"
 
 #define PERIOD 0.1 /* seconds, as sensors.h says */
 #define HANGS 60   /* seconds after which a test that waits is killed */
@@ -426,7 +426,7 @@ static int fake_load(void **state)
     (void)state;
     const char *names[2] = {"fake", "old"}, *build = getenv("SFT_BUILDDIR");
     for (int i = 0; i < 2; i++) {
-        snprintf(fake_path[i], sizeof fake_path[i], "%s/tests/unit/.libs/libnvidia-ml-%s.so",
+        snprintf(fake_path[i], sizeof fake_path[i], "%s/tests/unit/train/.libs/libnvidia-ml-%s.so",
                  build ? build : ".", names[i]);
         void *library = dlopen(fake_path[i], RTLD_NOW | RTLD_LOCAL);
         fakes[i] = library ? dlsym(library, "fake_nvml") : NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A library in NVML's place that answers what a test tells it to. The test reaches the script with
  * dlsym(handle, "fake_nvml"), and changes it only while no thread samples. */
-#ifndef SFT_TESTS_UNIT_NODE_FAKE_NVML_H
-#define SFT_TESTS_UNIT_NODE_FAKE_NVML_H
+#ifndef SFT_TESTS_UNIT_TRAIN_FAKE_NVML_H
+#define SFT_TESTS_UNIT_TRAIN_FAKE_NVML_H
 
 #include <stddef.h>
 

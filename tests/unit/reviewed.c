@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/accounts/reviewed.h"
+#include "tests/unit/reviewed.h"
 
 const char *reviewed_folder(const char *variable)
 {

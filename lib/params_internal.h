@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an architecture lists its parameters with; nobody else includes this. */
-#ifndef SFT_LIB_PARAMS_LIST_H
-#define SFT_LIB_PARAMS_LIST_H
+#ifndef SFT_LIB_PARAMS_INTERNAL_H
+#define SFT_LIB_PARAMS_INTERNAL_H
 
 #include "lib/params.h"
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of cells under named columns, written as a table for people, as CSV or as JSON. */
-#ifndef REPORT_GRID_H
-#define REPORT_GRID_H
+#ifndef ACCOUNTS_GRID_H
+#define ACCOUNTS_GRID_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #include "lib/error.h"
-#include "report/options.h"
+
+enum grid_form { GRID_TABLE, GRID_CSV, GRID_JSON };
 
 struct grid_column {
     const char *name;  /* in CSV and JSON; ends the list when NULL */
@@ -33,7 +34,7 @@ int grid_set(struct grid *grid, const char *name, const char *format, ...)
 /* With so many digits behind the point; nothing where the value is not finite. */
 int grid_set_real(struct grid *grid, const char *name, double value, int digits);
 
-/* form: table, csv or json. Empty cells are "-" in the table and null in JSON. */
-int grid_write(const struct grid *grid, enum options_form form, FILE *out, struct sft_error *err);
+/* Empty cells are "-" in the table and null in JSON. */
+int grid_write(const struct grid *grid, enum grid_form form, FILE *out, struct sft_error *err);
 
 #endif

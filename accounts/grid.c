@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h" /* _GNU_SOURCE: vasprintf */
-#include "report/grid.h"
+#include "accounts/grid.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -163,11 +163,11 @@ static int json_write_grid(const struct grid *grid, FILE *out, struct sft_error 
     return failed ? sft_error_set(err, "the JSON cannot be written") : 0;
 }
 
-int grid_write(const struct grid *grid, enum options_form form, FILE *out, struct sft_error *err)
+int grid_write(const struct grid *grid, enum grid_form form, FILE *out, struct sft_error *err)
 {
-    if (form == OPTIONS_JSON)
+    if (form == GRID_JSON)
         return json_write_grid(grid, out, err);
-    if (form == OPTIONS_CSV)
+    if (form == GRID_CSV)
         csv_write_grid(grid, out);
     else
         table_write_grid(grid, out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/node/fake_nvml.h"
+#include "tests/unit/train/fake_nvml.h"
 
 #include <string.h>
 

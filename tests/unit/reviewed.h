@@ -2,8 +2,8 @@
 /* What a test prints of a described machine (tests/fixtures/topology) beside the reviewed text
  * (tests/fixtures/expected). After a change that is meant, look at the difference and copy what the
  * build folder has. */
-#ifndef SFT_TESTS_UNIT_ACCOUNTS_REVIEWED_H
-#define SFT_TESTS_UNIT_ACCOUNTS_REVIEWED_H
+#ifndef SFT_TESTS_UNIT_REVIEWED_H
+#define SFT_TESTS_UNIT_REVIEWED_H
 
 #include "tests/unit/unit.h"
 

@@ -1,0 +1,32 @@
+# The training loop's parts: optimizer, fit, measurement, observers.
+noinst_LTLIBRARIES += job/train/libtrain.la
+job_train_libtrain_la_SOURCES = \
+	job/train/fit.c job/train/fit.h \
+	job/train/measure.c \
+	job/train/observe_sensors.c \
+	job/train/observer.c job/train/observer.h \
+	job/train/optim.c job/train/optim.h \
+	job/train/progress.c \
+	job/train/sensors.c job/train/sensors.h \
+	job/train/trace.c \
+	job/train/train.c job/train/train.h \
+	job/train/training.c job/train/training.h
+# What a GPU says about itself, by NVML: opened at run time, nothing to configure.
+job_train_libtrain_la_LIBADD = -ldl
+
+unit_tests += tests/unit/train/test_fit \
+	tests/unit/train/test_observer \
+	tests/unit/train/test_optim \
+	tests/unit/train/test_sensors
+
+# NVML as the test scripts it, and once more as an old driver has it. -rpath makes a shared library
+# of what is not installed.
+if HAVE_CMOCKA
+check_LTLIBRARIES += tests/unit/train/libnvidia-ml-fake.la tests/unit/train/libnvidia-ml-old.la
+endif
+FAKE_NVML_LDFLAGS = $(SFT_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+tests_unit_train_libnvidia_ml_fake_la_SOURCES = tests/unit/train/fake_nvml.c tests/unit/train/fake_nvml.h
+tests_unit_train_libnvidia_ml_fake_la_LDFLAGS = $(FAKE_NVML_LDFLAGS)
+tests_unit_train_libnvidia_ml_old_la_SOURCES = tests/unit/train/fake_nvml.c tests/unit/train/fake_nvml.h
+tests_unit_train_libnvidia_ml_old_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAKE_NVML_OLD
+tests_unit_train_libnvidia_ml_old_la_LDFLAGS = $(FAKE_NVML_LDFLAGS)
