@@ -7,10 +7,10 @@
 
 #include "job/model/linear.h"
 
-/* Which part of its forward pass a block runs: all; in the backward pass what was not kept of cheap
- * results, or all but what nobody reads again. */
 enum { BLOCK_UNIT = 8 }; /* blocks of a unit, at most */
 
+/* Which part of its forward pass a block runs: all; in the backward pass what was not kept of cheap
+ * results, or all but what nobody reads again. */
 enum again { AGAIN_NOTHING, AGAIN_CHEAP, AGAIN_ALL };
 
 struct block_kind {

@@ -58,13 +58,12 @@ static void attention_backward(struct block *b, struct model *model)
 {
     struct device *d = model->device;
     struct attention_args args = args_of(b, model);
-    unsigned want = LINEAR_ALL;
-    linear_backward(&b->attention.o, model, want, args.dout, model->dstream, args.out,
+    linear_backward(&b->attention.o, model, LINEAR_ALL, args.dout, model->dstream, args.out,
                     model->fresh);
     d->ops->attention_backward(d, &args);
     if (b->attention.rotates)
         rotate(model, args.dqkv, true);
-    linear_backward(&b->attention.qkv, model, want, model->delta, args.dqkv, b[-1].norm.out,
+    linear_backward(&b->attention.qkv, model, LINEAR_ALL, model->delta, args.dqkv, b[-1].norm.out,
                     model->fresh);
 }
 

@@ -35,10 +35,11 @@ static void ffn_backward(struct block *b, struct model *model)
 {
     struct device *d = model->device;
     struct activation_args args = args_of(b, model);
-    unsigned want = LINEAR_ALL;
-    linear_backward(&b->ffn.out, model, want, args.dout, model->dstream, args.out, model->fresh);
+    linear_backward(&b->ffn.out, model, LINEAR_ALL, args.dout, model->dstream, args.out,
+                    model->fresh);
     d->ops->activation_backward(d, &args);
-    linear_backward(&b->ffn.in, model, want, model->delta, args.din, b[-1].norm.out, model->fresh);
+    linear_backward(&b->ffn.in, model, LINEAR_ALL, model->delta, args.din, b[-1].norm.out,
+                    model->fresh);
 }
 
 static const struct block_kind ffn = {

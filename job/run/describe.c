@@ -191,12 +191,13 @@ void describe_summary(const struct run *run)
 {
     const struct sft_record *r = &run->result.record;
     const struct sft_figure *shown[SFT_VIEW_MAX];
+    size_t count = sft_figures_shown(SFT_SUMMARY, shown);
     char number[SFT_NUMBER], other[SFT_NUMBER];
     printf("%s, %d rank%s on %d node%s, data %s, backend %s %s\n", run->input.shape.title,
            run->input.plan.ranks, run->input.plan.ranks == 1 ? "" : "s", run->ranks.nodes,
            run->ranks.nodes == 1 ? "" : "s", sft_record_get(r, "data"), run->machine.backend->name,
            format_traits[run->machine.backend->format].name);
-    for (size_t i = 0; i < sft_figures_shown(SFT_SUMMARY, shown); i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct sft_show *show = &shown[i]->show[SFT_SUMMARY];
         double value = sft_record_get_real(r, shown[i]->name, NAN);
         if (!isnan(value))
