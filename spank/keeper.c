@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "spank/deliver.h"
 #include "spank/fail.h"
 #include "spank/leave.h"
@@ -260,9 +261,7 @@ static bool keeper_heard(struct keeper_answer *answer)
 
 static long long keeper_clock(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+    return (long long)(sft_clock_now() * 1e3);
 }
 
 bool keeper_wait(int milliseconds, struct keeper_answer *answer)

@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "lib/clock.h"
 
 #define PROBE_SECONDS 10 /* a controller that is busier than this is not waited for */
 
@@ -53,25 +54,22 @@ static void probe_child(const struct words *line, const char *guard, int out)
     _exit(127);
 }
 
-static long probe_left(const struct timespec *end)
+/* Milliseconds until then, for poll. */
+static int probe_left(double end)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    long left = (end->tv_sec - now.tv_sec) * 1000 + (end->tv_nsec - now.tv_nsec) / 1000000;
-    return left > 0 ? left : 0;
+    double left = end - sft_clock_now();
+    return left > 0 ? (int)(left * 1e3) : 0;
 }
 
 /* All that comes, as far as it has room, until the end or the time is over. */
 static void probe_collect(int from, char *text, size_t size)
 {
-    struct timespec end;
+    double end = sft_clock_now() + PROBE_SECONDS;
     size_t length = 0;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += PROBE_SECONDS;
     for (;;) {
         char piece[512];
         struct pollfd wait = {.fd = from, .events = POLLIN};
-        int ready = poll(&wait, 1, (int)probe_left(&end));
+        int ready = poll(&wait, 1, probe_left(end));
         if (ready < 0 && errno == EINTR)
             continue;
         ssize_t got = ready > 0 ? read(from, piece, sizeof piece) : 0;

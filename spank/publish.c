@@ -3,14 +3,14 @@
 
 #include <string.h>
 
+#include "lib/clock.h"
+
 /* Seconds: between two tries, on top of what libslurm itself waits; before the first record. */
 enum { PUBLISH_LONGEST = 8, PUBLISH_FIRST = 1 };
 
 static time_t publish_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
+    return (time_t)sft_clock_now();
 }
 
 void publish_init(struct publish *publish, uint32_t job_id, bool comment)

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/request.h"
 #include "spank/options.h"
 
@@ -21,7 +22,7 @@ enum { WITNESS_FIRST_MS = 20, WITNESS_LAST_MS = 5000 };
 static struct {
     pthread_mutex_t lock;
     struct page_facts facts; /* under the lock, once the thread runs */
-    struct timespec begin;
+    double begin;            /* of the step, by sft_clock_now */
     struct program_site site;
     int proc; /* rank 0's folder in /proc */
 } witness = {.lock = PTHREAD_MUTEX_INITIALIZER, .proc = -1};
@@ -83,7 +84,7 @@ void witness_begin(spank_t spank, const struct conf *conf)
         facts->ranks = 0;
     read_host(facts);
     facts->start = time(NULL);
-    clock_gettime(CLOCK_MONOTONIC, &witness.begin);
+    witness.begin = sft_clock_now();
     read_option(facts);
     facts->idle = !options_trains(spank, option);
     read_owner(spank, conf, &witness.site);
@@ -202,11 +203,9 @@ void witness_orphaned(void)
 
 void witness_facts(struct page_facts *facts)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    double now = sft_clock_now();
     pthread_mutex_lock(&witness.lock);
     *facts = witness.facts;
     pthread_mutex_unlock(&witness.lock);
-    facts->life = (double)(now.tv_sec - witness.begin.tv_sec) +
-                  (double)(now.tv_nsec - witness.begin.tv_nsec) * 1e-9;
+    facts->life = now - witness.begin;
 }

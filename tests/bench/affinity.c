@@ -6,17 +6,15 @@
  * it is in a task. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/clock.h"
 #include "tests/unit/node/affinity_fixture.h"
 
 #define BENCH_RUNS 20
 
 static double bench_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
+    return 1e3 * sft_clock_now();
 }
 
 static int bench_run(const struct affinity_source *source, double *load, double *plan, bool print)

@@ -3,17 +3,15 @@
  * argument, of this machine; with a described one (tests/fixtures/topology), of its files, whose
  * tables of GIDs are filled up to mlx5's 256 entries. The first run is cold, as it is in a task. */
 #include <stdio.h>
-#include <time.h>
 
+#include "lib/clock.h"
 #include "tests/unit/node/fabric_case.h"
 
 #define BENCH_RUNS 20
 
 static double bench_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
+    return 1e3 * sft_clock_now();
 }
 
 static void bench_fill(const struct fabric_case *made)

@@ -6,9 +6,9 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "job/tensor/ops.h"
+#include "lib/clock.h"
 
 enum { LARGEST = 256, CALLS = 96, SIZES = 4 };
 
@@ -22,9 +22,7 @@ static void die(const char *why)
 
 static double now_us(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+    return 1e6 * sft_clock_now();
 }
 
 static void layer(struct device *d, void *const memory[3], int size)

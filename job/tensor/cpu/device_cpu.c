@@ -4,7 +4,8 @@
 #include "job/tensor/cpu/cpu_internal.h"
 
 #include <stdlib.h>
-#include <time.h>
+
+#include "lib/clock.h"
 
 enum { ALIGNMENT = 256 };
 
@@ -93,13 +94,6 @@ static void cpu_mark(struct device *d, enum lane lane, int slot)
     (void)d, (void)lane, (void)slot;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static int cpu_stamp(struct device *d, enum lane lane)
 {
     struct device_cpu *cpu = d->state;
@@ -114,7 +108,7 @@ static int cpu_stamp(struct device *d, enum lane lane)
         cpu->stamps = stamps;
         cpu->stamp_room = room;
     }
-    cpu->stamps[cpu->stamp_count] = now();
+    cpu->stamps[cpu->stamp_count] = sft_clock_now();
     return cpu->stamp_count++;
 }
 
