@@ -66,7 +66,7 @@ void params_gpt2(const struct sft_preset *s, struct params_list *list)
         params_table(list, SFT_ROLE_EMBEDDING, "embed", s->hidden, s->tied_head);
         params_rows(list, "transformer.wte.weight", s->vocab);
         params_table(list, SFT_ROLE_POSITION, "positions", s->hidden, false);
-        params_rows(list, "transformer.wpe.weight", s->context);
+        params_rows(list, "transformer.wpe.weight", sft_preset_positions(s));
     } else if (list->unit <= s->layers) {
         layer_list(s, list);
     } else {

@@ -81,9 +81,10 @@ static int plan_batch(struct sft_plan *plan, const struct sft_request *request,
                       const struct sft_request *defaults, struct sft_error *err)
 {
     plan->seq = said_or(request->seq, defaults->seq);
-    if (plan->preset->architecture == SFT_GPT2 && plan->seq > plan->preset->context)
+    int positions = sft_preset_positions(plan->preset);
+    if (positions > 0 && plan->seq > positions)
         return sft_error_set(err, "seq=%d: %s knows %d positions; ask for %d or fewer", plan->seq,
-                             plan->preset->name, plan->preset->context, plan->preset->context);
+                             plan->preset->name, positions, positions);
     plan->micro_batch = said_or(request->micro_batch, defaults->micro_batch);
     plan->accumulation = defaults->global_batch; /* micro-batches of a rank */
     if (request->global_batch < 0) {

@@ -186,6 +186,11 @@ char *sft_preset_names(char *text, size_t size)
     return text;
 }
 
+int sft_preset_positions(const struct sft_preset *p)
+{
+    return p->architecture == SFT_GPT2 ? p->context : 0;
+}
+
 int sft_preset_qkv(const struct sft_preset *p)
 {
     return (p->heads + 2 * p->kv_heads) * p->head_dim;

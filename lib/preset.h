@@ -41,6 +41,10 @@ const struct sft_preset *sft_preset_all(void);
 /* Write "tiny, llama-7b, ..." into text, for messages. Returns text. */
 char *sft_preset_names(char *text, size_t size);
 
+/* Positions that the model has learned, which no sequence can be longer than; 0: it rotates, and
+ * takes any. */
+int sft_preset_positions(const struct sft_preset *preset);
+
 /* Width of a row of q, k and v: (heads + 2 * kv_heads) * head_dim. */
 int sft_preset_qkv(const struct sft_preset *preset);
 

@@ -108,8 +108,9 @@ void sft_request_defaults(struct sft_request *request, const struct sft_preset *
     sft_request_init(request);
     request->preset = preset;
     sft_fields_default(keys, request, is_test_model(preset));
-    if (preset != NULL && preset->architecture == SFT_GPT2) /* its table of positions ends there */
-        request->seq = preset->context;
+    int positions = preset != NULL ? sft_preset_positions(preset) : 0;
+    if (positions > 0 && request->seq > positions)
+        request->seq = positions;
 }
 
 void sft_request_init(struct sft_request *request)
