@@ -100,9 +100,9 @@ enum model_recompute fit_recompute(const struct fit *fit)
     }
 }
 
-enum optim_states fit_states(const struct fit *fit)
+enum format fit_states(const struct fit *fit)
 {
-    return fit->states == SFT_STATES_BF16 ? OPTIM_BF16 : OPTIM_FP32;
+    return fit->states == SFT_STATES_BF16 ? FORMAT_BF16 : FORMAT_FP32;
 }
 
 const char *fit_states_name(enum sft_states states)

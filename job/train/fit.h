@@ -41,7 +41,7 @@ const char *fit_why(const struct fit *fit, const struct sft_request *request,
                     const struct sft_plan *plan);
 
 enum model_recompute fit_recompute(const struct fit *fit);
-enum optim_states fit_states(const struct fit *fit);
+enum format fit_states(const struct fit *fit);
 const char *fit_states_name(enum sft_states states);
 const char *fit_recompute_name(enum sft_recompute recompute);
 

@@ -28,20 +28,15 @@ static size_t aligned(size_t bytes)
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-static size_t moment_size(enum optim_states states)
+static size_t master_bytes(size_t parameters, enum format format, enum format states)
 {
-    return states == OPTIM_BF16 ? sizeof(uint16_t) : sizeof(float);
-}
-
-static size_t master_bytes(size_t parameters, enum format format, enum optim_states states)
-{
-    bool needed = states == OPTIM_FP32 && format != FORMAT_FP32;
+    bool needed = states == FORMAT_FP32 && format != FORMAT_FP32;
     return needed ? aligned(parameters * sizeof(float)) : 0;
 }
 
-size_t optim_plan(size_t parameters, enum format format, enum optim_states states)
+size_t optim_plan(size_t parameters, enum format format, enum format states)
 {
-    return 2 * aligned(parameters * moment_size(states)) +
+    return 2 * aligned(format_bytes(states, parameters)) +
            master_bytes(parameters, format, states) + sizeof(double);
 }
 
@@ -67,7 +62,7 @@ static int optim_allocate(struct optim *optim, const struct shard_part *parts, s
 {
     struct device *d = optim->device;
     size_t elements = count == 1 ? parts[0].count : parts_elements(parts, count);
-    size_t moment = aligned(elements * moment_size(optim->options.states));
+    size_t moment = aligned(format_bytes(optim->options.states, elements));
     size_t master = master_bytes(elements, d->format, optim->options.states);
     optim->parts = calloc(count > 0 ? count : 1, sizeof *optim->parts);
     if (optim->parts == NULL)
@@ -162,7 +157,7 @@ static void part_step(struct optim *optim, size_t number, size_t at, struct adam
 {
     struct device *d = optim->device;
     const struct shard_part *part = &optim->parts[number];
-    size_t count, size = moment_size(optim->options.states);
+    size_t count, size = format_bytes(optim->options.states, 1);
     const struct model_tensor *tensors = model_tensors(optim->model, &count);
     for (size_t i = 0; i < count; i++) {
         const struct model_tensor *t = &tensors[i];
@@ -194,7 +189,7 @@ int optim_step(struct optim *optim, int step, double *norm, struct sft_error *er
         .eps = (float)o->eps,
         .correction1 = (float)(1 - pow(o->beta1, step + 1)),
         .correction2 = (float)(1 - pow(o->beta2, step + 1)),
-        .states = o->states == OPTIM_BF16 ? FORMAT_BF16 : FORMAT_FP32,
+        .states = o->states,
         .norm2 = optim->norm2,
         .clip = (float)o->clip,
         .seed = random_mix(o->seed, (uint64_t)step),

@@ -7,16 +7,14 @@
 #include "job/model/model.h"
 #include "job/model/shard.h"
 
-/* Bytes a parameter, weights and gradients of a 16-bit device counted in: fp32 16 (master weights
- * and both moments in fp32), bf16 8 (weights and moments in bf16, stochastically rounded). */
-enum optim_states { OPTIM_FP32, OPTIM_BF16 };
-
 struct optim_options {
     double lr; /* highest */
     int lr_warmup, total_steps;
     double beta1, beta2, eps, weight_decay;
     double clip; /* global norm, 0: none */
-    enum optim_states states;
+    /* Of master weights and moments, with 16-bit weights and gradients 16 bytes a parameter in all
+     * in fp32; of moments alone in bf16, 8 bytes, weights and moments rounded stochastically. */
+    enum format states;
     uint64_t seed; /* of the stochastic rounding */
 };
 
@@ -47,6 +45,6 @@ int optim_step(struct optim *optim, int step, double *norm, struct sft_error *er
 size_t optim_bytes(const struct optim *optim);
 
 /* What optim_create would allocate for so many parameters, bytes. */
-size_t optim_plan(size_t parameters, enum format format, enum optim_states states);
+size_t optim_plan(size_t parameters, enum format format, enum format states);
 
 #endif

@@ -122,7 +122,7 @@ static int run_open(struct run *run, char **argv, const struct sft_preset *shape
                                           .eps = 1e-8,
                                           .weight_decay = 0.1,
                                           .clip = 1,
-                                          .states = bf16 ? OPTIM_BF16 : OPTIM_FP32,
+                                          .states = bf16 ? FORMAT_BF16 : FORMAT_FP32,
                                           .seed = SEED};
     run->optim = optim_create(run->model, run->device, &run->options, err);
     snprintf(name, sizeof name, "losses-%s.txt", bf16 ? "bf16" : "fp32");

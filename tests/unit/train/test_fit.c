@@ -42,7 +42,7 @@ static struct sft_plan plan_of(const struct sft_request *request)
 }
 
 /* Bytes of what the arguments say, without the reserve. */
-static double bytes_of(const struct sft_preset *shape, int rows, enum optim_states states,
+static double bytes_of(const struct sft_preset *shape, int rows, enum format states,
                        enum model_recompute recompute, enum format format)
 {
     return (double)(model_plan(shape, rows, recompute, format, logits) +
@@ -55,7 +55,7 @@ static void check_numbers(const struct fit *fit, const struct sft_preset *shape,
 {
     static const enum model_recompute levels[] = {RECOMPUTE_NONE, RECOMPUTE_NORMS, RECOMPUTE_BLOCK};
     enum model_recompute level = levels[letters(fit)[1] - '0'];
-    enum optim_states states = letters(fit)[0] == 'F' ? OPTIM_FP32 : OPTIM_BF16;
+    enum format states = letters(fit)[0] == 'F' ? FORMAT_FP32 : FORMAT_BF16;
     assert_int_equal(fit_recompute(fit), level);
     assert_int_equal(fit_states(fit), states);
     assert_true(fit->model == (double)model_plan(shape, rows, level, format, logits));

@@ -199,8 +199,7 @@ static void quadratic_gradient(const struct quadratic *q, const float *w, int st
 }
 
 /* The weights that the optimizer comes to, malloc'ed. */
-static float *quadratic_train(const struct quadratic *q, struct model *model,
-                              enum optim_states states)
+static float *quadratic_train(const struct quadratic *q, struct model *model, enum format states)
 {
     struct sft_error err = {""};
     struct optim_options options = q->options;
@@ -281,9 +280,9 @@ static void test_bf16_states_train_as_fp32(void **state)
     struct sft_preset shape = support_shape(false);
     struct model *model = support_model(&shape, 16);
     struct quadratic q = quadratic_make(model_parameters(model));
-    float *fp32 = quadratic_train(&q, model, OPTIM_FP32);
-    float *bf16 = quadratic_train(&q, model, OPTIM_BF16);
-    float *again = quadratic_train(&q, model, OPTIM_BF16);
+    float *fp32 = quadratic_train(&q, model, FORMAT_FP32);
+    float *bf16 = quadratic_train(&q, model, FORMAT_BF16);
+    float *again = quadratic_train(&q, model, FORMAT_BF16);
     float *cut = quadratic_round(&q, truncated), *near = quadratic_round(&q, nearest);
     double outwards;
     assert_true(apart(fp32, q.target, q.count, &outwards) < NOISE); /* it trains at all */
@@ -438,7 +437,7 @@ static void test_each_step_has_its_own_chance(void **state)
                               .beta1 = 0.9,
                               .beta2 = 0.95,
                               .eps = 1e-8,
-                              .states = OPTIM_BF16,
+                              .states = FORMAT_BF16,
                               .seed = 3};
     struct optim *optim = optim_create(model, support_device(), &o, NULL);
     float *w = model_weights(model).data, *g = model_gradients(model).data,
@@ -473,7 +472,7 @@ static void test_bytes(void **state)
     struct optim_options o = {.total_steps = 1};
     size_t count = model_parameters(model), bytes[2];
     for (int states = 0; states < 2; states++) {
-        o.states = states ? OPTIM_BF16 : OPTIM_FP32;
+        o.states = states ? FORMAT_BF16 : FORMAT_FP32;
         struct optim *optim = optim_create(model, support_device(), &o, NULL);
         bytes[states] = optim_bytes(optim);
         assert_int_equal(bytes[states], optim_plan(count, FORMAT_FP32, o.states));
@@ -485,11 +484,11 @@ static void test_bytes(void **state)
     /* a device of 16 bits: master weights with fp32 states alone */
     for (int round = 0; round < 100; round++) {
         count = (size_t)support_between(1, 1 << 30);
-        assert_in_range(optim_plan(count, FORMAT_BF16, OPTIM_FP32), 12 * count, 12 * count + 1024);
-        assert_in_range(optim_plan(count, FORMAT_BF16, OPTIM_BF16), 4 * count, 4 * count + 1024);
-        assert_in_range(optim_plan(count, FORMAT_FP32, OPTIM_FP32), 8 * count, 8 * count + 1024);
+        assert_in_range(optim_plan(count, FORMAT_BF16, FORMAT_FP32), 12 * count, 12 * count + 1024);
+        assert_in_range(optim_plan(count, FORMAT_BF16, FORMAT_BF16), 4 * count, 4 * count + 1024);
+        assert_in_range(optim_plan(count, FORMAT_FP32, FORMAT_FP32), 8 * count, 8 * count + 1024);
     }
-    assert_true(optim_plan(70000000000, FORMAT_BF16, OPTIM_FP32) > 840000000000);
+    assert_true(optim_plan(70000000000, FORMAT_BF16, FORMAT_FP32) > 840000000000);
 }
 
 int main(void)
