@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The peer that users would pick instead: Hugging Face's Llama in PyTorch, fine-tuned whole.
+"""The peer that users would pick instead: Hugging Face's Llama or GPT-2 in PyTorch, fine-tuned whole.
 
 bf16 weights, gradients and AdamW states (fused), SDPA attention, gradient accumulation, clipping, with
 or without torch.compile. Random weights and tokens; each sequence is one document. The FLOP rule is
@@ -15,13 +15,15 @@ import time
 import torch
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 SHAPES = {  # vocab, hidden, layers, heads, kv_heads, ffn
     "llama-7b": (32000, 4096, 32, 32, 32, 11008),
     "llama-13b": (32000, 5120, 40, 40, 40, 13824),
     "llama-1b": (32000, 2048, 22, 32, 4, 5632),
     "tiny": (320, 128, 4, 4, 2, 352),
+    "gpt2": (50257, 768, 12, 12, 12, 3072),
+    "gpt2-xl": (50257, 1600, 48, 25, 25, 6400),
 }
 SDPA = {"cudnn": [SDPBackend.CUDNN_ATTENTION], "flash": [SDPBackend.FLASH_ATTENTION]}
 LOGITS_ROWS = 8192  # of fp32 logits at once: larger batches go in chunks
@@ -58,17 +60,28 @@ def attention_name():
     return "sdpa_causal"
 
 
-def build(a):
+def is_gpt2(a):
+    return a.model.startswith("gpt2")
+
+
+def config_of(a):
     vocab, hidden, layers, heads, kv_heads, ffn = SHAPES[a.model]
-    config = LlamaConfig(
+    if is_gpt2(a):  # no dropout, as we have none
+        return GPT2Config(vocab_size=vocab, n_embd=hidden, n_layer=layers, n_head=heads, n_inner=ffn,
+                          n_positions=1024, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, use_cache=False)
+    return LlamaConfig(
         vocab_size=vocab, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads,
         num_key_value_heads=kv_heads, intermediate_size=ffn, max_position_embeddings=a.seq,
         rms_norm_eps=1e-5, tie_word_embeddings=False, use_cache=False)
+
+
+def build(a):
+    config = config_of(a)
     config._attn_implementation = attention_name()
     torch.manual_seed(a.seed)
     torch.set_default_dtype(torch.bfloat16)
     with torch.device(a.device):
-        model = LlamaForCausalLM(config)
+        model = (GPT2LMHeadModel if is_gpt2(a) else LlamaForCausalLM)(config)
     torch.set_default_dtype(torch.float32)
     model.train()
     if a.recompute:
@@ -76,11 +89,15 @@ def build(a):
     return model
 
 
-def flops_of(a):
-    vocab, hidden, layers, heads, kv_heads, ffn = SHAPES[a.model]
+def looked_up(a):
+    """Parameters that no token is multiplied with: a table that is no head's matrix."""
+    return "transformer.wpe.weight" if is_gpt2(a) else "model.embed_tokens.weight"
+
+
+def flops_of(a, model):
+    _, hidden, layers, heads, _, _ = SHAPES[a.model]
     head_dim = hidden // heads
-    block = hidden * (heads + 2 * kv_heads) * head_dim + hidden * hidden + 3 * hidden * ffn + 2 * hidden
-    parameters = layers * block + hidden + vocab * hidden
+    parameters = sum(p.numel() for name, p in model.named_parameters() if name != looked_up(a))
     tokens = a.batch * a.seq * a.accumulation
     return tokens * (6.0 * parameters + 6.0 * layers * heads * head_dim * a.seq)
 
@@ -92,7 +109,7 @@ def loss_function(model):
         return F.cross_entropy(model.lm_head(hidden).float(), targets, reduction="sum")
 
     def loss(tokens, targets):
-        hidden = model.model(input_ids=tokens)[0].flatten(0, 1)
+        hidden = model.base_model(input_ids=tokens)[0].flatten(0, 1)
         rows = targets.flatten()
         if rows.numel() <= LOGITS_ROWS:
             return chunk(hidden, rows) / rows.numel()
@@ -137,7 +154,7 @@ def run(a):
     times = [t for t, _ in results[a.warmup:]]
     median = statistics.median(times)
     spread = statistics.median(abs(t - median) for t in times)
-    rate = flops_of(a) / median / 1e12
+    rate = flops_of(a, model) / median / 1e12
     gib = torch.cuda.max_memory_allocated() / 2**30 if a.device == "cuda" else 0
     return {
         "who": f"hugging face {a.mode}", "model": a.model, "batch": a.batch, "seq": a.seq,
