@@ -69,7 +69,10 @@ static int folder_open(const char *path, struct sft_error *err)
     char folder[PATH_MAX];
     struct stat info;
     size_t length = (size_t)(name_of(path) - path);
-    snprintf(folder, sizeof folder, "%.*s", (int)length, path);
+    if (length >= sizeof folder)
+        return cannot(path, ENAMETOOLONG, err);
+    memcpy(folder, path, length);
+    folder[length] = '\0';
     if (length == 0)
         strcpy(folder, ".");
     while (length > 1 && folder[length - 1] == '/') /* or the link would be followed */

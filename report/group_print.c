@@ -34,14 +34,13 @@ struct shown {
 static void columns_make(const struct shown *shown, struct grid_column *column)
 {
     for (size_t f = 0, i = 0; f < shown->count || i < OWN; column++) {
-        const struct sft_figure *next = f < shown->count ? shown->figure[f] : NULL;
-        if (i < OWN && (next == NULL || own[i].place < next->show[SFT_GROUPS].place)) {
+        if (f == shown->count ||
+            (i < OWN && own[i].place < shown->figure[f]->show[SFT_GROUPS].place)) {
             *column = own[i++].column;
-        } else {
-            *column =
-                (struct grid_column){next->name, next->show[SFT_GROUPS].title, next->unit, false};
-            f++;
+            continue;
         }
+        const struct sft_figure *next = shown->figure[f++];
+        *column = (struct grid_column){next->name, next->show[SFT_GROUPS].title, next->unit, false};
     }
     column->name = NULL;
 }

@@ -2,16 +2,22 @@
 noinst_LTLIBRARIES += job/train/libtrain.la
 job_train_libtrain_la_SOURCES = \
 	job/train/fit.c job/train/fit.h \
-	job/train/measure.c job/train/measure.h \
-	job/train/observe.c job/train/observe.h \
+	job/train/measure.c \
+	job/train/observe_sensors.c \
+	job/train/observer.c job/train/observer.h \
 	job/train/optim.c job/train/optim.h \
-	job/train/progress.c job/train/progress.h \
+	job/train/progress.c \
 	job/train/sensors.c job/train/sensors.h \
-	job/train/trace.c job/train/trace.h
+	job/train/trace.c \
+	job/train/train.c job/train/train.h \
+	job/train/training.c job/train/training.h
 # What a GPU says about itself, by NVML: opened at run time, nothing to configure.
 job_train_libtrain_la_LIBADD = -ldl
 
-unit_tests += tests/unit/train/test_fit tests/unit/train/test_optim tests/unit/train/test_sensors
+unit_tests += tests/unit/train/test_fit \
+	tests/unit/train/test_observer \
+	tests/unit/train/test_optim \
+	tests/unit/train/test_sensors
 
 # NVML as the test scripts it, and once more as an old driver has it. -rpath makes a shared library
 # of what is not installed.

@@ -307,14 +307,17 @@ EOF
 
 # site BODY : a job_submit.lua whose slurm_job_modify is BODY
 site() {
-    cat >"$FOLDER/c/etc/job_submit.lua" <<EOF
+    local file=$FOLDER/c/etc/job_submit.lua last
+    # slurmctld reads the file anew where it is younger than before, by whole seconds.
+    last=$(stat -c %Y "$file" 2>/dev/null || date +%s)
+    cat >"$file" <<EOF
 function slurm_job_submit(job_desc, part_list, submit_uid) return slurm.SUCCESS end
 function slurm_job_modify(job_desc, job_rec, part_list, modify_uid)
   $1
   return slurm.SUCCESS
 end
 EOF
-    touch -d '+1 hour' "$FOLDER/c/etc/job_submit.lua" # slurmctld reads it anew if it is younger than the last time
+    touch -d "@$((last + 60))" "$file"
     grep -q JobSubmitPlugins "$FOLDER/c/etc/slurm.conf" || {
         echo JobSubmitPlugins=lua >>"$FOLDER/c/etc/slurm.conf"
         "$CLUSTER" restart "$FOLDER/c"

@@ -152,7 +152,7 @@ SH
     is state partial
     is fail 'rank 0 on * ended with status 7 after its last word'
     site "$DUMMY"
-    DUMMY_STATE=none as_user srun --sft-bench=tiny:1,gpus=1 || true
+    DUMMY_SECONDS=1 DUMMY_STATE=none as_user srun --sft-bench=tiny:1,gpus=1 || true
     ended FAILED
     is state partial
     is program script

@@ -1,22 +1,30 @@
-# The CUDA backend. What needs no CUDA is in every build, for the tests.
+# The CUDA device. What needs no CUDA is in every build, for the tests.
 noinst_LTLIBRARIES += job/tensor/cuda/libcuda.la
 cuda_kernels = \
+	job/tensor/cuda/bias.cu \
 	job/tensor/cuda/cross_entropy.cu \
 	job/tensor/cuda/elements.cu \
 	job/tensor/cuda/embed.cu \
+	job/tensor/cuda/gelu.cu \
 	job/tensor/cuda/norm.cu \
 	job/tensor/cuda/optim.cu \
 	job/tensor/cuda/rope.cu \
 	job/tensor/cuda/swiglu.cu
-job_tensor_cuda_libcuda_la_SOURCES = job/tensor/cuda/matmul_cache.c job/tensor/cuda/matmul_cache.h
+job_tensor_cuda_libcuda_la_SOURCES = \
+	job/tensor/cuda/matmul_cache.c job/tensor/cuda/matmul_cache.h \
+	job/tensor/cuda/matmul_key.c job/tensor/cuda/matmul_key.h
 if HAVE_CUDA
 job_tensor_cuda_libcuda_la_SOURCES += $(cuda_kernels) \
-	job/tensor/cuda/cuda_internal.h job/tensor/cuda/kernels.h \
 	job/tensor/cuda/attention_cudnn.c \
-	job/tensor/cuda/backend_cuda.c \
+	job/tensor/cuda/cuda_internal.h \
 	job/tensor/cuda/cudnn_graph.c job/tensor/cuda/cudnn_graph.h \
+	job/tensor/cuda/device_cuda.c \
+	job/tensor/cuda/kernels.h \
 	job/tensor/cuda/lanes_cuda.c \
-	job/tensor/cuda/matmul_cublaslt.c \
+	job/tensor/cuda/matmul_cublaslt.c job/tensor/cuda/matmul_cublaslt.h \
+	job/tensor/cuda/matmul_product.c \
+	job/tensor/cuda/matmul_tune.c \
+	job/tensor/cuda/ops_cuda.c \
 	job/tensor/cuda/sdpa_graph.c job/tensor/cuda/sdpa_graph.h
 job_tensor_cuda_libcuda_la_LIBADD = $(CUDA_LIBS)
 endif
@@ -29,13 +37,18 @@ SUFFIXES = .cu
 .cu.lo:
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(LIBTOOL) $(AM_V_lt) --tag=CC --mode=compile $(NVCC) \
 		$(NVCC_OPTIONS) -I$(top_srcdir) -c -o $@ $<
-kernel_headers = job/tensor/cuda/bf16.cuh job/tensor/cuda/kernels.h job/tensor/rounding.h
-EXTRA_DIST += job/tensor/cuda/bf16.cuh
+kernel_headers = job/tensor/cuda/bf16.cuh job/tensor/cuda/shares.cuh job/tensor/cuda/kernels.h job/tensor/rounding.h
+EXTRA_DIST += job/tensor/cuda/bf16.cuh job/tensor/cuda/shares.cuh
 $(cuda_kernels:.cu=.lo): $(kernel_headers)
 
-# Skips itself where there is no GPU.
-unit_tests += tests/gpu/test_backend_cuda
-unit_support += tests/gpu/backend_twin.c tests/gpu/backend_twin.h
+# Skip themselves where there is no GPU.
+unit_tests += tests/gpu/test_ops_cuda
+unit_support += tests/gpu/device_twin.c tests/gpu/device_twin.h
+if HAVE_CUDA
+unit_tests += tests/gpu/test_matmul_cuda
+endif
+tests_gpu_test_matmul_cuda_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+fuzz_targets += tests/fuzz/fuzz_matmul_cache
 
-# By hand, with tests/bench/peer_losses.py: make tests/gpu/train_losses; make tests/bench/ceilings
-EXTRA_PROGRAMS += tests/gpu/train_losses tests/bench/ceilings
+# By hand, with tests/bench/peer_losses.py: make tests/gpu/train_losses; make tests/bench/ceilings tests/bench/matmul_host
+EXTRA_PROGRAMS += tests/gpu/train_losses tests/bench/ceilings tests/bench/matmul_host
