@@ -5,7 +5,6 @@
 
 #include "lib/writer.h"
 
-#define SAID_MAGIC "sft-node/"
 #define SAID_INTERFACES 2048
 
 static void plain(char *text, char least)
@@ -46,7 +45,7 @@ const char *said_open(const char *text, struct sft_error *err)
         sft_error_set(err,
                       "the plugin speaks of the node in form %.*s, this program reads %s: install "
                       "both of one release",
-                      (int)strspn(text + magic, "0123456789"), text + magic, SAID_OPENING + magic);
+                      (int)strspn(text + magic, "0123456789"), text + magic, SAID_FORM);
     else
         sft_error_set(err, "what stands in the plugin's place does not begin with %s",
                       SAID_OPENING);

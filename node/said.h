@@ -30,7 +30,9 @@
 #include "lib/error.h"
 #include "node/fabric.h"
 
-#define SAID_OPENING "sft-node/1"
+#define SAID_MAGIC "sft-node/"
+#define SAID_FORM "1" /* another one with each change of what is written */
+#define SAID_OPENING SAID_MAGIC SAID_FORM
 #define SAID_PLACE_ENV "SFT_BENCH_PLACE"
 #define SAID_FABRIC_ENV "SFT_BENCH_FABRIC"
 #define SAID_PLACE 2600 /* bytes of the texts */
