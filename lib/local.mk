@@ -18,9 +18,10 @@ lib_libsft_la_SOURCES = \
 	lib/roofline.c lib/roofline.h \
 	lib/stats.c lib/stats.h \
 	lib/timeline.c lib/timeline.h \
-	lib/words.c lib/words.h
+	lib/words.c lib/words.h \
+	lib/writer.c lib/writer.h
 
 unit_tests += tests/unit/lib/test_figures tests/unit/lib/test_file_write tests/unit/lib/test_manual tests/unit/lib/test_params tests/unit/lib/test_plan \
 	tests/unit/lib/test_predict tests/unit/lib/test_preset tests/unit/lib/test_record tests/unit/lib/test_request \
-	tests/unit/lib/test_stats tests/unit/lib/test_timeline
+	tests/unit/lib/test_stats tests/unit/lib/test_timeline tests/unit/lib/test_writer
 fuzz_targets += tests/fuzz/fuzz_record tests/fuzz/fuzz_request

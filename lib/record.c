@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/figures.h"
+#include "lib/writer.h"
 
 #define OPENING "sft1{"
 #define KEY_MAX 31
@@ -117,30 +118,12 @@ static bool byte_is_plain(unsigned char c)
     return c > ' ' && c < 0x7f && strchr("%{}\"'`|\\", c) == NULL;
 }
 
-struct writer {
-    char *text;
-    size_t size, used;
-};
-
-static void writer_put(struct writer *w, char c)
-{
-    if (w->used < w->size)
-        w->text[w->used] = c;
-    w->used++;
-}
-
-static void writer_plain(struct writer *w, const char *text)
-{
-    for (; *text != '\0'; text++)
-        writer_put(w, *text);
-}
-
-static void writer_field(struct writer *w, const char *key, const char *value)
+static void write_field(struct writer *w, const char *key, const char *value)
 {
     static const char hex[] = "0123456789ABCDEF";
     if (w->used > strlen(OPENING))
         writer_put(w, ' ');
-    writer_plain(w, key);
+    writer_text(w, key);
     writer_put(w, '=');
     for (; *value != '\0'; value++) {
         unsigned char c = (unsigned char)*value;
@@ -157,21 +140,20 @@ static void writer_field(struct writer *w, const char *key, const char *value)
 int sft_record_format(const struct sft_record *record, bool brief, char *text, size_t size,
                       struct sft_error *err)
 {
-    struct writer w = {text, size, 0};
-    writer_plain(&w, OPENING);
+    struct writer w;
+    writer_begin(&w, text, size < SFT_RECORD_MAX ? size : SFT_RECORD_MAX);
+    writer_text(&w, OPENING);
     for (const struct sft_figure *figure = sft_figures(); figure->name != NULL; figure++) {
         const char *value = sft_record_get(record, figure->name);
         if (value != NULL && (figure->keep == SFT_BRIEF || !brief))
-            writer_field(&w, figure->name, value);
+            write_field(&w, figure->name, value);
     }
     for (size_t i = 0; i < record->count && !brief; i++)
         if (sft_figure_find(record->fields[i].key) == NULL)
-            writer_field(&w, record->fields[i].key, record->fields[i].value);
+            write_field(&w, record->fields[i].key, record->fields[i].value);
     writer_put(&w, '}');
-    writer_put(&w, '\0');
-    if (w.used > size || w.used > SFT_RECORD_MAX)
-        return sft_error_set(err, "the record is longer than %zu bytes",
-                             (size < SFT_RECORD_MAX ? size : SFT_RECORD_MAX) - 1);
+    if (w.cut)
+        return sft_error_set(err, "the record is longer than %zu bytes", w.size - 1);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/request.h"
+#include "lib/writer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -255,36 +256,19 @@ int sft_request_parse(struct sft_request *request, const char *text, struct sft_
     return 0;
 }
 
-struct writer {
-    char *text;
-    size_t size, used;
-};
-
-static void writer_put(struct writer *w, char c)
-{
-    if (w->used < w->size)
-        w->text[w->used] = c;
-    w->used++;
-}
-
-static void writer_text(struct writer *w, const char *text, bool escape)
-{
-    for (; *text != '\0'; text++) {
-        if (escape && (*text == ',' || *text == '\\'))
-            writer_put(w, '\\');
-        writer_put(w, *text);
-    }
-}
-
-static void writer_key(struct writer *w, const struct sft_request *request,
-                       const struct sft_field *key)
+static void write_key(struct writer *w, const struct sft_request *request,
+                      const struct sft_field *key)
 {
     char value[SFT_REQUEST_PATH];
     sft_field_write(key, request, value, sizeof value);
     writer_put(w, ',');
-    writer_text(w, key->name, false);
+    writer_text(w, key->name);
     writer_put(w, '=');
-    writer_text(w, value, true);
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == ',' || *at == '\\')
+            writer_put(w, '\\');
+        writer_put(w, *at);
+    }
 }
 
 bool sft_request_covers(const struct sft_request *wanted, const struct sft_request *actual)
@@ -302,18 +286,18 @@ bool sft_request_covers(const struct sft_request *wanted, const struct sft_reque
 int sft_request_format(const struct sft_request *request, char *text, size_t size,
                        struct sft_error *err)
 {
-    struct writer w = {text, size, 0};
+    struct writer w;
     char nodes[16];
-    writer_text(&w, sft_request_subject(request->task, request->preset), false);
+    writer_begin(&w, text, size);
+    writer_text(&w, sft_request_subject(request->task, request->preset));
     if (request->nodes > 0) {
         snprintf(nodes, sizeof nodes, ":%d", request->nodes);
-        writer_text(&w, nodes, false);
+        writer_text(&w, nodes);
     }
     for (const struct sft_field *key = keys; key->name != NULL; key++)
         if (sft_field_said(key, request))
-            writer_key(&w, request, key);
-    writer_put(&w, '\0');
-    if (w.used > size)
+            write_key(&w, request, key);
+    if (w.cut)
         return sft_error_set(err, "the request is longer than %zu bytes", size - 1);
     return 0;
 }

@@ -375,3 +375,9 @@ void fabric_destroy(struct fabric *fabric)
     free(fabric->netdev);
     free(fabric);
 }
+
+const char *fabric_decision_name(enum fabric_decision decision)
+{
+    static const char *const names[] = {"unset", "set", "user's"};
+    return names[decision];
+}

@@ -9,7 +9,7 @@
  *     input = { nics, &conf.fabric, .nodes = ..., .get = ... }
  *     fabric = fabric_create(&input, &err)
  *     for each variable with decision FABRIC_SET: spank_setenv(name, value, 1)
- *     fabric_print, or fabric_write for another process
+ *     said_write_fabric (node/said.h) for the program in the task
  *
  * Nothing of this may fail a step: on NULL, log the text and leave the environment as it is. */
 #ifndef SFT_NODE_FABRIC_H
@@ -120,24 +120,5 @@ const struct fabric_variable *fabric_find(const struct fabric *fabric, const cha
 
 /* "set", "user's" or "unset". */
 const char *fabric_decision_name(enum fabric_decision decision);
-
-/* The ports, the variables and the warnings as tables for people. */
-void fabric_print(FILE *file, const struct fabric *fabric);
-
-/* The same for another process, a line each, fields with a tab between and "" for what is not
- * known; the environment of a task can hold it. What does not fit is left out by whole lines.
- * Control characters of values become '?'.
- *
- *     rate  800
- *     warn  text  weight (a number, 0 matters most)
- *     note  text
- *     var   NCCL_IB_HCA  set|user's|unset  value  why
- *     port  mlx5_0:1  yes|no  interface  Gb/s  NUMA node  GID's index  GID  why not  up|down ib|eth
- *           how many more virtual functions of the card the line stands for, "" none
- *     ifs   eth0:up,eth1:down
- *     cut   yes             something did not fit: nothing may be concluded from what is missing
- *
- * What decides stands before what may be long. */
-void fabric_write(const struct fabric *fabric, char *text, size_t size);
 
 #endif

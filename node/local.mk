@@ -7,7 +7,6 @@ node_libnode_la_SOURCES = \
 	node/fabric_files.c node/fabric_files.h \
 	node/fabric_gid.c \
 	node/fabric_ports.c \
-	node/fabric_print.c \
 	node/fabric_tell.c \
 	node/fabric_user.c \
 	node/fabric_warn.c \
@@ -18,10 +17,12 @@ node_libnode_la_SOURCES = \
 	node/hosts.c node/hosts.h \
 	node/nic.c node/nic.h \
 	node/pci_place.c node/pci_place.h \
+	node/said.c node/said.h \
+	node/said_print.c \
 	node/sysfs.c node/sysfs.h
 
 unit_tests += tests/unit/node/test_fabric tests/unit/node/test_fabric_machines tests/unit/node/test_gid \
-	tests/unit/node/test_nic
+	tests/unit/node/test_nic tests/unit/node/test_said
 test_support += tests/unit/node/fabric_case.c tests/unit/node/fabric_case.h tests/unit/node/machine_tree.c \
 	tests/unit/node/machine_tree.h
 fuzz_targets += tests/fuzz/fuzz_fabric

@@ -5,14 +5,20 @@
 #include <stdlib.h>
 
 #include "node/affinity.h"
+#include "node/said.h"
 
 node_place_f sft_bench_node_place;
 
 static void place_describe(const struct affinity_task *task, const char *pool, char text[NODE_TEXT])
 {
-    snprintf(text, NODE_TEXT,
-             "gpu=%.100s cpus=%.250s numa=%.60s nics=%.200s distance=%s pool=%.319s why=%.300s",
-             task->gpus, task->cpus, task->numa, task->nics, task->distance, pool, task->reason);
+    const struct said_task said = {.gpu = task->gpus,
+                                   .cpus = task->cpus,
+                                   .numa = task->numa,
+                                   .nics = task->nics,
+                                   .distance = task->distance,
+                                   .pool = pool,
+                                   .why = task->reason};
+    said_write_task(&said, text, NODE_TEXT);
 }
 
 static struct affinity_plan *place_plan(const struct node_task *task,

@@ -7,8 +7,9 @@
 
 #include "node/fabric.h"
 #include "node/fabric_files.h"
+#include "node/said.h"
 
-enum { NETWORK_TEXT = 12288, NETWORK_VALUE = 8192 };
+enum { NETWORK_VALUE = 8192 };
 
 #ifndef SFT_NCCL_VERSION
 #define SFT_NCCL_VERSION 0 /* not known: as if it were current */
@@ -68,7 +69,7 @@ static int network_decide(spank_t spank, const struct conf *conf, bool pinned, c
     struct fabric *fabric = nics != NULL ? fabric_create(&input, err) : NULL;
     if (fabric != NULL) {
         network_set(spank, fabric);
-        fabric_write(fabric, text, NETWORK_TEXT);
+        said_write_fabric(fabric, text, SAID_FABRIC);
     }
     int rc = fabric != NULL ? 0 : -1;
     fabric_destroy(fabric);
@@ -79,10 +80,9 @@ static int network_decide(spank_t spank, const struct conf *conf, bool pinned, c
 
 void network_task(spank_t spank, const struct conf *conf, bool pinned)
 {
-    static char text[NETWORK_TEXT];
+    static char text[SAID_FABRIC];
     struct sft_error err = {""};
     if (network_decide(spank, conf, pinned, text, &err) < 0)
-        snprintf(text, sizeof text, "warn\tNCCL's variables were left as they are: %.400s\n",
-                 err.text);
-    spank_setenv(spank, NETWORK_ENV, text, 1);
+        said_write_no_fabric(err.text, text, sizeof text);
+    spank_setenv(spank, SAID_FABRIC_ENV, text, 1);
 }

@@ -9,6 +9,7 @@
 
 #include "lib/request.h"
 #include "node/node.h"
+#include "node/said.h"
 #include "spank/options.h"
 #include "spank/peers.h"
 
@@ -110,27 +111,16 @@ static int place_run(spank_t spank, const struct conf *conf, const char *cuda, c
     return rc;
 }
 
-/* "cuda=0,1 " as the words of a place are; the job compares it with what the task has in the end.
- */
-static void place_cuda(const char *cuda, char *word, size_t size)
-{
-    snprintf(word, size, "cuda=%.300s", cuda != NULL ? cuda : "unset");
-    for (char *at = word; *at != '\0'; at++)
-        if (*at <= ' ' || *at == 127)
-            *at = '?';
-}
-
 bool place_task(spank_t spank, const struct conf *conf)
 {
     static char visible[VALUE];
-    char place[NODE_TEXT] = "", text[NODE_TEXT + 400], word[320];
+    char place[NODE_TEXT] = "", text[SAID_PLACE];
     struct sft_error err = {""};
     const char *cuda = place_getenv(spank, "CUDA_VISIBLE_DEVICES", visible);
     if (place_run(spank, conf, cuda, place, &err) < 0)
         snprintf(place, sizeof place, "why=%.400s", err.text);
-    place_cuda(cuda, word, sizeof word);
-    snprintf(text, sizeof text, "%s %s", word, place);
-    spank_setenv(spank, PLACE_ENV, text, 1);
+    said_write_place(cuda, place, text, sizeof text);
+    spank_setenv(spank, SAID_PLACE_ENV, text, 1);
     const char *cpus = strstr(place, " cpus=");
     return cpus != NULL && cpus[strlen(" cpus=")] != ' ';
 }

@@ -9,15 +9,12 @@
 #include "spank/conf.h"
 #include "spank/slurm_compat.h"
 
-/* The task's environment gets what was done, for sft-bench-job's log and record. */
-#define PLACE_ENV "SFT_BENCH_PLACE"
-
 /* In slurmstepd, before it forks. -1: the tasks then know less of each other. */
 int place_prepare(spank_t spank, struct sft_error *err);
 
-/* Bind this task near its GPU, unless the request says bind=none; true when it is bound. Whatever
- * fails, the task starts: the reason is in PLACE_ENV, "cuda=CUDA_VISIBLE_DEVICES " and then
- * node.h's text. */
+/* Bind this task near its GPU, unless the request says bind=none; true when it is bound. The
+ * task's environment gets what was done (node/said.h). Whatever fails, the task starts: the reason
+ * is there. */
 bool place_task(spank_t spank, const struct conf *conf);
 
 #endif

@@ -32,14 +32,13 @@ static void variables_read(char *text, size_t size)
 
 void explain_self(struct explain_task *task, const struct bootstrap *bootstrap)
 {
-    const char *place = getenv(PLACE_ENV);
     memset(task, 0, sizeof *task);
     snprintf(task->host, sizeof task->host, "%s", bootstrap->host);
-    snprintf(task->place, sizeof task->place, "%s", place != NULL ? place : "");
+    place_said(task->place);
     task->rank = bootstrap->rank;
     task->local_rank = bootstrap->local_rank;
     place_cpus(task->has, sizeof task->has);
-    place_cuda(task->cuda);
+    said_cuda(getenv("CUDA_VISIBLE_DEVICES"), task->cuda);
     variables_read(task->variables, sizeof task->variables);
     network_self(task->network);
 }
@@ -55,10 +54,10 @@ static void task_print(FILE *out, const struct explain_task *t)
     struct place_now now;
     char told[256], numa[64], nics[256], distance[16];
     task_judge(t, &now);
-    place_field(t->place, "cpus", told, sizeof told);
-    place_field(t->place, "numa", numa, sizeof numa);
-    place_field(t->place, "nics", nics, sizeof nics);
-    place_field(t->place, "distance", distance, sizeof distance);
+    said_word(t->place, "cpus", told, sizeof told);
+    said_word(t->place, "numa", numa, sizeof numa);
+    said_word(t->place, "nics", nics, sizeof nics);
+    said_word(t->place, "distance", distance, sizeof distance);
     fprintf(out, "%5d  %-14s  %-24s  %-6s  %s%s%s%s\n", t->rank, now.gpu[0] != '\0' ? now.gpu : "-",
             told[0] != '\0' ? t->has : "not bound", numa[0] != '\0' ? numa : "-",
             nics[0] != '\0' ? nics : "-", distance[0] != '\0' ? " (" : "", distance,
@@ -81,7 +80,7 @@ static void task_warn(struct notes *notes, const struct explain_task *t)
     struct place_now now;
     char cpus[256];
     task_judge(t, &now);
-    place_field(t->place, "cpus", cpus, sizeof cpus);
+    said_word(t->place, "cpus", cpus, sizeof cpus);
     if (now.moved)
         notes_add(notes, 0, "",
                   "rank %d on %s has CPUs %.100s, not %.100s: something bound it after the plugin",
@@ -112,7 +111,7 @@ static int warnings_print(FILE *out, const struct explain_task *tasks, int count
 static void host_print_network(FILE *out, const struct explain_task *t)
 {
     if (t->network[0] != '\0')
-        network_print(out, t->network);
+        said_print(out, t->network);
     else
         fprintf(out, " NCCL's variables:%s\n%s", t->variables[0] != '\0' ? "" : " none",
                 t->variables);
@@ -146,7 +145,7 @@ static json_t *task_json(const struct explain_task *t)
     json_t *variables = json_object();
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         char value[512];
-        place_field(t->place, keys[i], value, sizeof value);
+        said_word(t->place, keys[i], value, sizeof value);
         json_object_set_new(object, keys[i], json_string(value));
     }
     for (const char *line = t->variables; *line != '\0'; line += strcspn(line, "\n") + 1) {

@@ -17,10 +17,10 @@ struct explain_task {
     int rank;
     char has[256]; /* CPUs that the kernel lets it use, "0-11,96-107" */
     int local_rank;
-    char cuda[PLACE_CUDA];      /* CUDA_VISIBLE_DEVICES, as place_cuda has it */
-    char place[PLACE_TEXT];     /* the plugin's word (SFT_BENCH_PLACE), "" without it */
-    char variables[4096];       /* NCCL_* of its environment, NAME=VALUE lines, sorted */
-    char network[NETWORK_TEXT]; /* what was decided of them (job/run/network.h), "" without the
+    char cuda[SAID_CUDA];      /* CUDA_VISIBLE_DEVICES, as said_cuda has it */
+    char place[SAID_PLACE];    /* the plugin's word (SFT_BENCH_PLACE), "" without it */
+    char variables[4096];      /* NCCL_* of its environment, NAME=VALUE lines, sorted */
+    char network[SAID_FABRIC]; /* what was decided of them (job/run/network.h), "" without the
                                    plugin */
 };
 

@@ -7,48 +7,18 @@
 
 enum { VALUE = 1536 };
 
-/* Fields of a line "port" and of a line "var". */
-enum {
-    PORT_NAME,
-    PORT_USED,
-    PORT_NETDEV,
-    PORT_RATE,
-    PORT_NUMA,
-    PORT_INDEX,
-    PORT_GID,
-    PORT_WHY,
-    PORT_MORE = 10
-};
-enum { VAR_NAME, VAR_WHO, VAR_VALUE, VAR_WHY };
-
-void network_self(char text[NETWORK_TEXT])
+void network_self(char text[SAID_FABRIC])
 {
-    const char *said = getenv(NETWORK_ENV);
-    snprintf(text, NETWORK_TEXT, "%s", said != NULL ? said : "");
+    struct sft_error err = {""};
+    const char *said = said_open(getenv(SAID_FABRIC_ENV), &err);
+    if (said == NULL)
+        snprintf(text, SAID_FABRIC, "warn\t%s\t0\n", err.text);
+    else
+        snprintf(text, SAID_FABRIC, "%s", said);
     char *end = strrchr(text, '\n');
     if (end != NULL)
         end[1] = '\0';
     network_now(text, getenv);
-}
-
-const char *network_next(const char **cursor, const char *kind)
-{
-    size_t length = strlen(kind);
-    while (**cursor != '\0') {
-        const char *line = *cursor;
-        *cursor += strcspn(line, "\n");
-        *cursor += **cursor == '\n';
-        if (strncmp(line, kind, length) == 0 && line[length] == '\t')
-            return line + length + 1;
-    }
-    return NULL;
-}
-
-void network_field(const char *line, int n, char *value, size_t size)
-{
-    for (; n > 0 && *line != '\0' && *line != '\n'; line++)
-        n -= *line == '\t';
-    snprintf(value, size, "%.*s", n == 0 ? (int)strcspn(line, "\t\n") : 0, line);
 }
 
 static const char *or_dash(const char *text)
@@ -56,63 +26,16 @@ static const char *or_dash(const char *text)
     return text[0] != '\0' ? text : "-";
 }
 
-/* A line "port". */
+/* Of a line "port". */
 struct port {
-    char name[64], used[8], netdev[32], rate[16], numa[16], index[16], gid[64], why[256], more[16];
+    char name[64], index[16], gid[64];
 };
 
 static void port_read(struct port *port, const char *line)
 {
-    network_field(line, PORT_NAME, port->name, sizeof port->name);
-    network_field(line, PORT_USED, port->used, sizeof port->used);
-    network_field(line, PORT_NETDEV, port->netdev, sizeof port->netdev);
-    network_field(line, PORT_RATE, port->rate, sizeof port->rate);
-    network_field(line, PORT_NUMA, port->numa, sizeof port->numa);
-    network_field(line, PORT_INDEX, port->index, sizeof port->index);
-    network_field(line, PORT_GID, port->gid, sizeof port->gid);
-    network_field(line, PORT_WHY, port->why, sizeof port->why);
-    network_field(line, PORT_MORE, port->more, sizeof port->more);
-}
-
-static void port_print(FILE *out, const char *line)
-{
-    struct port port;
-    char whole[96], name[96];
-    port_read(&port, line);
-    snprintf(name, sizeof name, "%s%s%s", port.name, port.more[0] != '\0' ? " +" : "", port.more);
-    snprintf(whole, sizeof whole, "%s %s", port.index, port.gid);
-    fprintf(out, " %-16s  %-4s  %-10s  %5s  %4s  %-20s  %s\n", name, port.used,
-            or_dash(port.netdev), port.rate, port.numa, port.index[0] != '\0' ? whole : "-",
-            or_dash(port.why));
-}
-
-static void variable_print(FILE *out, const char *line)
-{
-    char name[80], who[16], value[VALUE], why[256];
-    network_field(line, VAR_NAME, name, sizeof name);
-    network_field(line, VAR_WHO, who, sizeof who);
-    network_field(line, VAR_VALUE, value, sizeof value);
-    network_field(line, VAR_WHY, why, sizeof why);
-    fprintf(out, " %-28s  %-7s  %-20s  %s\n", name, who, or_dash(value), why);
-}
-
-void network_print(FILE *out, const char *text)
-{
-    const char *cursor = text, *line = network_next(&cursor, "port");
-    if (line != NULL)
-        fprintf(
-            out,
-            " port              used  interface    Gb/s  NUMA  GID                   why not\n");
-    for (; line != NULL; line = network_next(&cursor, "port"))
-        port_print(out, line);
-    cursor = text;
-    line = network_next(&cursor, "var");
-    if (line != NULL)
-        fprintf(out, " variable                               value                 why\n");
-    for (; line != NULL; line = network_next(&cursor, "var"))
-        variable_print(out, line);
-    for (cursor = text; (line = network_next(&cursor, "note")) != NULL;)
-        fprintf(out, " note: %.*s\n", (int)strcspn(line, "\t\n"), line);
+    said_field(line, SAID_PORT_NAME, port->name, sizeof port->name);
+    said_field(line, SAID_PORT_INDEX, port->index, sizeof port->index);
+    said_field(line, SAID_PORT_GID, port->gid, sizeof port->gid);
 }
 
 static json_t *line_json(const char *line, const char *const *keys)
@@ -120,7 +43,7 @@ static json_t *line_json(const char *line, const char *const *keys)
     json_t *object = json_object();
     char value[VALUE];
     for (int i = 0; keys[i] != NULL; i++) {
-        network_field(line, i, value, sizeof value);
+        said_field(line, i, value, sizeof value);
         json_object_set_new(object, keys[i], json_string(value));
     }
     return object;
@@ -130,14 +53,14 @@ static json_t *lines_json(const char *text, const char *kind, const char *const 
 {
     json_t *list = json_array();
     const char *cursor = text, *line;
-    while ((line = network_next(&cursor, kind)) != NULL)
+    while ((line = said_next(&cursor, kind)) != NULL)
         json_array_append_new(list, line_json(line, keys));
     return list;
 }
 
 static int rate_of(const char *text)
 {
-    const char *line = network_next(&text, "rate");
+    const char *line = said_next(&text, "rate");
     return line != NULL ? atoi(line) : 0;
 }
 
@@ -162,11 +85,11 @@ void network_short(const char *text, char *line, size_t size)
     const char *at;
     size_t used = 0;
     line[0] = '\0';
-    while ((at = network_next(&text, "var")) != NULL) {
+    while ((at = said_next(&text, "var")) != NULL) {
         char name[80], who[16], value[VALUE];
-        network_field(at, VAR_NAME, name, sizeof name);
-        network_field(at, VAR_WHO, who, sizeof who);
-        network_field(at, VAR_VALUE, value, sizeof value);
+        said_field(at, SAID_VAR_NAME, name, sizeof name);
+        said_field(at, SAID_VAR_WHO, who, sizeof who);
+        said_field(at, SAID_VAR_VALUE, value, sizeof value);
         if (strcmp(who, "unset") != 0 && (value[0] != '\0' || strcmp(who, "changed") != 0) &&
             used + (used > 0) + strlen(name) + 1 + strlen(value) < size)
             used += (size_t)sprintf(line + used, "%s%s=%s", used > 0 ? " " : "", name, value);
@@ -177,9 +100,9 @@ void network_notes(struct notes *notes, const char *host, const char *text)
 {
     const char *line;
     char warning[512], weight[8];
-    while ((line = network_next(&text, "warn")) != NULL) {
-        network_field(line, 0, warning, sizeof warning);
-        network_field(line, 1, weight, sizeof weight);
+    while ((line = said_next(&text, "warn")) != NULL) {
+        said_field(line, 0, warning, sizeof warning);
+        said_field(line, 1, weight, sizeof weight);
         notes_add(notes, weight[0] != '\0' ? atoi(weight) : 1, host, "%s", warning);
     }
 }
@@ -188,8 +111,8 @@ static const char *used_next(const char **cursor)
 {
     const char *line;
     char used[8];
-    while ((line = network_next(cursor, "port")) != NULL) {
-        network_field(line, PORT_USED, used, sizeof used);
+    while ((line = said_next(cursor, "port")) != NULL) {
+        said_field(line, SAID_PORT_USED, used, sizeof used);
         if (strcmp(used, "yes") == 0)
             return line;
     }

@@ -3,53 +3,26 @@
  * set after the plugin, the ports that NCCL then takes, and what is wrong with that. */
 #include "job/run/network.h"
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/nccl_env.h"
+#include "lib/writer.h"
 
 #define NOW_WHO "a TaskProlog or wrapper"
 #define NOW_VALUE 1280 /* the plugin cuts values there */
 #define NOW_PORTS 512
 #define NOW_NETDEVS 256
 
-enum {
-    PORT_NAME,
-    PORT_USED,
-    PORT_NETDEV,
-    PORT_RATE,
-    PORT_NUMA,
-    PORT_INDEX,
-    PORT_GID,
-    PORT_WHY,
-    PORT_STATE,
-    PORT_LINK
-};
-
 struct now {
     const char *text; /* the plugin's */
     network_get *get;
-    char *out;
-    size_t size, used;
+    struct writer out;
     int changed; /* variables */
     char name[64][80];
     bool ports; /* which ports NCCL takes may have changed */
 };
-
-static void __attribute__((format(printf, 2, 3))) now_line(struct now *now, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(now->out + now->used, now->size - now->used, format, arguments);
-    va_end(arguments);
-    if (length > 0 && (size_t)length + 1 < now->size - now->used) {
-        now->used += (size_t)length;
-        now->out[now->used++] = '\n';
-    }
-    now->out[now->used] = '\0';
-}
 
 /* As the plugin writes values. */
 static bool now_plain(const char *value, char plain[NOW_VALUE])
@@ -90,10 +63,10 @@ static bool now_is_marked(const struct now *now, const char *name, size_t length
 static bool now_differs(const struct now *now, const char *line, char *name, size_t size)
 {
     char who[16], value[NOW_VALUE], why[256], plain[NOW_VALUE] = "";
-    network_field(line, 0, name, size);
-    network_field(line, 1, who, sizeof who);
-    network_field(line, 2, value, sizeof value);
-    network_field(line, 3, why, sizeof why);
+    said_field(line, 0, name, size);
+    said_field(line, 1, who, sizeof who);
+    said_field(line, 2, value, sizeof value);
+    said_field(line, 3, why, sizeof why);
     bool has = now_plain(now->get(name), plain), had = strcmp(who, "unset") != 0;
     if (!has)
         return had && !now_of_file(who, why);
@@ -104,8 +77,8 @@ static bool now_in_table(const struct now *now, const char *name)
 {
     const char *cursor = now->text, *line;
     char row[80];
-    while ((line = network_next(&cursor, "var")) != NULL) {
-        network_field(line, 0, row, sizeof row);
+    while ((line = said_next(&cursor, "var")) != NULL) {
+        said_field(line, 0, row, sizeof row);
         if (strcmp(row, name) == 0)
             return true;
     }
@@ -116,7 +89,7 @@ static void now_find(struct now *now)
 {
     const char *cursor = now->text, *line;
     char name[80];
-    while ((line = network_next(&cursor, "var")) != NULL)
+    while ((line = said_next(&cursor, "var")) != NULL)
         if (now_differs(now, line, name, sizeof name))
             now_mark(now, name);
     for (int i = 0; sft_nccl_watched[i] != NULL; i++)
@@ -129,21 +102,22 @@ static void now_warn_changed(struct now *now, const char *name, const char *who,
     char plain[NOW_VALUE] = "";
     bool has = now_plain(now->get(name), plain);
     if (strcmp(who, "unset") == 0)
-        now_line(
-            now,
+        writer_line(
+            &now->out,
             "warn\t%s=%.100s, which was not set: something changed it after the plugin (" NOW_WHO
             ")\t0",
             name, plain);
     else
-        now_line(now,
-                 "warn\t%s%s%.80s, not %.80s: something changed it after the plugin (" NOW_WHO
-                 ")\t0",
-                 name, has ? "=" : " is gone", plain, was);
+        writer_line(&now->out,
+                    "warn\t%s%s%.80s, not %.80s: something changed it after the plugin (" NOW_WHO
+                    ")\t0",
+                    name, has ? "=" : " is gone", plain, was);
 }
 
 static void now_say(void *data, int weight, const char *line)
 {
-    now_line(data, "warn\t%s\t%d", line, weight);
+    struct now *now = data;
+    writer_line(&now->out, "warn\t%s\t%d", line, weight);
 }
 
 static int now_ports(const struct now *now, struct sft_nccl_port *port)
@@ -151,18 +125,18 @@ static int now_ports(const struct now *now, struct sft_nccl_port *port)
     const char *cursor = now->text, *line;
     char field[80];
     int count = 0;
-    while (count < NOW_PORTS && (line = network_next(&cursor, "port")) != NULL) {
+    while (count < NOW_PORTS && (line = said_next(&cursor, "port")) != NULL) {
         struct sft_nccl_port *p = &port[count++];
-        network_field(line, PORT_NAME, p->name, sizeof p->name);
+        said_field(line, SAID_PORT_NAME, p->name, sizeof p->name);
         p->name[strcspn(p->name, ":")] = '\0';
-        network_field(line, PORT_NAME, field, sizeof field);
+        said_field(line, SAID_PORT_NAME, field, sizeof field);
         p->number = strchr(field, ':') != NULL ? atoi(strchr(field, ':') + 1) : 1;
-        network_field(line, PORT_USED, field, sizeof field);
+        said_field(line, SAID_PORT_USED, field, sizeof field);
         p->fit = strcmp(field, "yes") == 0;
-        network_field(line, PORT_WHY, p->why, sizeof p->why);
-        network_field(line, PORT_STATE, field, sizeof field);
+        said_field(line, SAID_PORT_WHY, p->why, sizeof p->why);
+        said_field(line, SAID_PORT_STATE, field, sizeof field);
         p->active = strcmp(field, "up") == 0;
-        network_field(line, PORT_LINK, field, sizeof field);
+        said_field(line, SAID_PORT_LINK, field, sizeof field);
         p->infiniband = strcmp(field, "ib") == 0;
     }
     return count;
@@ -170,10 +144,10 @@ static int now_ports(const struct now *now, struct sft_nccl_port *port)
 
 static int now_netdevs(const struct now *now, struct sft_nccl_netdev *netdev)
 {
-    const char *cursor = now->text, *line = network_next(&cursor, "ifs");
+    const char *cursor = now->text, *line = said_next(&cursor, "ifs");
     char list[2048], *rest = list, *word;
     int count = 0;
-    network_field(line != NULL ? line : "", 0, list, sizeof list);
+    said_field(line != NULL ? line : "", 0, list, sizeof list);
     while (count < NOW_NETDEVS && (word = strsep(&rest, ",")) != NULL) {
         char *state = strrchr(word, ':');
         if (state == NULL || state == word)
@@ -188,7 +162,7 @@ static int now_netdevs(const struct now *now, struct sft_nccl_netdev *netdev)
 static bool now_is_cut(const struct now *now)
 {
     const char *cursor = now->text;
-    return network_next(&cursor, "cut") != NULL;
+    return said_next(&cursor, "cut") != NULL;
 }
 
 /* NCCL_IB_DISABLE or NCCL_NET=Socket, whoever has set it. */
@@ -212,10 +186,10 @@ static void now_judge(struct now *now)
     if (netdev != NULL && ifname != NULL && now_is_marked(now, "NCCL_SOCKET_IFNAME", 18))
         sft_nccl_judge_ifname(ifname, NOW_WHO, netdev, now_netdevs(now, netdev), now_say, now);
     if (sockets != NULL && now_is_marked(now, sockets, strlen(sockets)))
-        now_line(now,
-                 "warn\t%s=%.20s of " NOW_WHO
-                 ": sockets in place of RDMA, and the figure will be poor\t0",
-                 sockets, now->get(sockets));
+        writer_line(&now->out,
+                    "warn\t%s=%.20s of " NOW_WHO
+                    ": sockets in place of RDMA, and the figure will be poor\t0",
+                    sockets, now->get(sockets));
     free(port);
     free(netdev);
 }
@@ -224,10 +198,10 @@ static void now_warnings(struct now *now)
 {
     const char *cursor = now->text, *line;
     char name[80], who[16], value[NOW_VALUE];
-    while ((line = network_next(&cursor, "var")) != NULL) {
-        network_field(line, 0, name, sizeof name);
-        network_field(line, 1, who, sizeof who);
-        network_field(line, 2, value, sizeof value);
+    while ((line = said_next(&cursor, "var")) != NULL) {
+        said_field(line, 0, name, sizeof name);
+        said_field(line, 1, who, sizeof who);
+        said_field(line, 2, value, sizeof value);
         if (now_is_marked(now, name, strlen(name)))
             now_warn_changed(now, name, who, value);
     }
@@ -242,8 +216,8 @@ static void now_variable(struct now *now, const char *name, const char *who, con
 {
     char plain[NOW_VALUE] = "";
     now_plain(now->get(name), plain);
-    now_line(now, "var\t%s\tchanged\t%s\t%s%.80s when the plugin looked", name, plain,
-             strcmp(who, "unset") == 0 ? "not set" : "was ", was);
+    writer_line(&now->out, "var\t%s\tchanged\t%s\t%s%.80s when the plugin looked", name, plain,
+                strcmp(who, "unset") == 0 ? "not set" : "was ", was);
 }
 
 /* Does NCCL take the port of this line in this task? */
@@ -252,9 +226,9 @@ static bool now_takes(const struct now *now, const char *line)
     struct sft_nccl_list list;
     char name[80], state[16], used[8];
     const char *hca = now->get("NCCL_IB_HCA");
-    network_field(line, PORT_NAME, name, sizeof name);
-    network_field(line, PORT_STATE, state, sizeof state);
-    network_field(line, PORT_USED, used, sizeof used);
+    said_field(line, SAID_PORT_NAME, name, sizeof name);
+    said_field(line, SAID_PORT_STATE, state, sizeof state);
+    said_field(line, SAID_PORT_USED, used, sizeof used);
     char *colon = strchr(name, ':');
     int number = colon != NULL ? atoi(colon + 1) : 1;
     name[strcspn(name, ":")] = '\0';
@@ -269,13 +243,14 @@ static void now_port(struct now *now, const char *line)
 {
     char field[11][160];
     for (int i = 0; i < 11; i++)
-        network_field(line, i, field[i], sizeof field[i]);
-    bool takes = now_takes(now, line), used = strcmp(field[PORT_USED], "yes") == 0;
+        said_field(line, i, field[i], sizeof field[i]);
+    bool takes = now_takes(now, line), used = strcmp(field[SAID_PORT_USED], "yes") == 0;
     if (!takes && used)
-        snprintf(field[PORT_WHY], sizeof field[0], "not by the variables that were changed");
-    now_line(now, "port\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", field[0],
-             takes ? "yes" : "no", field[2], field[3], field[4], takes ? field[5] : "",
-             takes ? field[6] : "", takes ? "" : field[PORT_WHY], field[8], field[9], field[10]);
+        snprintf(field[SAID_PORT_WHY], sizeof field[0], "not by the variables that were changed");
+    writer_line(&now->out, "port\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", field[0],
+                takes ? "yes" : "no", field[2], field[3], field[4], takes ? field[5] : "",
+                takes ? field[6] : "", takes ? "" : field[SAID_PORT_WHY], field[8], field[9],
+                field[10]);
 }
 
 static int now_rate(const struct now *now)
@@ -283,8 +258,8 @@ static int now_rate(const struct now *now)
     const char *cursor = now->text, *line;
     char rate[16];
     int sum = 0;
-    while ((line = network_next(&cursor, "port")) != NULL) {
-        network_field(line, PORT_RATE, rate, sizeof rate);
+    while ((line = said_next(&cursor, "port")) != NULL) {
+        said_field(line, SAID_PORT_RATE, rate, sizeof rate);
         sum += now_takes(now, line) ? atoi(rate) : 0;
     }
     return sum;
@@ -299,9 +274,9 @@ static void now_copy(struct now *now, const char *line, size_t length)
     size_t kind = fields != NULL ? (size_t)(fields - line) : length;
     fields = fields != NULL ? fields + 1 : line + length;
     if (kind == 3 && strncmp(line, "var", 3) == 0) {
-        network_field(fields, 0, name, sizeof name);
-        network_field(fields, 1, who, sizeof who);
-        network_field(fields, 2, value, sizeof value);
+        said_field(fields, 0, name, sizeof name);
+        said_field(fields, 1, who, sizeof who);
+        said_field(fields, 2, value, sizeof value);
         if (now_is_marked(now, name, strlen(name))) {
             now_variable(now, name, who, value);
             return;
@@ -315,13 +290,13 @@ static void now_copy(struct now *now, const char *line, size_t length)
     } else if (kind == 4 && strncmp(line, "rate", 4) == 0) {
         return;
     }
-    now_line(now, "%.*s", (int)length, line);
+    writer_line(&now->out, "%.*s", (int)length, line);
 }
 
 static void now_write(struct now *now)
 {
-    const char *at = now->text, *cursor = now->text, *rate = network_next(&cursor, "rate");
-    now_line(now, "rate\t%d", now->ports ? now_rate(now) : rate != NULL ? atoi(rate) : 0);
+    const char *at = now->text, *cursor = now->text, *rate = said_next(&cursor, "rate");
+    writer_line(&now->out, "rate\t%d", now->ports ? now_rate(now) : rate != NULL ? atoi(rate) : 0);
     now_warnings(now);
     for (; *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n')
         now_copy(now, at, strcspn(at, "\n"));
@@ -331,14 +306,15 @@ static void now_write(struct now *now)
             now_variable(now, sft_nccl_watched[i], "unset", "");
 }
 
-void network_now(char text[NETWORK_TEXT], network_get *get)
+void network_now(char text[SAID_FABRIC], network_get *get)
 {
-    char *out = malloc(NETWORK_TEXT);
-    struct now now = {.text = text, .get = get, .out = out, .size = NETWORK_TEXT};
+    char *out = malloc(SAID_FABRIC);
+    struct now now = {.text = text, .get = get};
     if (out == NULL || text[0] == '\0') {
         free(out);
         return;
     }
+    writer_begin(&now.out, out, SAID_FABRIC);
     now_find(&now);
     now.ports = now.ports && !now_is_cut(&now);
     if (now.changed > 0) {

@@ -9,19 +9,15 @@
 
 #define CPUS 8192 /* the kernel's largest NR_CPUS */
 
-void place_field(const char *place, const char *key, char *value, size_t size)
+bool place_said(char text[SAID_PLACE])
 {
-    size_t length = strlen(key);
-    value[0] = '\0';
-    while (*place != '\0') {
-        bool last = strncmp(place, "why=", 4) == 0;
-        size_t end = last ? strlen(place) : strcspn(place, " ");
-        if (strncmp(place, key, length) == 0 && place[length] == '=') {
-            snprintf(value, size, "%.*s", (int)(end - length - 1), place + length + 1);
-            return;
-        }
-        place += end + (place[end] == ' ');
-    }
+    struct sft_error err = {""};
+    const char *said = getenv(SAID_PLACE_ENV), *place = said_open(said, &err);
+    if (place == NULL)
+        snprintf(text, SAID_PLACE, "why=%s", err.text);
+    else
+        snprintf(text, SAID_PLACE, "%s", place);
+    return said != NULL;
 }
 
 void place_cpus(char *text, size_t size)
@@ -36,16 +32,6 @@ void place_cpus(char *text, size_t size)
                      line + sizeof word - 1);
     if (file != NULL)
         fclose(file);
-}
-
-/* As the plugin's place_cuda. */
-void place_cuda(char text[PLACE_CUDA])
-{
-    const char *value = getenv("CUDA_VISIBLE_DEVICES");
-    snprintf(text, PLACE_CUDA, "%.300s", value != NULL ? value : "unset");
-    for (char *at = text; *at != '\0'; at++)
-        if (*at <= ' ' || *at == 127)
-            *at = '?';
 }
 
 /* "0-3,7" as bits; false for what is no such list. */
@@ -143,7 +129,7 @@ static void judge_gpu(struct place_now *now, const char *place, const char *told
                       int rank)
 {
     char pool[512], before[96], after[96];
-    place_field(place, "pool", pool, sizeof pool);
+    said_word(place, "pool", pool, sizeof pool);
     visible_word(told, pool, rank, before, sizeof before);
     visible_word(cuda, pool, rank, after, sizeof after);
     if (strcmp(before, after) == 0)
@@ -168,7 +154,7 @@ static void judge_gpu(struct place_now *now, const char *place, const char *told
 static void judge_cpus(struct place_now *now, const char *place, const char *has)
 {
     char told[256];
-    place_field(place, "cpus", told, sizeof told);
+    said_word(place, "cpus", told, sizeof told);
     now->moved = told[0] != '\0' && strcmp(told, has) != 0;
     now->pinned = told[0] != '\0' && (!now->moved || cpus_inside(has, told));
     if (now->pinned)
@@ -181,14 +167,14 @@ static void judge_cpus(struct place_now *now, const char *place, const char *has
 void place_judge(struct place_now *now, const char *place, int local_rank, const char *cuda,
                  const char *has)
 {
-    char told[PLACE_CUDA + 8];
+    char told[SAID_CUDA + 8];
     memset(now, 0, sizeof *now);
-    place_field(place, "gpu", now->gpu, sizeof now->gpu);
-    place_field(place, "why", now->why, sizeof now->why);
+    said_word(place, "gpu", now->gpu, sizeof now->gpu);
+    said_word(place, "why", now->why, sizeof now->why);
     judge_cpus(now, place, has);
     if (strstr(place, "cuda=") != place) /* nobody told what was visible */
         return;
-    place_field(place, "cuda", told, sizeof told);
+    said_word(place, "cuda", told, sizeof told);
     if (strcmp(told, cuda) != 0)
         judge_gpu(now, place, told, cuda, local_rank);
     const char *fault = visible_fault(cuda);

@@ -15,13 +15,13 @@ enum { TEXT = 1024, SHORT = 401, NOTES = 8 };
 /* What all ranks were told, on rank 0. */
 struct told {
     char *place;   /* [ranks * TEXT] */
-    char *network; /* [ranks * NETWORK_TEXT], of a node's first rank alone */
+    char *network; /* [ranks * SAID_FABRIC], of a node's first rank alone */
 };
 
 static bool is_pinned(const char *text)
 {
     char cpus[TEXT];
-    place_field(text, "cpus", cpus, sizeof cpus);
+    said_word(text, "cpus", cpus, sizeof cpus);
     return cpus[0] != '\0';
 }
 
@@ -29,14 +29,13 @@ static bool is_pinned(const char *text)
  * before it does. */
 static void place_self(int local_rank, char text[TEXT])
 {
-    const char *place = getenv(PLACE_ENV);
-    char has[256], cuda[PLACE_CUDA];
+    char place[SAID_PLACE], has[256], cuda[SAID_CUDA];
     struct place_now now;
     text[0] = '\0';
-    if (place == NULL)
+    if (!place_said(place))
         return;
     place_cpus(has, sizeof has);
-    place_cuda(cuda);
+    said_cuda(getenv("CUDA_VISIBLE_DEVICES"), cuda);
     place_judge(&now, place, local_rank, cuda, has);
     bool warn = now.cuda_warning[0] != '\0';
     snprintf(text, TEXT, "cpus=%s warn=%d why=%s", now.cpus, warn,
@@ -48,8 +47,8 @@ static void place_notes(struct notes *notes, const char *all, int ranks, const c
 {
     for (int rank = 0; rank < ranks; rank++) {
         char warn[8], words[TEXT];
-        place_field(all + (size_t)rank * TEXT, "warn", warn, sizeof warn);
-        place_field(all + (size_t)rank * TEXT, "why", words, sizeof words);
+        said_word(all + (size_t)rank * TEXT, "warn", warn, sizeof warn);
+        said_word(all + (size_t)rank * TEXT, "why", words, sizeof words);
         if (strcmp(warn, "1") == 0)
             notes_add(notes, 0, "", "rank %d on %.64s: %.300s", rank,
                       hosts + (size_t)rank * COMM_HOST, words);
@@ -68,7 +67,7 @@ static int record_pins(const char *all, int ranks, const char *hosts, struct sft
     }
     char words[TEXT] = "no word of the plugin";
     if (without >= 0 && all[(size_t)without * TEXT] != '\0')
-        place_field(all + (size_t)without * TEXT, "why", words, sizeof words);
+        said_word(all + (size_t)without * TEXT, "why", words, sizeof words);
     if (without >= 0)
         fprintf(stderr,
                 "sft-bench-job: note: %d of %d ranks are pinned; rank %d on %s is not: %s\n",
@@ -76,16 +75,16 @@ static int record_pins(const char *all, int ranks, const char *hosts, struct sft
     if (sft_record_set_integer(record, "pinned", pinned, err) < 0)
         return -1;
     char cpus[TEXT];
-    place_field(all, "cpus", cpus, sizeof cpus);
+    said_word(all, "cpus", cpus, sizeof cpus);
     return sft_record_set(record, "cpus", cpus, err);
 }
 
 static int record_network(const char *text, struct sft_record *record, struct sft_error *err)
 {
     char line[SHORT], rate[16] = "";
-    const char *cursor = text, *at = network_next(&cursor, "rate");
+    const char *cursor = text, *at = said_next(&cursor, "rate");
     if (at != NULL)
-        network_field(at, 0, rate, sizeof rate);
+        said_field(at, 0, rate, sizeof rate);
     network_short(text, line, sizeof line);
     if (line[0] != '\0' && sft_record_set(record, "nccl_env", line, err) < 0)
         return -1;
@@ -103,7 +102,7 @@ static void run_notes(const struct told *told, int ranks, const char *hosts, boo
     if (line[0] != '\0' && network)
         fprintf(stderr, "sft-bench-job: %s\n", line);
     for (int rank = 0; rank < ranks && network; rank++) {
-        const char *mine = told->network + (size_t)rank * NETWORK_TEXT,
+        const char *mine = told->network + (size_t)rank * SAID_FABRIC,
                    *host = hosts + (size_t)rank * COMM_HOST;
         network_notes(notes, host, mine);
         network_compare(notes, host, mine, hosts, told->network);
@@ -117,25 +116,25 @@ static void run_notes(const struct told *told, int ranks, const char *hosts, boo
 
 static int gather(struct comm *comm, int local_rank, struct told *told, struct sft_error *err)
 {
-    char mine[TEXT], network[NETWORK_TEXT] = "";
+    char mine[TEXT], network[SAID_FABRIC] = "";
     place_self(local_rank, mine);
     if (local_rank == 0)
         network_self(network);
     if (comm->gather_text(comm, mine, TEXT, told->place, err) < 0)
         return -1;
-    return comm->gather_text(comm, network, NETWORK_TEXT, told->network, err);
+    return comm->gather_text(comm, network, SAID_FABRIC, told->network, err);
 }
 
 int placement_record(struct comm *comm, int local_rank, const char *hosts,
                      struct sft_record *record, struct sft_error *err)
 {
-    double said = getenv(PLACE_ENV) != NULL;
+    double said = getenv(SAID_PLACE_ENV) != NULL;
     int result = -1;
     if (comm->sum_double(comm, &said, 1, err) < 0)
         return -1;
     if (said == 0)
         return 0;
-    struct told told = {calloc((size_t)comm->size, TEXT), calloc((size_t)comm->size, NETWORK_TEXT)};
+    struct told told = {calloc((size_t)comm->size, TEXT), calloc((size_t)comm->size, SAID_FABRIC)};
     if (told.place == NULL || told.network == NULL)
         sft_error_set(err, "no memory for what %d tasks say", comm->size);
     else if (gather(comm, local_rank, &told, err) == 0)

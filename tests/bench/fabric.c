@@ -34,7 +34,7 @@ static int bench_run(const char *root, const struct conf_fabric *site, double *m
     if (fabric == NULL)
         fprintf(stderr, "%s\n", err.text);
     else if (print)
-        fabric_print(stdout, fabric);
+        fabric_case_print(stdout, fabric);
     int rc = fabric != NULL ? 0 : -1;
     fabric_destroy(fabric);
     nic_list_destroy(nics);

@@ -95,7 +95,7 @@ EOF
 
 # has RANK : its CPUs; told RANK : the word; both of $output
 has() { sed -n "s/^rank $1 has \([0-9,-]*\) .*/\1/p" <<<"$output"; }
-told() { sed -n "s/^rank $1 has .* told //p" <<<"$output"; }
+told() { sed -n "s/^rank $1 has .* told sft-node.1 //p" <<<"$output"; }
 
 # Both tasks have CPUs of their own, none of the other's, as they were told.
 each_its_own() {

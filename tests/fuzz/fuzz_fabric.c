@@ -11,6 +11,7 @@
 #include "spank/conf.h"
 #include "node/fabric.h"
 #include "node/fabric_files.h"
+#include "node/said.h"
 
 static char root[64];
 
@@ -110,7 +111,7 @@ static void check(const struct fabric *fabric)
         if (fabric->weight[i] < fabric->weight[i - 1] ||
             memchr(fabric->warning[i], '\0', FABRIC_TEXT) == NULL)
             abort();
-    fabric_write(fabric, text, sizeof text);
+    said_write_fabric(fabric, text, sizeof text);
     for (const char *at = text; *at != '\0'; at++)
         if ((unsigned char)*at < ' ' && *at != '\n' && *at != '\t')
             abort();

@@ -8,6 +8,7 @@
 
 #include "job/run/network.h"
 #include "job/run/place.h"
+#include "node/said.h"
 
 static const char *const names[] = {"NCCL_IB_HCA", "NCCL_SOCKET_IFNAME", "NCCL_IB_DISABLE",
                                     "NCCL_DEBUG"};
@@ -33,19 +34,19 @@ static void take(const unsigned char **data, size_t *size, char *text, size_t ro
     *size -= length;
 }
 
-static void check_network(char text[NETWORK_TEXT])
+static void check_network(char text[SAID_FABRIC])
 {
-    static char line[64], first[NETWORK_TEXT];
+    static char line[64], first[SAID_FABRIC];
     static FILE *out;
     struct notes *notes = notes_create();
     out = out != NULL ? out : fopen("/dev/null", "w");
     strcpy(first, text);
     network_now(text, get);
     size_t length = strlen(text);
-    if (length >= NETWORK_TEXT ||
+    if (length >= SAID_FABRIC ||
         (strcmp(first, text) != 0 && (length == 0 || text[length - 1] != '\n')))
         abort();
-    network_print(out, text);
+    said_print(out, text);
     json_decref(network_json(text));
     network_short(text, line, sizeof line);
     if (memchr(line, '\0', sizeof line) == NULL)
@@ -68,15 +69,27 @@ static void check_place(const char *place, const char *cuda, const char *cpus)
     }
 }
 
+/* What stands behind the opening; without one the text itself, so that all of it is tried. */
+static void take_said(const unsigned char **data, size_t *size, char *text, size_t room)
+{
+    static char whole[SAID_FABRIC];
+    struct sft_error err = {""};
+    take(data, size, whole, sizeof whole);
+    const char *said = said_open(whole, &err);
+    if ((said == NULL) != (err.text[0] != '\0') || strchr(err.text, '\n') != NULL)
+        abort();
+    snprintf(text, room, "%s", said != NULL ? said : whole);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    static char text[NETWORK_TEXT], place[PLACE_TEXT], cuda[PLACE_CUDA], cpus[256];
-    take(&data, &size, text, sizeof text);
+    static char text[SAID_FABRIC], place[SAID_PLACE], cuda[SAID_CUDA], cpus[256];
+    take_said(&data, &size, text, sizeof text);
     for (int i = 0; i < 4; i++) {
         has[i] = size > 0;
         take(&data, &size, value[i], sizeof value[i]);
     }
-    take(&data, &size, place, sizeof place);
+    take_said(&data, &size, place, sizeof place);
     take(&data, &size, cuda, sizeof cuda);
     take(&data, &size, cpus, sizeof cpus);
     check_network(text);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node/said.h"
+
 const char *fabric_case_get(void *data, const char *name, const char **where)
 {
     const struct fabric_case *made = data;
@@ -13,6 +15,17 @@ const char *fabric_case_get(void *data, const char *name, const char **where)
         if (strncmp(made->env[i], name, length) == 0 && made->env[i][length] == '=')
             return made->env[i] + length + 1;
     return NULL;
+}
+
+void fabric_case_print(FILE *out, const struct fabric *fabric)
+{
+    static char text[65536];
+    said_write_fabric(fabric, text, sizeof text);
+    if (fabric->ports == 0)
+        fprintf(out, "no RDMA ports\n");
+    said_print(out, said_open(text, NULL));
+    for (int i = 0; i < fabric->warnings; i++)
+        fprintf(out, "warning: %s\n", fabric->warning[i]);
 }
 
 static int case_decide(struct fabric_case *made, const char *line, FILE *out)
@@ -40,7 +53,7 @@ static int case_decide(struct fabric_case *made, const char *line, FILE *out)
     }
     if (out != NULL) {
         fprintf(out, "%s%s\n", ftell(out) > 0 ? "\n" : "", line);
-        fabric_print(out, made->fabric);
+        fabric_case_print(out, made->fabric);
     }
     return 0;
 }

@@ -30,6 +30,9 @@ int fabric_case_parse(struct fabric_case *made, const char *text, FILE *out);
 int fabric_case_load(struct fabric_case *made, const char *file, FILE *out);
 void fabric_case_remove(struct fabric_case *made);
 
+/* The tables of the decision, as the job prints them of what it was told, and the warnings. */
+void fabric_case_print(FILE *out, const struct fabric *fabric);
+
 /* For struct fabric_input; data is the case. */
 const char *fabric_case_get(void *data, const char *name, const char **where);
 

@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include "node/fabric_files.h"
+#include "node/said.h"
 #include "tests/unit/node/fabric_case.h"
 
 #define TWO                                                                                        \
@@ -248,14 +249,14 @@ static void test_what_another_process_reads(void **state)
     char text[16384], small[200];
     decide(TWO "env NCCL_DEBUG_FILE=/tmp/a\tb\n"
                "site nccl_env = NCCL_DEBUG_FILE=x\nfabric nodes=2\n");
-    fabric_write(made.fabric, text, sizeof text);
+    said_write_fabric(made.fabric, text, sizeof text);
     assert_contains(text, "rate\t800\n");
     assert_contains(text, "port\tmlx5_0:1\tyes\teth1\t400\t0\t3\t10.1.0.1\t\tup\teth\t\n");
     assert_contains(text, "ifs\teno1:up,eth1:up,eth2:up\n");
     assert_null(strstr(text, "cut\t"));
     assert_contains(text, "var\tNCCL_IB_HCA\tset\t=mlx5_0:1,mlx5_10:1\t");
     assert_contains(text, "var\tNCCL_DEBUG_FILE\tuser's\t/tmp/a?b\tthe user has set it\n");
-    fabric_write(made.fabric, small, sizeof small);
+    said_write_fabric(made.fabric, small, sizeof small);
     size_t length = strlen(small);
     assert_true(length > 100 && length < sizeof small);
     assert_string_equal(small + length - strlen("\ncut\tyes\n"), "\ncut\tyes\n");
@@ -287,7 +288,7 @@ static void test_hundreds_of_functions(void **state)
     assert_int_equal(made.fabric->notes, 1);
     assert_contains(made.fabric->note[0], "249 virtual functions are left out");
     assert_int_equal(made.fabric->warnings, 0);
-    fabric_write(made.fabric, text, 12288);
+    said_write_fabric(made.fabric, text, SAID_FABRIC);
     assert_contains(text,
                     "port\tmlx5_1:1\tno\t\t400\t1\t\t\tvirtual function of mlx5_0\tup\teth\t248\n");
     assert_null(strstr(text, "cut\tyes"));

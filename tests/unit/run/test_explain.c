@@ -39,21 +39,22 @@ static int lines_with(const char *text, const char *word)
 
 static const char place0[] =
     "gpu=0000:18:00.0 cpus=0-11 numa=0 nics=mlx5_0 distance=PIX why=12 of 48 cores, cpus=all";
-static const char place1[] = "gpu=0000:2a:00.0 cpus=12-23 numa=0 nics= distance= why=as above";
+#define PLACE1 "gpu=0000:2a:00.0 cpus=12-23 numa=0 nics= distance= why=as above"
+static const char place1[] = PLACE1, said1[] = SAID_OPENING " " PLACE1;
 
 static void test_fields(void **state)
 {
     (void)state;
     char value[64];
-    place_field(place0, "cpus", value, sizeof value);
+    said_word(place0, "cpus", value, sizeof value);
     assert_string_equal(value, "0-11");
-    place_field(place0, "why", value, sizeof value); /* to the end, whatever stands in it */
+    said_word(place0, "why", value, sizeof value); /* to the end, whatever stands in it */
     assert_string_equal(value, "12 of 48 cores, cpus=all");
-    place_field(place1, "nics", value, sizeof value);
+    said_word(place1, "nics", value, sizeof value);
     assert_string_equal(value, "");
-    place_field("why=no cpus=1", "cpus", value, sizeof value);
+    said_word("why=no cpus=1", "cpus", value, sizeof value);
     assert_string_equal(value, "");
-    place_field("", "cpus", value, sizeof value);
+    said_word("", "cpus", value, sizeof value);
     assert_string_equal(value, "");
 }
 
@@ -131,7 +132,7 @@ static void test_self(void **state)
     setenv("NCCL_Z", "2", 1);
     setenv("NCCL_A", "1", 1);
     setenv("NOT_NCCL_B", "3", 1);
-    setenv("SFT_BENCH_PLACE", place1, 1);
+    setenv("SFT_BENCH_PLACE", said1, 1);
     explain_self(&t, &bootstrap);
     assert_string_equal(t.variables, "NCCL_A=1\nNCCL_Z=2\n");
     assert_string_equal(t.place, place1);

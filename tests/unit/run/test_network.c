@@ -48,7 +48,7 @@ static int end(void **state)
 
 static int print_all(FILE *out, const char *node)
 {
-    network_print(out, node);
+    said_print(out, node);
     return 0;
 }
 
@@ -56,20 +56,20 @@ static void test_fields(void **state)
 {
     (void)state;
     char value[32];
-    const char *cursor = node_a, *line = network_next(&cursor, "port");
-    network_field(line, 0, value, sizeof value);
+    const char *cursor = node_a, *line = said_next(&cursor, "port");
+    said_field(line, 0, value, sizeof value);
     assert_string_equal(value, "mlx5_0:1");
-    network_field(line, 6, value, sizeof value);
+    said_field(line, 6, value, sizeof value);
     assert_string_equal(value, "10.1.0.1");
-    network_field(line, 7, value, sizeof value); /* the line's last, empty: not the next line's */
+    said_field(line, 7, value, sizeof value); /* the line's last, empty: not the next line's */
     assert_string_equal(value, "");
-    network_field(line, 20, value, sizeof value);
+    said_field(line, 20, value, sizeof value);
     assert_string_equal(value, "");
-    assert_non_null(network_next(&cursor, "port"));
-    assert_non_null(network_next(&cursor, "port"));
-    assert_null(network_next(&cursor, "port"));
+    assert_non_null(said_next(&cursor, "port"));
+    assert_non_null(said_next(&cursor, "port"));
+    assert_null(said_next(&cursor, "port"));
     cursor = "portx\t1\nport";
-    assert_null(network_next(&cursor, "port"));
+    assert_null(said_next(&cursor, "port"));
 }
 
 static void test_tables(void **state)
@@ -156,7 +156,7 @@ static char *get(const char *name)
 
 static const char *now(const char *node, const char *lines)
 {
-    static char said[NETWORK_TEXT];
+    static char said[SAID_FABRIC];
     environment = lines;
     snprintf(said, sizeof said, "%s", node);
     network_now(said, get);

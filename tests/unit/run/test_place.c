@@ -120,12 +120,12 @@ static void test_lists_that_are_none(void **state)
 static void test_this_process(void **state)
 {
     (void)state;
-    char cuda[PLACE_CUDA], cpus[256];
+    char cuda[SAID_CUDA], cpus[256];
     setenv("CUDA_VISIBLE_DEVICES", "0, 1\n", 1);
-    place_cuda(cuda);
+    said_cuda(getenv("CUDA_VISIBLE_DEVICES"), cuda);
     assert_string_equal(cuda, "0,?1?");
     unsetenv("CUDA_VISIBLE_DEVICES");
-    place_cuda(cuda);
+    said_cuda(getenv("CUDA_VISIBLE_DEVICES"), cuda);
     assert_string_equal(cuda, "unset");
     place_cpus(cpus, sizeof cpus);
     assert_true(cpus[0] >= '0' && cpus[0] <= '9');
