@@ -10,8 +10,11 @@ include job/model.mk
 include job/cuda.mk
 include job/sensors.mk
 
+NET_SOURCES = job/control/clock.c job/control/clock.h job/control/net.c job/control/net.h
 WATCHDOG_SOURCES = job/control/watchdog.c job/control/watchdog.h job/control/watchdog_far.c job/control/watchdog_internal.h \
-	job/control/watchdog_judge.c job/control/watchdog_judge.h job/control/watchdog_net.c job/control/watchdog_net.h job/control/watchdog_root.c
+	job/control/watchdog_judge.c job/control/watchdog_judge.h job/control/watchdog_root.c $(NET_SOURCES)
+CONTROL_SOURCES = job/control/control.c job/control/control.h job/control/control_connect.c job/control/control_tree.c \
+	job/control/control_tree.h
 
 noinst_LTLIBRARIES += job/libsftrun.la
 job_libsftrun_la_SOURCES = \
@@ -33,7 +36,7 @@ job_libsftrun_la_SOURCES = \
 	job/train/progress.c job/train/progress.h \
 	job/run/result.c job/run/result.h \
 	job/run/run.h job/run/scaling.c job/run/setup.c job/model/shard.c job/model/shard.h job/model/shard_plan.c \
-	job/train/trace.c job/train/trace.h job/train/train.c $(WATCHDOG_SOURCES)
+	job/train/trace.c job/train/trace.h job/train/train.c $(CONTROL_SOURCES) $(WATCHDOG_SOURCES)
 job_libsftrun_la_CPPFLAGS = $(AM_CPPFLAGS) $(NCCL_CPPFLAGS)
 job_libsftrun_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MPI_CFLAGS) $(PMIX_CFLAGS) -pthread
 job_libsftrun_la_LIBADD = job/libsftmodel.la job/libsftcuda.la job/libsftdata.la \
@@ -74,7 +77,11 @@ tests_unit_lib_test_file_write_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_lib_test_file_write_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
 tests_unit_run_test_result_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_run_test_result_LDADD = job/libsftrun.la $(UNIT_LIBS) $(JANSSON_LIBS) $(STDCXX_LIBS) -lpthread
-check_PROGRAMS += tests/unit/control/test_watchdog tests/unit/control/test_watchdog_judge
+check_PROGRAMS += tests/unit/control/test_control tests/unit/control/test_watchdog tests/unit/control/test_watchdog_judge
+tests_unit_control_test_control_SOURCES = tests/unit/control/test_control.c tests/unit/control/control_scene.c \
+	tests/unit/control/control_scene.h $(CONTROL_SOURCES) $(WATCHDOG_SOURCES)
+tests_unit_control_test_control_CFLAGS = $(UNIT_CFLAGS) -pthread
+tests_unit_control_test_control_LDADD = job/libsftrandom.la lib/libsft.la $(UNIT_LIBS) -lpthread
 tests_unit_control_test_watchdog_SOURCES = tests/unit/control/test_watchdog.c tests/unit/control/watchdog_scene.c \
 	tests/unit/control/watchdog_scene.h $(WATCHDOG_SOURCES)
 tests_unit_control_test_watchdog_CFLAGS = $(UNIT_CFLAGS) -pthread

@@ -29,7 +29,7 @@ struct watchdog_options {
      * ends the run; if it returns, the watchdog of this rank is off. Mandatory. */
     void (*fail)(void *user, const char *why);
     /* Where collectives run on a device: called from the watchdog's thread about once a second, to
-     * write over what enter and leave told. It must not block. -1 and err: an asynchronous error,
+     * add them to what enter and leave told. It must not block. -1 and err: an asynchronous error,
      * for fail at once. NULL: none. */
     int (*poll)(void *user, struct watchdog_progress *progress, struct sft_error *err);
     void *user;

@@ -20,15 +20,15 @@ void sleep_ms(int ms)
 int bootstrap_exchange(struct bootstrap *bootstrap, const void *mine, size_t bytes, void *all,
                        struct sft_error *err)
 {
-    static const struct watchdog_address nowhere = {4, {192, 0, 2, 1}}; /* RFC 5737 */
-    struct watchdog_card *card = &shared->cards[bootstrap->rank];
+    static const struct net_address nowhere = {4, {192, 0, 2, 1}}; /* RFC 5737 */
+    struct net_card *card = &shared->cards[bootstrap->rank];
     if (bytes != sizeof *card)
         return sft_error_set(err, "%zu bytes", bytes);
     memcpy(card, mine, bytes);
     if (bootstrap->rank == 0 && shared->bad_address) {
-        memmove(card->address + 1, card->address, (WATCHDOG_ADDRESSES - 1) * sizeof *card->address);
+        memmove(card->address + 1, card->address, (NET_ADDRESSES - 1) * sizeof *card->address);
         card->address[0] = nowhere;
-        card->addresses += card->addresses < WATCHDOG_ADDRESSES;
+        card->addresses += card->addresses < NET_ADDRESSES;
     }
     if (bootstrap->rank == 0)
         atomic_store(&shared->published, 1);

@@ -10,16 +10,14 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include "job/control/watchdog.h"
-#include "job/control/watchdog_judge.h"
-#include "job/control/watchdog_net.h"
+#include "job/control/watchdog_internal.h"
 
 enum { RANKS = 4, ROUNDS = 1000, PATIENCE = 60 };
 
 /* What the processes share: a bootstrap, collectives and the verdict. */
 struct shared {
     pthread_barrier_t barrier;
-    struct watchdog_card cards[RANKS];
+    struct net_card cards[RANKS];
     bool bad_address; /* rank 0's first address leads nowhere */
     bool held;        /* the exchange ends when `released` says so */
     atomic_int published, released;
