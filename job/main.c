@@ -36,7 +36,7 @@ static int main_check(const struct options *options, bool print)
                : print && options->request.nodes > 0 ? PLAN_GPUS
                                                      : 1;
     int status = DONE;
-    if (options->request.explain) /* nothing to train, nothing to check */
+    if (options->request.task != SFT_TASK_TRAIN) /* nothing to train, nothing to check */
         return DONE;
     if (sft_plan_make_running(&plan, &options->request, nodes, nodes * gpus, &err) < 0 ||
         run_check_out(&options->request, &err) < 0 ||
@@ -196,7 +196,7 @@ static int main_mode(int argc, char **argv)
     case OPTIONS_JSON:
         break;
     }
-    return options.request.explain ? main_explain(&options) : main_run(&options);
+    return options.request.task == SFT_TASK_EXPLAIN ? main_explain(&options) : main_run(&options);
 }
 
 /* What was printed may be all that the user asked for: lost to a full disk it is no success. */

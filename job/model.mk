@@ -3,7 +3,7 @@ noinst_LTLIBRARIES += job/libsftmodel.la
 job_libsftmodel_la_SOURCES = \
 	job/tensor/rounding.h job/tensor/backend.h job/tensor/cpu/backend_cpu.c job/tensor/cpu/backend_cpu.h job/tensor/cpu/backend_cpu_attention.c \
 	job/tensor/cpu/backend_cpu_lanes.c \
-	job/data/batch.h \
+	job/tensor/spans.c job/tensor/spans.h job/data/batch.h \
 	job/model/model.c job/model/model.h job/model/model_initialize.c job/model/model_internal.h job/model/model_layout.c job/model/model_units.c \
 	job/train/optim.c job/train/optim.h
 # -fopenmp-simd: vectors where a loop asks for them; no OpenMP runtime. Sanitizers keep clang from

@@ -1,6 +1,7 @@
 # libsft: no Slurm, no CUDA
 noinst_LTLIBRARIES += lib/libsft.la
 lib_libsft_la_SOURCES = \
+	lib/clock.c lib/clock.h \
 	lib/error.c lib/error.h \
 	lib/nccl_env.c lib/nccl_env.h \
 	lib/number.c lib/number.h \

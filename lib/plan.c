@@ -46,18 +46,19 @@ static int plan_nodes(struct sft_plan *plan, const struct sft_request *request,
                       : (cluster->allocated && cluster->nodes > 0 ? cluster->nodes : 1);
     if (cluster->nodes == 0 || plan->nodes <= cluster->nodes)
         return 0;
+    const char *subject = sft_request_subject(request->task, request->preset);
     if (cluster->allocated)
         return sft_error_set(err, "%s:%d: this allocation has %d node%s; ask for %d or fewer",
-                             request->preset->name, plan->nodes, cluster->nodes,
-                             cluster->nodes == 1 ? "" : "s", cluster->nodes);
+                             subject, plan->nodes, cluster->nodes, cluster->nodes == 1 ? "" : "s",
+                             cluster->nodes);
     char with[32] = "", of[sizeof cluster->partition + sizeof cluster->narrowed + 16];
     if (cluster->gpus_least != cluster->gpus_most)
         snprintf(with, sizeof with, " with %d GPUs", cluster->gpus_per_node);
     return sft_error_set(err,
                          "%s:%d: %s has %d node%s%s; ask for %d or fewer, or for another "
                          "partition with -p",
-                         request->preset->name, plan->nodes, plan_where(cluster, of, sizeof of),
-                         cluster->nodes, cluster->nodes == 1 ? "" : "s", with, cluster->nodes);
+                         subject, plan->nodes, plan_where(cluster, of, sizeof of), cluster->nodes,
+                         cluster->nodes == 1 ? "" : "s", with, cluster->nodes);
 }
 
 static int plan_tasks(struct sft_plan *plan, const struct sft_request *request,
@@ -128,6 +129,10 @@ static int plan_batch(struct sft_plan *plan, const struct sft_request *request,
 static int plan_training(struct sft_plan *plan, const struct sft_request *request,
                          struct sft_error *err)
 {
+    if (plan->task != SFT_TASK_TRAIN)
+        return 0;
+    if (plan_batch(plan, request, err) < 0)
+        return -1;
     plan->steps = said_or(request->steps, 20);
     plan->warmup = said_or(request->warmup, 5);
     int total = plan->steps + plan->warmup;
@@ -146,10 +151,9 @@ int sft_plan_make(struct sft_plan *plan, const struct sft_request *request,
                   const struct sft_cluster *cluster, struct sft_error *err)
 {
     memset(plan, 0, sizeof *plan);
+    plan->task = request->task;
     plan->preset = request->preset;
-    plan->explain = request->explain;
-    if (plan_nodes(plan, request, cluster, err) < 0 ||
-        plan_tasks(plan, request, cluster, err) < 0 || plan_batch(plan, request, err) < 0)
+    if (plan_nodes(plan, request, cluster, err) < 0 || plan_tasks(plan, request, cluster, err) < 0)
         return -1;
     return plan_training(plan, request, err);
 }
@@ -158,13 +162,11 @@ int sft_plan_make_running(struct sft_plan *plan, const struct sft_request *reque
                           int ranks, struct sft_error *err)
 {
     memset(plan, 0, sizeof *plan);
+    plan->task = request->task;
     plan->preset = request->preset;
-    plan->explain = request->explain;
     plan->nodes = nodes;
     plan->ranks = ranks;
     plan->tasks_per_node = (ranks + nodes - 1) / nodes;
     plan->gpus_per_node = request->gpus > 0 ? request->gpus : 0;
-    if (plan_batch(plan, request, err) < 0)
-        return -1;
     return plan_training(plan, request, err);
 }

@@ -23,9 +23,10 @@ struct sft_cluster {
     int ranks;                 /* and of all of them together */
 };
 
+/* Of another task than training only what stands before seq is set, and preset is NULL. */
 struct sft_plan {
+    enum sft_task task;
     const struct sft_preset *preset;
-    bool explain; /* the request's: nothing is trained */
     int nodes;
     int tasks_per_node;
     int gpus_per_node; /* 0: CPU only */

@@ -247,6 +247,24 @@ static const char *part_read(const char *text, char *part, size_t size)
     return text;
 }
 
+static const char *const task_words[] = {
+    [SFT_TASK_EXPLAIN] = "explain",
+    [SFT_TASK_VERIFY] = "verify",
+};
+
+static enum sft_task task_find(const char *word)
+{
+    for (enum sft_task task = SFT_TASK_EXPLAIN; task <= SFT_TASK_VERIFY; task++)
+        if (strcmp(word, task_words[task]) == 0)
+            return task;
+    return SFT_TASK_TRAIN;
+}
+
+const char *sft_request_subject(enum sft_task task, const struct sft_preset *preset)
+{
+    return task == SFT_TASK_TRAIN ? preset->name : task_words[task];
+}
+
 static int model_parse(struct sft_request *request, char *part, struct sft_error *err)
 {
     char *colon = strchr(part, ':');
@@ -256,9 +274,11 @@ static int model_parse(struct sft_request *request, char *part, struct sft_error
     if (part[0] == '\0')
         return sft_error_set(err, "no model; write model:nodes, as llama-7b:2; the models are: %s",
                              sft_preset_names(names, sizeof names));
-    request->explain = strcmp(part, "explain") == 0;
-    request->preset = sft_preset_find(request->explain ? "tiny" : part);
-    if (request->preset == NULL)
+    request->task = task_find(part);
+    if (request->task == SFT_TASK_VERIFY)
+        return sft_error_set(err, "%s: not in this version", part);
+    request->preset = sft_preset_find(part);
+    if (request->task == SFT_TASK_TRAIN && request->preset == NULL)
         return sft_error_set(err, "unknown model '%.64s'; the models are: %s", part,
                              sft_preset_names(names, sizeof names));
     long long nodes;
@@ -376,7 +396,7 @@ static bool key_is_site(const struct sft_key *key)
 
 bool sft_request_covers(const struct sft_request *wanted, const struct sft_request *actual)
 {
-    if (wanted->preset != actual->preset || wanted->explain != actual->explain ||
+    if (wanted->preset != actual->preset || wanted->task != actual->task ||
         wanted->nodes != actual->nodes)
         return false;
     for (const struct sft_key *key = keys; key->name != NULL; key++)
@@ -390,7 +410,7 @@ int sft_request_format(const struct sft_request *request, char *text, size_t siz
 {
     struct writer w = {text, size, 0};
     char nodes[16];
-    writer_text(&w, request->explain ? "explain" : request->preset->name, false);
+    writer_text(&w, sft_request_subject(request->task, request->preset), false);
     if (request->nodes > 0) {
         snprintf(nodes, sizeof nodes, ":%d", request->nodes);
         writer_text(&w, nodes, false);

@@ -14,10 +14,13 @@
 #define SFT_REQUEST_PATH 1024
 #define SFT_REQUEST_NODES_MAX 16384
 
+/* What is done with the nodes: a model's name asks for training, a task's own word for another. */
+enum sft_task { SFT_TASK_TRAIN, SFT_TASK_EXPLAIN, SFT_TASK_VERIFY };
+
 /* Numbers are -1 and texts "" where the user said nothing; sft_plan_make fills defaults in. */
 struct sft_request {
-    const struct sft_preset *preset;
-    bool explain; /* "explain" in the model's place: nothing is trained; the preset is tiny's */
+    enum sft_task task;
+    const struct sft_preset *preset; /* that is trained; NULL: another task */
     int nodes;
     int gpus;         /* GPUs, and so tasks, on each node; 0: no GPU, one task a node on the CPU */
     int steps;        /* measured steps */
@@ -86,18 +89,21 @@ const struct sft_key *sft_request_keys(void);
 void sft_request_init(struct sft_request *request);
 
 /* Read `model[:nodes][,key=value...]`, or `explain[:nodes]...`. In a value, `\,` is a comma and
- * `\\` a backslash. Fails on an unknown model (naming the known ones), an unknown or repeated key,
- * a number that is none or out of its range, an overlong text. On failure *request is unspecified.
- */
+ * `\\` a backslash. Fails on an unknown model (naming the known ones), a task that this version
+ * does not have, an unknown or repeated key, a number that is none or out of its range, an overlong
+ * text. On failure *request is unspecified. */
 int sft_request_parse(struct sft_request *request, const char *text, struct sft_error *err);
 
 /* Set one key, as `key=value` or as the job's `--key value` does; '-' and '_' are the same. */
 int sft_request_set(struct sft_request *request, const char *key, const char *value,
                     struct sft_error *err);
 
-/* Is `actual` what `wanted` asked for: the same model and nodes, and of every key the same value?
- * Where `wanted` says nothing, `actual` may have what a site gives: data, tokenizer, bind, peak,
- * nvlink_gbs, nic_gbs. */
+/* The word in the model's place: "llama-7b", "explain". */
+const char *sft_request_subject(enum sft_task task, const struct sft_preset *preset);
+
+/* Is `actual` what `wanted` asked for: the same task, model and nodes, and of every key the same
+ * value? Where `wanted` says nothing, `actual` may have what a site gives: data, tokenizer, bind,
+ * peak, nvlink_gbs, nic_gbs. */
 bool sft_request_covers(const struct sft_request *wanted, const struct sft_request *actual);
 
 /* Write the request so that sft_request_parse reads it back the same: only what was said. */

@@ -261,7 +261,7 @@ void ask_clear(struct ask *ask)
 int ask_nodes(const struct ask *ask, struct sft_request *request, struct sft_error *err)
 {
     int hosts = ask->with.count;
-    const char *model = request->explain ? "explain" : request->preset->name;
+    const char *model = sft_request_subject(request->task, request->preset);
     if (ask->nodes != 0 && request->nodes > 0 && ask->nodes != request->nodes)
         return sft_error_set(err,
                              ask->nodes > 0

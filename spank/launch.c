@@ -51,8 +51,6 @@ static int launch_request(struct launch *launch, struct sft_error *err)
     const char *value = cmdline_value(&launch->user, CMDLINE_OPTION);
     if (sft_request_parse(&launch->request, value, err) < 0)
         return -1;
-    if (launch->request.preset == NULL)
-        return sft_error_set(err, "'%s' names no model to train", value);
     conf_fill_texts(&launch->conf, &launch->request);
     if (cmdline_has(&launch->user, "cpu-bind") || getenv("SLURM_CPU_BIND") != NULL)
         launch->request.bind = SFT_BIND_NONE;

@@ -273,7 +273,7 @@ int launch_plan(struct launch *launch, struct sft_error *err)
         return -1;
     if (launch->conf.cpus_per_task > 0)
         launch->plan.cpus_per_task = launch->conf.cpus_per_task;
-    if (launch->plan.gpus_per_node > 0 && !launch->plan.explain)
+    if (launch->plan.gpus_per_node > 0 && launch->plan.task == SFT_TASK_TRAIN)
         conf_fill_figures(&launch->conf, &launch->request);
     return sft_request_format(&launch->request, launch->text, sizeof launch->text, err);
 }

@@ -124,5 +124,5 @@ void line_options(struct words *words, const struct line *line)
     if (line->step && ask_value(line->user, ASK_SRUN, "wait", "WAIT") == NULL)
         words_add(words, "--wait=0");
     if (!USER_HAS(line, "job-name"))
-        words_add(words, "--job-name=sft-bench:%s", plan->explain ? "explain" : plan->preset->name);
+        words_add(words, "--job-name=sft-bench:%s", sft_request_subject(plan->task, plan->preset));
 }

@@ -39,7 +39,8 @@ bool options_trains(spank_t spank, const char *text)
     struct sft_request request;
     char **words = NULL;
     int count = 0;
-    if (text != NULL && sft_request_parse(&request, text, NULL) == 0 && request.explain)
+    if (text != NULL && sft_request_parse(&request, text, NULL) == 0 &&
+        request.task != SFT_TASK_TRAIN)
         return false;
     if (spank_get_item(spank, S_JOB_ARGV, &count, &words) != ESPANK_SUCCESS)
         return true;

@@ -41,7 +41,7 @@ static void read_option(struct page_facts *facts)
         strcpy(facts->request, option);
     if (sft_request_parse(&request, option, NULL) < 0)
         return;
-    if (!request.explain)
+    if (request.task == SFT_TASK_TRAIN)
         snprintf(facts->model, sizeof facts->model, "%s", request.preset->name);
 }
 

@@ -97,8 +97,8 @@ static int cells_models(struct sweep_cells *cells, const struct sweep_options *o
                                  model);
         if (sft_request_parse(&request, model, err) < 0)
             return sft_error_prefix(err, "--models");
-        if (request.explain)
-            return sft_error_set(err, "--models: explain trains nothing");
+        if (request.task != SFT_TASK_TRAIN)
+            return sft_error_set(err, "--models: %s trains nothing", model);
         for (int k = 0; k < options->with_count; k++)
             if (set_pair(&request, "--with", options->with[k], strchr(options->with[k], '=') + 1,
                          err) < 0)

@@ -53,14 +53,14 @@ check_count() { # check_count NAME
 check_make() { # check_make NAME BUILDDIR
     local name=$1 dir=$2 log=$build/log/$1.log begin=$SECONDS status=0 ok bad left
     (cd "$dir" && timeout -k 30 $PART_SECONDS make check -j2) >"$log" 2>&1 || status=$?
-    ok=$(cat "$dir"/tests/unit/*.log "$dir"/tests/cli/*.log 2>/dev/null | grep -c '^\[       OK \]\|^ok ')
-    bad=$(cat "$dir"/tests/unit/*.log "$dir"/tests/cli/*.log 2>/dev/null | grep -c '^\[  FAILED  \] [a-z_A-Z0-9]*$\|^not ok ')
-    left=$(cat "$dir"/tests/unit/*.log "$dir"/tests/cli/*.log 2>/dev/null | grep -c '^\[  SKIPPED \] [a-z_A-Z0-9]*$\|^ok .*# skip')
+    ok=$(cat "$dir"/tests/unit/*/*.log "$dir"/tests/cli/*.log 2>/dev/null | grep -c '^\[       OK \]\|^ok ')
+    bad=$(cat "$dir"/tests/unit/*/*.log "$dir"/tests/cli/*.log 2>/dev/null | grep -c '^\[  FAILED  \] [a-z_A-Z0-9]*$\|^not ok ')
+    left=$(cat "$dir"/tests/unit/*/*.log "$dir"/tests/cli/*.log 2>/dev/null | grep -c '^\[  SKIPPED \] [a-z_A-Z0-9]*$\|^ok .*# skip')
     [ $status -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
     [ "$ok" -eq 0 ] && bad=$((bad + 1)) # nothing ran: that is no success
     count "$ok" "$bad" "$left" "$name" "$log" $((SECONDS - begin))
     [ "$bad" -eq 0 ] || grep -hE '^(FAIL|ERROR)|\[  FAILED|Error:|error:|^not ok' "$log" \
-        "$dir"/tests/unit/*.log | head -n 30 | sed 's/^/    /'
+        "$dir"/tests/unit/*/*.log | head -n 30 | sed 's/^/    /'
 }
 
 bats_run() { # bats_run FILE : its log and exit status, beside it its seconds

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "job/collective/comm_nccl_progress.h"
-#include "job/train/measure.h"
+#include "lib/clock.h"
 
 enum { CONTROL = COMM_GROUPS, COMMS, ENROLLED = 8, SPINS = 2000 };
 enum { PATIENCE = 20 }; /* seconds more than the watchdog has, which can name the rank at fault */
@@ -72,7 +72,7 @@ static int nccl_settle(const struct comm *c, ncclComm_t comm, ncclResult_t statu
                        struct sft_error *err)
 {
     struct nccl *nccl = c->state;
-    double begin = measure_now();
+    double begin = sft_clock_now();
     for (long turn = 0; status == ncclSuccess || status == ncclInProgress; turn++) {
         ncclResult_t asked = comm == NULL ? ncclSuccess : ncclCommGetAsyncError(comm, &status);
         if (comm == NULL || asked != ncclSuccess)
@@ -81,7 +81,7 @@ static int nccl_settle(const struct comm *c, ncclComm_t comm, ncclResult_t statu
             break;
         if (turn > SPINS)
             usleep(100);
-        if (turn % SPINS == 0 && measure_now() - begin > nccl->limit + PATIENCE) {
+        if (turn % SPINS == 0 && sft_clock_now() - begin > nccl->limit + PATIENCE) {
             nccl->failed = true;
             return sft_error_set(err, "%s on rank %d of %d: other ranks did not come within %d s",
                                  what, c->rank, c->size, nccl->limit);

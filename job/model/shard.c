@@ -30,7 +30,7 @@ struct shard {
     struct model *model;
     struct backend *backend;
     struct comm *comm;
-    struct trace *trace;
+    struct spans *spans;
     enum sft_zero zero;
     enum comm_group group; /* that shares a unit's slices */
     size_t members, pieces;
@@ -41,8 +41,8 @@ struct shard {
     int leaving;                    /* unit whose gradient is on its way, -1: none */
     bool enrolled;                  /* the communicator knows the memory */
     bool spreading;                 /* whole weights may still be on their way */
-    int span;                       /* of the trace, the unit that computes */
-    struct optim_part *parts;
+    int span;                       /* among spans, of the unit that computes */
+    struct shard_part *parts;
     size_t part_count, bytes;
     char *memory; /* slices and buffers */
 };
@@ -141,7 +141,7 @@ static void part_add(struct shard *s, const struct unit *u)
         begin = 0;
         count = u->place.count;
     }
-    s->parts[s->part_count++] = (struct optim_part){
+    s->parts[s->part_count++] = (struct shard_part){
         .offset = u->place.offset + begin,
         .count = count,
         .weights = shares_weights(s->zero) ? u->weights + bytes_of(s, inside)
@@ -161,26 +161,26 @@ static void follow_compute(struct shard *s, enum comm_group group)
 /* Computing waits for a collective. */
 static void compute_await(struct shard *s, int slot, const char *what)
 {
-    int span = trace_begin(s->trace, TRACE_WAIT, LANE_COMPUTE, what);
+    int span = spans_begin(s->spans, SPAN_WAIT, LANE_COMPUTE, what);
     s->backend->await(s->backend, LANE_COMPUTE, slot);
-    trace_end(s->trace, span);
+    spans_end(s->spans, span);
 }
 
 static int gather(struct shard *s, enum comm_group group, const char *from, size_t count, char *to,
                   const char *what, struct sft_error *err)
 {
-    int span = trace_begin(s->trace, TRACE_COLLECTIVE, COMM_LANE(group), what);
+    int span = spans_begin(s->spans, SPAN_COLLECTIVE, COMM_LANE(group), what);
     int failed = s->comm->all_gather(s->comm, group, from, count, to, what, err);
-    trace_end(s->trace, span);
+    spans_end(s->spans, span);
     return failed;
 }
 
 static int scatter(struct shard *s, enum comm_group group, char *values, size_t count, char *to,
                    const char *what, struct sft_error *err)
 {
-    int span = trace_begin(s->trace, TRACE_COLLECTIVE, COMM_LANE(group), what);
+    int span = spans_begin(s->spans, SPAN_COLLECTIVE, COMM_LANE(group), what);
     int failed = s->comm->reduce_scatter(s->comm, group, values, count, to, what, err);
-    trace_end(s->trace, span);
+    spans_end(s->spans, span);
     return failed;
 }
 
@@ -223,7 +223,7 @@ static int shard_enter(void *user, int unit, enum model_pass pass, struct sft_er
         compute_await(s, slot_of(unit, SLOT_WEIGHTS), u->about_weights);
     if (pass == MODEL_BACKWARD && shares_gradients(s->zero))
         model_zero_unit(s->model, unit);
-    s->span = trace_begin(s->trace, TRACE_COMPUTE, LANE_COMPUTE, u->name);
+    s->span = spans_begin(s->spans, SPAN_COMPUTE, LANE_COMPUTE, u->name);
     return 0;
 }
 
@@ -259,10 +259,10 @@ static int gradient_leave_whole(struct shard *s, int unit, struct sft_error *err
         failed = scatter(s, s->group, u->gradient, u->slice,
                          u->gradient + bytes_of(s, slice_begin(s, u)), u->about_gradient, err);
     else {
-        int span = trace_begin(s->trace, TRACE_COLLECTIVE, COMM_LANE(s->group), u->about_gradient);
+        int span = spans_begin(s->spans, SPAN_COLLECTIVE, COMM_LANE(s->group), u->about_gradient);
         failed = s->comm->all_reduce(s->comm, s->group, u->gradient, u->place.count,
                                      u->about_gradient, err);
-        trace_end(s->trace, span);
+        spans_end(s->spans, span);
     }
     s->backend->mark(s->backend, COMM_LANE(s->group), slot_of(unit, SLOT_GRADIENT));
     return failed;
@@ -290,7 +290,7 @@ static int gradient_leave_slice(struct shard *s, int unit, struct sft_error *err
 static int shard_leave(void *user, int unit, enum model_pass pass, struct sft_error *err)
 {
     struct shard *s = user;
-    trace_end(s->trace, s->span);
+    spans_end(s->spans, s->span);
     s->span = -1;
     if (pass == MODEL_FORWARD)
         return 0;
@@ -381,7 +381,7 @@ static void shard_dismiss(struct shard *s)
 }
 
 struct shard *shard_create(struct model *model, struct backend *backend, struct comm *comm,
-                           enum sft_zero zero, uint64_t seed, struct trace *trace,
+                           enum sft_zero zero, uint64_t seed, struct spans *spans,
                            struct sft_error *err)
 {
     struct shard *s = calloc(1, sizeof *s);
@@ -393,7 +393,7 @@ struct shard *shard_create(struct model *model, struct backend *backend, struct 
     *s = (struct shard){.model = model,
                         .backend = backend,
                         .comm = comm,
-                        .trace = trace,
+                        .spans = spans,
                         .zero = zero,
                         .group = hybrid ? COMM_NODE : COMM_WORLD,
                         .units = model_units(model),
@@ -428,7 +428,7 @@ void shard_destroy(struct shard *s)
     free(s);
 }
 
-const struct optim_part *shard_parts(const struct shard *s, size_t *count)
+const struct shard_part *shard_parts(const struct shard *s, size_t *count)
 {
     *count = s->part_count;
     return s->parts;

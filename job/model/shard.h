@@ -8,8 +8,7 @@
 
 #include "job/collective/comm.h"
 #include "job/model/model.h"
-#include "job/train/optim.h"
-#include "job/train/trace.h"
+#include "job/tensor/spans.h"
 #include "lib/timeline.h"
 
 struct shard;
@@ -26,15 +25,21 @@ struct shard_sizes shard_plan(const struct sft_preset *shape, const struct sft_l
 
 /* Takes the model's first weights in hand (as model_initialize would make them), places its units
  * and hooks into its passes. The model must have shard_storage's storage, the communicator be
- * attached to the backend. `trace` may be NULL. Fails without memory. */
+ * attached to the backend. `spans` may be NULL. Fails without memory. */
 struct shard *shard_create(struct model *model, struct backend *backend, struct comm *comm,
-                           enum sft_zero zero, uint64_t seed, struct trace *trace,
+                           enum sft_zero zero, uint64_t seed, struct spans *spans,
                            struct sft_error *err);
 /* Before the model's. */
 void shard_destroy(struct shard *shard);
 
+/* A rank's own part of a tensor's, or several tensors', elements: where they stand in the flat
+ * array, and where this rank has them. */
+struct shard_part {
+    size_t offset, count;
+    act *weights, *gradients;
+};
 /* This rank's parts, for optim_create_parts. */
-const struct optim_part *shard_parts(const struct shard *shard, size_t *count);
+const struct shard_part *shard_parts(const struct shard *shard, size_t *count);
 
 /* A new sum of gradients, of that many micro-batches, begins. */
 void shard_begin(struct shard *shard, int micro_batches);

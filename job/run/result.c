@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "lib/file_write.h"
-#include "job/train/measure.h"
+#include "lib/clock.h"
 
 #define WRITE_SECONDS 1.0
 #define FAIL_SIZE 400 /* bytes of a reason in the record */
@@ -180,7 +180,7 @@ int result_open(struct result *result, bool active, struct sft_error *err)
     sft_record_init(&result->record);
     result->file = memory_file();
     result->active = active;
-    result->begin = measure_now();
+    result->begin = sft_clock_now();
     pthread_mutex_unlock(&page_lock);
     strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
     return active ? sft_record_set(&result->record, "start", start, err) : 0;
@@ -221,7 +221,7 @@ static void json_cut(struct result *result, const char *why)
 
 int result_write(struct result *result, bool force, struct sft_error *err)
 {
-    double now = measure_now();
+    double now = sft_clock_now();
     if (!result->active || (!force && now - result->written < WRITE_SECONDS))
         return 0;
     result->written = now;

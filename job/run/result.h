@@ -25,7 +25,7 @@ struct result {
     struct sft_record record;
     char page[SFT_RECORD_PAGE + 1]; /* as last written, for another thread; "": not yet */
     bool cut;                       /* by that thread, nothing is written any more */
-    double begin, written;          /* seconds of measure_now */
+    double begin, written;          /* seconds of sft_clock_now */
     size_t losses;
     double *loss; /* [losses] mean loss of each step, warm-up too */
     size_t ranks;

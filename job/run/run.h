@@ -42,7 +42,7 @@ struct run {
     struct observe *observe; /* NULL: no sensors */
     double memory_before;    /* bytes of the device's memory in use before the model */
     struct model *model;
-    struct trace *trace;
+    struct spans *spans;
     struct shard *shard;
     struct optim *optim;
     struct measure measure;

@@ -170,14 +170,14 @@ static int setup_model(struct run *run, struct sft_error *err)
                             fit_recompute(&run->fit), shard_storage(zero, run->comm->size), err);
     if (run->model == NULL)
         return -1;
-    run->trace = trace_create(run->backend, err);
-    if (run->trace == NULL)
+    run->spans = spans_create(run->backend, err);
+    if (run->spans == NULL)
         return -1;
     run->shard =
-        shard_create(run->model, run->backend, run->comm, zero, plan->seed, run->trace, err);
+        shard_create(run->model, run->backend, run->comm, zero, plan->seed, run->spans, err);
     if (run->shard == NULL)
         return -1;
-    const struct optim_part *parts = shard_parts(run->shard, &count);
+    const struct shard_part *parts = shard_parts(run->shard, &count);
     run->optim = optim_create_parts(run->model, run->backend, &options, parts, count,
                                     zero == SFT_ZERO_0 ? NULL : run->comm, err);
     if (run->optim == NULL)
@@ -227,7 +227,7 @@ void setup_release(struct run *run)
     observe_close(run->observe);
     optim_destroy(run->optim);
     shard_destroy(run->shard);
-    trace_destroy(run->trace);
+    spans_destroy(run->spans);
     model_destroy(run->model);
     if (run->backend != NULL)
         run->backend->destroy(run->backend);

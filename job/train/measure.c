@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/stats.h"
 
@@ -77,13 +76,6 @@ int measure_ranks(const struct measure *measure, struct comm *comm, double *medi
             ranks->slow_rank = rank;
     ranks->slowest = medians[ranks->slow_rank];
     return 0;
-}
-
-double measure_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
 double measure_peak_gib(void)

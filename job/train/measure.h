@@ -52,7 +52,6 @@ struct figures measure_figures(const struct measure *measure, int ranks);
 int measure_ranks(const struct measure *measure, struct comm *comm, double *medians,
                   struct ranks *ranks, struct sft_error *err);
 
-double measure_now(void);      /* seconds of a clock that is never set back */
 double measure_peak_gib(void); /* this process' highest resident memory; 0 where unknown */
 
 #endif

@@ -13,7 +13,7 @@ struct optim {
     struct model *model;
     struct backend *backend;
     struct optim_options options;
-    struct optim_part *parts; /* [count] */
+    struct shard_part *parts; /* [count] */
     size_t count;
     struct comm *comm; /* NULL: the parts are all */
     void *arena;
@@ -46,7 +46,7 @@ size_t optim_plan(size_t parameters, size_t act_size, enum optim_states states)
 }
 
 /* Elements with room behind each part, so that all begin where vectors want them. */
-static size_t parts_elements(const struct optim_part *parts, size_t count)
+static size_t parts_elements(const struct shard_part *parts, size_t count)
 {
     size_t elements = 0;
     for (size_t i = 0; i < count; i++)
@@ -57,12 +57,12 @@ static size_t parts_elements(const struct optim_part *parts, size_t count)
 struct optim *optim_create(struct model *model, struct backend *backend,
                            const struct optim_options *options, struct sft_error *err)
 {
-    struct optim_part all = {0, model_parameters(model), model_weights(model),
+    struct shard_part all = {0, model_parameters(model), model_weights(model),
                              model_gradients(model)};
     return optim_create_parts(model, backend, options, &all, 1, NULL, err);
 }
 
-static int optim_allocate(struct optim *optim, const struct optim_part *parts, size_t count,
+static int optim_allocate(struct optim *optim, const struct shard_part *parts, size_t count,
                           struct sft_error *err)
 {
     struct backend *b = optim->backend;
@@ -88,7 +88,7 @@ static int optim_allocate(struct optim *optim, const struct optim_part *parts, s
 
 struct optim *optim_create_parts(struct model *model, struct backend *backend,
                                  const struct optim_options *options,
-                                 const struct optim_part *parts, size_t count, struct comm *comm,
+                                 const struct shard_part *parts, size_t count, struct comm *comm,
                                  struct sft_error *err)
 {
     struct optim *optim = calloc(1, sizeof *optim);
@@ -144,7 +144,7 @@ static int optim_norm(struct optim *optim, struct sft_error *err)
 
 /* Each tensor that has elements in the part, since some decay and some do not. `at`: the part's
  * first element among the states. */
-static void part_step(struct optim *optim, const struct optim_part *part, size_t at,
+static void part_step(struct optim *optim, const struct shard_part *part, size_t at,
                       struct adamw_args args)
 {
     struct backend *b = optim->backend;

@@ -5,6 +5,7 @@
 
 #include "job/collective/comm.h"
 #include "job/model/model.h"
+#include "job/model/shard.h"
 
 /* Bytes a parameter, weights and gradients of a 16-bit backend counted in: fp32 16 (master weights
  * and both moments in fp32), bf16 8 (weights and moments in bf16, stochastically rounded). */
@@ -25,18 +26,12 @@ struct optim;
  * model's backend. Master weights begin as the model's weights, which must be there. */
 struct optim *optim_create(struct model *model, struct backend *backend,
                            const struct optim_options *options, struct sft_error *err);
-/* A rank's own part of a tensor's, or several tensors', elements: where they stand in the flat
- * array, and where this rank has them. */
-struct optim_part {
-    size_t offset, count;
-    act *weights, *gradients;
-};
 
 /* The same for some parts of the parameters; the parts of all ranks of `comm` make the whole, once,
  * and the gradients' norm is theirs together. `parts` is copied. */
 struct optim *optim_create_parts(struct model *model, struct backend *backend,
                                  const struct optim_options *options,
-                                 const struct optim_part *parts, size_t count, struct comm *comm,
+                                 const struct shard_part *parts, size_t count, struct comm *comm,
                                  struct sft_error *err);
 void optim_destroy(struct optim *optim);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "job/train/measure.h"
+#include "lib/clock.h"
 
 #define PLAIN_SECONDS 10 /* plain lines: at least this far apart ... */
 #define PLAIN_LINES 10   /* ... or each tenth of the run */
@@ -22,7 +22,7 @@ void progress_start(struct progress *progress, bool shown, int warmup, int steps
     progress->out = out ? stdout : stderr;
     progress->warmup = warmup;
     progress->steps = steps;
-    progress->begin = progress->last = measure_now();
+    progress->begin = progress->last = sft_clock_now();
 }
 
 void progress_duration(double seconds, char text[32])
@@ -49,7 +49,7 @@ static bool progress_is_due(const struct progress *progress, int step, double no
 
 void progress_step(struct progress *progress, int step, double loss, double tok_s)
 {
-    double now = measure_now();
+    double now = sft_clock_now();
     int total = progress->warmup + progress->steps;
     if (!progress->shown || !progress_is_due(progress, step, now))
         return;

@@ -16,7 +16,7 @@ struct progress {
     bool live;
     FILE *out;
     int warmup, steps;
-    double begin, last; /* seconds of measure_now */
+    double begin, last; /* seconds of sft_clock_now */
     int width;          /* characters of the line that stands there */
 };
 

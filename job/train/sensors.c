@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/clock.h"
+
 #define PERIOD 0.1 /* seconds from sample to sample */
 #define GIB (1024.0 * 1024.0 * 1024.0)
 
@@ -112,13 +114,6 @@ struct sensors {
     struct span span;
 };
 
-static double sensors_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static int sensors_load(struct sensors *sensors, const char *library, struct sft_error *err)
 {
     sensors->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
@@ -216,7 +211,7 @@ static void sample_values(const struct sensors *sensors, double value[MEANS])
 static struct sample sample_take(const struct sensors *sensors)
 {
     const struct nvml *nvml = &sensors->nvml;
-    struct sample sample = {.time = sensors_now(), .energy = NAN, .memory_used = NAN};
+    struct sample sample = {.time = sft_clock_now(), .energy = NAN, .memory_used = NAN};
     unsigned long long number;
     struct nvml_memory memory;
     if (nvml->energy && nvml->energy(sensors->device, &number) == NVML_SUCCESS)
@@ -272,12 +267,12 @@ static void *sensors_run(void *argument)
     while (!sensors->stop) {
         if (!sensors->open) {
             pthread_cond_wait(&sensors->wake, &sensors->lock);
-        } else if (sensors_now() < sensors->next) {
+        } else if (sft_clock_now() < sensors->next) {
             sensors_wait(sensors, sensors->next);
         } else {
             sensors_sample(sensors);
             /* A driver slower than the period must not keep the lock: late samples are left out. */
-            double now = sensors_now();
+            double now = sft_clock_now();
             sensors->next += PERIOD;
             if (sensors->next <= now)
                 sensors->next = now + PERIOD;

@@ -12,90 +12,6 @@
 
 #define TRACE_BEGIN "{\"displayTimeUnit\":"
 
-struct span {
-    const char *name;
-    enum trace_kind kind;
-    enum backend_lane lane;
-    int begin, end; /* stamps */
-};
-
-struct trace {
-    struct backend *backend;
-    bool full, at_once; /* at_once: work is done when calls return */
-    struct span *spans;
-    int count, room;
-};
-
-struct trace *trace_create(struct backend *backend, struct sft_error *err)
-{
-    struct trace *t = calloc(1, sizeof *t);
-    if (t == NULL) {
-        sft_error_set(err, "no memory for a trace");
-        return NULL;
-    }
-    t->backend = backend;
-    t->at_once = backend->queue(backend, LANE_COMPUTE) == NULL;
-    return t;
-}
-
-void trace_destroy(struct trace *t)
-{
-    if (t == NULL)
-        return;
-    free(t->spans);
-    free(t);
-}
-
-void trace_start(struct trace *t, bool full)
-{
-    t->full = full;
-    t->count = 0;
-    t->backend->stamps_clear(t->backend);
-    t->backend->stamp(t->backend, LANE_COMPUTE);
-}
-
-static bool counts(const struct trace *t, enum trace_kind kind)
-{
-    return kind == (t->at_once ? TRACE_COLLECTIVE : TRACE_WAIT);
-}
-
-int trace_begin(struct trace *t, enum trace_kind kind, enum backend_lane lane, const char *name)
-{
-    if (t == NULL || (!t->full && !counts(t, kind)))
-        return -1;
-    if (t->count == t->room) {
-        int room = t->room > 0 ? 2 * t->room : 256;
-        struct span *spans = realloc(t->spans, (size_t)room * sizeof *spans);
-        if (spans == NULL)
-            return -1; /* a gap in a picture is no reason to end the run */
-        t->spans = spans;
-        t->room = room;
-    }
-    t->spans[t->count] = (struct span){name, kind, lane, t->backend->stamp(t->backend, lane), -1};
-    return t->count++;
-}
-
-void trace_end(struct trace *t, int span)
-{
-    if (span >= 0)
-        t->spans[span].end = t->backend->stamp(t->backend, t->spans[span].lane);
-}
-
-static double length_of(const struct trace *t, const struct span *s)
-{
-    struct backend *b = t->backend;
-    return s->begin < 0 || s->end < 0 ? 0 : b->stamp_time(b, s->end) - b->stamp_time(b, s->begin);
-}
-
-double trace_waited(struct trace *t)
-{
-    double seconds = 0;
-    for (int i = 0; i < t->count; i++)
-        if (counts(t, t->spans[i].kind))
-            seconds += length_of(t, &t->spans[i]);
-    return seconds;
-}
-
 static bool is_a_trace(const char *path)
 {
     char begin[sizeof TRACE_BEGIN] = "";
@@ -133,20 +49,22 @@ static void write_names(struct file_write *file, int rank)
 }
 
 /* times[2 * count]: begin and length of each span, seconds */
-static void write_rank(struct file_write *file, const struct trace *t, int rank,
+static void write_rank(struct file_write *file, const struct spans *spans, int rank,
                        const double *times)
 {
     static const char *const kinds[] = {"compute", "collective", "wait"};
     write_names(file, rank);
-    for (int i = 0; i < t->count; i++)
+    for (int i = 0; i < spans_count(spans); i++) {
+        struct span span = spans_get(spans, i);
         file_write_print(file,
                          ",\n{\"ph\":\"X\",\"name\":\"%s\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,"
                          "\"ts\":%.3f,\"dur\":%.3f}",
-                         t->spans[i].name, kinds[t->spans[i].kind], rank, (int)t->spans[i].lane,
-                         times[2 * i] * 1e6, times[2 * i + 1] * 1e6);
+                         span.name, kinds[span.kind], rank, (int)span.lane, times[2 * i] * 1e6,
+                         times[2 * i + 1] * 1e6);
+    }
 }
 
-static int write_file(const struct trace *t, int ranks, const double *times, const char *path,
+static int write_file(const struct spans *spans, int ranks, const double *times, const char *path,
                       struct sft_error *err)
 {
     struct file_write file;
@@ -154,28 +72,29 @@ static int write_file(const struct trace *t, int ranks, const double *times, con
         return -1;
     file_write_print(&file, TRACE_BEGIN "\"ms\",\"traceEvents\":[\n");
     for (int rank = 0; rank < ranks; rank++)
-        write_rank(&file, t, rank, times + (size_t)rank * 2 * (size_t)t->count);
+        write_rank(&file, spans, rank, times + (size_t)rank * 2 * (size_t)spans_count(spans));
     file_write_print(&file, "\n]}\n");
     return file_write_close(&file, true, err);
 }
 
-int trace_write(struct trace *t, struct comm *comm, const char *path, struct sft_error *why,
-                struct sft_error *err)
+int trace_write(const struct spans *spans, struct comm *comm, const char *path,
+                struct sft_error *why, struct sft_error *err)
 {
-    size_t count = (size_t)t->count * 2;
+    size_t count = (size_t)spans_count(spans) * 2;
     double *mine = calloc(count + 1, sizeof *mine);
     double *all = calloc((count + 1) * (size_t)comm->size, sizeof *all);
     int result = -1;
-    for (int i = 0; i < t->count && mine != NULL; i++) {
-        mine[2 * i] = t->backend->stamp_time(t->backend, t->spans[i].begin);
-        mine[2 * i + 1] = length_of(t, &t->spans[i]);
+    for (int i = 0; i < spans_count(spans) && mine != NULL; i++) {
+        struct span span = spans_get(spans, i);
+        mine[2 * i] = span.begin;
+        mine[2 * i + 1] = span.length;
     }
     if (mine == NULL || all == NULL)
         sft_error_set(err, "no memory for the trace of %d ranks", comm->size);
     else
         result = comm->gather_double(comm, mine, count, all, err);
     why->text[0] = '\0';
-    if (result == 0 && comm->rank == 0 && write_file(t, comm->size, all, path, why) < 0)
+    if (result == 0 && comm->rank == 0 && write_file(spans, comm->size, all, path, why) < 0)
         sft_error_prefix(why, "trace");
     free(mine);
     free(all);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "job/train/progress.h"
+#include "lib/clock.h"
 #include "lib/roofline.h"
 
 #define RANKS_TEXT 513 /* bytes of all ranks' times in the record */
@@ -35,9 +36,9 @@ static int loop_sum(struct loop *loop, struct step *step, double *values, size_t
     struct comm *comm = loop->run->comm;
     if (loop->run->backend->sync(loop->run->backend, err) < 0)
         return -1;
-    double before = measure_now();
+    double before = sft_clock_now();
     int result = comm->sum_double(comm, values, count, err);
-    step->waited += measure_now() - before;
+    step->waited += sft_clock_now() - before;
     return result;
 }
 
@@ -83,7 +84,7 @@ static bool step_traced(const struct run *run, int number)
 static int step_trace(struct run *run, struct sft_error *err)
 {
     struct sft_error why;
-    if (trace_write(run->trace, run->comm, run->request.trace, &why, err) < 0)
+    if (trace_write(run->spans, run->comm, run->request.trace, &why, err) < 0)
         return -1;
     if (run->result.active)
         result_file_end(&run->result, RESULT_TRACE, &why);
@@ -100,25 +101,26 @@ static int step_train(struct loop *loop, int number, struct step *step, struct s
             return -1;
     if (shard_reduce(run->shard, err) < 0)
         return -1;
-    int span = trace_begin(run->trace, TRACE_COMPUTE, LANE_COMPUTE, "AdamW");
+    int span = spans_begin(run->spans, SPAN_COMPUTE, LANE_COMPUTE, "AdamW");
     int failed = optim_step(run->optim, number, NULL, err);
-    trace_end(run->trace, span);
+    spans_end(run->spans, span);
     return failed < 0 ? -1 : shard_spread(run->shard, err);
 }
 
 static int step_run(struct loop *loop, int number, struct step *step, struct sft_error *err)
 {
     struct run *run = loop->run;
-    double begin = measure_now(), loss = 0;
+    double begin = sft_clock_now(), loss = 0;
     memset(step, 0, sizeof *step);
     step_fill(loop, number, &step->work);
-    trace_start(run->trace, step_traced(run, number));
+    spans_full(run->spans, step_traced(run, number));
+    spans_start(run->spans);
     if (step_agree_work(loop, step, err) < 0 || step_train(loop, number, step, err) < 0 ||
         model_take_loss(run->model, &loss, err) < 0 || loop_sum(loop, step, &loss, 1, err) < 0)
         return -1;
     step->loss = step->work.trained > 0 ? loss / step->work.trained : 0;
-    step->total = measure_now() - begin;
-    step->exposed = trace_waited(run->trace);
+    step->total = sft_clock_now() - begin;
+    step->exposed = spans_waited(run->spans);
     step->waited += step->exposed;
     if (!isfinite(step->loss))
         return sft_error_set(err,

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "job/tensor/backend.h"
-#include "job/train/measure.h"
+#include "lib/clock.h"
 
 enum { ROWS = 8192, HIDDEN = 4096, FFN = 11008, HEADS = 32, HEAD_DIM = 128, VOCAB = 32000 };
 enum { ATTENTION_ROWS = 16384, QKV = 3 * HIDDEN, LAYERS = 32 };
@@ -40,11 +40,11 @@ static double timed(struct bench *bench, operation *run, const void *what)
     run(bench, what); /* plans and algorithms are made here */
     check(bench->b);
     for (int round = 0, times = 1; round < 3; round++) {
-        double begin = measure_now();
+        double begin = sft_clock_now();
         for (int i = 0; i < times; i++)
             run(bench, what);
         check(bench->b);
-        each = (measure_now() - begin) / times;
+        each = (sft_clock_now() - begin) / times;
         times = (int)(bench->seconds / each) + 1;
     }
     return each;

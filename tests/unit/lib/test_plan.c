@@ -84,6 +84,17 @@ static void test_a_global_batch_is_kept(void **state)
     }
 }
 
+static void test_explain_needs_nodes_and_tasks(void **state)
+{
+    (void)state;
+    struct sft_plan p = planned("explain:2", &eight);
+    assert_int_equal(p.task, SFT_TASK_EXPLAIN);
+    assert_int_equal(p.ranks, 16);
+    assert_int_equal(p.cpus_per_task, 12);
+    assert_int_equal(p.steps, 0);
+    assert_refused("explain:9", &eight, "explain:9: partition 'gpu' has 8 nodes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +102,7 @@ int main(void)
         cmocka_unit_test(test_the_allocation_gives_the_nodes),
         cmocka_unit_test(test_what_does_not_fit_is_refused),
         cmocka_unit_test(test_a_global_batch_is_kept),
+        cmocka_unit_test(test_explain_needs_nodes_and_tasks),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }

@@ -151,6 +151,21 @@ static void test_words(void **state)
     assert_refused("tiny,states=bf16x", "must be one of");
 }
 
+static void test_tasks(void **state)
+{
+    (void)state;
+    char text[64];
+    struct sft_request request = parsed("explain:2,gpus=4"), model = parsed("tiny:2,gpus=4");
+    assert_int_equal(request.task, SFT_TASK_EXPLAIN);
+    assert_null(request.preset); /* nothing is trained */
+    assert_int_equal(request.nodes, 2);
+    assert_int_equal(sft_request_format(&request, text, sizeof text, NULL), 0);
+    assert_string_equal(text, "explain:2,gpus=4");
+    assert_int_equal(model.task, SFT_TASK_TRAIN);
+    assert_false(sft_request_covers(&request, &model));
+    assert_refused("verify:2", "verify: not in this version");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_overlong_text_is_refused),
         cmocka_unit_test(test_every_key_can_be_set),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_tasks),
     };
     return cmocka_run_group_tests_name("request", tests, NULL, NULL);
 }

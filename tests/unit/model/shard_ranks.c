@@ -10,6 +10,7 @@
 #include "job/data/data.h"
 #include "job/tensor/random.h"
 #include "job/model/shard.h"
+#include "job/train/optim.h"
 #include "lib/request.h"
 
 enum { STEPS = 20, MICRO_BATCHES = 24, DOCUMENTS = 2, ROWS = 40 };
@@ -94,7 +95,7 @@ static void training_make(struct training *t, struct backend *b, struct comm *co
     check(t->model == NULL, &err);
     t->shard = shard_create(t->model, b, comm, zero, 11, NULL, &err);
     check(t->shard == NULL, &err);
-    const struct optim_part *parts = shard_parts(t->shard, &count);
+    const struct shard_part *parts = shard_parts(t->shard, &count);
     t->optim =
         optim_create_parts(t->model, b, &o, parts, count, zero == SFT_ZERO_0 ? NULL : comm, &err);
     check(t->optim == NULL, &err);
@@ -123,7 +124,7 @@ static void training_weights(struct training *t, enum sft_zero zero)
 {
     struct sft_error err = {""};
     size_t parts_count, tensor_count;
-    const struct optim_part *parts = shard_parts(t->shard, &parts_count);
+    const struct shard_part *parts = shard_parts(t->shard, &parts_count);
     const struct model_tensor *tensors = model_tensors(t->model, &tensor_count);
     t->parameters = (size_t)sft_preset_parameters(&shape);
     t->weights = calloc(t->parameters, sizeof *t->weights);

@@ -86,7 +86,7 @@ static struct shard *shard_of(struct model *m, struct fake *fake, enum sft_zero 
 }
 
 /* Of a part, the elements of tensors: times[number] counts them, and they must be first weights. */
-static void part_check(struct model *m, const struct optim_part *part, const float *first,
+static void part_check(struct model *m, const struct shard_part *part, const float *first,
                        unsigned char *times)
 {
     size_t count;
@@ -119,7 +119,7 @@ static void test_parts_make_the_whole_once(void **state)
             struct model *m = model_of(&shape, (enum sft_zero)zero);
             struct shard *s = shard_of(m, &fake, (enum sft_zero)zero);
             size_t count;
-            const struct optim_part *parts = shard_parts(s, &count);
+            const struct shard_part *parts = shard_parts(s, &count);
             for (size_t i = 0; i < count; i++)
                 part_check(m, &parts[i], model_weights(whole), times);
             shard_destroy(s);
@@ -148,7 +148,7 @@ static void test_plan_is_what_is_taken(void **state)
                 fake_make(&fake, 1);
                 struct model *m = model_of(&shape, (enum sft_zero)zero);
                 struct shard *s = shard_of(m, &fake, (enum sft_zero)zero);
-                const struct optim_part *parts = shard_parts(s, &count);
+                const struct shard_part *parts = shard_parts(s, &count);
                 for (size_t i = 0; i < count; i++)
                     elements += parts[i].count;
                 struct shard_sizes sizes = shard_plan(&shape, &layout, sizeof(float));

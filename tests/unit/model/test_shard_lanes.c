@@ -266,7 +266,7 @@ static const char *race_of(enum sft_zero zero, int rank, int micro_batches, bool
     assert_non_null(m);
     struct shard *s = shard_create(m, &watched, &comm, zero, 7, NULL, &err);
     assert_non_null(s);
-    const struct optim_part *parts = shard_parts(s, &count);
+    const struct shard_part *parts = shard_parts(s, &count);
     struct optim *o = optim_create_parts(m, &watched, &options, parts, count, &comm, &err);
     assert_non_null(o);
     for (int step = 0; step < 3; step++) {
