@@ -10,16 +10,15 @@ include job/model.mk
 include job/cuda.mk
 include job/sensors.mk
 
-NET_SOURCES = job/control/clock.c job/control/clock.h job/control/net.c job/control/net.h
 WATCHDOG_SOURCES = job/control/watchdog.c job/control/watchdog.h job/control/watchdog_far.c job/control/watchdog_internal.h \
-	job/control/watchdog_judge.c job/control/watchdog_judge.h job/control/watchdog_root.c $(NET_SOURCES)
+	job/control/watchdog_judge.c job/control/watchdog_judge.h job/control/watchdog_root.c job/control/net.c job/control/net.h
 CONTROL_SOURCES = job/control/control.c job/control/control.h job/control/control_connect.c job/control/control_tree.c \
 	job/control/control_tree.h
 
 noinst_LTLIBRARIES += job/libsftrun.la
 job_libsftrun_la_SOURCES = \
 	job/control/bootstrap.c job/control/bootstrap.h \
-	job/collective/comm.c job/collective/comm.h job/collective/comm_self.c \
+	job/collective/collective.c job/collective/collective.h job/collective/collective_self.c \
 	job/run/describe.c \
 	job/run/explain.c job/run/explain.h \
 	lib/file_write.c lib/file_write.h \
@@ -46,13 +45,13 @@ job_libsftrun_la_SOURCES += job/control/bootstrap_pmix.c
 job_libsftrun_la_LIBADD += $(PMIX_LIBS)
 endif
 if HAVE_NCCL
-job_libsftrun_la_SOURCES += job/collective/comm_nccl.c job/collective/comm_nccl_progress.c job/collective/comm_nccl_progress.h
+job_libsftrun_la_SOURCES += job/collective/collective_nccl.c job/collective/collective_nccl_progress.c job/collective/collective_nccl_progress.h
 job_libsftrun_la_LIBADD += $(NCCL_LIBS)
 else
-EXTRA_DIST += job/collective/comm_nccl.c job/collective/comm_nccl_progress.c job/collective/comm_nccl_progress.h
+EXTRA_DIST += job/collective/collective_nccl.c job/collective/collective_nccl_progress.c job/collective/collective_nccl_progress.h
 endif
 if HAVE_MPI
-job_libsftrun_la_SOURCES += job/collective/comm_mpi.c
+job_libsftrun_la_SOURCES += job/collective/collective_mpi.c
 job_libsftrun_la_LIBADD += $(MPI_LIBS)
 endif
 

@@ -67,8 +67,8 @@ static void main_stalled(void *user, const char *why)
 /* Collectives on a GPU: where its streams are, which the host does not know by itself. */
 static int main_poll(void *user, struct watchdog_progress *progress, struct sft_error *err)
 {
-    struct comm *comm = ((struct run *)user)->comm;
-    return comm->poll == NULL ? 0 : comm->poll(comm, progress, err);
+    struct collective *collective = ((struct run *)user)->collective;
+    return collective->poll(collective, progress, err);
 }
 
 static int main_timeout(const struct run *run)
@@ -81,30 +81,35 @@ static int main_watch(struct run *run, struct sft_error *err)
     struct watchdog_options options = {
         .limit = main_timeout(run),
         .fail = main_stalled,
-        .poll = main_poll,
+        .poll = run->collective->on_device ? main_poll : NULL,
         .user = run,
     };
     run->watchdog = watchdog_start(&options, &run->bootstrap, err);
-    run->comm->watchdog = run->watchdog;
+    run->control->watchdog = run->watchdog;
     return run->watchdog == NULL ? -1 : 0;
 }
 
-/* Bootstrap and collectives: until they stand a rank can only speak for itself. */
+/* Bootstrap and control: until they stand a rank can only speak for itself. */
 static int main_join(struct run *run, struct sft_error *err)
 {
     if (bootstrap_start(&run->bootstrap, err) < 0)
         return -1;
+    run->control = control_start(&run->bootstrap, main_timeout(run), err);
+    if (run->control == NULL)
+        return -1;
+    run->hosts = run->control->hosts[0];
+    run->nodes = run->control->nodes;
     run->device = run_choose_device(&run->request, run->bootstrap.local_rank);
-    run->comm = comm_create(&run->bootstrap, run->device, main_timeout(run), err);
-    return run->comm == NULL ? -1 : main_watch(run, err);
+    run->collective = collective_create(run->control, run->device, err);
+    return run->collective == NULL ? -1 : main_watch(run, err);
 }
 
 /* After the first step begins the others may wait for us: whoever fails ends them all. */
 static int main_train(struct run *run, struct sft_error *err)
 {
     if (describe_run(run, err) < 0 ||
-        placement_record(run->comm, run->bootstrap.local_rank, run->hosts,
-                         run->result.active ? &run->result.record : NULL, err) < 0 ||
+        placement_record(run->control, run->collective->on_device, run->bootstrap.local_rank,
+                         run->hosts, run->result.active ? &run->result.record : NULL, err) < 0 ||
         train_run(run, err) < 0 ||
         (run->result.active && sft_record_set(&run->result.record, "state", "complete", err) < 0) ||
         result_write(&run->result, true, err) < 0)

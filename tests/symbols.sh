@@ -30,7 +30,7 @@ refuse() { # refuse WHAT PATTERN MUST_HAVE FILE... : no name matches the pattern
 refuse "lib/ and Slurm" "$slurm" sft_request_parse "$build"/lib/.libs/*.o
 refuse "lib/ and CUDA" "$cuda" sft_request_parse "$build"/lib/.libs/*.o
 mapfile -t job < <(find "$build/job" -name '*.o' ! -path '*/job/tensor/cuda/*' ! -name 'libsftcuda_la-*' \
-    ! -name '*comm_nccl*')
+    ! -name '*collective_nccl*')
 refuse "job/ and Slurm" "$slurm" bootstrap_start "${job[@]}"
 refuse "job/ and CUDA" "$cuda" bootstrap_start "${job[@]}"
 if ldd "$build/sft-bench-job" | grep -E 'libslurm|libcuda\.so|libnvidia-ml'; then

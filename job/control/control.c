@@ -9,6 +9,41 @@
 #include "job/control/control_tree.h"
 #include "job/control/watchdog.h"
 
+struct named {
+    const char *host;
+    int rank;
+};
+
+static int named_compare(const void *a, const void *b)
+{
+    const struct named *one = a, *other = b;
+    int order = strcmp(one->host, other->host);
+    return order != 0 ? order : (one->rank > other->rank) - (one->rank < other->rank);
+}
+
+/* Ranks sorted by host: the first rank of each numbers it. */
+static int control_count_nodes(struct control *c, struct sft_error *err)
+{
+    struct named *all = calloc((size_t)c->size, sizeof *all);
+    c->node = calloc((size_t)c->size, sizeof *c->node);
+    if (all == NULL || c->node == NULL) {
+        free(all);
+        return sft_error_set(err, "no memory for the names of %d hosts", c->size);
+    }
+    for (int rank = 0; rank < c->size; rank++)
+        all[rank] = (struct named){c->hosts[rank], rank};
+    qsort(all, (size_t)c->size, sizeof *all, named_compare);
+    for (int i = 0, first = 0; i < c->size; i++) {
+        if (strcmp(all[i].host, all[first].host) != 0)
+            first = i;
+        c->node[all[i].rank] = all[first].rank;
+    }
+    for (int rank = 0; rank < c->size; rank++)
+        c->node[rank] = c->node[rank] == rank ? c->nodes++ : c->node[c->node[rank]];
+    free(all);
+    return 0;
+}
+
 struct control *control_start(struct bootstrap *bootstrap, double limit, struct sft_error *err)
 {
     struct control *c = calloc(1, sizeof *c);
@@ -21,12 +56,16 @@ struct control *control_start(struct bootstrap *bootstrap, double limit, struct 
         free(hosts);
         return NULL;
     }
-    *c = (struct control){bootstrap->rank, bootstrap->size, limit, hosts, NULL, tree};
+    *c = (struct control){.rank = bootstrap->rank,
+                          .size = bootstrap->size,
+                          .limit = limit,
+                          .hosts = hosts,
+                          .tree = tree};
     snprintf(hosts[c->rank], sizeof *hosts, "%s", bootstrap->host);
     tree->place = tree_place(c->rank, c->size);
     for (int i = 0; i < TREE_LINKS; i++)
         tree->link[i].fd = -1;
-    if (c->size == 1 || tree_connect(c, bootstrap, err) == 0)
+    if ((c->size == 1 || tree_connect(c, bootstrap, err) == 0) && control_count_nodes(c, err) == 0)
         return c;
     control_stop(c);
     return NULL;
@@ -41,6 +80,7 @@ void control_stop(struct control *c)
             close(c->tree->link[i].fd);
     free(c->tree->room);
     free(c->tree);
+    free(c->node);
     free(c->hosts);
     free(c);
 }

@@ -21,6 +21,8 @@ struct control {
     int rank, size;
     double limit;                /* seconds that ranks wait for each other */
     char (*hosts)[CONTROL_HOST]; /* [size] by rank: Slurm's names of the nodes, else the hosts' */
+    int *node;                   /* [size] which host that is, from 0 in the order of ranks */
+    int nodes;                   /* different hosts */
     struct watchdog *watchdog;   /* told of every call; NULL: none. Set by the owner. */
     struct control_tree *tree;
 };

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "job/control/clock.h"
+#include "lib/clock.h"
 
 enum { COMERS = 256, DEAF_MS = 50, LOOK_MS = 500 };
 #define LOOK (LOOK_MS * 1e-3)
@@ -243,12 +243,12 @@ static int connect_late(const struct connect *n, struct sft_error *err)
 
 static int connect_all(struct connect *n, struct sft_error *err)
 {
-    double last = clock_now(), spent = 0;
+    double last = sft_clock_now(), spent = 0;
     while (!connect_done(n)) {
         if (spent > n->c->limit)
             return connect_late(n, err);
         connect_turn(n);
-        double lapse = clock_lapse(&last, 2 * LOOK);
+        double lapse = sft_clock_lapse(&last, 2 * LOOK);
         spent += lapse;
         n->redial -= lapse;
     }

@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "job/control/clock.h"
+#include "lib/clock.h"
 
 #define LOOK 0.5 /* seconds between two looks at the clock; no gap between them counts double */
 #define PATIENCE 20.0 /* seconds more than the watchdog has, which sees all ranks */
@@ -94,9 +94,9 @@ static void link_close(struct tree_link *link)
 static int link_gone(struct control *c, struct tree_link *link, struct sft_error *err)
 {
     bool middle = link->have > 0;
-    double last = clock_now(), spent = 0;
+    double last = sft_clock_now(), spent = 0;
     link_close(link);
-    for (; spent < TREE_GONE_SECONDS; spent += clock_lapse(&last, 2 * LOOK))
+    for (; spent < TREE_GONE_SECONDS; spent += sft_clock_lapse(&last, 2 * LOOK))
         poll(NULL, 0, (int)(LOOK * 1e3));
     return sft_error_set(err, "rank %d on %s is gone (its connection closed%s)", link->rank,
                          c->hosts[link->rank], middle ? " in the middle of a message" : "");
@@ -228,8 +228,8 @@ int tree_wait(struct control *c, struct tree_link *links, int count, struct sft_
 {
     struct pollfd polled[TREE_LINKS];
     struct tree_link *parent = parent_watch(c, links);
-    double last = clock_now();
-    for (double spent = 0;; spent += clock_lapse(&last, 2 * LOOK)) {
+    double last = sft_clock_now();
+    for (double spent = 0;; spent += sft_clock_lapse(&last, 2 * LOOK)) {
         int missing = 0;
         for (int i = 0; i < count; i++) {
             if (!links[i].done && tree_read(c, &links[i], err) < 0)
@@ -272,13 +272,13 @@ int tree_send(struct control *c, struct tree_link *link, enum tree_kind kind, co
 {
     struct tree_message message = tree_message_make(c, kind, link->rank, bytes);
     struct iovec iov[2] = {{&message, sizeof message}, {(void *)(uintptr_t)from, bytes}};
-    double last = clock_now(), spent = 0;
+    double last = sft_clock_now(), spent = 0;
     for (;;) {
         if (link_write(c, link, iov, err) < 0)
             return -1;
         if (iov[0].iov_len + iov[1].iov_len == 0)
             return 0;
-        spent += clock_lapse(&last, 2 * LOOK);
+        spent += sft_clock_lapse(&last, 2 * LOOK);
         if (spent > links_patience(c, link))
             break;
         struct pollfd polled = {.fd = link->fd, .events = POLLOUT};

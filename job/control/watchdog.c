@@ -9,7 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "job/control/clock.h"
+#include "lib/clock.h"
 
 #define INTERVAL 1.0 /* seconds between two reports, for all but the shortest limits */
 #define GAP 2.0      /* intervals: a longer gap in a thread's time, and it was stopped */
@@ -18,7 +18,7 @@
 
 void watchdog_tick(struct watchdog *w)
 {
-    w->clock += clock_lapse(&w->real, GAP * w->interval);
+    w->clock += sft_clock_lapse(&w->real, GAP * w->interval);
 }
 
 void watchdog_enter(struct watchdog *w, const char *name)
@@ -116,7 +116,7 @@ static void *thread_run(void *argument)
     struct watchdog *w = argument;
     char why[WATCHDOG_WHY];
     bool failed = false;
-    w->real = clock_now();
+    w->real = sft_clock_now();
     while (!failed && !atomic_load(&w->stopping)) {
         failed = thread_judges(w, why, sizeof why);
         if (!failed)

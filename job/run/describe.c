@@ -67,7 +67,7 @@ static void describe_hosts(const struct run *run, char *text, size_t size)
 {
     size_t used = 0;
     text[0] = '\0';
-    for (int rank = 0; rank < run->comm->size; rank++) {
+    for (int rank = 0; rank < run->control->size; rank++) {
         const char *host = run->hosts + rank * RUN_HOST;
         int before = 0;
         while (strcmp(run->hosts + before * RUN_HOST, host) != 0)
@@ -155,7 +155,8 @@ int describe_run(struct run *run, struct sft_error *err)
     struct sft_record *record = &run->result.record;
     struct data_facts facts = data_facts(run->data);
     char step[48], hosts[700], request[301], blas[128], sum[32] = "";
-    bool mpi = strcmp(run->comm->name, "mpi") == 0, nccl = strcmp(run->comm->name, "nccl") == 0;
+    bool mpi = strcmp(run->collective->name, "mpi") == 0,
+         nccl = strcmp(run->collective->name, "nccl") == 0;
     if (!run->result.active)
         return 0;
     bool gpu = strcmp(run->backend->name, "cuda") == 0;
@@ -185,8 +186,8 @@ int describe_run(struct run *run, struct sft_error *err)
         {"version", PACKAGE_VERSION},
         {"cuda", run->backend->version},
         {"blas", gpu ? "" : blas},
-        {"mpi", mpi ? run->comm->version : ""},
-        {"nccl", nccl ? run->comm->version : ""},
+        {"mpi", mpi ? run->collective->version : ""},
+        {"nccl", nccl ? run->collective->version : ""},
         {"pmix", run->bootstrap.version},
     };
     if (describe_texts(record, texts, sizeof texts / sizeof texts[0], err) < 0 ||

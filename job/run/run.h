@@ -5,7 +5,8 @@
 
 #include "job/tensor/backend.h"
 #include "job/control/bootstrap.h"
-#include "job/collective/comm.h"
+#include "job/collective/collective.h"
+#include "job/control/control.h"
 #include "job/data/data.h"
 #include "job/train/fit.h"
 #include "job/run/host.h"
@@ -28,11 +29,12 @@ struct run {
     struct sft_request request;
     struct bootstrap bootstrap;
     int device; /* which GPU of those that this process sees; -1: none */
-    struct comm *comm;
+    struct control *control;
+    struct collective *collective;
     struct watchdog *watchdog;
     struct host host;
-    char *hosts; /* [comm->size] names of RUN_HOST bytes, on rank 0 */
-    int nodes;   /* different names among them; on rank 0 */
+    const char *hosts; /* control's [size] names of RUN_HOST bytes */
+    int nodes;         /* different names among them */
     struct sft_plan plan;
     struct tokenizer *tokenizer;
     struct data *data;
@@ -49,7 +51,7 @@ struct run {
     struct result result; /* on rank 0 */
 };
 
-#define RUN_HOST 256
+#define RUN_HOST CONTROL_HOST
 
 /* Files that the user named, or the defaults. */
 const char *run_data_path(const struct sft_request *request);

@@ -73,30 +73,6 @@ int run_open_data(const struct sft_request *request, int seq, uint64_t seed,
     return *data == NULL ? -1 : 0;
 }
 
-/* Names of the hosts by rank, on rank 0, and how many different ones. */
-static int setup_hosts(struct run *run, struct sft_error *err)
-{
-    struct comm *comm = run->comm;
-    char host[RUN_HOST] = "";
-    snprintf(host, sizeof host, "%s", run->bootstrap.host);
-    run->hosts = calloc((size_t)comm->size, RUN_HOST);
-    if (run->hosts == NULL)
-        return sft_error_set(err, "no memory for the names of %d hosts", comm->size);
-    if (comm->gather_text(comm, host, RUN_HOST, run->hosts, err) < 0)
-        return -1;
-    double nodes = 0;
-    for (int rank = 0; rank < comm->size && comm->rank == 0; rank++) {
-        int before = 0;
-        while (strcmp(run->hosts + before * RUN_HOST, run->hosts + rank * RUN_HOST) != 0)
-            before++;
-        nodes += before == rank;
-    }
-    if (comm->sum_double(comm, &nodes, 1, err) < 0)
-        return -1;
-    run->nodes = (int)nodes;
-    return 0;
-}
-
 /* A GPU, where the request does not say, when this process sees one; ranks of a node take turns. */
 int run_choose_device(const struct sft_request *request, int local_rank)
 {
@@ -128,8 +104,6 @@ static int setup_backend(struct run *run, struct sft_error *err)
     size_t used, all;
     run->backend = setup_device(run, err);
     if (run->backend == NULL)
-        return -1;
-    if (run->comm->attach(run->comm, run->backend, err) < 0)
         return -1;
     run->backend->memory(run->backend, &used, &all);
     run->memory_before = (double)used;
@@ -167,19 +141,19 @@ static int setup_model(struct run *run, struct sft_error *err)
     enum sft_zero zero = run->fit.zero;
     run->model =
         model_create_stored(run->backend, &run->shape, plan->micro_batch * plan->seq,
-                            fit_recompute(&run->fit), shard_storage(zero, run->comm->size), err);
+                            fit_recompute(&run->fit), shard_storage(zero, run->control->size), err);
     if (run->model == NULL)
         return -1;
     run->spans = spans_create(run->backend, err);
     if (run->spans == NULL)
         return -1;
     run->shard =
-        shard_create(run->model, run->backend, run->comm, zero, plan->seed, run->spans, err);
+        shard_create(run->model, run->backend, run->collective, zero, plan->seed, run->spans, err);
     if (run->shard == NULL)
         return -1;
     const struct shard_part *parts = shard_parts(run->shard, &count);
     run->optim = optim_create_parts(run->model, run->backend, &options, parts, count,
-                                    zero == SFT_ZERO_0 ? NULL : run->comm, err);
+                                    zero == SFT_ZERO_0 ? NULL : run->collective, err);
     if (run->optim == NULL)
         return -1;
     return measure_create(&run->measure, (size_t)plan->steps, err);
@@ -199,7 +173,8 @@ int run_check_out(const struct sft_request *request, struct sft_error *err)
 static int setup_own(struct run *run, struct sft_error *err)
 {
     const struct sft_plan *plan = &run->plan;
-    if (sft_plan_make_running(&run->plan, &run->request, run->nodes, run->comm->size, err) < 0)
+    if (sft_plan_make_running(&run->plan, &run->request, run->nodes, run->control->size,
+                              err) < 0)
         return -1;
     if (run_open_data(&run->request, plan->seq, plan->seed, &run->tokenizer, &run->data,
                       &run->shape, err) < 0)
@@ -210,14 +185,12 @@ static int setup_own(struct run *run, struct sft_error *err)
 
 int setup_run(struct run *run, struct sft_error *err)
 {
-    if (setup_hosts(run, err) < 0)
-        return -1;
     int failed = result_folder(&run->result, run->request.out, err);
     if (failed == 0)
         failed = setup_own(run, err);
-    if (failed == 0 && run->comm->rank == 0 && run->request.trace[0] != '\0')
+    if (failed == 0 && run->control->rank == 0 && run->request.trace[0] != '\0')
         failed = trace_clear(run->request.trace, err);
-    return comm_agree(run->comm, run->bootstrap.host, failed, err);
+    return control_agree(run->control, failed, err);
 }
 
 void setup_release(struct run *run)
@@ -233,13 +206,12 @@ void setup_release(struct run *run)
         run->backend->destroy(run->backend);
     data_close(run->data);
     tokenizer_close(run->tokenizer);
-    free(run->hosts);
-    bool polled = run->comm != NULL && run->comm->poll != NULL;
-    if (polled) /* a communicator that waits for its end by itself */
+    bool polled = run->collective != NULL && run->collective->on_device;
+    if (polled) /* they wait for their end by themselves */
         watchdog_stop(run->watchdog);
-    if (run->comm != NULL)
-        run->comm->destroy(run->comm);
+    collective_destroy(run->collective);
     if (!polled)
         watchdog_stop(run->watchdog);
+    control_stop(run->control);
     bootstrap_stop(&run->bootstrap);
 }

@@ -42,8 +42,8 @@ struct adamw_args {
 };
 
 /* Queues of work. The operations go to LANE_COMPUTE; collectives of backend memory
- * (job/collective/comm.h) go each to their group's. A lane does its work in order, lanes beside
- * each other. On the CPU everything is done when the call returns. */
+ * (job/collective/collective.h) go each to their group's. A lane does its work in order, lanes
+ * beside each other. On the CPU everything is done when the call returns. */
 enum backend_lane { LANE_COMPUTE, LANE_WORLD, LANE_NODE, LANE_ACROSS, LANES };
 
 struct backend {

@@ -61,17 +61,17 @@ struct figures measure_figures(const struct measure *measure, int ranks)
     return f;
 }
 
-int measure_ranks(const struct measure *measure, struct comm *comm, double *medians,
+int measure_ranks(const struct measure *measure, struct control *control, double *medians,
                   struct ranks *ranks, struct sft_error *err)
 {
     double mine = sft_stats_median(measure->compute, measure->count);
-    if (comm->gather_double(comm, &mine, 1, medians, err) < 0)
+    if (control_gather(control, &mine, sizeof mine, medians, err) < 0)
         return -1;
-    if (comm->rank != 0)
+    if (control->rank != 0)
         return 0;
-    ranks->median = sft_stats_median(medians, (size_t)comm->size);
+    ranks->median = sft_stats_median(medians, (size_t)control->size);
     ranks->slow_rank = 0;
-    for (int rank = 1; rank < comm->size; rank++)
+    for (int rank = 1; rank < control->size; rank++)
         if (medians[rank] > medians[ranks->slow_rank])
             ranks->slow_rank = rank;
     ranks->slowest = medians[ranks->slow_rank];

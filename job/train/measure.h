@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "job/collective/comm.h"
+#include "job/control/control.h"
 #include "lib/error.h"
 
 /* What one step worked on, over all ranks. */
@@ -49,7 +49,7 @@ void measure_add(struct measure *measure, double step, double compute, double ex
 /* count must be at least 1. A figure is the mean work of a step over the median step. */
 struct figures measure_figures(const struct measure *measure, int ranks);
 /* Collective. `medians` holds one value a rank, on rank 0. */
-int measure_ranks(const struct measure *measure, struct comm *comm, double *medians,
+int measure_ranks(const struct measure *measure, struct control *control, double *medians,
                   struct ranks *ranks, struct sft_error *err);
 
 double measure_peak_gib(void); /* this process' highest resident memory; 0 where unknown */

@@ -124,17 +124,17 @@ static int record_all(const double *all, int ranks, double tokens, struct sft_re
     return record_reasons(all, ranks, record, err);
 }
 
-int observe_record(struct observe *observe, struct comm *comm, double tokens,
+int observe_record(struct observe *observe, struct control *control, double tokens,
                    struct sft_record *record, struct sft_error *err)
 {
     double row[COLUMNS];
-    double *all = calloc((size_t)comm->size * COLUMNS, sizeof *all);
+    double *all = calloc((size_t)control->size * COLUMNS, sizeof *all);
     if (all == NULL)
-        return sft_error_set(err, "no memory for the sensors of %d ranks", comm->size);
+        return sft_error_set(err, "no memory for the sensors of %d ranks", control->size);
     observe_row(observe, row);
-    int failed = comm->gather_double(comm, row, COLUMNS, all, err);
+    int failed = control_gather(control, row, sizeof row, all, err);
     if (!failed && record != NULL)
-        failed = record_all(all, comm->size, tokens, record, err);
+        failed = record_all(all, control->size, tokens, record, err);
     free(all);
     return failed;
 }

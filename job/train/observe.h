@@ -5,7 +5,7 @@
 #define SFT_JOB_TRAIN_OBSERVE_H
 
 #include "job/tensor/backend.h"
-#include "job/collective/comm.h"
+#include "job/control/control.h"
 #include "lib/record.h"
 
 struct observe; /* may be NULL everywhere */
@@ -19,7 +19,7 @@ void observe_end(struct observe *observe);
 
 /* Collective. On rank 0 (record not NULL): means over the ranks, the hottest and the slowest GPU,
  * all ranks' energy, and `tokens` a joule. */
-int observe_record(struct observe *observe, struct comm *comm, double tokens,
+int observe_record(struct observe *observe, struct control *control, double tokens,
                    struct sft_record *record, struct sft_error *err);
 
 #endif

@@ -15,7 +15,7 @@ struct optim {
     struct optim_options options;
     struct shard_part *parts; /* [count] */
     size_t count;
-    struct comm *comm; /* NULL: the parts are all */
+    struct collective *collective; /* NULL: the parts are all */
     void *arena;
     size_t bytes;
     float *master; /* [parameters] or NULL */
@@ -88,8 +88,8 @@ static int optim_allocate(struct optim *optim, const struct shard_part *parts, s
 
 struct optim *optim_create_parts(struct model *model, struct backend *backend,
                                  const struct optim_options *options,
-                                 const struct shard_part *parts, size_t count, struct comm *comm,
-                                 struct sft_error *err)
+                                 const struct shard_part *parts, size_t count,
+                                 struct collective *collective, struct sft_error *err)
 {
     struct optim *optim = calloc(1, sizeof *optim);
     if (optim == NULL) {
@@ -99,7 +99,7 @@ struct optim *optim_create_parts(struct model *model, struct backend *backend,
     optim->model = model;
     optim->backend = backend;
     optim->options = *options;
-    optim->comm = comm;
+    optim->collective = collective;
     if (optim_allocate(optim, parts, count, err) < 0) {
         optim_destroy(optim);
         return NULL;
@@ -139,7 +139,17 @@ static int optim_norm(struct optim *optim, struct sft_error *err)
     b->zero(b, optim->norm2, sizeof *optim->norm2);
     for (size_t i = 0; i < optim->count; i++)
         b->sum_squares(b, optim->norm2, optim->parts[i].gradients, optim->parts[i].count);
-    return optim->comm == NULL ? 0 : optim->comm->sum_norm(optim->comm, optim->norm2, err);
+    if (optim->collective == NULL)
+        return 0;
+    const struct collective_call sum = {
+        .kind = COLLECTIVE_ALL_REDUCE,
+        .group = COLLECTIVE_COMPUTE,
+        .type = COLLECTIVE_FP64,
+        .to = optim->norm2,
+        .count = 1,
+        .what = "sum of the gradients' norm",
+    };
+    return optim->collective->run(optim->collective, b, &sum, err);
 }
 
 /* Each tensor that has elements in the part, since some decay and some do not. `at`: the part's

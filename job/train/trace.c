@@ -77,12 +77,12 @@ static int write_file(const struct spans *spans, int ranks, const double *times,
     return file_write_close(&file, true, err);
 }
 
-int trace_write(const struct spans *spans, struct comm *comm, const char *path,
+int trace_write(const struct spans *spans, struct control *control, const char *path,
                 struct sft_error *why, struct sft_error *err)
 {
     size_t count = (size_t)spans_count(spans) * 2;
     double *mine = calloc(count + 1, sizeof *mine);
-    double *all = calloc((count + 1) * (size_t)comm->size, sizeof *all);
+    double *all = calloc((count + 1) * (size_t)control->size, sizeof *all);
     int result = -1;
     for (int i = 0; i < spans_count(spans) && mine != NULL; i++) {
         struct span span = spans_get(spans, i);
@@ -90,11 +90,11 @@ int trace_write(const struct spans *spans, struct comm *comm, const char *path,
         mine[2 * i + 1] = span.length;
     }
     if (mine == NULL || all == NULL)
-        sft_error_set(err, "no memory for the trace of %d ranks", comm->size);
+        sft_error_set(err, "no memory for the trace of %d ranks", control->size);
     else
-        result = comm->gather_double(comm, mine, count, all, err);
+        result = control_gather(control, mine, count * sizeof *mine, all, err);
     why->text[0] = '\0';
-    if (result == 0 && comm->rank == 0 && write_file(spans, comm->size, all, path, why) < 0)
+    if (result == 0 && control->rank == 0 && write_file(spans, control->size, all, path, why) < 0)
         sft_error_prefix(why, "trace");
     free(mine);
     free(all);

@@ -33,11 +33,10 @@ struct loop {
 static int loop_sum(struct loop *loop, struct step *step, double *values, size_t count,
                     struct sft_error *err)
 {
-    struct comm *comm = loop->run->comm;
     if (loop->run->backend->sync(loop->run->backend, err) < 0)
         return -1;
     double before = sft_clock_now();
-    int result = comm->sum_double(comm, values, count, err);
+    int result = control_sum(loop->run->control, values, count, err);
     step->waited += sft_clock_now() - before;
     return result;
 }
@@ -47,7 +46,7 @@ static void step_fill(struct loop *loop, int number, struct work *mine)
 {
     const struct sft_plan *plan = &loop->run->plan;
     uint64_t first = (uint64_t)number * (uint64_t)plan->global_batch +
-                     (uint64_t)loop->run->comm->rank * (uint64_t)plan->micro_batch *
+                     (uint64_t)loop->run->control->rank * (uint64_t)plan->micro_batch *
                          (uint64_t)plan->accumulation;
     memset(mine, 0, sizeof *mine);
     for (int i = 0; i < plan->accumulation; i++) {
@@ -84,7 +83,7 @@ static bool step_traced(const struct run *run, int number)
 static int step_trace(struct run *run, struct sft_error *err)
 {
     struct sft_error why;
-    if (trace_write(run->spans, run->comm, run->request.trace, &why, err) < 0)
+    if (trace_write(run->spans, run->control, run->request.trace, &why, err) < 0)
         return -1;
     if (run->result.active)
         result_file_end(&run->result, RESULT_TRACE, &why);
@@ -198,27 +197,25 @@ static int record_ranks(struct run *run, struct sft_error *err)
 {
     struct ranks ranks = {0};
     struct result *result = &run->result;
-    double mine = rank_memory(run);
-    size_t size = (size_t)run->comm->size;
-    double *medians = calloc(size, sizeof *medians), *peaks = calloc(size, sizeof *peaks);
+    double most = rank_memory(run);
+    size_t size = (size_t)run->control->size;
+    double *medians = calloc(size, sizeof *medians);
     int failed = -1;
-    if (medians == NULL || peaks == NULL)
+    if (medians == NULL)
         sft_error_set(err, "no memory for the times of %zu ranks", size);
-    else if (measure_ranks(&run->measure, run->comm, medians, &ranks, err) == 0 &&
-             run->comm->gather_double(run->comm, &mine, 1, peaks, err) == 0)
+    else if (measure_ranks(&run->measure, run->control, medians, &ranks, err) == 0 &&
+             control_max(run->control, &most, 1, err) == 0)
         failed = 0;
     if (failed == 0 && result->active) {
-        for (size_t i = 0; i < size; i++) {
-            mine = peaks[i] > mine ? peaks[i] : mine;
+        for (size_t i = 0; i < size; i++)
             medians[i] *= 1e3;
-        }
         failed = sft_record_set_real(&result->record, "rank_ms", ranks.median * 1e3, err) < 0 ||
                  sft_record_set_integer(&result->record, "slow_rank", ranks.slow_rank, err) < 0 ||
                  sft_record_set(&result->record, "slow_host",
                                 run->hosts + ranks.slow_rank * RUN_HOST, err) < 0 ||
                  sft_record_set_real(&result->record, "slow_ms", ranks.slowest * 1e3, err) < 0 ||
                  record_each(&result->record, medians, size, err) < 0 ||
-                 sft_record_set_real(&result->record, "mem_gib", mine, err) < 0;
+                 sft_record_set_real(&result->record, "mem_gib", most, err) < 0;
         result->rank_ms = medians;
         result->ranks = size;
         result->hosts = run->hosts;
@@ -226,7 +223,6 @@ static int record_ranks(struct run *run, struct sft_error *err)
         medians = NULL;
     }
     free(medians);
-    free(peaks);
     return failed ? -1 : 0;
 }
 
@@ -247,7 +243,7 @@ static int loop_steps(struct loop *loop, struct sft_error *err)
             return -1;
     }
     observe_end(run->observe);
-    if (observe_record(run->observe, run->comm, run->measure.sum.processed,
+    if (observe_record(run->observe, run->control, run->measure.sum.processed,
                        run->result.active ? &run->result.record : NULL, err) < 0)
         return -1;
     return record_ranks(run, err);
@@ -268,9 +264,9 @@ int train_run(struct run *run, struct sft_error *err)
         failed = sft_error_set(err, "no memory for %d micro-batches", plan->accumulation);
     for (int i = 0; i < plan->accumulation && !failed; i++)
         failed = batch_create(&loop.batches[i], plan->micro_batch * plan->seq, err);
-    failed = comm_agree(run->comm, run->bootstrap.host, failed, err);
+    failed = control_agree(run->control, failed, err);
     if (!failed) {
-        progress_start(&loop.progress, run->comm->rank == 0, plan->warmup, plan->steps);
+        progress_start(&loop.progress, run->control->rank == 0, plan->warmup, plan->steps);
         failed = loop_steps(&loop, err);
         progress_end(&loop.progress);
     }

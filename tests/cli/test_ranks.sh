@@ -3,7 +3,7 @@
 # Each way of sharing on 1, 2, 3, 4, 6 and 8 real ranks over up to 4 "nodes", sizes that nothing divides,
 # gradient accumulation: losses and weights after 20 steps as one rank's, to fp32 rounding.
 set -u
-program=$SFT_BUILDDIR/tests/unit/shard_ranks
+program=$SFT_BUILDDIR/tests/unit/model/shard_ranks
 command -v mpirun >/dev/null && [ -x "$program" ] && grep -q '^#define HAVE_MPI 1' "$SFT_BUILDDIR/config.h" &&
     grep -q '^#define HAVE_PMIX 1' "$SFT_BUILDDIR/config.h" || {
     echo "ok 1 # skip no mpirun, or built without MPI and PMIx"
