@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "accounts/text.h"
+#include "lib/number.h"
 
 #define NUMBER 400 /* letters of a number that is looked at; a double has fewer */
 
@@ -72,15 +73,9 @@ static bool is_number(const char *word)
 {
     long long whole;
     double real;
-    switch (text_number(word, &whole, &real)) {
-    case TEXT_WHOLE:
-        return true;
-    case TEXT_REAL: /* a whole number that does not fit is refused for a real one, too */
-        return strpbrk(word, ".eE") != NULL;
-    case TEXT_WORDS:
-        break;
-    }
-    return false;
+    enum sft_type type = sft_number_read(word, &whole, &real);
+    /* A whole number that does not fit is refused for a real one, too. */
+    return type == SFT_INTEGER || (type == SFT_REAL && strpbrk(word, ".eE") != NULL);
 }
 
 /* A word outside of texts; returns its bytes, 0 where none begins. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "accounts/text.h"
+#include "lib/figures.h"
 
 /* The names of the record's columns. */
 struct names {
@@ -33,8 +34,8 @@ static int names_add(struct names *names, const char *name)
 /* All known keys, then those that a newer or another version wrote. */
 static int names_collect(struct names *names, const struct rows *rows)
 {
-    for (const struct sft_record_key *key = sft_record_keys(); key->name != NULL; key++)
-        if (names_add(names, key->name) < 0)
+    for (const struct sft_figure *figure = sft_figures(); figure->name != NULL; figure++)
+        if (names_add(names, figure->name) < 0)
             return -1;
     for (size_t i = 0; i < rows->count; i++)
         for (size_t j = 0; j < rows->row[i]->record.count; j++)
@@ -74,7 +75,7 @@ static bool is_number(const char *text)
 {
     long long whole;
     double real;
-    return text_number(text, &whole, &real) != TEXT_WORDS;
+    return sft_number_read(text, &whole, &real) != SFT_TEXT;
 }
 
 void csv_field(const char *text, FILE *out)

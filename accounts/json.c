@@ -7,23 +7,8 @@
 
 #include "accounts/text.h"
 
-const char *json_origin(enum sft_origin origin)
-{
-    switch (origin) {
-    case SFT_SAID:
-        return "configured";
-    case SFT_MEASURED:
-        return "measured";
-    case SFT_DERIVED:
-        return "derived";
-    case SFT_ESTIMATED:
-        return "estimated";
-    }
-    return "unknown";
-}
-
 /* A record's values are any bytes; JSON's texts are not. */
-static json_t *text_json(const char *text)
+json_t *json_text(const char *text)
 {
     char *copy = strdup(text);
     if (copy == NULL)
@@ -34,19 +19,14 @@ static json_t *text_json(const char *text)
     return value;
 }
 
-json_t *json_value(const char *text, bool words)
+json_t *json_value(const struct sft_figure *figure, const char *text)
 {
     long long whole;
     double real;
-    switch (words ? TEXT_WORDS : text_number(text, &whole, &real)) {
-    case TEXT_WHOLE:
-        return json_integer(whole);
-    case TEXT_REAL:
-        return json_real(real);
-    case TEXT_WORDS:
-        break;
-    }
-    return text_json(text);
+    enum sft_type type = sft_figure_read(figure, text, &whole, &real);
+    return type == SFT_INTEGER ? json_integer(whole)
+           : type == SFT_REAL  ? json_real(real)
+                               : json_text(text);
 }
 
 static int put_record(json_t *object, const struct sft_record *record)
@@ -57,14 +37,13 @@ static int put_record(json_t *object, const struct sft_record *record)
              json_object_set_new(object, "unit", units);
     for (size_t i = 0; rc == 0 && i < record->count; i++) {
         const char *name = record->fields[i].key;
-        const struct sft_record_key *key = sft_record_key_find(name);
-        rc = json_object_set_new(values, name,
-                                 json_value(record->fields[i].value, row_key_is_text(name)));
-        if (key == NULL)
+        const struct sft_figure *figure = sft_figure_find(name);
+        rc = json_object_set_new(values, name, json_value(figure, record->fields[i].value));
+        if (figure == NULL)
             continue;
-        rc |= json_object_set_new(origins, name, json_string(json_origin(key->origin)));
-        if (*key->unit != '\0')
-            rc |= json_object_set_new(units, name, json_string(key->unit));
+        rc |= json_object_set_new(origins, name, json_string(sft_origin_name(figure->origin)));
+        if (*figure->unit != '\0')
+            rc |= json_object_set_new(units, name, json_string(figure->unit));
     }
     return rc;
 }
@@ -77,7 +56,7 @@ static json_t *row_json(const struct row *row)
     row_fields(row, field);
     for (size_t i = 0; field[i].name != NULL; i++)
         rc |= json_object_set_new(object, field[i].name,
-                                  field[i].text != NULL ? text_json(field[i].text)
+                                  field[i].text != NULL ? json_text(field[i].text)
                                                         : json_integer(field[i].number));
     rc |= json_object_set_new(object, "synthetic", json_boolean(row->marks & ROW_SYNTHETIC));
     if (rc == 0 && put_record(object, &row->record) == 0)

@@ -9,17 +9,17 @@
 
 #include "lib/error.h"
 #include "accounts/rows.h"
+#include "lib/figures.h"
 
 /* A list of objects: the job's fields; `synthetic` (true or false); `record`, every key of the
- * record, numbers as numbers; `origin`, what each known key's figure is: configured, measured,
- * derived or estimated; `unit`, for the keys that have one. */
+ * record, of its row's type; `origin`, what each known key's figure is: configured, measured,
+ * derived, estimated or slurm; `unit`, for the keys that have one. */
 int json_write(const struct rows *rows, FILE *out, struct sft_error *err);
 
-/* A number where the text is one and `words` does not say otherwise, else a text, whatever bytes it
- * has. NULL without memory. */
-json_t *json_value(const char *text, bool words);
+/* As the figure's row has it; without a row a number where the text is one. NULL without memory. */
+json_t *json_value(const struct sft_figure *figure, const char *text);
 
-/* The word for an origin, as json_write and `--keys` give it. */
-const char *json_origin(enum sft_origin origin);
+/* A text, whatever bytes it has; NULL without memory. */
+json_t *json_text(const char *text);
 
 #endif

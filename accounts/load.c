@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/figures.h"
 #include "lib/request.h"
 #include "accounts/answer.h"
 #include "accounts/source.h"
@@ -241,9 +242,9 @@ static void found_clear(struct found *found)
 /* Do two records of one step say different things in a brief key that both have? */
 static bool records_differ(const struct sft_record *a, const struct sft_record *b)
 {
-    for (const struct sft_record_key *key = sft_record_keys(); key->name != NULL; key++) {
-        const char *x = sft_record_get(a, key->name), *y = sft_record_get(b, key->name);
-        if (key->brief && x != NULL && y != NULL && strcmp(x, y) != 0)
+    for (const struct sft_figure *figure = sft_figures(); figure->name != NULL; figure++) {
+        const char *x = sft_record_get(a, figure->name), *y = sft_record_get(b, figure->name);
+        if (figure->keep == SFT_BRIEF && x != NULL && y != NULL && strcmp(x, y) != 0)
             return true;
     }
     return false;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "accounts/text.h"
+#include "lib/figures.h"
 
 void rows_init(struct rows *rows)
 {
@@ -99,15 +99,10 @@ static struct sort_value value_of(const struct row *row, const char *key)
     const char *text = sft_record_get(&row->record, key);
     long long whole;
     double real;
-    switch (text == NULL ? TEXT_WORDS : text_number(text, &whole, &real)) {
-    case TEXT_WHOLE:
-        return (struct sort_value){(double)whole, NULL};
-    case TEXT_REAL:
-        return (struct sort_value){real, NULL};
-    case TEXT_WORDS:
-        break;
-    }
-    return (struct sort_value){NAN, text};
+    enum sft_type type = text == NULL ? SFT_TEXT : sft_number_read(text, &whole, &real);
+    return type == SFT_INTEGER ? (struct sort_value){(double)whole, NULL}
+           : type == SFT_REAL  ? (struct sort_value){real, NULL}
+                               : (struct sort_value){NAN, text};
 }
 
 static int class_of(struct sort_value value)
@@ -143,7 +138,7 @@ static bool is_sort_key(const char *key)
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (strcmp(key, own[i]) == 0)
             return true;
-    return sft_record_key_find(key) != NULL;
+    return sft_figure_find(key) != NULL;
 }
 
 int rows_sort(struct rows *rows, const char *key, struct sft_error *err)
@@ -194,20 +189,6 @@ void rows_last(struct rows *rows)
             rows->row[kept++] = row;
     }
     rows->count = kept;
-}
-
-bool row_key_is_text(const char *key)
-{
-    static const char *const words[] = {
-        "step",      "state",    "model",     "method",    "precision", "backend", "device",
-        "data",      "data_sum", "tokenizer", "slow_host", "start",     "hosts",   "version",
-        "blas",      "mpi",      "nccl",      "cpus",      "pmix",      "fail",    "states",
-        "recompute", "zero",     "program",   "checked",   "doubted",   "cuda",    "clock_reasons",
-        "request",   "nccl_env", "ranks_ms"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(key, words[i]) == 0)
-            return true;
-    return false;
 }
 
 bool row_is_checked(const struct row *row)

@@ -68,9 +68,6 @@ const char *row_step(const struct row *row);
  * check: the figures are the job's own, and the job is its owner's. */
 bool row_is_checked(const struct row *row);
 
-/* Are the key's values words, even where they look like a number (a step "12.10", a host "10")? */
-bool row_key_is_text(const char *key);
-
 /* The job's own fields in the order in which csv and json write them. Texts are NULL for numbers.
  */
 struct row_field {

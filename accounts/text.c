@@ -2,9 +2,7 @@
 #include "config.h" /* _GNU_SOURCE: wcwidth */
 #include "accounts/text.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
@@ -121,53 +119,9 @@ int text_width(const char *text)
     return width;
 }
 
-static const char *skip_digits(const char *text)
-{
-    while (isdigit((unsigned char)*text))
-        text++;
-    return text;
-}
-
-/* JSON's grammar of a number: no plus, no leading zero, digits on both sides of the point. */
-static bool is_json_number(const char *text, bool *whole)
-{
-    text += *text == '-';
-    if (!isdigit((unsigned char)*text) || (text[0] == '0' && isdigit((unsigned char)text[1])))
-        return false;
-    text = skip_digits(text);
-    *whole = *text == '\0';
-    if (*text == '.') {
-        if (!isdigit((unsigned char)text[1]))
-            return false;
-        text = skip_digits(text + 1);
-    }
-    if (*text == 'e' || *text == 'E') {
-        text += text[1] == '+' || text[1] == '-' ? 2 : 1;
-        if (!isdigit((unsigned char)*text))
-            return false;
-        text = skip_digits(text);
-    }
-    return *text == '\0';
-}
-
-enum text_kind text_number(const char *text, long long *whole, double *real)
-{
-    bool is_whole = false;
-    if (!is_json_number(text, &is_whole))
-        return TEXT_WORDS;
-    if (is_whole) {
-        errno = 0;
-        *whole = strtoll(text, NULL, 10);
-        if (errno == 0)
-            return TEXT_WHOLE;
-    }
-    *real = strtod(text, NULL);
-    return isfinite(*real) ? TEXT_REAL : TEXT_WORDS;
-}
-
 int text_digits(const char *text, long long *value)
 {
-    if (!isdigit((unsigned char)*text) || *skip_digits(text) != '\0')
+    if (*text == '\0' || text[strspn(text, "0123456789")] != '\0')
         return -1;
     errno = 0;
     *value = strtoll(text, NULL, 10);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text from outside (job names, comments) made safe for JSON and for terminals; numbers in it. */
+/* Text from outside (job names, comments) made safe for JSON and for terminals; digits in it. */
 #ifndef ACCOUNTS_TEXT_H
 #define ACCOUNTS_TEXT_H
 
@@ -19,12 +19,6 @@ void text_make_printable(char *text);
 
 /* Columns that the text takes on a terminal, by the locale. */
 int text_width(const char *text);
-
-enum text_kind { TEXT_WORDS, TEXT_WHOLE, TEXT_REAL };
-
-/* Is the whole text one number as JSON writes it? *whole or *real is set accordingly. A whole
- * number that does not fit long long is TEXT_REAL; one that is not finite is TEXT_WORDS. */
-enum text_kind text_number(const char *text, long long *whole, double *real);
 
 /* Read a whole number of digits alone, from 0 to LLONG_MAX. Returns 0 or -1. */
 int text_digits(const char *text, long long *value);

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += lib/libsft.la
 lib_libsft_la_SOURCES = \
 	lib/clock.c lib/clock.h \
 	lib/error.c lib/error.h \
+	lib/figures.c lib/figures.h \
 	lib/nccl_env.c lib/nccl_env.h \
 	lib/number.c lib/number.h \
 	lib/plan.c lib/plan.h \
@@ -15,9 +16,11 @@ lib_libsft_la_SOURCES = \
 	lib/timeline.c lib/timeline.h
 
 if HAVE_CMOCKA
-LIB_TESTS = tests/unit/lib/test_preset tests/unit/lib/test_request tests/unit/lib/test_plan \
+LIB_TESTS = tests/unit/lib/test_figures tests/unit/lib/test_preset tests/unit/lib/test_request tests/unit/lib/test_plan \
 	tests/unit/lib/test_record tests/unit/lib/test_stats tests/unit/lib/test_predict tests/unit/lib/test_timeline
 check_PROGRAMS += $(LIB_TESTS)
+tests_unit_lib_test_figures_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_lib_test_figures_LDADD = lib/libsft.la $(UNIT_LIBS)
 tests_unit_lib_test_preset_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_lib_test_preset_LDADD = lib/libsft.la $(UNIT_LIBS)
 tests_unit_lib_test_request_CFLAGS = $(UNIT_CFLAGS)

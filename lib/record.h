@@ -13,9 +13,10 @@
 
 #include "lib/error.h"
 
-#define SFT_RECORD_MAX 4000  /* longest text of one record, bytes with the NUL */
-#define SFT_RECORD_PAGE 4096 /* a record in the memory file: this many bytes, '\n' after its text  \
-                              */
+#define SFT_RECORD_MAX 4000 /* longest text of one record, bytes with the NUL */
+#define SFT_RECORD_PAGE                                                                            \
+    4096 /* a record in the memory file: this many bytes, '\n' after its text                      \
+          */
 #define SFT_RECORD_COMMENT 1024 /* Slurm's limit of a comment, characters */
 #define SFT_RECORD_FIELDS 96
 #define SFT_RECORD_ENV "SFT_BENCH_RECORD_FD" /* number of the memory file's descriptor */
@@ -23,26 +24,6 @@
 /* Exit status of sft-bench-job. With the last the run is complete, and its record, but a file that
  * was asked for, or what was printed, is not there. */
 enum sft_exit { SFT_EXIT_DONE, SFT_EXIT_FAILED, SFT_EXIT_COMMAND, SFT_EXIT_NO_FILE };
-
-enum sft_origin {
-    SFT_SAID,      /* configured: by the user, the site or the plan */
-    SFT_MEASURED,  /* read off a clock, a counter or the data */
-    SFT_DERIVED,   /* computed from measured figures by the formula that sft-record(5) gives */
-    SFT_ESTIMATED, /* a model's prediction */
-};
-
-/* What is known of a key. */
-struct sft_record_key {
-    const char *name;
-    enum sft_origin origin;
-    bool brief;       /* stands in the short form too */
-    const char *unit; /* "" for none */
-    const char *help; /* one line */
-};
-
-/* The known keys in the order of writing, ended by one whose name is NULL. */
-const struct sft_record_key *sft_record_keys(void);
-const struct sft_record_key *sft_record_key_find(const char *name);
 
 struct sft_record_field {
     char *key;
@@ -75,8 +56,8 @@ const char *sft_record_get(const struct sft_record *record, const char *key);
 /* The number, or `missing` when the field is absent or no number. */
 double sft_record_get_real(const struct sft_record *record, const char *key, double missing);
 
-/* Write `sft1{...}`; with `brief` only the keys of the short form. Returns 0, or -1 when it does
- * not fit in size. */
+/* Write `sft1{...}`, in the order of lib/figures.h; with `brief` only the keys of the short form.
+ * Returns 0, or -1 when it does not fit in size. */
 int sft_record_format(const struct sft_record *record, bool brief, char *text, size_t size,
                       struct sft_error *err);
 

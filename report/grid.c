@@ -143,7 +143,9 @@ static void csv_write_grid(const struct grid *grid, FILE *out)
 static json_t *cell_json(const struct grid *grid, size_t line, size_t c)
 {
     const char *text = grid_text(grid, line, c);
-    return *text == '\0' ? json_null() : json_value(text, grid->column[c].words);
+    return *text == '\0'           ? json_null()
+           : grid->column[c].words ? json_text(text)
+                                   : json_value(NULL, text);
 }
 
 static int json_write_grid(const struct grid *grid, FILE *out, struct sft_error *err)

@@ -11,9 +11,9 @@
 #include "lib/stats.h"
 #include "report/lang.h"
 
-#define GROUP_AGREE 0.01 /* how far a record's own figures may stand apart: they have six digits   \
-                          */
-#define GROUP_WIDE 0.05  /* spread of repeats that is marked */
+/* How far a record's own figures may stand apart: they have six digits. */
+#define GROUP_AGREE 0.01
+#define GROUP_WIDE 0.05 /* spread of repeats that is marked */
 
 static const char *const versions[] = {"version", "cuda", "nccl", "mpi", "blas"};
 

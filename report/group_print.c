@@ -6,24 +6,45 @@
 
 #include "report/grid.h"
 #include "accounts/text.h"
+#include "lib/figures.h"
 
-static const struct grid_column columns[] = {
-    {"series", "SERIES", "", true},
-    {"nodes", "NODES", "", false},
-    {"ranks", "RANKS", "", false},
-    {"runs", "RUNS", "", false},
-    {"tok_s", "SPEED", "tokens/s", false},
-    {"tok_s_min", "MIN", "tokens/s", false},
-    {"tok_s_max", "MAX", "tokens/s", false},
-    {"samples_s", "SAMPLES", "samples/s", false},
-    {"efficiency", "SCALING", "%", false},
-    {"mfu", "MFU", "%", false},
-    {"gpu_util", "GPU", "%", false},
-    {"mem_gib", "MEMORY", "GiB", false},
-    {"marks", "MARK", "", true},
-    {"jobs", "JOBS", "", true},
-    {NULL, NULL, NULL, false},
+/* What stands between the figures that are shown here. */
+static const struct {
+    int place;
+    struct grid_column column;
+} own[] = {
+    {10, {"series", "SERIES", "", true}},
+    {20, {"nodes", "NODES", "", false}},
+    {30, {"ranks", "RANKS", "", false}},
+    {40, {"runs", "RUNS", "", false}},
+    {60, {"tok_s_min", "MIN", "tokens/s", false}},
+    {70, {"tok_s_max", "MAX", "tokens/s", false}},
+    {90, {"efficiency", "SCALING", "%", false}},
+    {900, {"marks", "MARK", "", true}},
+    {910, {"jobs", "JOBS", "", true}},
 };
+#define OWN (sizeof own / sizeof *own)
+
+/* The figures of a cell: medians over its counted runs. */
+struct shown {
+    const struct sft_figure *figure[SFT_VIEW_MAX];
+    size_t count;
+};
+
+static void columns_make(const struct shown *shown, struct grid_column *column)
+{
+    for (size_t f = 0, i = 0; f < shown->count || i < OWN; column++) {
+        const struct sft_figure *next = f < shown->count ? shown->figure[f] : NULL;
+        if (i < OWN && (next == NULL || own[i].place < next->show[SFT_GROUPS].place)) {
+            *column = own[i++].column;
+        } else {
+            *column =
+                (struct grid_column){next->name, next->show[SFT_GROUPS].title, next->unit, false};
+            f++;
+        }
+    }
+    column->name = NULL;
+}
 
 char group_mark_letter(unsigned bit)
 {
@@ -100,7 +121,17 @@ void group_title(const struct groups *groups, const struct group_series *series,
     text_make_printable(text);
 }
 
-static int cell_add(struct grid *grid, const struct groups *groups,
+static int cell_figures(struct grid *grid, const struct shown *shown, const struct group_cell *cell)
+{
+    int rc = 0;
+    for (size_t f = 0; f < shown->count; f++)
+        rc |= grid_set_real(grid, shown->figure[f]->name,
+                            group_figure(cell, shown->figure[f]->name).median,
+                            shown->figure[f]->show[SFT_GROUPS].digits);
+    return rc;
+}
+
+static int cell_add(struct grid *grid, const struct shown *shown, const struct groups *groups,
                     const struct group_series *series, const struct group_cell *cell)
 {
     char title[256], jobs[256], marks[16];
@@ -113,15 +144,10 @@ static int cell_add(struct grid *grid, const struct groups *groups,
                : grid_set(grid, "series", "%s", title) |
                      grid_set(grid, "nodes", "%d", cell->nodes) |
                      grid_set(grid, "ranks", "%d", cell->ranks) |
-                     grid_set(grid, "runs", "%zu", cell->count) |
-                     grid_set_real(grid, "tok_s", speed.median, 0) |
+                     grid_set(grid, "runs", "%zu", cell->count) | cell_figures(grid, shown, cell) |
                      grid_set_real(grid, "tok_s_min", speed.min, 0) |
                      grid_set_real(grid, "tok_s_max", speed.max, 0) |
-                     grid_set_real(grid, "samples_s", group_figure(cell, "samples_s").median, 2) |
                      grid_set_real(grid, "efficiency", cell->efficiency, 1) |
-                     grid_set_real(grid, "mfu", group_figure(cell, "mfu").median, 2) |
-                     grid_set_real(grid, "gpu_util", group_figure(cell, "gpu_util").median, 1) |
-                     grid_set_real(grid, "mem_gib", group_figure(cell, "mem_gib").median, 1) |
                      grid_set(grid, "marks", "%s", marks) | grid_set(grid, "jobs", "%s", jobs);
 }
 
@@ -154,12 +180,16 @@ static void print_aside(const struct group_cell *cell, FILE *out)
 int group_print(const struct groups *groups, enum options_form form, FILE *out,
                 struct sft_error *err)
 {
+    struct grid_column column[OWN + SFT_VIEW_MAX + 1];
+    struct shown shown;
     struct grid grid;
     int rc = 0;
-    grid_init(&grid, columns);
+    shown.count = sft_figures_shown(SFT_GROUPS, shown.figure);
+    columns_make(&shown, column);
+    grid_init(&grid, column);
     for (size_t i = 0; rc == 0 && i < groups->count; i++)
         for (size_t k = 0; rc == 0 && k < groups->series[i].count; k++)
-            rc = cell_add(&grid, groups, &groups->series[i], &groups->series[i].cell[k]);
+            rc = cell_add(&grid, &shown, groups, &groups->series[i], &groups->series[i].cell[k]);
     rc =
         rc < 0 ? sft_error_set(err, "no memory for the groups") : grid_write(&grid, form, out, err);
     grid_clear(&grid);

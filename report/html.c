@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "report/lang.h"
-#include "accounts/rows.h"
 #include "accounts/text.h"
 
 static void put_byte(FILE *out, unsigned char c)
@@ -72,14 +71,12 @@ void html_number(FILE *out, double value, int digits)
 
 void html_origin_of(FILE *out, enum sft_origin origin)
 {
-    static const char letters[] = {
-        [SFT_SAID] = 'c', [SFT_MEASURED] = 'm', [SFT_DERIVED] = 'd', [SFT_ESTIMATED] = 'e'};
-    fprintf(out, "<sup>%c</sup>", letters[origin]);
+    fprintf(out, "<sup>%c</sup>", sft_origin_name(origin)[0]);
 }
 
 void html_origin(FILE *out, const char *key)
 {
-    const struct sft_record_key *known = sft_record_key_find(key);
+    const struct sft_figure *known = sft_figure_find(key);
     if (known != NULL)
         html_origin_of(out, known->origin);
 }
@@ -111,8 +108,8 @@ static void th_begin(FILE *out, const char *title, bool number)
 
 void html_th(FILE *out, const char *title, const char *key)
 {
-    const struct sft_record_key *known = key != NULL ? sft_record_key_find(key) : NULL;
-    th_begin(out, title, known != NULL && !row_key_is_text(key));
+    const struct sft_figure *known = key != NULL ? sft_figure_find(key) : NULL;
+    th_begin(out, title, known != NULL && (known->type == SFT_INTEGER || known->type == SFT_REAL));
     if (known != NULL) {
         html_origin_of(out, known->origin);
         if (known->unit[0] != '\0') {

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "lib/record.h"
+#include "lib/figures.h"
 
 /* Escaped; control characters and what is no UTF-8 become '?'. Long words may break where they
  * stand. */
@@ -16,8 +16,8 @@ void html_text(FILE *out, const char *text);
 void html_number(FILE *out, double value, int digits);
 void html_number_text(double value, int digits, char *text, size_t size);
 
-/* m, d, e or c: measured, derived, estimated, configured; the page's legend tells. Of a key of the
- * record. */
+/* m, d, e, c or s: measured, derived, estimated, configured, Slurm's; the page's legend tells. Of
+ * a key of the record. */
 void html_origin(FILE *out, const char *key);
 void html_origin_of(FILE *out, enum sft_origin origin);
 

@@ -19,15 +19,16 @@
 #include "report/page.h"
 #include "report/table.h"
 #include "accounts/text.h"
+#include "lib/figures.h"
 
 enum { EXIT_NONE_FOUND = 1, EXIT_BAD = 2 };
 
 static void print_keys(void)
 {
     printf("%-14s %-10s %-10s %s\n", "KEY", "UNIT", "ORIGIN", "MEANING");
-    for (const struct sft_record_key *key = sft_record_keys(); key->name != NULL; key++)
-        printf("%-14s %-10s %-10s %s\n", key->name, *key->unit == '\0' ? "-" : key->unit,
-               json_origin(key->origin), key->help);
+    for (const struct sft_figure *figure = sft_figures(); figure->name != NULL; figure++)
+        printf("%-14s %-10s %-10s %s\n", figure->name, *figure->unit == '\0' ? "-" : figure->unit,
+               sft_origin_name(figure->origin), figure->help);
 }
 
 /* Columns of the terminal; 0, no limit, where the output goes elsewhere. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
+#include "report/page.h"
 #include "report/page_internal.h"
 
 #include <stdlib.h>
@@ -189,9 +190,9 @@ static void page_legend(struct page *page)
     fprintf(
         page->out,
         "<p class=\"soft\"><sup>m</sup> %s &nbsp; <sup>d</sup> %s &nbsp; <sup>e</sup> %s &nbsp; "
-        "<sup>c</sup> %s</p>\n",
+        "<sup>c</sup> %s &nbsp; <sup>s</sup> %s</p>\n",
         _("measured"), _("derived from measured figures"), _("estimated by a model"),
-        _("configured"));
+        _("configured"), _("said by Slurm"));
 }
 
 static int page_sections(struct page *page, struct sft_error *err)

@@ -71,17 +71,15 @@ static double rank_tok_s(const struct page *page, const struct page_place *place
 int page_throughput(struct page *page, struct sft_error *err)
 {
     static const struct page_column columns[] = {
-        {.title = N_("Runs"), .value = runs},
-        {.title = N_("Tokens"), .key = "tok_s"},
-        {.title = N_("Samples"), .key = "samples_s", .digits = 1},
-        {.title = N_("Step"), .key = "step_ms", .digits = 1},
-        {.title = N_("Tokens a rank"),
+        {.place = 10, .title = N_("Runs"), .value = runs},
+        {.place = 50,
+         .title = N_("Tokens a rank"),
          .unit = N_("tokens/s"),
          .origin = SFT_DERIVED,
          .value = rank_tok_s},
     };
     page_heading(page, "throughput", _("Throughput"));
-    page_columns(page, _("Medians over the counted runs"), COLUMNS(columns));
+    page_columns(page, _("Medians over the counted runs"), SFT_THROUGHPUT, COLUMNS(columns));
     for (size_t i = 0; i < page->groups->count; i++)
         if (page->groups->series[i].base_nodes > 0 && page->groups->series[i].count > 1 &&
             throughput_chart(page, i, err) < 0)
@@ -144,21 +142,26 @@ static double efficiency_goal(const struct page *page, const struct page_place *
 int page_scaling(struct page *page, struct sft_error *err)
 {
     static const struct page_column columns[] = {
-        {.title = N_("Relative to nodes"), .value = base_nodes},
-        {.title = N_("Efficiency"),
+        {.place = 10, .title = N_("Relative to nodes"), .value = base_nodes},
+        {.place = 20,
+         .title = N_("Efficiency"),
          .unit = "%",
          .origin = SFT_DERIVED,
          .digits = 1,
          .value = efficiency},
-        {.title = N_("Goal"), .unit = "%", .origin = SFT_SAID, .value = efficiency_goal},
-        {.title = N_("Waiting for collectives"), .key = "exposed_ms", .digits = 1},
+        {.place = 30,
+         .title = N_("Goal"),
+         .unit = "%",
+         .origin = SFT_GIVEN,
+         .value = efficiency_goal},
     };
     page_heading(page, "scaling", _("Scaling efficiency"));
     page_paragraph(
         page, _("Samples a second of a rank over those of a rank at the smallest number of nodes "
                 "that was "
                 "measured. A rank does the same work at every number of nodes (weak scaling)."));
-    page_columns(page, _("Efficiency against the smallest number of nodes"), COLUMNS(columns));
+    page_columns(page, _("Efficiency against the smallest number of nodes"), SFT_SCALING,
+                 COLUMNS(columns));
     return scaling_chart(page, err);
 }
 
@@ -230,22 +233,13 @@ static bool any_figure(const struct page *page, const char *key)
 
 int page_utilization(struct page *page, struct sft_error *err)
 {
-    static const struct page_column columns[] = {
-        {.title = "MFU", .key = "mfu", .digits = 1},
-        {.title = N_("GPU utilization"), .key = "gpu_util", .digits = 1},
-        {.title = N_("Rate of a rank"), .key = "tflops", .digits = 1, .digits_cpu = 4},
-        {.title = N_("Peak of a device"), .key = "peak_tflops", .digits = 1},
-        {.title = N_("SM clock, slowest"), .key = "sm_mhz"},
-        {.title = N_("Held back"), .key = "limited"},
-    };
     page_heading(page, "utilization", _("MFU and GPU utilization"));
-    /* xgettext:no-c-format */
     page_paragraph(
-        page,
+        page, /* xgettext:no-c-format */
         _("They are not the same: GPU utilization is the share of time in which any kernel ran, "
           "however slow; MFU is the share of the device's peak that the training's own arithmetic "
           "reached. A GPU can be 100% utilized and do half of the work."));
-    page_columns(page, _("Medians over the counted runs"), COLUMNS(columns));
+    page_columns(page, _("Medians over the counted runs"), SFT_UTILIZATION, NULL, 0);
     return any_figure(page, "mfu") || any_figure(page, "gpu_util") ? utilization_chart(page, err)
                                                                    : 0;
 }
@@ -271,23 +265,21 @@ static double memory_difference(const struct page *page, const struct page_place
 void page_plan(struct page *page)
 {
     static const struct page_column columns[] = {
-        {.title = N_("Tokens, predicted"), .key = "tok_s_plan"},
-        {.title = N_("Tokens"), .key = "tok_s"},
-        {.title = N_("Difference"),
+        {.place = 30,
+         .title = N_("Difference"),
          .unit = "%",
          .origin = SFT_DERIVED,
          .digits = 1,
          .value = speed_difference},
-        {.title = N_("Memory, planned"), .key = "mem_plan_gib", .digits = 2},
-        {.title = N_("Memory"), .key = "mem_gib", .digits = 2},
-        {.title = N_("Difference"),
+        {.place = 60,
+         .title = N_("Difference"),
          .unit = "%",
          .origin = SFT_DERIVED,
          .digits = 1,
          .value = memory_difference},
     };
     page_heading(page, "plan", _("Predicted and measured"));
-    page_columns(page, _("The plan made before each run beside what was measured"),
+    page_columns(page, _("The plan made before each run beside what was measured"), SFT_PLAN,
                  COLUMNS(columns));
 }
 
@@ -304,16 +296,13 @@ void page_energy(struct page *page)
 {
     char unit[80];
     const struct page_column columns[] = {
-        {.title = N_("Power of a GPU"), .key = "power_w"},
-        {.title = N_("Tokens for a joule"), .key = "tok_j", .digits = 2},
-        {.title = N_("Temperature, hottest"), .key = "temp_c"},
-        {.title = N_("Cost"),
+        {.place = 40,
+         .title = N_("Cost"),
          .unit = unit,
          .origin = SFT_DERIVED,
          .digits = 4,
          .value = cost}, /* with a price */
     };
-    size_t count = sizeof columns / sizeof columns[0];
     double price = page->options->price;
     page_heading(page, "energy", _("Energy and cost"));
     snprintf(unit, sizeof unit, _("%s for a million tokens"), page->options->currency);
@@ -324,7 +313,7 @@ void page_energy(struct page *page)
                  amount, page->options->currency);
         page_paragraph(page, text);
     }
-    page_columns(page, _("Medians over the counted runs"), columns, price > 0 ? count : count - 1);
+    page_columns(page, _("Medians over the counted runs"), SFT_ENERGY, columns, price > 0 ? 1 : 0);
 }
 
 static double slowest(const struct page *page, const struct page_place *place)
@@ -369,5 +358,5 @@ void page_spread(struct page *page)
         {.title = N_("Range"), .unit = "%", .origin = SFT_DERIVED, .digits = 2, .value = range},
     };
     page_heading(page, "spread", _("Spread over repeats"));
-    page_columns(page, _("Tokens a second of the counted runs"), COLUMNS(columns));
+    page_columns(page, _("Tokens a second of the counted runs"), SFT_VIEWS, COLUMNS(columns));
 }

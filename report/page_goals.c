@@ -19,7 +19,7 @@ static void goal_table(struct page *page, enum goal_kind kind)
     html_th(page->out, _("Configuration"), NULL);
     if (kind != GOAL_RATE)
         html_th(page->out, _("Nodes"), "nodes");
-    html_th_unit(page->out, _("Goal"), unit, SFT_SAID);
+    html_th_unit(page->out, _("Goal"), unit, SFT_GIVEN);
     if (tables[kind].key != NULL)
         html_th(page->out, _(tables[kind].title), tables[kind].key);
     else

@@ -8,7 +8,7 @@
 #include "report/group_print.h"
 #include "report/html.h"
 #include "report/lang.h"
-#include "report/page.h"
+#include "report/options.h"
 
 struct page {
     FILE *out;
@@ -46,15 +46,17 @@ void page_td_jobs(struct page *page, const struct group_cell *cell);
  * and origin, or, with no unit, a count. `value` is NaN where there is none. Titles and units are
  * marked with N_ and translated here. */
 struct page_column {
+    int place; /* between the figures of the view */
     const char *title, *key, *unit;
     enum sft_origin origin;
     int digits, digits_cpu; /* behind the point; of runs on CPUs, where that says more */
     double (*value)(const struct page *page, const struct page_place *place);
 };
 
-/* All of the table: place, these columns, marks and jobs. */
-void page_columns(struct page *page, const char *caption, const struct page_column *column,
-                  size_t count);
+/* All of the table: configuration, these columns and the figures of `view` (SFT_VIEWS: none) by
+ * their places, marks and jobs. */
+void page_columns(struct page *page, const char *caption, enum sft_view view,
+                  const struct page_column *own, size_t count);
 
 /* "(jobs 12 13, marks F)", in small letters. */
 void page_put_jobs(struct page *page, const struct group_cell *cell);

@@ -80,21 +80,19 @@ void page_aside(struct page *page)
 
 static void definitions(struct page *page)
 {
-    static const char *const keys[] = {
-        "tok_s",      "samples_s", "step_ms", "tflops", "mfu",        "gpu_util",    "mem_gib",
-        "exposed_ms", "ranks_ms",  "power_w", "tok_j",  "tok_s_plan", "mem_plan_gib"};
+    const struct sft_figure *shown[SFT_VIEW_MAX];
+    size_t count = sft_figures_shown(SFT_DEFINITIONS, shown);
     page_table(page, _("Definitions"));
     html_th(page->out, _("Key of the record"), NULL);
     html_th(page->out, _("Unit"), NULL);
     html_th(page->out, _("What it is"), NULL);
     page_table_rows(page);
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        const struct sft_record_key *key = sft_record_key_find(keys[i]);
-        fprintf(page->out, "<tr><td><code>%s</code>", keys[i]);
-        html_origin(page->out, keys[i]);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(page->out, "<tr><td><code>%s</code>", shown[i]->name);
+        html_origin_of(page->out, shown[i]->origin);
         fprintf(page->out, "</td>");
-        html_td_text(page->out, *key->unit != '\0' ? _(key->unit) : "");
-        html_td_text(page->out, _(key->help));
+        html_td_text(page->out, *shown[i]->unit != '\0' ? _(shown[i]->unit) : "");
+        html_td_text(page->out, _(shown[i]->help));
         fprintf(page->out, "</tr>\n");
     }
     page_table_end(page);

@@ -155,11 +155,11 @@ int page_ranks(struct page *page, struct sft_error *err)
     size_t next;
     int shown = 0;
     page_heading(page, "ranks", _("Hosts and ranks"));
-    /* xgettext:no-c-format */
-    page_paragraph(page, _("Of each model the last counted run on the most nodes. A rank stands "
-                           "out where its time is "
-                           "more than 3 scaled median absolute deviations and more than 3% from "
-                           "the median of all."));
+    page_paragraph(page, /* xgettext:no-c-format */
+                   _("Of each model the last counted run on the most nodes. A rank stands "
+                     "out where its time is "
+                     "more than 3 scaled median absolute deviations and more than 3% from "
+                     "the median of all."));
     for (size_t i = 0; i < page->groups->count; i = next) {
         const struct row *run = run_of(page, i, &next);
         if (run == NULL)

@@ -208,24 +208,8 @@ static void system_line(struct page *page, const char *title, const char *key)
 
 void page_system(struct page *page)
 {
-    static const struct {
-        const char *title, *key;
-    } lines[] = {
-        {N_("Cluster"), "cluster"},
-        {N_("Partition"), "partition"},
-        {N_("Device"), "device"},
-        {N_("Hosts"), "hosts"},
-        {N_("Network of a node, Gb/s"), "nic_gbps"},
-        {N_("NCCL variables"), "nccl_env"},
-        {N_("sft-bench"), "version"},
-        {N_("CUDA and its libraries"), "cuda"},
-        {N_("NCCL"), "nccl"},
-        {N_("MPI"), "mpi"},
-        {N_("PMIx"), "pmix"},
-        {N_("BLAS"), "blas"},
-        {N_("Data"), "data"},
-        {N_("Tokenizer"), "tokenizer"},
-    };
+    const struct sft_figure *shown[SFT_VIEW_MAX];
+    size_t count = sft_figures_shown(SFT_SYSTEM, shown);
     page_heading(page, "system", _("System and software"));
     page_table(page,
                _("As the records have it; what differs between runs stands in lines of its own"));
@@ -233,7 +217,9 @@ void page_system(struct page *page)
     html_th(page->out, _("Value"), NULL);
     html_th(page->out, _("Runs"), NULL);
     page_table_rows(page);
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-        system_line(page, _(lines[i].title), lines[i].key);
+    system_line(page, _("Cluster"), "cluster");
+    system_line(page, _("Partition"), "partition");
+    for (size_t i = 0; i < count; i++)
+        system_line(page, _(shown[i]->show[SFT_SYSTEM].title), shown[i]->name);
     page_table_end(page);
 }

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define PAGE_COLUMNS (SFT_VIEW_MAX + 16)
+
 void page_table(struct page *page, const char *caption)
 {
     fprintf(page->out, "<table><caption>");
@@ -75,10 +77,35 @@ static void put_value(struct page *page, const struct page_place *place,
                    on_cpu && column->digits_cpu > 0 ? column->digits_cpu : column->digits);
 }
 
-void page_columns(struct page *page, const char *caption, const struct page_column *column,
-                  size_t count)
+static struct page_column column_of(const struct sft_figure *figure, enum sft_view view)
 {
+    const struct sft_show *show = &figure->show[view];
+    return (struct page_column){.place = show->place,
+                                .title = show->title,
+                                .key = figure->name,
+                                .digits = show->digits,
+                                .digits_cpu = show->digits_cpu};
+}
+
+/* Our own columns and the view's figures, by their places; returns how many. */
+static size_t columns_make(struct page_column *column, enum sft_view view,
+                           const struct page_column *own, size_t count)
+{
+    const struct sft_figure *shown[SFT_VIEW_MAX];
+    size_t figures = view == SFT_VIEWS ? 0 : sft_figures_shown(view, shown), made = 0;
+    for (size_t f = 0, i = 0; f < figures || i < count;)
+        column[made++] = f == figures || (i < count && own[i].place < shown[f]->show[view].place)
+                             ? own[i++]
+                             : column_of(shown[f++], view);
+    return made;
+}
+
+void page_columns(struct page *page, const char *caption, enum sft_view view,
+                  const struct page_column *own, size_t count)
+{
+    struct page_column column[PAGE_COLUMNS];
     struct page_place place = {NULL, NULL};
+    count = columns_make(column, view, own, count);
     page_table(page, caption);
     page_th_place(page);
     for (size_t c = 0; c < count; c++)

@@ -7,17 +7,19 @@
 #include <time.h>
 
 #include "accounts/text.h"
+#include "lib/figures.h"
 
 #define CELL 128 /* bytes of a cell; longer words are cut */
 #define GAP 2    /* spaces between columns */
 
-/* A column, in the order of showing. */
+/* A column: a figure's, by its row, or one of our own between them. */
 struct column {
+    int place;
     const char *title;
-    const char *key; /* of the record; unit and value come from there unless `text` is set */
-    int importance;  /* 0: always shown; the highest goes first where the terminal is narrow */
-    bool words;      /* left-justified */
+    int yields;
+    bool words; /* left-justified */
     void (*text)(const struct row *row, char *cell);
+    const struct sft_figure *figure;
 };
 
 static void cell_job(const struct row *row, char *cell);
@@ -27,20 +29,13 @@ static void cell_steps(const struct row *row, char *cell);
 static void cell_user(const struct row *row, char *cell);
 static void cell_date(const struct row *row, char *cell);
 
-static const struct column columns[] = {
-    {"JOB", NULL, 0, false, cell_job},      {"STATE", NULL, 0, true, cell_state},
-    {"MARK", NULL, 0, true, cell_marks},    {"MODEL", "model", 0, true, NULL},
-    {"METHOD", "method", 9, true, NULL},    {"TYPE", "precision", 8, true, NULL},
-    {"NODES", "nodes", 1, false, NULL},     {"RANKS", "ranks", 1, false, NULL},
-    {"SEQ", "seq", 7, false, NULL},         {"BATCH", "global_batch", 7, false, NULL},
-    {"STEPS", NULL, 4, false, cell_steps},  {"STEP", "step_ms", 1, false, NULL},
-    {"SPEED", "tok_s", 0, false, NULL},     {"SAMPLES", "samples_s", 3, false, NULL},
-    {"A RANK", "tflops", 2, false, NULL},   {"MFU", "mfu", 2, false, NULL},
-    {"MEMORY", "mem_gib", 5, false, NULL},  {"LOSS", "loss_last", 4, false, NULL},
-    {"SLOWEST", "slow_ms", 8, false, NULL}, {"ON RANK", "slow_rank", 8, false, NULL},
-    {"USER", NULL, 6, true, cell_user},     {"DATE", NULL, 5, true, cell_date},
+static const struct column own[] = {
+    {10, "JOB", 0, false, cell_job, NULL},   {20, "STATE", 0, true, cell_state, NULL},
+    {30, "MARK", 0, true, cell_marks, NULL}, {110, "STEPS", 4, false, cell_steps, NULL},
+    {210, "USER", 6, true, cell_user, NULL}, {220, "DATE", 5, true, cell_date, NULL},
 };
-#define COLUMNS (sizeof columns / sizeof *columns)
+#define OWN (sizeof own / sizeof *own)
+#define COLUMNS (OWN + SFT_VIEW_MAX)
 
 static const struct mark {
     unsigned bit;
@@ -59,6 +54,8 @@ static const struct mark {
 
 struct table {
     const struct rows *rows;
+    size_t columns;
+    struct column column[COLUMNS];
     int width[COLUMNS];
     bool shown[COLUMNS];
 };
@@ -107,7 +104,7 @@ void table_number(const char *value, char *text, size_t size)
 {
     long long whole;
     double real;
-    if (text_number(value, &whole, &real) != TEXT_REAL) {
+    if (sft_number_read(value, &whole, &real) != SFT_REAL) {
         snprintf(text, size, "%.100s", value);
         return;
     }
@@ -120,7 +117,8 @@ void table_number(const char *value, char *text, size_t size)
 
 static void fill_cell(const struct row *row, const struct column *column, char *cell)
 {
-    const char *value = column->key == NULL ? NULL : sft_record_get(&row->record, column->key);
+    const char *value =
+        column->figure == NULL ? NULL : sft_record_get(&row->record, column->figure->name);
     *cell = '\0';
     if (column->text != NULL)
         column->text(row, cell);
@@ -133,12 +131,31 @@ static void fill_cell(const struct row *row, const struct column *column, char *
     text_make_printable(cell);
 }
 
-/* Lines 0 and 1 are the header: titles, and the units of lib/record. */
+static struct column column_of(const struct sft_figure *figure)
+{
+    const struct sft_show *show = &figure->show[SFT_TABLE];
+    bool words = figure->type == SFT_TEXT || figure->type == SFT_LIST;
+    return (struct column){show->place, show->title, show->yields, words, NULL, figure};
+}
+
+static void table_columns(struct table *table)
+{
+    const struct sft_figure *shown[SFT_VIEW_MAX];
+    size_t count = sft_figures_shown(SFT_TABLE, shown), f = 0, i = 0;
+    while (f < count || i < OWN)
+        table->column[table->columns++] =
+            i == OWN || (f < count && shown[f]->show[SFT_TABLE].place < own[i].place)
+                ? column_of(shown[f++])
+                : own[i++];
+}
+
+/* Lines 0 and 1 are the header: titles and units. */
 static void header_cell(size_t line, const struct column *column, char *cell)
 {
-    const struct sft_record_key *key =
-        column->key == NULL ? NULL : sft_record_key_find(column->key);
-    snprintf(cell, CELL, "%.32s", line == 0 ? column->title : key == NULL ? "" : key->unit);
+    snprintf(cell, CELL, "%.32s",
+             line == 0                ? column->title
+             : column->figure == NULL ? ""
+                                      : column->figure->unit);
 }
 
 /* Cells are made when they are measured and again when they are written: a table of any length
@@ -146,9 +163,9 @@ static void header_cell(size_t line, const struct column *column, char *cell)
 static void table_cell(const struct table *table, size_t line, size_t c, char *cell)
 {
     if (line < 2)
-        header_cell(line, &columns[c], cell);
+        header_cell(line, &table->column[c], cell);
     else
-        fill_cell(table->rows->row[line - 2], &columns[c], cell);
+        fill_cell(table->rows->row[line - 2], &table->column[c], cell);
 }
 
 /* Measure a column. One in which no row has anything tells nothing and is not shown. */
@@ -167,7 +184,7 @@ static void table_measure(struct table *table, size_t c)
 static int table_width(const struct table *table)
 {
     int width = 0;
-    for (size_t c = 0; c < COLUMNS; c++)
+    for (size_t c = 0; c < table->columns; c++)
         if (table->shown[c])
             width += table->width[c] + (width > 0 ? GAP : 0);
     return width;
@@ -179,11 +196,11 @@ static int table_fit(struct table *table, int width)
     int hidden = 0;
     while (width > 0 && table_width(table) > width) {
         size_t least = 0;
-        for (size_t c = 0; c < COLUMNS; c++)
-            if (table->shown[c] && columns[c].importance > 0 &&
-                columns[c].importance >= columns[least].importance)
+        for (size_t c = 0; c < table->columns; c++)
+            if (table->shown[c] && table->column[c].yields > 0 &&
+                table->column[c].yields >= table->column[least].yields)
                 least = c;
-        if (columns[least].importance == 0)
+        if (table->column[least].yields == 0)
             break;
         table->shown[least] = false;
         hidden++;
@@ -194,18 +211,19 @@ static int table_fit(struct table *table, int width)
 static void write_line(const struct table *table, size_t line, FILE *out)
 {
     int owed = 0; /* spaces, written only when something follows: no line ends with them */
-    for (size_t c = 0; c < COLUMNS; c++) {
+    for (size_t c = 0; c < table->columns; c++) {
+        bool words = table->column[c].words;
+        char cell[CELL];
         if (!table->shown[c])
             continue;
-        char cell[CELL];
         table_cell(table, line, c, cell);
         int pad = table->width[c] - text_width(cell);
         if (*cell == '\0') {
             owed += table->width[c] + GAP;
             continue;
         }
-        fprintf(out, "%*s%s", owed + (columns[c].words ? 0 : pad), "", cell);
-        owed = GAP + (columns[c].words ? pad : 0);
+        fprintf(out, "%*s%s", owed + (words ? 0 : pad), "", cell);
+        owed = GAP + (words ? pad : 0);
     }
     putc('\n', out);
 }
@@ -247,7 +265,8 @@ static void write_reasons(const struct rows *rows, FILE *out)
 void table_write(const struct rows *rows, int width, FILE *out)
 {
     struct table table = {.rows = rows};
-    for (size_t c = 0; c < COLUMNS; c++)
+    table_columns(&table);
+    for (size_t c = 0; c < table.columns; c++)
         table_measure(&table, c);
     int hidden = table_fit(&table, width);
     for (size_t line = 0; line < rows->count + 2; line++)

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "lib/figures.h"
+
 #define PAGE_STAMPS 16 /* fields that a record may get here */
 #define PAGE_WHY 400   /* bytes of a reason */
 #define PAGE_SLACK 1.01
@@ -241,7 +243,7 @@ static int put_facts(struct sft_record *record, const struct page_facts *facts,
 static void drop_unknown(struct sft_record *record)
 {
     for (size_t i = record->count; i-- > 0;)
-        if (sft_record_key_find(record->fields[i].key) == NULL)
+        if (sft_figure_find(record->fields[i].key) == NULL)
             sft_record_unset(record, record->fields[i].key);
 }
 

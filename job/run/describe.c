@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "job/run/run.h"
-#include "lib/number.h"
+#include "lib/figures.h"
 #include "lib/roofline.h"
 
 #include <math.h>
@@ -202,37 +202,17 @@ int describe_run(struct run *run, struct sft_error *err)
 void describe_summary(const struct run *run)
 {
     const struct sft_record *r = &run->result.record;
-    static const struct {
-        const char *key, *title;
-        int digits; /* significant */
-        const char *unit;
-    } lines[] = {
-        {"step_ms", "step", 4, "ms (median)"},
-        {"samples_s", "samples", 4, "/s"},
-        {"tok_s", "tokens", 6, "/s processed"},
-        {"tok_s_real", "", 6, "/s real"},
-        {"tok_s_trained", "", 6, "/s trained"},
-        {"tflops", "rate", 4, "TFLOP/s a rank"},
-        {"mfu", "MFU", 3, "%"},
-        {"tok_s_plan", "predicted", 6, "tokens/s"},
-        {"gpu_util", "GPU", 3, "% of the time busy (NVML)"},
-        {"power_w", "", 4, "W"},
-        {"tok_j", "", 4, "tokens/J"},
-        {"limited", "held back", 3, "% of the samples, by power or heat"},
-        {"mem_gib", "memory", 4, "GiB a rank, peak"},
-        {"mem_plan_gib", "", 4, "GiB planned"},
-        {"loss_first", "loss", 5, "in the first step"},
-        {"loss_last", "", 5, "in the last step"},
-    };
+    const struct sft_figure *shown[SFT_VIEW_MAX];
     char number[SFT_NUMBER], other[SFT_NUMBER];
     printf("%s, %d rank%s on %d node%s, data %s, backend %s %s\n", run->shape.title,
            run->plan.ranks, run->plan.ranks == 1 ? "" : "s", run->nodes, run->nodes == 1 ? "" : "s",
            sft_record_get(r, "data"), run->backend->name, run->backend->precision);
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        double value = sft_record_get_real(r, lines[i].key, NAN);
+    for (size_t i = 0; i < sft_figures_shown(SFT_SUMMARY, shown); i++) {
+        const struct sft_show *show = &shown[i]->show[SFT_SUMMARY];
+        double value = sft_record_get_real(r, shown[i]->name, NAN);
         if (!isnan(value))
-            printf("%-10s %s %s\n", lines[i].title, sft_number(number, value, lines[i].digits),
-                   lines[i].unit);
+            printf("%-10s %s %s\n", show->title, sft_number(number, value, show->digits),
+                   show->unit);
     }
     if (run->plan.ranks > 1)
         printf("slowest    rank %s on %s: %s ms to compute, median of the ranks %s ms\n",

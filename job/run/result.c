@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/figures.h"
 #include "lib/file_write.h"
 #include "lib/clock.h"
 
@@ -85,17 +86,23 @@ static json_t *json_reals(const double *values, size_t count)
     return array;
 }
 
+/* As sft-report's JSON has it. */
+static json_t *json_value(const struct sft_record_field *field)
+{
+    long long whole;
+    double real;
+    enum sft_type type = sft_figure_read(sft_figure_find(field->key), field->value, &whole, &real);
+    return type == SFT_INTEGER ? json_integer(whole)
+           : type == SFT_REAL  ? json_real(real)
+                               : json_string(field->value);
+}
+
 static json_t *result_json(const struct result *result)
 {
     json_t *root = json_object(), *hosts = json_array();
     for (size_t i = 0; i < result->record.count; i++) {
         const struct sft_record_field *field = &result->record.fields[i];
-        char *end;
-        double number = strtod(field->value, &end);
-        bool is_number = field->value[0] != '\0' && *end == '\0' &&
-                         strcmp(field->key, "step") != 0 && strcmp(field->key, "data_sum") != 0;
-        json_object_set_new(root, field->key,
-                            is_number ? json_real(number) : json_string(field->value));
+        json_object_set_new(root, field->key, json_value(field));
     }
     json_object_set_new(root, "losses", json_reals(result->loss, result->losses));
     if (result->rank_ms != NULL) {

@@ -152,7 +152,7 @@ PY
 catalogue() {
     msgfmt --check --statistics -o /dev/null "$src/po/ja.po" 2>stat || { cat stat; return 1; }
     cat stat
-    ! grep -qE 'untranslated|fuzzy' stat && "$src/po/update.sh" "$report" "$work/new.pot" &&
+    ! grep -qE 'untranslated|fuzzy' stat && "$src/po/update.sh" "$work/new.pot" &&
         diff <(grep -v '^#' "$src/po/sft-report.pot") <(grep -v '^#' new.pot) &&
         diff <(msgattrib --no-obsolete --no-wrap "$src/po/ja.po" | grep '^msgid' | sort) \
             <(msgattrib --no-obsolete --no-wrap new.pot | grep '^msgid' | sort)

@@ -7,6 +7,7 @@
 #include "accounts/filter.h"
 #include "report/options.h"
 #include "accounts/text.h"
+#include "lib/number.h"
 
 #define NOW 1768447200 /* 2026-01-15 12:20:00 in Tokyo */
 
@@ -121,26 +122,26 @@ static void test_bad_options(void **state)
     }
 }
 
-static enum text_kind kind(const char *text)
+static enum sft_type kind(const char *text)
 {
     long long whole;
     double real;
-    return text_number(text, &whole, &real);
+    return sft_number_read(text, &whole, &real);
 }
 
 static void test_numbers(void **state)
 {
     (void)state;
-    assert_int_equal(kind("0"), TEXT_WHOLE);
-    assert_int_equal(kind("-12"), TEXT_WHOLE);
-    assert_int_equal(kind("9223372036854775807"), TEXT_WHOLE);
-    assert_int_equal(kind("9223372036854775808"), TEXT_REAL);
-    assert_int_equal(kind("1.5"), TEXT_REAL);
-    assert_int_equal(kind("1e-05"), TEXT_REAL);
+    assert_int_equal(kind("0"), SFT_INTEGER);
+    assert_int_equal(kind("-12"), SFT_INTEGER);
+    assert_int_equal(kind("9223372036854775807"), SFT_INTEGER);
+    assert_int_equal(kind("9223372036854775808"), SFT_REAL);
+    assert_int_equal(kind("1.5"), SFT_REAL);
+    assert_int_equal(kind("1e-05"), SFT_REAL);
     static const char *const words[] = {"",    "-",   "01",    "1.", ".5", "+1", "0x10",
                                         "nan", "inf", "1e999", "1e", " 1", "1 ", "0.1.0"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        assert_int_equal(kind(words[i]), TEXT_WORDS);
+        assert_int_equal(kind(words[i]), SFT_TEXT);
 }
 
 static void test_utf8(void **state)

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "lib/preset.h"
-#include "lib/record.h"
 #include "lib/request.h"
 
 static char page[1 << 17];
@@ -31,37 +30,6 @@ static void expect_line(const char *name, const char *line)
     snprintf(whole, sizeof whole, "\n%s", line);
     if (strstr(page, whole) == NULL)
         fail_msg("%s has no line '%s'", name, line);
-}
-
-static void test_record_keys(void **state)
-{
-    (void)state;
-    static const char *const origin[] = {"configured", "measured", "derived", "estimated"};
-    const char *name = "man/sft-record.5";
-    read_page(name);
-    for (const struct sft_record_key *key = sft_record_keys(); key->name != NULL; key++) {
-        char line[256];
-        snprintf(line, sizeof line, ".It Va %s Pq %s%s%s%s\n", key->name, origin[key->origin],
-                 *key->unit == '\0' ? "" : ", ", key->unit, key->brief ? ", brief" : "");
-        expect_line(name, line);
-    }
-}
-
-/* A derived figure without its formula cannot be judged. */
-static void test_formulas(void **state)
-{
-    (void)state;
-    read_page("man/sft-record.5");
-    for (const struct sft_record_key *key = sft_record_keys(); key->name != NULL; key++) {
-        char item[64];
-        snprintf(item, sizeof item, "\n.It Va %s Pq", key->name);
-        const char *text = strstr(page, item), *end = strstr(text + 1, "\n.It Va");
-        if (end == NULL)
-            end = strstr(text, "\n.El");
-        const char *formula = strstr(text, "Formula: ");
-        if (key->origin == SFT_DERIVED && *key->unit != '\0')
-            assert_true(formula != NULL && formula < end);
-    }
 }
 
 static void test_request_keys(void **state)
@@ -141,8 +109,8 @@ static void test_completion(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_record_keys),  cmocka_unit_test(test_formulas),
-        cmocka_unit_test(test_request_keys), cmocka_unit_test(test_models),
+        cmocka_unit_test(test_request_keys),
+        cmocka_unit_test(test_models),
         cmocka_unit_test(test_completion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/figures.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define N_(text) text /* marks what the page translates */
+
+#define ROW(name, type, origin, keep, unit, help, ...)                                             \
+    {                                                                                              \
+        name, SFT_##type, SFT_##origin, SFT_##keep, unit, help,                                    \
+        {                                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+#define AT(view, at, ...) [SFT_##view] = {.place = at, __VA_ARGS__} /* struct sft_show */
+#define NOWHERE                                                                                    \
+    {                                                                                              \
+        0                                                                                          \
+    } /* but in CSV, JSON and the manual */
+
+static const struct sft_figure figures[] = {
+    ROW("step", TEXT, SLURM, BRIEF, "", "Slurm job and step, JOBID.STEPID", NOWHERE),
+    ROW("state", TEXT, MEASURED, BRIEF, "", "running, complete, partial (ended early) or failed",
+        NOWHERE),
+    ROW("model", TEXT, GIVEN, BRIEF, "", "preset that was trained", AT(TABLE, 40, "MODEL")),
+    ROW("method", TEXT, GIVEN, BRIEF, "", "full: all parameters are trained",
+        AT(TABLE, 50, "METHOD", .yields = 9)),
+    ROW("precision", TEXT, GIVEN, BRIEF, "", "type of weights and activations",
+        AT(TABLE, 60, "TYPE", .yields = 8)),
+    ROW("states", TEXT, GIVEN, FULL, "",
+        "type of the optimizer's states: fp32, or bf16 with stochastic rounding", NOWHERE),
+    ROW("zero", TEXT, GIVEN, FULL, "",
+        "what ranks shared: 0 nothing, 1 states, 2 gradients too, 3 weights too, or hybrid",
+        NOWHERE),
+    ROW("recompute", TEXT, GIVEN, FULL, "",
+        "what the backward pass computed again: none, norms or block", NOWHERE),
+    ROW("backend", TEXT, GIVEN, FULL, "", "what computed: cpu or cuda", NOWHERE),
+    ROW("device", TEXT, MEASURED, FULL, "", "rank 0's device as the machine names it",
+        AT(SYSTEM, 30, N_("Device"))),
+    ROW("nodes", INTEGER, SLURM, BRIEF, "", "nodes that ran", AT(TABLE, 70, "NODES", .yields = 1)),
+    ROW("ranks", INTEGER, SLURM, BRIEF, "", "ranks that ran", AT(TABLE, 80, "RANKS", .yields = 1)),
+    ROW("seq", INTEGER, GIVEN, BRIEF, "tokens", "length of one packed sequence",
+        AT(TABLE, 90, "SEQ", .yields = 7)),
+    ROW("micro_batch", INTEGER, GIVEN, FULL, "sequences", "of one forward pass on one rank",
+        NOWHERE),
+    ROW("accumulation", INTEGER, GIVEN, FULL, "", "forward passes of one rank in one step",
+        NOWHERE),
+    ROW("global_batch", INTEGER, GIVEN, BRIEF, "sequences", "of one optimizer step over all ranks",
+        AT(TABLE, 100, "BATCH", .yields = 7)),
+    ROW("steps", INTEGER, GIVEN, BRIEF, "", "measured steps that were asked for", NOWHERE),
+    ROW("steps_done", INTEGER, MEASURED, BRIEF, "", "measured steps that were done", NOWHERE),
+    ROW("warmup", INTEGER, GIVEN, FULL, "", "steps before them, trained but not measured", NOWHERE),
+    ROW("seed", INTEGER, GIVEN, FULL, "", "of weights, packing and order", NOWHERE),
+    ROW("lr", REAL, GIVEN, FULL, "", "highest learning rate", NOWHERE),
+    ROW("data", TEXT, GIVEN, BRIEF, "", "file name of the records, or synthetic",
+        AT(SYSTEM, 130, N_("Data"))),
+    ROW("data_sum", TEXT, MEASURED, FULL, "", "checksum of that file's bytes", NOWHERE),
+    ROW("records", INTEGER, MEASURED, FULL, "", "documents in one epoch", NOWHERE),
+    ROW("cut", INTEGER, MEASURED, FULL, "",
+        "documents longer than the sequence, cut to it or left out", NOWHERE),
+    ROW("skipped", INTEGER, MEASURED, FULL, "", "records left out because they are empty or bad",
+        NOWHERE),
+    ROW("mended", INTEGER, MEASURED, FULL, "", "records in whose texts something became U+FFFD",
+        NOWHERE),
+    ROW("tokenizer", TEXT, GIVEN, FULL, "", "file name of the SentencePiece model, or bytes",
+        AT(SYSTEM, 140, N_("Tokenizer"))),
+    ROW("vocab", INTEGER, MEASURED, FULL, "", "rows of the embedding table", NOWHERE),
+    ROW("parameters", INTEGER, DERIVED, FULL, "", "parameters of the model as it ran", NOWHERE),
+    ROW("request", TEXT, GIVEN, FULL, "", "what was asked for, as --sft-bench= takes it", NOWHERE),
+    ROW("step_ms", REAL, MEASURED, BRIEF, "ms", N_("median time of a measured step on rank 0"),
+        AT(SUMMARY, 10, "step", 4, .unit = "ms (median)"), AT(TABLE, 120, "STEP", .yields = 1),
+        AT(THROUGHPUT, 40, N_("Step"), 1), AT(DEFINITIONS, 30)),
+    ROW("step_mad_ms", REAL, MEASURED, FULL, "ms", "its median absolute deviation", NOWHERE),
+    ROW("exposed_ms", REAL, MEASURED, BRIEF, "ms",
+        N_("of a step, rank 0 waits for weights and gradients"),
+        AT(SCALING, 40, N_("Waiting for collectives"), 1), AT(DEFINITIONS, 80)),
+    ROW("step_p95_ms", REAL, MEASURED, FULL, "ms", "its 95th percentile", NOWHERE),
+    ROW("steps_s", REAL, MEASURED, FULL, "s", "all measured steps together on rank 0", NOWHERE),
+    ROW("samples_s", REAL, DERIVED, BRIEF, N_("samples/s"),
+        N_("documents of all ranks in a measured step, mean / step_ms"),
+        AT(SUMMARY, 20, "samples", 4, .unit = "/s"), AT(TABLE, 140, "SAMPLES", .yields = 3),
+        AT(GROUPS, 80, "SAMPLES", 2), AT(THROUGHPUT, 30, N_("Samples"), 1), AT(DEFINITIONS, 20)),
+    ROW("tok_s", REAL, DERIVED, BRIEF, N_("tokens/s"),
+        N_("tokens processed in a step, padding too / step_ms"),
+        AT(SUMMARY, 30, "tokens", 6, .unit = "/s processed"), AT(TABLE, 130, "SPEED"),
+        AT(GROUPS, 50, "SPEED"), AT(THROUGHPUT, 20, N_("Tokens")), AT(PLAN, 20, N_("Tokens")),
+        AT(DEFINITIONS, 10)),
+    ROW("tok_s_real", REAL, DERIVED, FULL, N_("tokens/s"),
+        "tokens in a step that are not padding, mean / step_ms",
+        AT(SUMMARY, 40, "", 6, .unit = "/s real")),
+    ROW("tok_s_trained", REAL, DERIVED, FULL, N_("tokens/s"),
+        "tokens in a step with a loss, mean / step_ms",
+        AT(SUMMARY, 50, "", 6, .unit = "/s trained")),
+    ROW("tflops", REAL, DERIVED, BRIEF, "TFLOP/s",
+        N_("of one rank: model FLOPs of a step's real tokens, mean / ranks / step_ms"),
+        AT(SUMMARY, 60, "rate", 4, .unit = "TFLOP/s a rank"), AT(TABLE, 150, "A RANK", .yields = 2),
+        AT(UTILIZATION, 30, N_("Rate of a rank"), 1, .digits_cpu = 4), AT(DEFINITIONS, 40)),
+    ROW("mfu", REAL, DERIVED, BRIEF, "%", N_("tflops / peak_tflops"),
+        AT(SUMMARY, 70, "MFU", 3, .unit = "%"), AT(TABLE, 160, "MFU", .yields = 2),
+        AT(GROUPS, 100, "MFU", 2), AT(UTILIZATION, 10, "MFU", 1), AT(DEFINITIONS, 50)),
+    ROW("peak_tflops", REAL, GIVEN, FULL, "TFLOP/s",
+        "of one device: data sheet, or the user's peak=",
+        AT(UTILIZATION, 40, N_("Peak of a device"), 1)),
+    ROW("rank_ms", REAL, MEASURED, FULL, "ms",
+        "median over the ranks of their median time to compute, waiting left out", NOWHERE),
+    ROW("slow_rank", INTEGER, MEASURED, BRIEF, "", "rank with the longest median time to compute",
+        AT(TABLE, 200, "ON RANK", .yields = 8)),
+    ROW("slow_host", TEXT, MEASURED, BRIEF, "", "its host", NOWHERE),
+    ROW("slow_ms", REAL, MEASURED, BRIEF, "ms", "its median time to compute",
+        AT(TABLE, 190, "SLOWEST", .yields = 8)),
+    ROW("ranks_ms", LIST, MEASURED, FULL, "ms", N_("median time to compute of each rank, by rank"),
+        AT(DEFINITIONS, 90)),
+    ROW("mem_gib", REAL, MEASURED, BRIEF, "GiB", N_("peak memory of the rank that used most"),
+        AT(SUMMARY, 130, "memory", 4, .unit = "GiB a rank, peak"),
+        AT(TABLE, 170, "MEMORY", .yields = 5), AT(GROUPS, 120, "MEMORY", 1),
+        AT(PLAN, 50, N_("Memory"), 2), AT(DEFINITIONS, 70)),
+    ROW("mem_plan_gib", REAL, ESTIMATED, FULL, "GiB", N_("memory that the plan counted on a rank"),
+        AT(SUMMARY, 140, "", 4, .unit = "GiB planned"), AT(PLAN, 40, N_("Memory, planned"), 2),
+        AT(DEFINITIONS, 130)),
+    ROW("tok_s_plan", REAL, ESTIMATED, FULL, N_("tokens/s"),
+        N_("tok_s that was predicted from the device's measured ceilings before the run"),
+        AT(SUMMARY, 80, "predicted", 6, .unit = "tokens/s"), AT(PLAN, 10, N_("Tokens, predicted")),
+        AT(DEFINITIONS, 120)),
+    ROW("gpu_util", REAL, MEASURED, BRIEF, "%",
+        N_("time that a kernel ran on the GPU, by NVML, mean of the ranks"),
+        AT(SUMMARY, 90, "GPU", 3, .unit = "% of the time busy (NVML)"), AT(GROUPS, 110, "GPU", 1),
+        AT(UTILIZATION, 20, N_("GPU utilization"), 1), AT(DEFINITIONS, 60)),
+    ROW("power_w", REAL, MEASURED, FULL, "W",
+        N_("of a GPU, by its energy counter, mean of the ranks"),
+        AT(SUMMARY, 100, "", 4, .unit = "W"), AT(ENERGY, 10, N_("Power of a GPU")),
+        AT(DEFINITIONS, 100)),
+    ROW("energy_j", REAL, MEASURED, FULL, "J", "of all GPUs over the measured steps", NOWHERE),
+    ROW("tok_j", REAL, DERIVED, FULL, "tokens/J",
+        N_("tokens processed in the measured steps / energy_j"),
+        AT(SUMMARY, 110, "", 4, .unit = "tokens/J"), AT(ENERGY, 20, N_("Tokens for a joule"), 2),
+        AT(DEFINITIONS, 110)),
+    ROW("sm_mhz", REAL, MEASURED, FULL, "MHz", "mean clock of the slowest GPU",
+        AT(UTILIZATION, 50, N_("SM clock, slowest"))),
+    ROW("temp_c", REAL, MEASURED, FULL, "C", "mean temperature of the hottest GPU",
+        AT(ENERGY, 30, N_("Temperature, hottest"))),
+    ROW("limited", REAL, MEASURED, FULL, "%",
+        "of the samples in which power or heat held a clock back",
+        AT(SUMMARY, 120, "held back", 3, .unit = "% of the samples, by power or heat"),
+        AT(UTILIZATION, 60, N_("Held back"))),
+    ROW("clock_reasons", TEXT, MEASURED, FULL, "",
+        "all reasons for which a clock was held back, by NVML", NOWHERE),
+    ROW("loss_first", REAL, MEASURED, FULL, "", "mean loss of a trained token in the first step",
+        AT(SUMMARY, 150, "loss", 5, .unit = "in the first step")),
+    ROW("loss_last", REAL, MEASURED, BRIEF, "", "the same in the last step",
+        AT(SUMMARY, 160, "", 5, .unit = "in the last step"), AT(TABLE, 180, "LOSS", .yields = 4)),
+    ROW("start", TEXT, SLURM, FULL, "", "when the step began, UTC, ISO 8601", NOWHERE),
+    ROW("seconds", REAL, SLURM, FULL, "s", "from there to this record", NOWHERE),
+    ROW("hosts", LIST, MEASURED, FULL, "", "hosts that ran, in the order of ranks",
+        AT(SYSTEM, 40, N_("Hosts"))),
+    ROW("version", TEXT, MEASURED, BRIEF, "", "of sft-bench", AT(SYSTEM, 70, N_("sft-bench"))),
+    ROW("cuda", TEXT, MEASURED, FULL, "", "runtime, driver and libraries of the GPU",
+        AT(SYSTEM, 80, N_("CUDA and its libraries"))),
+    ROW("blas", TEXT, MEASURED, FULL, "",
+        "library of matrix products, and the CPU whose kernels it took",
+        AT(SYSTEM, 120, N_("BLAS"))),
+    ROW("pinned", INTEGER, MEASURED, BRIEF, "ranks", "bound to cores near their GPU by the plugin",
+        NOWHERE),
+    ROW("cpus", LIST, MEASURED, FULL, "", "cores that rank 0 is bound to", NOWHERE),
+    ROW("nccl_env", TEXT, GIVEN, FULL, "",
+        "NCCL's variables of rank 0: the plugin's and the user's",
+        AT(SYSTEM, 60, N_("NCCL variables"))),
+    ROW("nic_gbps", REAL, MEASURED, FULL, "Gb/s",
+        "of rank 0's node: rates of the ports in use, added up",
+        AT(SYSTEM, 50, N_("Network of a node, Gb/s"))),
+    ROW("mpi", TEXT, MEASURED, FULL, "", "library of collectives between CPUs",
+        AT(SYSTEM, 100, N_("MPI"))),
+    ROW("nccl", TEXT, MEASURED, FULL, "", "library of collectives between GPUs",
+        AT(SYSTEM, 90, N_("NCCL"))),
+    ROW("pmix", TEXT, MEASURED, FULL, "", "library of the bootstrap", AT(SYSTEM, 110, N_("PMIx"))),
+    ROW("program", TEXT, SLURM, BRIEF, "",
+        "what rank 0 executed, as root saw it: site, script, or another's name", NOWHERE),
+    ROW("checked", LIST, SLURM, BRIEF, "",
+        "what the step daemon held the record against and found right", NOWHERE),
+    ROW("doubted", TEXT, SLURM, BRIEF, "", "what it found wrong; such a record is counted nowhere",
+        NOWHERE),
+    ROW("fail", TEXT, MEASURED, BRIEF, "", "why the run failed, or ended early", NOWHERE),
+    {.name = NULL},
+};
+
+const struct sft_figure *sft_figures(void)
+{
+    return figures;
+}
+
+const struct sft_figure *sft_figure_find(const char *name)
+{
+    for (const struct sft_figure *figure = figures; figure->name != NULL; figure++)
+        if (strcmp(figure->name, name) == 0)
+            return figure;
+    return NULL;
+}
+
+size_t sft_figures_shown(enum sft_view view, const struct sft_figure *shown[SFT_VIEW_MAX])
+{
+    size_t count = 0;
+    for (const struct sft_figure *figure = figures; figure->name != NULL; figure++) {
+        size_t at = count;
+        if (figure->show[view].place == 0 || count == SFT_VIEW_MAX)
+            continue;
+        for (; at > 0 && shown[at - 1]->show[view].place > figure->show[view].place; at--)
+            shown[at] = shown[at - 1];
+        shown[at] = figure;
+        count++;
+    }
+    return count;
+}
+
+const char *sft_origin_name(enum sft_origin origin)
+{
+    static const char *const names[] = {"configured", "measured", "derived", "estimated", "slurm"};
+    return names[origin];
+}
+
+const char *sft_type_name(enum sft_type type)
+{
+    static const char *const names[] = {"text", "list", "integer", "real"};
+    return names[type];
+}
+
+enum sft_type sft_figure_read(const struct sft_figure *figure, const char *text, long long *whole,
+                              double *real)
+{
+    enum sft_type type = sft_number_read(text, whole, real);
+    if (figure == NULL || type == SFT_TEXT || figure->type == type)
+        return type;
+    if (figure->type != SFT_REAL)
+        return SFT_TEXT;
+    *real = strtod(text, NULL);
+    return SFT_REAL;
+}
