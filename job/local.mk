@@ -101,7 +101,17 @@ endif
 
 include job/golden.mk
 
+# make tests/bench/control: microseconds of a sum over the hosts of 2, 8 and 64 ranks.
+EXTRA_PROGRAMS += tests/bench/control
+tests_bench_control_SOURCES = tests/bench/control.c $(CONTROL_SOURCES) $(WATCHDOG_SOURCES)
+tests_bench_control_CFLAGS = $(AM_CFLAGS) -pthread
+tests_bench_control_LDADD = lib/libsft.la -lpthread
+CLEANFILES += tests/bench/control
+
 if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_control
+tests_fuzz_fuzz_control_LDADD = job/libsftrun.la $(STDCXX_LIBS)
+tests_fuzz_fuzz_control_LDFLAGS = $(FUZZ_LDFLAGS)
 noinst_PROGRAMS += tests/fuzz/fuzz_network
 tests_fuzz_fuzz_network_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_network_LDADD = job/libsftrun.la $(JANSSON_LIBS) $(STDCXX_LIBS)

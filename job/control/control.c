@@ -88,9 +88,9 @@ void control_stop(struct control *c)
 static int control_room(struct control *c, size_t bytes, struct sft_error *err)
 {
     struct control_tree *tree = c->tree;
-    if (bytes <= tree->room_size)
+    if (bytes <= tree->room_size && tree->room != NULL)
         return 0;
-    char *room = realloc(tree->room, bytes);
+    char *room = realloc(tree->room, bytes > 0 ? bytes : 1);
     if (room == NULL)
         return sft_error_set(err, "no memory for %zu bytes of other ranks", bytes);
     tree->room = room;
