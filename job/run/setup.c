@@ -173,8 +173,7 @@ int run_check_out(const struct sft_request *request, struct sft_error *err)
 static int setup_own(struct run *run, struct sft_error *err)
 {
     const struct sft_plan *plan = &run->plan;
-    if (sft_plan_make_running(&run->plan, &run->request, run->nodes, run->control->size,
-                              err) < 0)
+    if (sft_plan_make_running(&run->plan, &run->request, run->nodes, run->control->size, err) < 0)
         return -1;
     if (run_open_data(&run->request, plan->seq, plan->seed, &run->tokenizer, &run->data,
                       &run->shape, err) < 0)
