@@ -16,6 +16,8 @@ static struct defaults defaults_of(const struct sft_preset *preset)
 {
     if (strcmp(preset->name, "tiny") == 0)
         return (struct defaults){.seq = 1024, .micro_batch = 1, .accumulation = 2, .lr = 1e-3};
+    if (preset->architecture == SFT_GPT2)
+        return (struct defaults){.seq = 1024, .micro_batch = 1, .accumulation = 4, .lr = 2e-5};
     return (struct defaults){.seq = 4096, .micro_batch = 1, .accumulation = 4, .lr = 2e-5};
 }
 
@@ -96,6 +98,9 @@ static int plan_batch(struct sft_plan *plan, const struct sft_request *request,
 {
     struct defaults defaults = defaults_of(plan->preset);
     plan->seq = said_or(request->seq, defaults.seq);
+    if (plan->preset->architecture == SFT_GPT2 && plan->seq > plan->preset->context)
+        return sft_error_set(err, "seq=%d: %s knows %d positions; ask for %d or fewer", plan->seq,
+                             plan->preset->name, plan->preset->context, plan->preset->context);
     plan->micro_batch = said_or(request->micro_batch, defaults.micro_batch);
     plan->accumulation = defaults.accumulation;
     if (request->global_batch < 0) {

@@ -19,7 +19,7 @@ static const struct sft_key keys[] = {
     {"warmup", SFT_KEY_INT, FIELD(warmup), 0, 100000, "N",
      "steps before them that are trained but not measured [5]"},
     {"seq", SFT_KEY_INT, FIELD(seq), 32, 131072, "N",
-     "tokens of one packed sequence [1024 for tiny, else 4096]"},
+     "tokens of one packed sequence [1024 for tiny and GPT-2, else 4096]"},
     {"micro_batch", SFT_KEY_INT, FIELD(micro_batch), 1, 1024, "N",
      "sequences of one forward pass on one rank [1]"},
     {"global_batch", SFT_KEY_INT, FIELD(global_batch), 1, 1048576, "N",

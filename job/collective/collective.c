@@ -66,9 +66,11 @@ void collective_dismiss(struct collective *c, void *memory)
         c->dismiss(c, memory);
 }
 
-enum collective_type collective_type_of(const struct backend *device)
+enum collective_type collective_type_of(const struct device *device)
 {
-    return device->act_size == 2 ? COLLECTIVE_BF16 : COLLECTIVE_FP32;
+    static const enum collective_type types[FORMATS] = {
+        [FORMAT_FP32] = COLLECTIVE_FP32, [FORMAT_BF16] = COLLECTIVE_BF16};
+    return types[device->format];
 }
 
 size_t collective_type_size(enum collective_type type)
@@ -77,12 +79,11 @@ size_t collective_type_size(enum collective_type type)
     return sizes[type];
 }
 
-int collective_copy(struct backend *device, const struct collective_call *call)
+int collective_copy(struct device *device, const struct collective_call *call)
 {
-    size_t bytes = call->count * collective_type_size(call->type);
     if (call->kind != COLLECTIVE_ALL_REDUCE)
         device->copy(device, COLLECTIVE_LANE(call->group), call->to, call->from,
-                     bytes / device->act_size);
+                     call->count * collective_type_size(call->type));
     return 0;
 }
 

@@ -9,7 +9,7 @@
 
 #include "job/control/control.h"
 #include "job/control/watchdog.h"
-#include "job/tensor/backend.h"
+#include "job/tensor/device.h"
 #include "lib/error.h"
 
 enum collective_kind {
@@ -36,7 +36,7 @@ enum collective_group {
     COLLECTIVE_GROUPS
 };
 
-#define COLLECTIVE_LANE(group) ((enum backend_lane)(group))
+#define COLLECTIVE_LANE(group) ((enum lane)(group))
 
 enum collective_type { COLLECTIVE_FP32, COLLECTIVE_BF16, COLLECTIVE_FP64, COLLECTIVE_TYPES };
 enum collective_reduction { COLLECTIVE_SUM, COLLECTIVE_MAX };
@@ -63,7 +63,7 @@ struct collective {
     void (*destroy)(struct collective *c);
     /* Enqueued on the lane of its group, and waits for nothing: callers order them with the
      * device's mark and await. A group of one rank does nothing but copy. */
-    int (*run)(struct collective *c, struct backend *device, const struct collective_call *call,
+    int (*run)(struct collective *c, struct device *device, const struct collective_call *call,
                struct sft_error *err);
     /* Of on_device alone: how far they are is added to *progress, and what failed there; from
      * another thread than all the other calls. */
@@ -75,7 +75,7 @@ struct collective {
 };
 
 /* Collective: self for one rank, NCCL where each rank has a GPU (`device`, as for
- * backend_create_cuda; -1: none), MPI where none has; else an error that names a rank without.
+ * device_create_cuda; -1: none), MPI where none has; else an error that names a rank without.
  * `control` outlives it. */
 struct collective *collective_create(struct control *control, int device, struct sft_error *err);
 /* NULL does nothing. */
@@ -85,8 +85,8 @@ void collective_destroy(struct collective *c);
 void collective_enroll(struct collective *c, void *memory, size_t bytes);
 void collective_dismiss(struct collective *c, void *memory);
 
-/* What the backend's act elements are. */
-enum collective_type collective_type_of(const struct backend *device);
+/* What the device trains with. */
+enum collective_type collective_type_of(const struct device *device);
 
 struct collective *collective_create_self(struct sft_error *err);
 
@@ -96,7 +96,7 @@ struct collective *collective_create_nccl(struct control *control, int device,
                                           struct sft_error *err);
 void collective_find_groups(struct collective *c, const struct control *control);
 /* Of a group of one rank. */
-int collective_copy(struct backend *device, const struct collective_call *call);
+int collective_copy(struct device *device, const struct collective_call *call);
 size_t collective_type_size(enum collective_type type); /* bytes */
 
 #endif

@@ -76,7 +76,7 @@ static const char *call_name(const struct collective_call *call)
     return call->type == COLLECTIVE_FP32 ? "all-reduce of floats" : "all-reduce of doubles";
 }
 
-static int mpi_run(struct collective *c, struct backend *device, const struct collective_call *call,
+static int mpi_run(struct collective *c, struct device *device, const struct collective_call *call,
                    struct sft_error *err)
 {
     const struct mpi *mpi = c->state;
@@ -89,7 +89,7 @@ static int mpi_run(struct collective *c, struct backend *device, const struct co
         return sft_error_set(err,
                              "%s: MPI knows fp32 and fp64 in host memory, not %s of the %s "
                              "backend",
-                             call->what, device->precision, device->name);
+                             call->what, format_traits[device->format].name, device->name);
     if (call->kind != COLLECTIVE_ALL_REDUCE && call->count > INT_MAX)
         return sft_error_set(err, "%s of %zu elements a rank: MPI counts to %d", call->what,
                              call->count, INT_MAX);

@@ -123,8 +123,8 @@ static ncclResult_t nccl_enqueue(const struct nccl *nccl, const struct collectiv
     return ncclAllGather(call->from, call->to, call->count, type, comm, stream);
 }
 
-static int nccl_run(struct collective *c, struct backend *device,
-                    const struct collective_call *call, struct sft_error *err)
+static int nccl_run(struct collective *c, struct device *device, const struct collective_call *call,
+                    struct sft_error *err)
 {
     struct nccl *nccl = c->state;
     cudaStream_t stream = device->queue(device, COLLECTIVE_LANE(call->group));

@@ -9,8 +9,8 @@ static void self_destroy(struct collective *c)
     free(c);
 }
 
-static int self_run(struct collective *c, struct backend *device,
-                    const struct collective_call *call, struct sft_error *err)
+static int self_run(struct collective *c, struct device *device, const struct collective_call *call,
+                    struct sft_error *err)
 {
     (void)c, (void)err;
     return collective_copy(device, call);

@@ -16,8 +16,8 @@ failed=0 number=0
 for zero in 0 1 2 3 hybrid; do
     for layout in 1x1 2x2 3x3 4x2 6x3 6x2 8x2 8x8; do
         ranks=${layout%x*} node=${layout#*x}
-        head=untied
-        [ $((number % 3)) -ne 0 ] || head=tied
+        heads=(tied untied gpt2)
+        head=${heads[number % 3]}
         number=$((number + 1))
         said=$(timeout 120 mpirun --oversubscribe -n "$ranks" "$program" $zero "$node" $head 2>&1)
         status=$?

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/params.h"
 #include "lib/preset.h"
 #include "lib/request.h"
 
@@ -68,7 +69,7 @@ static void test_models(void **state)
     read_page("man/sft-bench.7");
     for (const struct sft_preset *preset = sft_preset_all(); preset->name != NULL; preset++) {
         char line[256], parameters[64];
-        write_grouped(parameters, sizeof parameters, sft_preset_parameters(preset));
+        write_grouped(parameters, sizeof parameters, sft_params_count(preset));
         snprintf(line, sizeof line, ".It Li %s Ta %s Ta %d Ta %d Ta %d/%d Ta %d Ta %d\n",
                  preset->name, parameters, preset->layers, preset->hidden, preset->heads,
                  preset->kv_heads, preset->vocab, preset->context);

@@ -38,6 +38,7 @@ static void test_a_model_and_nodes_are_enough(void **state)
     assert_int_equal(p.cpus_per_task, 12);
     assert_int_equal(p.ranks, 32);
     assert_int_equal(p.seq, 4096);
+    assert_int_equal(planned("gpt2-xl", &eight).seq, 1024); /* its context */
     assert_int_equal(p.global_batch, p.ranks * p.micro_batch * p.accumulation);
     assert_true(p.seed == 42 && p.clip == 1);
     assert_int_equal(planned("llama-7b", &eight).nodes, 1);
@@ -63,6 +64,7 @@ static void test_what_does_not_fit_is_refused(void **state)
     assert_refused("tiny:1,global_batch=3", &eight, "too small for 8 ranks x micro_batch=1: use 8");
     assert_refused("tiny:1,global_batch=20,micro_batch=2", &eight, "use 16 or 32");
     assert_refused("tiny:1,steps=1,warmup=0,lr_warmup=2", &eight, "lr_warmup=2");
+    assert_refused("gpt2:1,seq=1025", &eight, "seq=1025: gpt2 knows 1024 positions");
     struct sft_cluster huge = {.nodes = 16384, .gpus_per_node = 64};
     assert_refused("tiny:16384,micro_batch=1024", &huge, "sequences a step");
 }

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job/run/ranks.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/record.h"
+
+#define STALLED_SECONDS 5 /* to say why a run is ended before it ends */
+
+/* A GPU, where the request does not say, when this process sees one; ranks of a node take turns. */
+static int choose_device(const struct sft_request *request, int local_rank)
+{
+    if (request->device == SFT_DEVICE_CPU || request->gpus == 0)
+        return -1;
+    int devices = device_cuda_count();
+    return devices > 0 ? local_rank % devices : -1;
+}
+
+/* Collectives on a GPU: where its streams are, which the host does not know by itself. */
+static int ranks_poll(void *user, struct watchdog_progress *progress, struct sft_error *err)
+{
+    struct collective *collective = ((struct ranks *)user)->collective;
+    return collective->poll(collective, progress, err);
+}
+
+static void ranks_stalled(void *user, const char *why)
+{
+    struct ranks *ranks = user;
+    bootstrap_abort_within(SFT_EXIT_FAILED, STALLED_SECONDS);
+    fprintf(stderr, "sft-bench-job: %s\n", why);
+    ranks->last_word(ranks->user, why);
+    bootstrap_abort(&ranks->bootstrap, SFT_EXIT_FAILED);
+}
+
+static int ranks_watch(struct ranks *ranks, struct sft_error *err)
+{
+    const struct watchdog_options options = {
+        .limit = ranks->control->limit,
+        .fail = ranks_stalled,
+        .poll = ranks->collective->on_device ? ranks_poll : NULL,
+        .user = ranks,
+    };
+    ranks->watchdog = watchdog_start(&options, &ranks->bootstrap, err);
+    ranks->control->watchdog = ranks->watchdog;
+    return ranks->watchdog == NULL ? -1 : 0;
+}
+
+int ranks_join(struct ranks *ranks, const struct sft_request *request, struct sft_error *err)
+{
+    int timeout = request->timeout > 0 ? request->timeout : WATCHDOG_SECONDS;
+    if (bootstrap_start(&ranks->bootstrap, err) < 0)
+        return -1;
+    ranks->control = control_start(&ranks->bootstrap, timeout, err);
+    if (ranks->control == NULL)
+        return -1;
+    ranks->hosts = ranks->control->hosts[0];
+    ranks->nodes = ranks->control->nodes;
+    ranks->device = choose_device(request, ranks->bootstrap.local_rank);
+    ranks->collective = collective_create(ranks->control, ranks->device, err);
+    return ranks->collective == NULL ? -1 : ranks_watch(ranks, err);
+}
+
+void ranks_leave(struct ranks *ranks)
+{
+    bool polled = ranks->collective != NULL && ranks->collective->on_device;
+    if (polled) /* they wait for their end by themselves */
+        watchdog_stop(ranks->watchdog);
+    collective_destroy(ranks->collective);
+    if (!polled)
+        watchdog_stop(ranks->watchdog);
+    control_stop(ranks->control);
+    bootstrap_stop(&ranks->bootstrap);
+}
