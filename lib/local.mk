@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += lib/libsft.la
 lib_libsft_la_SOURCES = \
 	lib/clock.c lib/clock.h \
 	lib/error.c lib/error.h \
+	lib/fields.c lib/fields.h \
 	lib/figures.c lib/figures.h \
 	lib/nccl_env.c lib/nccl_env.h \
 	lib/number.c lib/number.h \

@@ -9,9 +9,11 @@ static const double element = 2, giga = 1e9, micro = 1e-6;
 
 struct sft_fabric sft_fabric_default(void)
 {
+    struct sft_request assumed;
+    sft_request_defaults(&assumed, NULL);
     return (struct sft_fabric){
-        .nvlink_gbs = 366,
-        .nic_gbs = 92,
+        .nvlink_gbs = assumed.nvlink_gbs,
+        .nic_gbs = assumed.nic_gbs,
         .nvlink_us = 20,
         .nic_us = 40,
         .source = "assumed: NCCL's ring inside of 8 x H200, 92% of 2 x 400GbE a node",
@@ -20,8 +22,7 @@ struct sft_fabric sft_fabric_default(void)
 
 const char *sft_zero_name(enum sft_zero zero)
 {
-    static const char *const names[] = {"0", "1", "2", "3", "hybrid"};
-    return names[zero];
+    return sft_share_words[SFT_SHARE_0 + (int)zero];
 }
 
 /* The head, the embedding and the last norm pass as one more layer. */

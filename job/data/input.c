@@ -5,12 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The file that the user named, or the default. */
-static const char *data_path(const struct sft_request *request)
-{
-    return request->data[0] != '\0' ? request->data : SFT_PKGDATADIR "/instructions.json";
-}
-
 /* Test models take the tokenizer's vocabulary, the others must hold it. */
 static int shape_fit(struct sft_preset *shape, const struct tokenizer *tokenizer,
                      struct sft_error *err)
@@ -50,14 +44,17 @@ static int input_open_data(struct input *input, const struct sft_request *reques
                            struct sft_error *err)
 {
     const struct sft_plan *plan = &input->plan;
+    struct sft_request defaults;
     int length;
+    sft_request_defaults(&defaults, request->preset);
     if (synthetic_read(request->data, plan->seq, &length, err) < 0)
         return -1;
     if (length >= 0)
         input->data = data_synthetic(input->shape.vocab, plan->seq, length, plan->seed, err);
     else
-        input->data = data_open(data_path(request), input->tokenizer, plan->seq, plan->seed,
-                                request->skip >= 0 ? request->skip : DATA_SKIP, err);
+        input->data = data_open(request->data[0] != '\0' ? request->data : defaults.data,
+                                input->tokenizer, plan->seq, plan->seed,
+                                request->skip >= 0 ? request->skip : defaults.skip, err);
     return input->data == NULL ? -1 : 0;
 }
 

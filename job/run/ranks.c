@@ -50,7 +50,9 @@ static int ranks_watch(struct ranks *ranks, struct sft_error *err)
 
 int ranks_join(struct ranks *ranks, const struct sft_request *request, struct sft_error *err)
 {
-    int timeout = request->timeout > 0 ? request->timeout : WATCHDOG_SECONDS;
+    struct sft_request defaults;
+    sft_request_defaults(&defaults, request->preset);
+    int timeout = request->timeout > 0 ? request->timeout : defaults.timeout;
     if (bootstrap_start(&ranks->bootstrap, err) < 0)
         return -1;
     ranks->control = control_start(&ranks->bootstrap, timeout, err);

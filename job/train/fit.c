@@ -107,14 +107,12 @@ enum optim_states fit_states(const struct fit *fit)
 
 const char *fit_states_name(enum sft_states states)
 {
-    return states == SFT_STATES_BF16 ? "bf16" : "fp32";
+    return sft_states_words[states];
 }
 
 const char *fit_recompute_name(enum sft_recompute recompute)
 {
-    return recompute == SFT_RECOMPUTE_BLOCK   ? "block"
-           : recompute == SFT_RECOMPUTE_NORMS ? "norms"
-                                              : "none";
+    return sft_recompute_words[recompute];
 }
 
 struct candidate {

@@ -32,7 +32,7 @@ int training_open(struct training *t, const char *path, int seq, int sequences,
     t->tokenizer = tokenizer_open("bytes", err);
     if (t->tokenizer == NULL)
         return -1;
-    t->data = data_open(path, t->tokenizer, seq, SEED, DATA_SKIP, err);
+    t->data = data_open(path, t->tokenizer, seq, SEED, 1, err);
     if (t->data == NULL || batch_create(&t->batch, sequences * seq, err) < 0)
         return -1;
     t->device = device_create_cpu(err);

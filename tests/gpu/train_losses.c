@@ -106,7 +106,7 @@ static int run_open(struct run *run, char **argv, const struct sft_preset *shape
     struct tokenizer *tokenizer = tokenizer_open(argv[3], err);
     if (tokenizer == NULL)
         return -1;
-    run->data = data_open(argv[2], tokenizer, run->seq, SEED, DATA_SKIP, err);
+    run->data = data_open(argv[2], tokenizer, run->seq, SEED, 1, err);
     run->device = run->data == NULL ? NULL : device_create_cuda(0, err);
     if (run->device == NULL || batch_create(&run->batch, run->micro * run->seq, err) < 0)
         return -1;

@@ -36,15 +36,16 @@ static void expect_line(const char *name, const char *line)
 static void test_request_keys(void **state)
 {
     (void)state;
-    for (const struct sft_key *key = sft_request_keys(); key->name != NULL; key++) {
-        char line[256], option[64];
-        snprintf(line, sizeof line, ".It Cm %s Ns = Ns Ar %s\n", key->name, key->value_name);
+    for (const struct sft_field *key = sft_request_keys(); key->name != NULL; key++) {
+        char line[256], option[64], value[64];
+        sft_field_argument(key, value, sizeof value);
+        snprintf(line, sizeof line, ".It Cm %s Ns = Ns Ar %s\n", key->name, value);
         read_page("man/sft-bench.7");
         expect_line("man/sft-bench.7", line);
         snprintf(option, sizeof option, "%s", key->name);
         for (char *c = option; *c != '\0'; c++)
             *c = *c == '_' ? '-' : *c;
-        snprintf(line, sizeof line, ".It Fl Fl %s Ar %s\n", option, key->value_name);
+        snprintf(line, sizeof line, ".It Fl Fl %s Ar %s\n", option, value);
         read_page("man/sft-bench-job.1");
         expect_line("man/sft-bench-job.1", line);
     }
@@ -102,7 +103,7 @@ static void test_completion(void **state)
                 fail_msg("%s does not know the model %s", path, preset->name);
     }
     read_page("contrib/completion/sft-bench.bash");
-    for (const struct sft_key *key = sft_request_keys(); key->name != NULL; key++)
+    for (const struct sft_field *key = sft_request_keys(); key->name != NULL; key++)
         if (!has_word(page, key->name))
             fail_msg("sft-bench.bash does not know the key %s", key->name);
 }

@@ -41,6 +41,12 @@ static void test_a_model_and_nodes_are_enough(void **state)
     assert_int_equal(planned("gpt2-xl", &eight).seq, 1024); /* its context */
     assert_int_equal(p.global_batch, p.ranks * p.micro_batch * p.accumulation);
     assert_true(p.seed == 42 && p.clip == 1);
+    assert_int_equal(p.accumulation, 4);
+    assert_int_equal(p.steps, 20);
+    assert_int_equal(p.warmup, 5);
+    assert_int_equal(p.lr_warmup, 1); /* 3% of all, rounded up */
+    assert_true(p.lr == 2e-5 && p.weight_decay == 0);
+    assert_int_equal(planned("tiny", &eight).accumulation, 2);
     assert_int_equal(planned("llama-7b", &eight).nodes, 1);
     assert_int_equal(planned("tiny:2,gpus=0", &eight).tasks_per_node, 1);
     assert_int_equal(planned("tiny:2,gpus=0", &eight).gpus_per_node, 0);
