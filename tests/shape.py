@@ -30,10 +30,8 @@ ORDER = (
 FOLDERS = {folder for row in ORDER for folder in row}
 # (rule, file) of what breaks a rule today: to be removed.
 KNOWN = {
-    ("file", "job/collective/comm_nccl.c"),
     ("file", "job/model/shard.c"),
     ("function", "tests/unit/tensor/test_matmul_cache.c"),
-    ("ring", "job/control/watchdog.c"),
     ("ring", "job/data/batch.c"),
 }
 

@@ -35,7 +35,7 @@ objects() { # objects FOLDER [find's conditions] : what libtool made of its file
 
 mapfile -t plain < <(for folder in lib node accounts report sweep job; do objects $folder; done)
 mapfile -t host < <(for folder in lib node spank accounts report sweep; do objects $folder; done
-    objects job ! -path '*/job/tensor/cuda/*' ! -name '*comm_nccl*' ! -name '*sensors*')
+    objects job ! -path '*/job/tensor/cuda/*' ! -name '*collective_nccl*' ! -name '*sensors*')
 for must in sft_request_parse sysfs_text bootstrap_start; do
     refuse "all but spank/ and Slurm" "$slurm" $must "${plain[@]}"
     refuse "all but the CUDA backend and CUDA" "$cuda" $must "${host[@]}"

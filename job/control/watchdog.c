@@ -7,26 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "lib/clock.h"
 
 #define INTERVAL 1.0 /* seconds between two reports, for all but the shortest limits */
 #define GAP 2.0      /* intervals: a longer gap in a thread's time, and it was stopped */
 #define LIMIT_PART 8 /* of the limit: intervals, and silence, are no longer */
 #define STALE_BEATS 3
 
-static double now_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 void watchdog_tick(struct watchdog *w)
 {
-    double real = now_seconds(), gap = real - w->real;
-    w->clock += gap < GAP * w->interval ? gap : GAP * w->interval;
-    w->real = real;
+    w->clock += sft_clock_lapse(&w->real, GAP * w->interval);
 }
 
 void watchdog_enter(struct watchdog *w, const char *name)
@@ -48,14 +40,19 @@ struct watchdog_message watchdog_message_make(const struct watchdog *w, enum wat
     const struct watchdog_row *own = &w->table.rows[w->rank];
     struct watchdog_message message;
     memset(&message, 0, sizeof message);
-    message.version = WATCHDOG_VERSION;
-    message.kind = kind;
-    message.token = w->cards[0].token;
-    message.rank = w->rank;
-    message.size = w->size;
+    message.head = (struct net_head){WATCHDOG_VERSION, kind, w->cards[0].token, w->rank, w->size};
     message.waited = own->waited;
     message.progress = own->progress;
     return message;
+}
+
+enum net_news watchdog_take(struct net_link *link, struct watchdog_message *message)
+{
+    enum net_news news = net_link_take(link, message, sizeof *message);
+    if (news == NET_MESSAGE && message->head.version != WATCHDOG_VERSION)
+        return NET_BROKEN;
+    message->progress.name[WATCHDOG_NAME - 1] = '\0';
+    return news;
 }
 
 /* `left` first: a collective that ends in between then looks as if it went on, never the other way.
@@ -66,7 +63,8 @@ static int own_read(struct watchdog *w, struct watchdog_progress *progress, stru
     progress->left = atomic_load_explicit(&w->left, memory_order_acquire);
     progress->entered = atomic_load_explicit(&w->entered, memory_order_acquire);
     const char *name = atomic_load_explicit(&w->name, memory_order_relaxed);
-    snprintf(progress->name, sizeof progress->name, "%s", name == NULL ? "a collective" : name);
+    if (progress->entered > progress->left) /* its maker may have gone with the collective */
+        snprintf(progress->name, sizeof progress->name, "%s", name);
     return w->options.poll == NULL ? 0 : w->options.poll(w->options.user, progress, err);
 }
 
@@ -118,7 +116,7 @@ static void *thread_run(void *argument)
     struct watchdog *w = argument;
     char why[WATCHDOG_WHY];
     bool failed = false;
-    w->real = now_seconds();
+    w->real = sft_clock_now();
     while (!failed && !atomic_load(&w->stopping)) {
         failed = thread_judges(w, why, sizeof why);
         if (!failed)
@@ -177,7 +175,7 @@ static struct watchdog *watchdog_new(const struct watchdog_options *options,
 /* Where rank 0 listens, and everybody's host. */
 static int watchdog_meet(struct watchdog *w, struct bootstrap *bootstrap, struct sft_error *err)
 {
-    struct watchdog_card *mine = calloc(1, sizeof *mine);
+    struct net_card *mine = calloc(1, sizeof *mine);
     int failed = -1;
     if (mine == NULL)
         return sft_error_set(err, "no memory for the watchdog");
@@ -188,7 +186,7 @@ static int watchdog_meet(struct watchdog *w, struct bootstrap *bootstrap, struct
     }
     free(mine);
     for (int rank = 0; rank < w->size && !failed; rank++) {
-        w->cards[rank].host[WATCHDOG_HOST - 1] = '\0';
+        w->cards[rank].host[NET_HOST - 1] = '\0';
         w->table.rows[rank].host = w->cards[rank].host;
     }
     w->table.rows[w->rank].state = WATCHDOG_LIVE;
@@ -220,7 +218,7 @@ void watchdog_stop(struct watchdog *w)
     if (w->has_thread && write(w->wake, &one, sizeof one) == (ssize_t)sizeof one)
         pthread_join(w->thread, NULL);
     watchdog_root_close(w);
-    watchdog_link_close(&w->link);
+    net_link_close(&w->link);
     if (w->wake >= 0)
         close(w->wake);
     free(w->cards);

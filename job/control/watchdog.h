@@ -6,21 +6,11 @@
 #ifndef SFT_JOB_CONTROL_WATCHDOG_H
 #define SFT_JOB_CONTROL_WATCHDOG_H
 
-#include <stdint.h>
-
 #include "job/control/bootstrap.h"
+#include "job/control/progress.h"
 #include "lib/error.h"
 
-#define WATCHDOG_NAME 48
-
 struct watchdog;
-
-/* Collectives so far. All ranks go through the same ones in the same order, so that numbers
- * compare; entered > left: the rank is inside number left + 1, counted from 1. */
-struct watchdog_progress {
-    uint64_t entered, left;
-    char name[WATCHDOG_NAME]; /* of the one it is inside */
-};
 
 struct watchdog_options {
     double limit; /* seconds that a rank may be inside one collective */
@@ -28,7 +18,7 @@ struct watchdog_options {
      * ends the run; if it returns, the watchdog of this rank is off. Mandatory. */
     void (*fail)(void *user, const char *why);
     /* Where collectives run on a device: called from the watchdog's thread about once a second, to
-     * write over what enter and leave told. It must not block. -1 and err: an asynchronous error,
+     * add them to what enter and leave told. It must not block. -1 and err: an asynchronous error,
      * for fail at once. NULL: none. */
     int (*poll)(void *user, struct watchdog_progress *progress, struct sft_error *err);
     void *user;

@@ -20,20 +20,20 @@ static void far_wait(struct watchdog *w, short events, double seconds)
 /* An address a turn: one that swallows packets costs a turn and no more. */
 static void far_connect(struct watchdog *w, double seconds)
 {
-    const struct watchdog_card *root = &w->cards[0];
-    w->link.fd = watchdog_dial(&root->address[w->address], root->port);
+    const struct net_card *root = &w->cards[0];
+    w->link.fd = net_dial(&root->address[w->address], root->port);
     double end = w->clock + seconds;
     struct pollfd polled = {.fd = w->link.fd, .events = POLLOUT};
     while (w->link.fd >= 0 && w->clock < end && !atomic_load(&w->stopping) &&
            poll(&polled, 1, 0) == 0)
         far_wait(w, POLLOUT, end - w->clock);
     if (w->link.fd >= 0 && poll(&polled, 1, 0) > 0 && (polled.revents & POLLOUT) &&
-        watchdog_dialled(w->link.fd)) {
+        net_dialled(w->link.fd)) {
         w->linked = w->clock;
         w->answered = false;
         return;
     }
-    watchdog_link_close(&w->link);
+    net_link_close(&w->link);
     w->address = (w->address + 1) % root->addresses;
 }
 
@@ -42,36 +42,36 @@ static void far_doubt(struct watchdog *w)
 {
     if (w->link.fd < 0 || w->answered || w->clock - w->linked < ANSWER_SECONDS)
         return;
-    watchdog_link_close(&w->link);
+    net_link_close(&w->link);
     w->address = (w->address + 1) % w->cards[0].addresses;
 }
 
 static void far_hear(struct watchdog *w, const struct watchdog_message *message)
 {
     struct watchdog_row *root = &w->table.rows[0];
-    if (message->token != w->cards[0].token || message->rank != 0)
+    if (message->head.token != w->cards[0].token || message->head.rank != 0)
         return;
     w->answered = true;
     root->heard = w->clock;
-    root->state = message->kind == WATCHDOG_BYE ? WATCHDOG_ENDED : WATCHDOG_LIVE;
+    root->state = message->head.kind == WATCHDOG_BYE ? WATCHDOG_ENDED : WATCHDOG_LIVE;
 }
 
 static void far_read(struct watchdog *w)
 {
     struct watchdog_message message;
     struct watchdog_row *root = &w->table.rows[0];
-    enum watchdog_news news = WATCHDOG_MESSAGE;
-    while (w->link.fd >= 0 && news == WATCHDOG_MESSAGE) {
-        news = watchdog_link_take(&w->link, &message);
-        if (news == WATCHDOG_MESSAGE)
+    enum net_news news = NET_MESSAGE;
+    while (w->link.fd >= 0 && news == NET_MESSAGE) {
+        news = watchdog_take(&w->link, &message);
+        if (news == NET_MESSAGE)
             far_hear(w, &message);
     }
-    if (news == WATCHDOG_CLOSED && w->answered && root->state == WATCHDOG_LIVE) {
+    if (news == NET_CLOSED && w->answered && root->state == WATCHDOG_LIVE) {
         root->state = WATCHDOG_GONE;
         root->gone = w->clock;
     }
-    if (news == WATCHDOG_CLOSED || news == WATCHDOG_BROKEN)
-        watchdog_link_close(&w->link);
+    if (news == NET_CLOSED || news == NET_BROKEN)
+        net_link_close(&w->link);
 }
 
 void watchdog_far_turn(struct watchdog *w, double seconds)
@@ -82,7 +82,7 @@ void watchdog_far_turn(struct watchdog *w, double seconds)
         far_connect(w, seconds);
     if (w->link.fd >= 0 && !ended) {
         struct watchdog_message beat = watchdog_message_make(w, WATCHDOG_BEAT);
-        watchdog_link_send(&w->link, &beat);
+        net_link_send(&w->link, &beat, sizeof beat);
     }
     while (w->clock < end && !atomic_load(&w->stopping)) {
         far_wait(w, POLLIN, end - w->clock);
@@ -97,16 +97,16 @@ void watchdog_far_bye(struct watchdog *w)
     struct watchdog_message message, bye = watchdog_message_make(w, WATCHDOG_BYE);
     if (w->link.fd < 0)
         return;
-    watchdog_link_send(&w->link, &bye);
+    net_link_send(&w->link, &bye, sizeof bye);
     shutdown(w->link.fd, SHUT_WR);
     double end = w->clock + BYE_SECONDS;
-    enum watchdog_news news = WATCHDOG_NOTHING;
-    while (w->clock < end && (news == WATCHDOG_NOTHING || news == WATCHDOG_MESSAGE)) {
+    enum net_news news = NET_NOTHING;
+    while (w->clock < end && (news == NET_NOTHING || news == NET_MESSAGE)) {
         struct pollfd polled = {.fd = w->link.fd, .events = POLLIN};
-        if (news == WATCHDOG_NOTHING)
+        if (news == NET_NOTHING)
             poll(&polled, 1, (int)((end - w->clock) * 1e3) + 1);
         watchdog_tick(w);
-        news = watchdog_link_take(&w->link, &message);
+        news = watchdog_take(&w->link, &message);
     }
-    watchdog_link_close(&w->link);
+    net_link_close(&w->link);
 }

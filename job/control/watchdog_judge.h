@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "job/control/watchdog.h"
+#include "job/control/progress.h"
 
 #define WATCHDOG_GRACE                                                                             \
     2.0 /* seconds from a closed connection to a verdict: Slurm ends most runs first */

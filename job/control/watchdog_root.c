@@ -32,13 +32,13 @@ int watchdog_root_open(struct watchdog *w, struct sft_error *err)
     if (w->peers == NULL || w->polled == NULL)
         return sft_error_set(err, "no memory for a watchdog of %d ranks", w->size);
     root_raise_files(w->peers_max);
-    w->listener = watchdog_listen(&w->cards[0], err);
+    w->listener = net_listen(&w->cards[0], err);
     return w->listener < 0 ? -1 : 0;
 }
 
 static void peer_drop(struct watchdog *w, int which)
 {
-    watchdog_link_close(&w->peers[which].link);
+    net_link_close(&w->peers[which].link);
     memmove(w->peers + which, w->peers + which + 1,
             (size_t)(w->peers_count - which - 1) * sizeof *w->peers);
     w->peers_count--;
@@ -48,7 +48,7 @@ static void peer_drop(struct watchdog *w, int which)
 static void root_accept(struct watchdog *w)
 {
     int fd;
-    while ((fd = watchdog_accept(w->listener)) >= 0) {
+    while ((fd = net_accept(w->listener)) >= 0) {
         for (int i = 0; i < w->peers_count && w->peers_count == w->peers_max; i++)
             if (w->peers[i].rank < 0)
                 peer_drop(w, i);
@@ -74,18 +74,19 @@ static void peer_name(struct watchdog *w, struct watchdog_peer *peer, int rank)
 static bool peer_hear(struct watchdog *w, struct watchdog_peer *peer,
                       const struct watchdog_message *message)
 {
-    if (message->token != w->cards[0].token || message->size != w->size || message->rank < 1 ||
-        message->rank >= w->size || message->kind == WATCHDOG_ACK)
+    if (message->head.token != w->cards[0].token || message->head.size != w->size ||
+        message->head.rank < 1 || message->head.rank >= w->size ||
+        message->head.kind == WATCHDOG_ACK)
         return false;
-    struct watchdog_row *row = &w->table.rows[message->rank];
-    peer_name(w, peer, message->rank);
-    row->state = message->kind == WATCHDOG_BYE ? WATCHDOG_ENDED : WATCHDOG_LIVE;
+    struct watchdog_row *row = &w->table.rows[message->head.rank];
+    peer_name(w, peer, message->head.rank);
+    row->state = message->head.kind == WATCHDOG_BYE ? WATCHDOG_ENDED : WATCHDOG_LIVE;
     row->heard = w->clock;
     row->waited = message->waited;
     row->progress = message->progress;
     struct watchdog_message answer = watchdog_message_make(w, WATCHDOG_ACK);
     if (row->state == WATCHDOG_LIVE)
-        watchdog_link_send(&peer->link, &answer);
+        net_link_send(&peer->link, &answer, sizeof answer);
     return row->state == WATCHDOG_LIVE;
 }
 
@@ -94,20 +95,20 @@ static bool peer_read(struct watchdog *w, struct watchdog_peer *peer)
 {
     struct watchdog_message message;
     for (;;) {
-        switch (watchdog_link_take(&peer->link, &message)) {
-        case WATCHDOG_NOTHING:
+        switch (watchdog_take(&peer->link, &message)) {
+        case NET_NOTHING:
             return true;
-        case WATCHDOG_MESSAGE:
+        case NET_MESSAGE:
             if (!peer_hear(w, peer, &message))
                 return false;
             break;
-        case WATCHDOG_CLOSED:
+        case NET_CLOSED:
             if (peer->rank > 0 && w->table.rows[peer->rank].state == WATCHDOG_LIVE) {
                 w->table.rows[peer->rank].state = WATCHDOG_GONE;
                 w->table.rows[peer->rank].gone = w->clock;
             }
             return false;
-        case WATCHDOG_BROKEN: /* the way to it, not the rank: its silence will tell */
+        case NET_BROKEN: /* the way to it, not the rank: its silence will tell */
             return false;
         }
     }
@@ -169,7 +170,7 @@ void watchdog_root_bye(struct watchdog *w)
     root_read(w);
     for (int i = 0; i < w->peers_count; i++)
         if (w->peers[i].rank > 0)
-            watchdog_link_send(&w->peers[i].link, &bye);
+            net_link_send(&w->peers[i].link, &bye, sizeof bye);
 }
 
 void watchdog_root_close(struct watchdog *w)

@@ -29,17 +29,17 @@ struct unit {
 struct shard {
     struct model *model;
     struct device *device;
-    struct comm *comm;
+    struct collective *collective;
     struct spans *spans;
     enum sft_zero zero;
-    enum comm_group group; /* that shares a unit's slices */
+    enum collective_group group; /* that shares a unit's slices */
     size_t members, pieces;
     int units;
     struct unit *unit;              /* [units] */
     int layer[SHARD_LAYER_BUFFERS]; /* whose weights are in the layers' buffers, or 0 */
     int micro_batches, micro_batch; /* of the step; the one that runs */
     int leaving;                    /* unit whose gradient is on its way, -1: none */
-    bool enrolled;                  /* the communicator knows the memory */
+    bool enrolled;                  /* the collectives know the memory */
     bool spreading;                 /* whole weights may still be on their way */
     int span;                       /* among spans, of the unit that computes */
     struct shard_part *parts;
@@ -124,12 +124,13 @@ static size_t shard_lay(struct shard *s, char *base)
 /* First element of this rank's slice, and of its piece, in the unit. */
 static size_t slice_begin(const struct shard *s, const struct unit *u)
 {
-    return (size_t)s->comm->group_rank[s->group] * u->slice;
+    return (size_t)s->collective->group_rank[s->group] * u->slice;
 }
 
 static size_t piece_begin(const struct shard *s, const struct unit *u)
 {
-    size_t inside = s->pieces > 1 ? (size_t)s->comm->group_rank[COMM_ACROSS] * u->piece : 0;
+    size_t inside =
+        s->pieces > 1 ? (size_t)s->collective->group_rank[COLLECTIVE_ACROSS] * u->piece : 0;
     return slice_begin(s, u) + inside;
 }
 
@@ -151,10 +152,10 @@ static void part_add(struct shard *s, const struct unit *u)
 }
 
 /* What a lane is given from now on waits for all that was computed. */
-static void follow_compute(struct shard *s, enum comm_group group)
+static void follow_compute(struct shard *s, enum collective_group group)
 {
     s->device->mark(s->device, LANE_COMPUTE, SLOT_COMPUTE);
-    s->device->await(s->device, COMM_LANE(group), SLOT_COMPUTE);
+    s->device->await(s->device, COLLECTIVE_LANE(group), SLOT_COMPUTE);
 }
 
 /* Computing waits for a collective. */
@@ -165,22 +166,37 @@ static void compute_await(struct shard *s, int slot, const char *what)
     spans_end(s->spans, span);
 }
 
-static int gather(struct shard *s, enum comm_group group, const char *from, size_t count, char *to,
-                  const char *what, struct sft_error *err)
+static int collect(struct shard *s, struct collective_call call, struct sft_error *err)
 {
-    int span = spans_begin(s->spans, SPAN_COLLECTIVE, COMM_LANE(group), what);
-    int failed = s->comm->all_gather(s->comm, group, from, count, to, what, err);
+    int span = spans_begin(s->spans, SPAN_COLLECTIVE, COLLECTIVE_LANE(call.group), call.what);
+    call.type = collective_type_of(s->device);
+    int failed = s->collective->run(s->collective, s->device, &call, err);
     spans_end(s->spans, span);
     return failed;
 }
 
-static int scatter(struct shard *s, enum comm_group group, char *values, size_t count, char *to,
-                   const char *what, struct sft_error *err)
+static int gather(struct shard *s, enum collective_group group, char *from, size_t count, char *to,
+                  const char *what, struct sft_error *err)
 {
-    int span = spans_begin(s->spans, SPAN_COLLECTIVE, COMM_LANE(group), what);
-    int failed = s->comm->reduce_scatter(s->comm, group, values, count, to, what, err);
-    spans_end(s->spans, span);
-    return failed;
+    struct collective_call call = {.kind = COLLECTIVE_ALL_GATHER,
+                                   .group = group,
+                                   .from = from,
+                                   .to = to,
+                                   .count = count,
+                                   .what = what};
+    return collect(s, call, err);
+}
+
+static int scatter(struct shard *s, enum collective_group group, char *values, size_t count,
+                   char *to, const char *what, struct sft_error *err)
+{
+    struct collective_call call = {.kind = COLLECTIVE_REDUCE_SCATTER,
+                                   .group = group,
+                                   .from = values,
+                                   .to = to,
+                                   .count = count,
+                                   .what = what};
+    return collect(s, call, err);
 }
 
 /* Ask for a unit's whole weights, unless they are there or on their way. Its buffer is free when
@@ -192,10 +208,10 @@ static int weights_fetch(struct shard *s, int unit, struct sft_error *err)
     if (is_layer(s, unit) ? *in_buffer == unit : u->present)
         return 0;
     follow_compute(s, s->group);
-    s->device->await(s->device, COMM_LANE(s->group), slot_of(unit, SLOT_ACROSS));
+    s->device->await(s->device, COLLECTIVE_LANE(s->group), slot_of(unit, SLOT_ACROSS));
     if (gather(s, s->group, u->weights, u->slice, u->whole, u->about_weights, err) < 0)
         return -1;
-    s->device->mark(s->device, COMM_LANE(s->group), slot_of(unit, SLOT_WEIGHTS));
+    s->device->mark(s->device, COLLECTIVE_LANE(s->group), slot_of(unit, SLOT_WEIGHTS));
     u->present = true;
     if (is_layer(s, unit))
         *in_buffer = unit;
@@ -246,12 +262,12 @@ static int gradient_arrive(struct shard *s, struct sft_error *err)
                                slice_of(s, u, u->gradient + bytes_of(s, slice_begin(s, u)))});
     if (s->zero != SFT_ZERO_HYBRID || !last_micro_batch(s))
         return 0;
-    follow_compute(s, COMM_ACROSS);
+    follow_compute(s, COLLECTIVE_ACROSS);
     size_t mine = piece_begin(s, u) - slice_begin(s, u);
-    if (scatter(s, COMM_ACROSS, u->sums, u->piece, u->sums + bytes_of(s, mine), u->about_gradient,
-                err) < 0)
+    if (scatter(s, COLLECTIVE_ACROSS, u->sums, u->piece, u->sums + bytes_of(s, mine),
+                u->about_gradient, err) < 0)
         return -1;
-    s->device->mark(s->device, COMM_LANE(COMM_ACROSS), slot_of(unit, SLOT_ACROSS));
+    s->device->mark(s->device, COLLECTIVE_LANE(COLLECTIVE_ACROSS), slot_of(unit, SLOT_ACROSS));
     return 0;
 }
 
@@ -264,13 +280,15 @@ static int gradient_leave_whole(struct shard *s, int unit, struct sft_error *err
     if (s->zero == SFT_ZERO_1)
         failed = scatter(s, s->group, u->gradient, u->slice,
                          u->gradient + bytes_of(s, slice_begin(s, u)), u->about_gradient, err);
-    else {
-        int span = spans_begin(s->spans, SPAN_COLLECTIVE, COMM_LANE(s->group), u->about_gradient);
-        failed = s->comm->all_reduce(s->comm, s->group, u->gradient, u->place.count,
-                                     u->about_gradient, err);
-        spans_end(s->spans, span);
-    }
-    s->device->mark(s->device, COMM_LANE(s->group), slot_of(unit, SLOT_GRADIENT));
+    else
+        failed = collect(s,
+                         (struct collective_call){.kind = COLLECTIVE_ALL_REDUCE,
+                                                  .group = s->group,
+                                                  .to = u->gradient,
+                                                  .count = u->place.count,
+                                                  .what = u->about_gradient},
+                         err);
+    s->device->mark(s->device, COLLECTIVE_LANE(s->group), slot_of(unit, SLOT_GRADIENT));
     return failed;
 }
 
@@ -286,7 +304,7 @@ static int gradient_leave_slice(struct shard *s, int unit, struct sft_error *err
     if (scatter(s, s->group, u->gradient, u->slice, s->micro_batch == 0 ? u->sums : mine,
                 u->about_gradient, err) < 0)
         return -1;
-    s->device->mark(s->device, COMM_LANE(s->group), slot_of(unit, SLOT_GRADIENT));
+    s->device->mark(s->device, COLLECTIVE_LANE(s->group), slot_of(unit, SLOT_GRADIENT));
     s->leaving = unit;
     return 0;
 }
@@ -303,7 +321,8 @@ static int shard_leave(void *user, int unit, enum model_pass pass, struct sft_er
     if (shares_gradients(s->zero)) {
         if (gradient_leave_slice(s, unit, err) < 0 || (unit == 0 && gradient_arrive(s, err) < 0))
             return -1;
-    } else if (last_micro_batch(s) && s->comm->size > 1 && gradient_leave_whole(s, unit, err) < 0) {
+    } else if (last_micro_batch(s) && s->collective->group_size[COLLECTIVE_WORLD] > 1 &&
+               gradient_leave_whole(s, unit, err) < 0) {
         return -1;
     }
     s->micro_batch += unit == 0;
@@ -369,11 +388,11 @@ static int shard_allocate(struct shard *s, struct sft_error *err)
 static void shard_enroll(struct shard *s)
 {
     size_t whole = bytes_of(s, model_parameters(s->model));
-    s->comm->enroll(s->comm, s->memory, s->bytes);
+    collective_enroll(s->collective, s->memory, s->bytes);
     if (model_weights(s->model).data != NULL)
-        s->comm->enroll(s->comm, model_weights(s->model).data, whole);
+        collective_enroll(s->collective, model_weights(s->model).data, whole);
     if (model_gradients(s->model).data != NULL)
-        s->comm->enroll(s->comm, model_gradients(s->model).data, whole);
+        collective_enroll(s->collective, model_gradients(s->model).data, whole);
     s->enrolled = true;
 }
 
@@ -381,14 +400,14 @@ static void shard_dismiss(struct shard *s)
 {
     if (!s->enrolled)
         return;
-    s->comm->dismiss(s->comm, s->memory);
-    s->comm->dismiss(s->comm, model_weights(s->model).data);
-    s->comm->dismiss(s->comm, model_gradients(s->model).data);
+    collective_dismiss(s->collective, s->memory);
+    collective_dismiss(s->collective, model_weights(s->model).data);
+    collective_dismiss(s->collective, model_gradients(s->model).data);
 }
 
-struct shard *shard_create(struct model *model, struct device *device, struct comm *comm,
-                           enum sft_zero zero, uint64_t seed, struct spans *spans,
-                           struct sft_error *err)
+struct shard *shard_create(struct model *model, struct device *device,
+                           struct collective *collective, enum sft_zero zero, uint64_t seed,
+                           struct spans *spans, struct sft_error *err)
 {
     struct shard *s = calloc(1, sizeof *s);
     if (s == NULL) {
@@ -398,16 +417,16 @@ struct shard *shard_create(struct model *model, struct device *device, struct co
     bool hybrid = zero == SFT_ZERO_HYBRID;
     *s = (struct shard){.model = model,
                         .device = device,
-                        .comm = comm,
+                        .collective = collective,
                         .spans = spans,
                         .zero = zero,
-                        .group = hybrid ? COMM_NODE : COMM_WORLD,
+                        .group = hybrid ? COLLECTIVE_NODE : COLLECTIVE_WORLD,
                         .units = model_units(model),
-                        .pieces = hybrid ? (size_t)comm->group_size[COMM_ACROSS] : 1,
+                        .pieces = hybrid ? (size_t)collective->group_size[COLLECTIVE_ACROSS] : 1,
                         .leaving = -1,
                         .span = -1};
-    s->members = (size_t)comm->group_size[s->group];
-    if (hybrid && s->members * s->pieces != (size_t)comm->size) {
+    s->members = (size_t)collective->group_size[s->group];
+    if (hybrid && s->members * s->pieces != (size_t)collective->group_size[COLLECTIVE_WORLD]) {
         sft_error_set(err,
                       "zero=hybrid: the nodes have different numbers of ranks; use zero=1, 2 or 3");
         goto failed;
@@ -453,7 +472,7 @@ int shard_reduce(struct shard *s, struct sft_error *err)
     (void)err;
     if (s->zero == SFT_ZERO_HYBRID)
         compute_await(s, slot_of(last, SLOT_ACROSS), "gradients");
-    else if (!shares_gradients(s->zero) && s->comm->size > 1)
+    else if (!shares_gradients(s->zero) && s->collective->group_size[COLLECTIVE_WORLD] > 1)
         compute_await(s, slot_of(last, SLOT_GRADIENT), "gradients");
     return 0;
 }
@@ -469,7 +488,7 @@ int shard_spread(struct shard *s, struct sft_error *err)
         s->unit[i].present = false;
     if (!hybrid && !whole)
         return 0;
-    enum comm_group group = hybrid ? COMM_ACROSS : s->group;
+    enum collective_group group = hybrid ? COLLECTIVE_ACROSS : s->group;
     follow_compute(s, group);
     for (int i = 0; i < s->units; i++) {
         struct unit *u = &s->unit[i];
@@ -478,7 +497,7 @@ int shard_spread(struct shard *s, struct sft_error *err)
         size_t begin = hybrid ? piece_begin(s, u) - slice_begin(s, u) : slice_begin(s, u);
         if (gather(s, group, to + bytes_of(s, begin), count, to, u->about_weights, err) < 0)
             return -1;
-        s->device->mark(s->device, COMM_LANE(group),
+        s->device->mark(s->device, COLLECTIVE_LANE(group),
                         slot_of(i, hybrid ? SLOT_ACROSS : SLOT_WEIGHTS));
     }
     s->spreading = true;

@@ -6,7 +6,7 @@
 #ifndef SFT_JOB_MODEL_SHARD_H
 #define SFT_JOB_MODEL_SHARD_H
 
-#include "job/collective/comm.h"
+#include "job/collective/collective.h"
 #include "job/model/model.h"
 #include "job/tensor/spans.h"
 #include "lib/timeline.h"
@@ -27,11 +27,11 @@ struct shard_sizes shard_plan(const struct sft_preset *shape, const struct sft_l
                               enum format format);
 
 /* Takes the model's first weights in hand (as model_initialize would make them), places its units
- * and hooks into its passes. The model must have shard_storage's storage, the communicator be
- * attached to the device. `spans` may be NULL. Fails without memory. */
-struct shard *shard_create(struct model *model, struct device *device, struct comm *comm,
-                           enum sft_zero zero, uint64_t seed, struct spans *spans,
-                           struct sft_error *err);
+ * and hooks into its passes. The model must have shard_storage's storage. `spans` may be
+ * NULL. Fails without memory. */
+struct shard *shard_create(struct model *model, struct device *device,
+                           struct collective *collective, enum sft_zero zero, uint64_t seed,
+                           struct spans *spans, struct sft_error *err);
 /* Before the model's. */
 void shard_destroy(struct shard *shard);
 

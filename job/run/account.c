@@ -42,8 +42,8 @@ static int account_record(void *self, struct sft_record *record, struct sft_erro
     struct account *account = self;
     (void)record, (void)err;
     account->result->hosts = account->run->hosts;
-    account->result->host_size = COMM_HOST;
-    account->result->ranks = (size_t)account->run->training->comm->size;
+    account->result->host_size = CONTROL_HOST;
+    account->result->ranks = (size_t)account->run->training->control->size;
     return 0;
 }
 

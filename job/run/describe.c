@@ -68,10 +68,12 @@ static void describe_hosts(const struct run *run, char *text, size_t size)
 {
     size_t used = 0;
     text[0] = '\0';
-    for (int rank = 0; rank < run->input.plan.ranks; rank++) {
-        const char *host = run->ranks.hosts + (size_t)rank * COMM_HOST;
-        if (!ranks_host_is_new(run->ranks.hosts, rank))
+    const struct control *control = run->ranks.control;
+    for (int rank = 0, nodes = 0; rank < control->size; rank++) {
+        const char *host = control->hosts[rank];
+        if (control->node[rank] < nodes)
             continue;
+        nodes++;
         if (used + strlen(host) + 5 > size) {
             strcpy(text + used, "...");
             return;
@@ -143,8 +145,8 @@ int describe_run(struct run *run, struct sft_error *err)
     struct sft_record *record = &run->result.record;
     struct data_facts facts = data_facts(run->input.data);
     char step[48], hosts[700], request[301], blas[128], sum[32] = "";
-    bool mpi = strcmp(run->ranks.comm->name, "mpi") == 0,
-         nccl = strcmp(run->ranks.comm->name, "nccl") == 0;
+    bool mpi = strcmp(run->ranks.collective->name, "mpi") == 0,
+         nccl = strcmp(run->ranks.collective->name, "nccl") == 0;
     if (!run->result.active)
         return 0;
     bool gpu = strcmp(run->machine.backend->name, "cuda") == 0;
@@ -174,8 +176,8 @@ int describe_run(struct run *run, struct sft_error *err)
         {"version", PACKAGE_VERSION},
         {"cuda", run->machine.backend->version},
         {"blas", gpu ? "" : blas},
-        {"mpi", mpi ? run->ranks.comm->version : ""},
-        {"nccl", nccl ? run->ranks.comm->version : ""},
+        {"mpi", mpi ? run->ranks.collective->version : ""},
+        {"nccl", nccl ? run->ranks.collective->version : ""},
         {"pmix", run->ranks.bootstrap.version},
     };
     if (describe_texts(record, texts, sizeof texts / sizeof texts[0], err) < 0 ||

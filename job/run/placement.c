@@ -51,7 +51,7 @@ static void place_notes(struct notes *notes, const char *all, int ranks, const c
         said_word(all + (size_t)rank * TEXT, "why", words, sizeof words);
         if (strcmp(warn, "1") == 0)
             notes_add(notes, 0, "", "rank %d on %.64s: %.300s", rank,
-                      hosts + (size_t)rank * COMM_HOST, words);
+                      hosts + (size_t)rank * CONTROL_HOST, words);
     }
 }
 
@@ -71,7 +71,7 @@ static int record_pins(const char *all, int ranks, const char *hosts, struct sft
     if (without >= 0)
         fprintf(stderr,
                 "sft-bench-job: note: %d of %d ranks are pinned; rank %d on %s is not: %s\n",
-                pinned, ranks, without, hosts + (size_t)without * COMM_HOST, words);
+                pinned, ranks, without, hosts + (size_t)without * CONTROL_HOST, words);
     if (sft_record_set_integer(record, "pinned", pinned, err) < 0)
         return -1;
     char cpus[TEXT];
@@ -103,7 +103,7 @@ static void run_notes(const struct told *told, int ranks, const char *hosts, boo
         fprintf(stderr, "sft-bench-job: %s\n", line);
     for (int rank = 0; rank < ranks && network; rank++) {
         const char *mine = told->network + (size_t)rank * SAID_FABRIC,
-                   *host = hosts + (size_t)rank * COMM_HOST;
+                   *host = hosts + (size_t)rank * CONTROL_HOST;
         network_notes(notes, host, mine);
         network_compare(notes, host, mine, hosts, told->network);
     }
@@ -114,34 +114,35 @@ static void run_notes(const struct told *told, int ranks, const char *hosts, boo
     notes_destroy(notes);
 }
 
-static int gather(struct comm *comm, int local_rank, struct told *told, struct sft_error *err)
+static int gather(struct control *control, int local_rank, struct told *told, struct sft_error *err)
 {
     char mine[TEXT], network[SAID_FABRIC] = "";
     place_self(local_rank, mine);
     if (local_rank == 0)
         network_self(network);
-    if (comm->gather_text(comm, mine, TEXT, told->place, err) < 0)
+    if (control_gather(control, mine, TEXT, told->place, err) < 0)
         return -1;
-    return comm->gather_text(comm, network, SAID_FABRIC, told->network, err);
+    return control_gather(control, network, SAID_FABRIC, told->network, err);
 }
 
-int placement_record(struct comm *comm, int local_rank, const char *hosts,
+int placement_record(struct control *control, bool on_device, int local_rank, const char *hosts,
                      struct sft_record *record, struct sft_error *err)
 {
     double said = getenv(SAID_PLACE_ENV) != NULL;
     int result = -1;
-    if (comm->sum_double(comm, &said, 1, err) < 0)
+    if (control_sum(control, &said, 1, err) < 0)
         return -1;
     if (said == 0)
         return 0;
-    struct told told = {calloc((size_t)comm->size, TEXT), calloc((size_t)comm->size, SAID_FABRIC)};
+    struct told told = {calloc((size_t)control->size, TEXT),
+                        calloc((size_t)control->size, SAID_FABRIC)};
     if (told.place == NULL || told.network == NULL)
-        sft_error_set(err, "no memory for what %d tasks say", comm->size);
-    else if (gather(comm, local_rank, &told, err) == 0)
+        sft_error_set(err, "no memory for what %d tasks say", control->size);
+    else if (gather(control, local_rank, &told, err) == 0)
         result = 0;
     if (result == 0 && record != NULL) {
-        run_notes(&told, comm->size, hosts, strcmp(comm->name, "nccl") == 0);
-        if (record_pins(told.place, comm->size, hosts, record, err) < 0 ||
+        run_notes(&told, control->size, hosts, on_device);
+        if (record_pins(told.place, control->size, hosts, record, err) < 0 ||
             record_network(told.network, record, err) < 0)
             result = -1;
     }

@@ -19,19 +19,11 @@ static int choose_device(const struct sft_request *request, int local_rank)
     return devices > 0 ? local_rank % devices : -1;
 }
 
-bool ranks_host_is_new(const char *hosts, int rank)
-{
-    int before = 0;
-    while (strcmp(hosts + (size_t)before * COMM_HOST, hosts + (size_t)rank * COMM_HOST) != 0)
-        before++;
-    return before == rank;
-}
-
 /* Collectives on a GPU: where its streams are, which the host does not know by itself. */
 static int ranks_poll(void *user, struct watchdog_progress *progress, struct sft_error *err)
 {
-    struct comm *comm = ((struct ranks *)user)->comm;
-    return comm->poll == NULL ? 0 : comm->poll(comm, progress, err);
+    struct collective *collective = ((struct ranks *)user)->collective;
+    return collective->poll(collective, progress, err);
 }
 
 static void ranks_stalled(void *user, const char *why)
@@ -43,24 +35,17 @@ static void ranks_stalled(void *user, const char *why)
     bootstrap_abort(&ranks->bootstrap, SFT_EXIT_FAILED);
 }
 
-/* Names of the hosts by rank, on rank 0, and how many different ones. */
-static int ranks_find_hosts(struct ranks *ranks, struct sft_error *err)
+static int ranks_watch(struct ranks *ranks, struct sft_error *err)
 {
-    struct comm *comm = ranks->comm;
-    char host[COMM_HOST] = "";
-    snprintf(host, sizeof host, "%s", ranks->bootstrap.host);
-    ranks->hosts = calloc((size_t)comm->size, COMM_HOST);
-    if (ranks->hosts == NULL)
-        return sft_error_set(err, "no memory for the names of %d hosts", comm->size);
-    if (comm->gather_text(comm, host, COMM_HOST, ranks->hosts, err) < 0)
-        return -1;
-    double nodes = 0;
-    for (int rank = 0; rank < comm->size && comm->rank == 0; rank++)
-        nodes += ranks_host_is_new(ranks->hosts, rank);
-    if (comm->sum_double(comm, &nodes, 1, err) < 0)
-        return -1;
-    ranks->nodes = (int)nodes;
-    return 0;
+    const struct watchdog_options options = {
+        .limit = ranks->control->limit,
+        .fail = ranks_stalled,
+        .poll = ranks->collective->on_device ? ranks_poll : NULL,
+        .user = ranks,
+    };
+    ranks->watchdog = watchdog_start(&options, &ranks->bootstrap, err);
+    ranks->control->watchdog = ranks->watchdog;
+    return ranks->watchdog == NULL ? -1 : 0;
 }
 
 int ranks_join(struct ranks *ranks, const struct sft_request *request, struct sft_error *err)
@@ -68,29 +53,26 @@ int ranks_join(struct ranks *ranks, const struct sft_request *request, struct sf
     struct sft_request defaults;
     sft_request_defaults(&defaults, request->preset);
     int timeout = request->timeout > 0 ? request->timeout : defaults.timeout;
-    const struct watchdog_options options = {
-        .limit = timeout, .fail = ranks_stalled, .poll = ranks_poll, .user = ranks};
     if (bootstrap_start(&ranks->bootstrap, err) < 0)
         return -1;
-    ranks->device = choose_device(request, ranks->bootstrap.local_rank);
-    ranks->comm = comm_create(&ranks->bootstrap, ranks->device, timeout, err);
-    if (ranks->comm == NULL)
+    ranks->control = control_start(&ranks->bootstrap, timeout, err);
+    if (ranks->control == NULL)
         return -1;
-    ranks->watchdog = watchdog_start(&options, &ranks->bootstrap, err);
-    ranks->comm->watchdog = ranks->watchdog;
-    return ranks->watchdog == NULL ? -1 : ranks_find_hosts(ranks, err);
+    ranks->hosts = ranks->control->hosts[0];
+    ranks->nodes = ranks->control->nodes;
+    ranks->device = choose_device(request, ranks->bootstrap.local_rank);
+    ranks->collective = collective_create(ranks->control, ranks->device, err);
+    return ranks->collective == NULL ? -1 : ranks_watch(ranks, err);
 }
 
 void ranks_leave(struct ranks *ranks)
 {
-    struct comm *comm = ranks->comm;
-    bool polled = comm != NULL && comm->poll != NULL;
-    if (polled) /* a communicator that waits for its end by itself */
+    bool polled = ranks->collective != NULL && ranks->collective->on_device;
+    if (polled) /* they wait for their end by themselves */
         watchdog_stop(ranks->watchdog);
-    if (comm != NULL)
-        comm->destroy(comm);
+    collective_destroy(ranks->collective);
     if (!polled)
         watchdog_stop(ranks->watchdog);
+    control_stop(ranks->control);
     bootstrap_stop(&ranks->bootstrap);
-    free(ranks->hosts);
 }

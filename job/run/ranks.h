@@ -4,32 +4,29 @@
 #ifndef SFT_JOB_RUN_RANKS_H
 #define SFT_JOB_RUN_RANKS_H
 
-#include <stdbool.h>
-
-#include "job/collective/comm.h"
+#include "job/collective/collective.h"
 #include "job/control/bootstrap.h"
+#include "job/control/control.h"
 #include "job/control/watchdog.h"
 #include "lib/request.h"
 
 struct ranks {
     struct bootstrap bootstrap;
     int device; /* which GPU of those that this process sees; -1: none */
-    struct comm *comm;
+    struct control *control;
+    struct collective *collective;
     struct watchdog *watchdog;
-    char *hosts; /* [comm->size] names of COMM_HOST bytes, on rank 0 */
-    int nodes;   /* different names among them */
+    const char *hosts; /* control's: names of CONTROL_HOST bytes by rank */
+    int nodes;         /* different names among them */
     /* What is left to be done when the watchdog ends the run, from its thread, while this rank or
      * another hangs somewhere: nothing in it may hang too. */
     void (*last_word)(void *user, const char *why);
     void *user;
 };
 
-/* Collective: bootstrap, collectives, watchdog, hosts. Until it has ended a rank can only speak for
- * itself. Takes the last two fields, the others zero. */
+/* Collective: bootstrap, control, collectives, watchdog. Until it has ended a rank can only speak
+ * for itself. Takes the last two fields, the others zero. */
 int ranks_join(struct ranks *ranks, const struct sft_request *request, struct sft_error *err);
 void ranks_leave(struct ranks *ranks);
-
-/* Has no rank before it that host? */
-bool ranks_host_is_new(const char *hosts, int rank);
 
 #endif

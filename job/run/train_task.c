@@ -69,9 +69,10 @@ static int run_observe(struct run *run, struct sft_error *err)
 {
     struct result *result = &run->result;
     if (result->active) {
-        result->rank_ms = calloc((size_t)run->ranks.comm->size, sizeof *result->rank_ms);
+        result->rank_ms = calloc((size_t)run->ranks.control->size, sizeof *result->rank_ms);
         if (result->rank_ms == NULL)
-            return sft_error_set(err, "no memory for the times of %d ranks", run->ranks.comm->size);
+            return sft_error_set(err, "no memory for the times of %d ranks",
+                                 run->ranks.control->size);
     }
     run->observed = (struct observed){
         .training = &run->training,
@@ -94,11 +95,11 @@ static int run_prepare(struct run *run, struct sft_error *err)
 {
     const struct sft_request *request = run->request;
     if (result_folder(&run->result, request->out, err) < 0 ||
-        input_open(&run->input, request, run->ranks.nodes, run->ranks.comm->size, err) < 0 ||
+        input_open(&run->input, request, run->ranks.nodes, run->ranks.control->size, err) < 0 ||
         machine_create(&run->machine, request, run->ranks.device, run->ranks.bootstrap.local_size,
                        err) < 0 ||
-        training_create(&run->training, request, &run->input, run->machine.backend, run->ranks.comm,
-                        err) < 0)
+        training_create(&run->training, request, &run->input, run->machine.backend,
+                        run->ranks.control, run->ranks.collective, err) < 0)
         return -1;
     return run_observe(run, err);
 }
@@ -108,9 +109,9 @@ static int run_train(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = run->observed.record;
     if (describe_run(run, err) < 0 ||
-        placement_record(run->ranks.comm, run->ranks.bootstrap.local_rank, run->ranks.hosts, record,
-                         err) < 0 ||
-        train_run(&run->training, run->ranks.bootstrap.host, run->observers, record, err) < 0 ||
+        placement_record(run->ranks.control, run->ranks.collective->on_device,
+                         run->ranks.bootstrap.local_rank, run->ranks.hosts, record, err) < 0 ||
+        train_run(&run->training, run->observers, record, err) < 0 ||
         (record != NULL && sft_record_set(record, "state", "complete", err) < 0) ||
         result_write(&run->result, true, err) < 0)
         return -1;
@@ -159,7 +160,7 @@ static int train_start(const struct options *options)
         ranks_join(&run.ranks, run.request, &err) < 0)
         run_abort(&run, &err);
     int failed = run_prepare(&run, &err);
-    if (comm_agree(run.ranks.comm, run.ranks.bootstrap.host, failed, &err) < 0)
+    if (control_agree(run.ranks.control, failed, &err) < 0)
         status = run_failed(&run, &err);
     else if (run_train(&run, &err) < 0)
         run_abort(&run, &err);

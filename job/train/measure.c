@@ -71,7 +71,7 @@ static struct figures measure_figures(const struct measure *measure)
     f.real = sum->real / seconds;
     f.trained = sum->trained / seconds;
     f.exposed = measure->exposed / (double)measure->count;
-    f.tflops = sum->flops / measure->run->training->comm->size / seconds / 1e12;
+    f.tflops = sum->flops / measure->run->training->control->size / seconds / 1e12;
     return f;
 }
 
@@ -152,7 +152,7 @@ static int record_each(struct sft_record *record, const double *ms, int ranks,
 static int record_ranks(const struct observed *run, const double *all, struct sft_record *record,
                         struct sft_error *err)
 {
-    int ranks = run->training->comm->size, slow = 0;
+    int ranks = run->training->control->size, slow = 0;
     double *ms = run->rank_ms, memory = 0;
     for (int i = 0; i < ranks; i++) {
         ms[i] = all[2 * i] * 1e3;
@@ -162,7 +162,7 @@ static int record_ranks(const struct observed *run, const double *all, struct sf
     double median = sft_stats_median(ms, (size_t)ranks);
     if (sft_record_set_real(record, "rank_ms", median, err) < 0 ||
         sft_record_set_integer(record, "slow_rank", slow, err) < 0 ||
-        sft_record_set(record, "slow_host", run->hosts + (size_t)slow * COMM_HOST, err) < 0 ||
+        sft_record_set(record, "slow_host", run->hosts + (size_t)slow * CONTROL_HOST, err) < 0 ||
         sft_record_set_real(record, "slow_ms", ms[slow], err) < 0 ||
         record_each(record, ms, ranks, err) < 0)
         return -1;
@@ -174,10 +174,10 @@ static int measure_record(void *self, struct sft_record *record, struct sft_erro
     struct measure *measure = self;
     const struct training *t = measure->run->training;
     double mine[] = {sft_stats_median(measure->compute, measure->count), rank_memory(t->backend)};
-    double *all = calloc((size_t)t->comm->size * 2, sizeof *all);
+    double *all = calloc((size_t)t->control->size * 2, sizeof *all);
     if (all == NULL)
-        return sft_error_set(err, "no memory for the times of %d ranks", t->comm->size);
-    int failed = t->comm->gather_double(t->comm, mine, 2, all, err);
+        return sft_error_set(err, "no memory for the times of %d ranks", t->control->size);
+    int failed = control_gather(t->control, mine, sizeof mine, all, err);
     if (!failed && record != NULL)
         failed = record_ranks(measure->run, all, record, err);
     free(all);

@@ -142,15 +142,15 @@ static int record_all(const double *all, int ranks, double tokens, struct sft_re
 static int observe_record(void *self, struct sft_record *record, struct sft_error *err)
 {
     struct observe *observe = self;
-    struct comm *comm = observe->run->training->comm;
+    struct control *control = observe->run->training->control;
     double row[COLUMNS];
-    double *all = calloc((size_t)comm->size * COLUMNS, sizeof *all);
+    double *all = calloc((size_t)control->size * COLUMNS, sizeof *all);
     if (all == NULL)
-        return sft_error_set(err, "no memory for the sensors of %d ranks", comm->size);
+        return sft_error_set(err, "no memory for the sensors of %d ranks", control->size);
     observe_row(observe->sensors, row);
-    int failed = comm->gather_double(comm, row, COLUMNS, all, err);
+    int failed = control_gather(control, row, sizeof row, all, err);
     if (!failed && record != NULL)
-        failed = record_all(all, comm->size, observe->tokens, record, err);
+        failed = record_all(all, control->size, observe->tokens, record, err);
     free(all);
     return failed;
 }

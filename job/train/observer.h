@@ -34,7 +34,7 @@ struct step {
 struct observed {
     const struct training *training;
     const char *host;          /* this rank's */
-    const char *hosts;         /* [ranks] names of COMM_HOST bytes, on rank 0 */
+    const char *hosts;         /* [ranks] names of CONTROL_HOST bytes */
     const char *trace;         /* the file for a trace; "": none is asked for */
     double peak_tflops;        /* of a rank's device, for MFU; 0: not known */
     double limit_tflops;       /* no rank can be faster; 0: not known */

@@ -15,7 +15,7 @@ struct optim {
     struct optim_options options;
     struct shard_part *parts; /* [count] */
     size_t count;
-    struct comm *comm; /* NULL: the parts are all */
+    struct collective *collective; /* NULL: the parts are all */
     void *arena;
     size_t bytes;
     float *master; /* [parameters] or NULL */
@@ -83,8 +83,8 @@ static int optim_allocate(struct optim *optim, const struct shard_part *parts, s
 
 struct optim *optim_create_parts(struct model *model, struct device *device,
                                  const struct optim_options *options,
-                                 const struct shard_part *parts, size_t count, struct comm *comm,
-                                 struct sft_error *err)
+                                 const struct shard_part *parts, size_t count,
+                                 struct collective *collective, struct sft_error *err)
 {
     struct optim *optim = calloc(1, sizeof *optim);
     if (optim == NULL) {
@@ -94,7 +94,7 @@ struct optim *optim_create_parts(struct model *model, struct device *device,
     optim->model = model;
     optim->device = device;
     optim->options = *options;
-    optim->comm = comm;
+    optim->collective = collective;
     if (optim_allocate(optim, parts, count, err) < 0) {
         optim_destroy(optim);
         return NULL;
@@ -148,7 +148,17 @@ static int optim_norm(struct optim *optim, struct sft_error *err)
     d->zero(d, optim->norm2, sizeof *optim->norm2);
     for (size_t i = 0; i < optim->count; i++)
         d->ops->sum(d, &(struct sum_args){optim->norm2, part_gradients(optim, i), true});
-    return optim->comm == NULL ? 0 : optim->comm->sum_norm(optim->comm, optim->norm2, err);
+    if (optim->collective == NULL)
+        return 0;
+    const struct collective_call sum = {
+        .kind = COLLECTIVE_ALL_REDUCE,
+        .group = COLLECTIVE_COMPUTE,
+        .type = COLLECTIVE_FP64,
+        .to = optim->norm2,
+        .count = 1,
+        .what = "sum of the gradients' norm",
+    };
+    return optim->collective->run(optim->collective, optim->device, &sum, err);
 }
 
 /* Each tensor that has elements in the part, since some decay and some do not. `at`: the part's

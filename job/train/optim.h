@@ -3,7 +3,7 @@
 #ifndef SFT_JOB_TRAIN_OPTIM_H
 #define SFT_JOB_TRAIN_OPTIM_H
 
-#include "job/collective/comm.h"
+#include "job/collective/collective.h"
 #include "job/model/model.h"
 #include "job/model/shard.h"
 
@@ -25,12 +25,12 @@ struct optim;
 struct optim *optim_create(struct model *model, struct device *device,
                            const struct optim_options *options, struct sft_error *err);
 
-/* The same for some parts of the parameters; the parts of all ranks of `comm` make the whole, once,
- * and the gradients' norm is theirs together. `parts` is copied. */
+/* The same for some parts of the parameters; the parts of all ranks of `collective` make the whole,
+ * once, and the gradients' norm is theirs together. `parts` is copied. */
 struct optim *optim_create_parts(struct model *model, struct device *device,
                                  const struct optim_options *options,
-                                 const struct shard_part *parts, size_t count, struct comm *comm,
-                                 struct sft_error *err);
+                                 const struct shard_part *parts, size_t count,
+                                 struct collective *collective, struct sft_error *err);
 void optim_destroy(struct optim *optim);
 
 /* Learning rate of step `step`, from 0: lr * (step + 1) / lr_warmup while step < lr_warmup, then

@@ -29,7 +29,7 @@ static int progress_open(const struct observed *run, void **self, struct sft_err
 {
     const char *live = getenv(PROGRESS_LIVE_ENV);
     bool out = live != NULL && strcmp(live, "stdout") == 0;
-    if (run->training->comm->rank != 0)
+    if (run->training->control->rank != 0)
         return 0;
     struct progress *progress = calloc(1, sizeof *progress);
     if (progress == NULL)

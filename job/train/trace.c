@@ -86,12 +86,12 @@ static int write_file(const struct spans *spans, int ranks, const double *times,
 
 /* The spans of all ranks, which are as many and as named on each; clocks begin with each rank's
  * step. *why on rank 0: why the file was not written, which is no failure of the collective. */
-static int trace_write(const struct spans *spans, struct comm *comm, const char *path,
+static int trace_write(const struct spans *spans, struct control *control, const char *path,
                        struct sft_error *why, struct sft_error *err)
 {
     size_t count = (size_t)spans_count(spans) * 2;
     double *mine = calloc(count + 1, sizeof *mine);
-    double *all = calloc((count + 1) * (size_t)comm->size, sizeof *all);
+    double *all = calloc((count + 1) * (size_t)control->size, sizeof *all);
     int result = -1;
     for (int i = 0; i < spans_count(spans) && mine != NULL; i++) {
         struct span span = spans_get(spans, i);
@@ -99,10 +99,10 @@ static int trace_write(const struct spans *spans, struct comm *comm, const char 
         mine[2 * i + 1] = span.length;
     }
     if (mine == NULL || all == NULL)
-        sft_error_set(err, "no memory for the trace of %d ranks", comm->size);
+        sft_error_set(err, "no memory for the trace of %d ranks", control->size);
     else
-        result = comm->gather_double(comm, mine, count, all, err);
-    if (result == 0 && comm->rank == 0 && write_file(spans, comm->size, all, path, why) < 0)
+        result = control_gather(control, mine, count * sizeof *mine, all, err);
+    if (result == 0 && control->rank == 0 && write_file(spans, control->size, all, path, why) < 0)
         sft_error_prefix(why, "trace");
     free(mine);
     free(all);
@@ -114,7 +114,7 @@ static int trace_open(const struct observed *run, void **self, struct sft_error 
     int warmup = run->training->input->plan.warmup;
     if (run->trace[0] == '\0')
         return 0;
-    if (run->training->comm->rank == 0 && trace_clear(run->trace, err) < 0)
+    if (run->training->control->rank == 0 && trace_clear(run->trace, err) < 0)
         return -1;
     struct trace *trace = calloc(1, sizeof *trace);
     if (trace == NULL)
@@ -137,9 +137,9 @@ static int trace_step(void *self, struct step *step, struct sft_error *err)
     struct sft_error why = {""};
     if (step->number != trace->number)
         return 0;
-    if (trace_write(run->training->spans, run->training->comm, run->trace, &why, err) < 0)
+    if (trace_write(run->training->spans, run->training->control, run->trace, &why, err) < 0)
         return -1;
-    if (run->training->comm->rank == 0)
+    if (run->training->control->rank == 0)
         run->file_end(run->user, &why);
     return 0;
 }

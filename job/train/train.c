@@ -20,11 +20,10 @@ static int loop_sum(const struct loop *loop, struct step *step, double *values, 
                     struct sft_error *err)
 {
     struct device *backend = loop->t->backend;
-    struct comm *comm = loop->t->comm;
     if (backend->sync(backend, err) < 0)
         return -1;
     double before = sft_clock_now();
-    int result = comm->sum_double(comm, values, count, err);
+    int result = control_sum(loop->t->control, values, count, err);
     step->waited += sft_clock_now() - before;
     return result;
 }
@@ -33,9 +32,9 @@ static int loop_sum(const struct loop *loop, struct step *step, double *values, 
 static void step_fill(const struct loop *loop, int number, struct work *mine)
 {
     const struct sft_plan *plan = loop->plan;
-    uint64_t first =
-        (uint64_t)number * (uint64_t)plan->global_batch +
-        (uint64_t)loop->t->comm->rank * (uint64_t)plan->micro_batch * (uint64_t)plan->accumulation;
+    uint64_t first = (uint64_t)number * (uint64_t)plan->global_batch +
+                     (uint64_t)loop->t->control->rank * (uint64_t)plan->micro_batch *
+                         (uint64_t)plan->accumulation;
     for (int i = 0; i < plan->accumulation; i++) {
         struct batch *batch = &loop->batches[i];
         data_fill(loop->t->input->data, first + (uint64_t)i * (uint64_t)plan->micro_batch,
@@ -128,11 +127,11 @@ static void batches_destroy(struct loop *loop)
     free(loop->batches);
 }
 
-int train_run(const struct training *training, const char *host, const struct observers *observers,
+int train_run(const struct training *training, const struct observers *observers,
               struct sft_record *record, struct sft_error *err)
 {
     struct loop loop = {.t = training, .plan = &training->input->plan};
-    int failed = comm_agree(training->comm, host, batches_create(&loop, err), err);
+    int failed = control_agree(training->control, batches_create(&loop, err), err);
     if (!failed) {
         failed = loop_steps(&loop, observers, err);
         observers_end(observers, !failed);

@@ -22,14 +22,15 @@ static int training_make_model(struct training *t, struct sft_error *err)
 {
     const struct sft_plan *plan = &t->input->plan;
     enum sft_zero zero = t->fit.zero;
-    t->model = model_create_stored(t->backend, &t->input->shape, plan->micro_batch * plan->seq,
-                                   fit_recompute(&t->fit), shard_storage(zero, t->comm->size), err);
+    t->model =
+        model_create_stored(t->backend, &t->input->shape, plan->micro_batch * plan->seq,
+                            fit_recompute(&t->fit), shard_storage(zero, t->control->size), err);
     if (t->model == NULL)
         return -1;
     t->spans = spans_create(t->backend, err);
     if (t->spans == NULL)
         return -1;
-    t->shard = shard_create(t->model, t->backend, t->comm, zero, plan->seed, t->spans, err);
+    t->shard = shard_create(t->model, t->backend, t->collective, zero, plan->seed, t->spans, err);
     return t->shard == NULL ? -1 : 0;
 }
 
@@ -51,17 +52,17 @@ static int training_make_optim(struct training *t, struct sft_error *err)
     size_t count;
     const struct shard_part *parts = shard_parts(t->shard, &count);
     t->optim = optim_create_parts(t->model, t->backend, &options, parts, count,
-                                  t->fit.zero == SFT_ZERO_0 ? NULL : t->comm, err);
+                                  t->fit.zero == SFT_ZERO_0 ? NULL : t->collective, err);
     return t->optim == NULL ? -1 : 0;
 }
 
 int training_create(struct training *t, const struct sft_request *request,
-                    const struct input *input, struct device *backend, struct comm *comm,
-                    struct sft_error *err)
+                    const struct input *input, struct device *backend, struct control *control,
+                    struct collective *collective, struct sft_error *err)
 {
-    *t = (struct training){.input = input, .backend = backend, .comm = comm};
-    if (comm->attach(comm, backend, err) < 0 || training_fit(t, request, err) < 0 ||
-        training_make_model(t, err) < 0)
+    *t = (struct training){
+        .input = input, .backend = backend, .control = control, .collective = collective};
+    if (training_fit(t, request, err) < 0 || training_make_model(t, err) < 0)
         return -1;
     return training_make_optim(t, err);
 }

@@ -3,7 +3,8 @@
 #ifndef SFT_JOB_TRAIN_TRAINING_H
 #define SFT_JOB_TRAIN_TRAINING_H
 
-#include "job/collective/comm.h"
+#include "job/collective/collective.h"
+#include "job/control/control.h"
 #include "job/data/input.h"
 #include "job/model/model.h"
 #include "job/model/shard.h"
@@ -13,9 +14,10 @@
 #include "lib/request.h"
 
 struct training {
-    const struct input *input; /* this and the next two are others' */
+    const struct input *input; /* this and the next three are others' */
     struct device *backend;
-    struct comm *comm;
+    struct control *control;
+    struct collective *collective;
     double memory_before; /* bytes of the device's memory in use before the model */
     struct fit fit;
     struct model *model;
@@ -24,11 +26,11 @@ struct training {
     struct optim *optim;
 };
 
-/* Attaches the communicator, fits the plan into the memory that is free, and makes the model with
+/* Fits the plan into the memory that is free, and makes the model with
  * its first weights. Fails where it does not fit. */
 int training_create(struct training *training, const struct sft_request *request,
-                    const struct input *input, struct device *backend, struct comm *comm,
-                    struct sft_error *err);
+                    const struct input *input, struct device *backend, struct control *control,
+                    struct collective *collective, struct sft_error *err);
 /* One that was not created, or zeroes, too. */
 void training_destroy(struct training *training);
 

@@ -260,15 +260,15 @@ static void strangers_send(struct watchdog_message message)
     stranger_send(garbage, sizeof garbage);
     stranger_send(garbage, 5);
     stranger_send(&message, sizeof message / 2);
-    message.rank = RANKS;
+    message.head.rank = RANKS;
     stranger_send(&message, sizeof message);
-    message.rank = -1;
+    message.head.rank = -1;
     stranger_send(&message, sizeof message);
-    message.rank = 2;
-    message.version++;
+    message.head.rank = 2;
+    message.head.version++;
     stranger_send(&message, sizeof message);
-    message.version--;
-    message.token++;
+    message.head.version--;
+    message.head.token++;
     stranger_send(&message, sizeof message);
 }
 
@@ -284,11 +284,11 @@ static void test_strangers(void **state)
     for (int i = 0; i < SILENT; i++)
         silent[i] = stranger_connect();
     atomic_store(&shared->released, 1);
-    struct watchdog_message bye = {.version = WATCHDOG_VERSION,
-                                   .kind = WATCHDOG_BYE,
-                                   .rank = 2,
-                                   .size = RANKS,
-                                   .token = shared->cards[0].token};
+    struct watchdog_message bye = {.head = {.version = WATCHDOG_VERSION,
+                                            .kind = WATCHDOG_BYE,
+                                            .rank = 2,
+                                            .size = RANKS,
+                                            .token = shared->cards[0].token}};
     strangers_send(bye);
     wait_until(&shared->arrived[100], 1);
     assert_string_equal(shared->why, "");

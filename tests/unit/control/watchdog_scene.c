@@ -4,31 +4,24 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 struct shared *shared;
 pid_t pids[RANKS];
 
-void sleep_ms(int ms)
-{
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&time, NULL);
-}
-
 /* The bootstrap's exchange, by shared memory. */
-int bootstrap_exchange(struct bootstrap *bootstrap, const void *mine, size_t bytes, void *all,
-                       struct sft_error *err)
+static int scene_exchange(struct bootstrap *bootstrap, const void *mine, size_t bytes, void *all,
+                          struct sft_error *err)
 {
-    static const struct watchdog_address nowhere = {4, {192, 0, 2, 1}}; /* RFC 5737 */
-    struct watchdog_card *card = &shared->cards[bootstrap->rank];
+    static const struct net_address nowhere = {4, {192, 0, 2, 1}}; /* RFC 5737 */
+    struct net_card *card = &shared->cards[bootstrap->rank];
     if (bytes != sizeof *card)
         return sft_error_set(err, "%zu bytes", bytes);
     memcpy(card, mine, bytes);
     if (bootstrap->rank == 0 && shared->bad_address) {
-        memmove(card->address + 1, card->address, (WATCHDOG_ADDRESSES - 1) * sizeof *card->address);
+        memmove(card->address + 1, card->address, (NET_ADDRESSES - 1) * sizeof *card->address);
         card->address[0] = nowhere;
-        card->addresses += card->addresses < WATCHDOG_ADDRESSES;
+        card->addresses += card->addresses < NET_ADDRESSES;
     }
     if (bootstrap->rank == 0)
         atomic_store(&shared->published, 1);
@@ -86,6 +79,7 @@ static void rank_run(const struct scene *scene, int rank)
 void scene_begin(const struct scene *scene)
 {
     pthread_barrierattr_t attributes;
+    exchange_by(scene_exchange);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);
     shared->bad_address = scene->bad_address;

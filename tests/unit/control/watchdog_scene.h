@@ -10,16 +10,15 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include "job/control/watchdog.h"
-#include "job/control/watchdog_judge.h"
-#include "job/control/watchdog_net.h"
+#include "job/control/watchdog_internal.h"
+#include "tests/unit/control/exchange.h"
 
 enum { RANKS = 4, ROUNDS = 1000, PATIENCE = 60 };
 
 /* What the processes share: a bootstrap, collectives and the verdict. */
 struct shared {
     pthread_barrier_t barrier;
-    struct watchdog_card cards[RANKS];
+    struct net_card cards[RANKS];
     bool bad_address; /* rank 0's first address leads nowhere */
     bool held;        /* the exchange ends when `released` says so */
     atomic_int published, released;
@@ -39,7 +38,6 @@ struct scene {
 extern struct shared *shared;
 extern pid_t pids[RANKS];
 
-void sleep_ms(int ms);
 void wait_until(atomic_int *value, int least); /* fails when patience ends */
 
 /* For the processes: collectives `first` to `last`; and what a watchdog calls, with their

@@ -33,7 +33,8 @@ struct training {
     struct model *model;
     struct shard *shard;
     struct optim *optim;
-    struct comm *comm;
+    struct control *control;
+    struct collective *collective;
     double loss[STEPS];
     float *weights; /* in the order of tensors, without gaps */
     size_t parameters;
@@ -82,45 +83,42 @@ static struct optim_options options(void)
                                   .clip = 1};
 }
 
-static void training_make(struct training *t, struct device *b, struct comm *comm,
-                          enum sft_zero zero)
+static void training_make(struct training *t, struct device *b, enum sft_zero zero)
 {
     struct sft_error err = {""};
     struct optim_options o = options();
     size_t count;
-    t->comm = comm;
-    check(comm->attach(comm, b, &err), &err);
-    t->model =
-        model_create_stored(b, &shape, ROWS, RECOMPUTE_NONE, shard_storage(zero, comm->size), &err);
+    t->model = model_create_stored(b, &shape, ROWS, RECOMPUTE_NONE,
+                                   shard_storage(zero, t->control->size), &err);
     check(t->model == NULL, &err);
-    t->shard = shard_create(t->model, b, comm, zero, 11, NULL, &err);
+    t->shard = shard_create(t->model, b, t->collective, zero, 11, NULL, &err);
     check(t->shard == NULL, &err);
     const struct shard_part *parts = shard_parts(t->shard, &count);
-    t->optim =
-        optim_create_parts(t->model, b, &o, parts, count, zero == SFT_ZERO_0 ? NULL : comm, &err);
+    t->optim = optim_create_parts(t->model, b, &o, parts, count,
+                                  zero == SFT_ZERO_0 ? NULL : t->collective, &err);
     check(t->optim == NULL, &err);
 }
 
 static void training_step(struct training *t, struct batch *batch, int step)
 {
     struct sft_error err = {""};
-    int each = MICRO_BATCHES / t->comm->size;
+    int each = MICRO_BATCHES / t->control->size;
     double loss = 0;
     shard_begin(t->shard, each);
     for (int i = 0; i < each; i++) {
-        batch_fill(batch, step, t->comm->rank * each + i);
+        batch_fill(batch, step, t->control->rank * each + i);
         check(model_step(t->model, batch, 1.0f / (MICRO_BATCHES * ROWS), NULL, &err), &err);
     }
     check(shard_reduce(t->shard, &err), &err);
     check(optim_step(t->optim, step, NULL, &err), &err);
     check(shard_spread(t->shard, &err), &err);
     check(model_take_loss(t->model, &loss, &err), &err);
-    check(t->comm->sum_double(t->comm, &loss, 1, &err), &err);
+    check(control_sum(t->control, &loss, 1, &err), &err);
     t->loss[step] = loss;
 }
 
 /* Each rank's own parts at their places, and nothing else, summed over the ranks. */
-static void training_weights(struct training *t, enum sft_zero zero)
+static void training_weights(struct training *t, struct device *b, enum sft_zero zero)
 {
     struct sft_error err = {""};
     size_t parts_count, tensor_count;
@@ -128,7 +126,7 @@ static void training_weights(struct training *t, enum sft_zero zero)
     const struct model_tensor *tensors = model_tensors(t->model, &tensor_count);
     t->parameters = (size_t)sft_params_count(&shape);
     t->weights = calloc(t->parameters, sizeof *t->weights);
-    for (size_t p = 0; p < parts_count && (zero != SFT_ZERO_0 || t->comm->rank == 0); p++)
+    for (size_t p = 0; p < parts_count && (zero != SFT_ZERO_0 || t->control->rank == 0); p++)
         for (size_t i = 0; i < tensor_count; i++) {
             size_t elements = sft_param_elements(&tensors[i].param);
             for (size_t j = 0; j < elements; j++) {
@@ -138,21 +136,33 @@ static void training_weights(struct training *t, enum sft_zero zero)
                         ((const float *)parts[p].weights)[at - parts[p].offset];
             }
         }
-    check(t->comm->all_reduce(t->comm, COMM_WORLD, t->weights, t->parameters, "weights", &err),
-          &err);
+    const struct collective_call sum = {.kind = COLLECTIVE_ALL_REDUCE,
+                                        .group = COLLECTIVE_WORLD,
+                                        .to = t->weights,
+                                        .count = t->parameters,
+                                        .what = "weights"};
+    check(t->collective->run(t->collective, b, &sum, &err), &err);
 }
 
-static void training_run(struct training *t, struct device *b, struct comm *comm,
-                         enum sft_zero zero)
+static void training_run(struct training *t, struct device *b, enum sft_zero zero)
 {
     struct sft_error err = {""};
     struct batch batch;
     check(batch_create(&batch, ROWS, &err), &err);
-    training_make(t, b, comm, zero);
+    training_make(t, b, zero);
     for (int step = 0; step < STEPS; step++)
         training_step(t, &batch, step);
-    training_weights(t, zero);
+    training_weights(t, b, zero);
     batch_destroy(&batch);
+}
+
+static void training_join(struct training *t, struct bootstrap *bootstrap)
+{
+    struct sft_error err = {""};
+    t->control = control_start(bootstrap, 60, &err);
+    check(t->control == NULL, &err);
+    t->collective = collective_create(t->control, -1, &err);
+    check(t->collective == NULL, &err);
 }
 
 static int compare(const struct training *many, const struct training *one)
@@ -174,7 +184,7 @@ static int compare(const struct training *many, const struct training *one)
 int main(int argc, char **argv)
 {
     struct sft_error err = {""};
-    struct bootstrap bootstrap;
+    struct bootstrap bootstrap, alone = {.size = 1, .host = "alone"};
     struct training many = {0}, one = {0};
     int zero = 0, status = 0;
     if (argc != 4)
@@ -188,14 +198,16 @@ int main(int argc, char **argv)
     }
     check(zero == SFT_ZERO_COUNT || bootstrap_start(&bootstrap, &err) < 0, &err);
     snprintf(bootstrap.host, sizeof bootstrap.host, "node%d", bootstrap.rank / atoi(argv[2]));
-    struct comm *comm = comm_create(&bootstrap, -1, 60, &err), *self = comm_create_self(&err);
+    training_join(&many, &bootstrap);
+    training_join(&one, &alone);
     struct device *b = device_create_cpu(&err);
-    check(comm == NULL || self == NULL || b == NULL, &err);
-    training_run(&many, b, comm, (enum sft_zero)zero);
-    training_run(&one, b, self, SFT_ZERO_0);
-    if (comm->rank == 0)
+    check(b == NULL, &err);
+    training_run(&many, b, (enum sft_zero)zero);
+    training_run(&one, b, SFT_ZERO_0);
+    if (many.control->rank == 0)
         status = compare(&many, &one);
-    comm->destroy(comm);
+    collective_destroy(many.collective);
+    control_stop(many.control);
     bootstrap_stop(&bootstrap);
     return status; /* of rank 0; the memory goes with the process */
 }

@@ -10,42 +10,35 @@ enum { GPUS = 3, NODES = 2, RANKS = GPUS * NODES };
 
 /* Remembers what it was asked for, and leaves the values as they are. */
 struct fake {
-    struct comm comm;
-    size_t gathered[COMM_GROUPS], scattered[COMM_GROUPS]; /* elements, of all members */
-    size_t reduced[COMM_GROUPS], enrolled;
+    struct collective collective;
+    size_t gathered[COLLECTIVE_GROUPS], scattered[COLLECTIVE_GROUPS]; /* elements, of all members */
+    size_t reduced[COLLECTIVE_GROUPS], enrolled;
     int dismissed;
 };
 
-static int fake_scatter(struct comm *c, enum comm_group group, void *values, size_t count, void *to,
-                        const char *what, struct sft_error *err)
+static int fake_run(struct collective *c, struct device *device, const struct collective_call *call,
+                    struct sft_error *err)
 {
-    (void)values, (void)to, (void)what, (void)err;
-    ((struct fake *)c->state)->scattered[group] += count * (size_t)c->group_size[group];
+    struct fake *fake = c->state;
+    size_t members = (size_t)c->group_size[call->group];
+    (void)device, (void)err;
+    assert_int_equal(call->type, COLLECTIVE_FP32);
+    assert_int_equal(call->reduction, COLLECTIVE_SUM);
+    if (call->kind == COLLECTIVE_ALL_REDUCE)
+        fake->reduced[call->group] += call->count;
+    else if (call->kind == COLLECTIVE_REDUCE_SCATTER)
+        fake->scattered[call->group] += call->count * members;
+    else
+        fake->gathered[call->group] += call->count * members;
     return 0;
 }
 
-static int fake_gather(struct comm *c, enum comm_group group, const void *from, size_t count,
-                       void *to, const char *what, struct sft_error *err)
-{
-    (void)from, (void)to, (void)what, (void)err;
-    ((struct fake *)c->state)->gathered[group] += count * (size_t)c->group_size[group];
-    return 0;
-}
-
-static int fake_all_reduce(struct comm *c, enum comm_group group, void *values, size_t count,
-                           const char *what, struct sft_error *err)
-{
-    (void)values, (void)what, (void)err;
-    ((struct fake *)c->state)->reduced[group] += count;
-    return 0;
-}
-
-static void fake_enroll(struct comm *c, void *memory, size_t bytes)
+static void fake_enroll(struct collective *c, void *memory, size_t bytes)
 {
     ((struct fake *)c->state)->enrolled += memory != NULL ? bytes : 0;
 }
 
-static void fake_dismiss(struct comm *c, void *memory)
+static void fake_dismiss(struct collective *c, void *memory)
 {
     (void)memory;
     ((struct fake *)c->state)->dismissed++;
@@ -53,17 +46,13 @@ static void fake_dismiss(struct comm *c, void *memory)
 
 static void fake_make(struct fake *fake, int rank)
 {
-    *fake = (struct fake){.comm = {.name = "fake",
-                                   .rank = rank,
-                                   .size = RANKS,
-                                   .group_rank = {rank, rank % GPUS, rank / GPUS},
-                                   .group_size = {RANKS, GPUS, NODES},
-                                   .state = fake,
-                                   .enroll = fake_enroll,
-                                   .dismiss = fake_dismiss,
-                                   .all_reduce = fake_all_reduce,
-                                   .reduce_scatter = fake_scatter,
-                                   .all_gather = fake_gather}};
+    *fake = (struct fake){.collective = {.name = "fake",
+                                         .group_rank = {rank, rank, rank % GPUS, rank / GPUS},
+                                         .group_size = {RANKS, RANKS, GPUS, NODES},
+                                         .state = fake,
+                                         .run = fake_run,
+                                         .enroll = fake_enroll,
+                                         .dismiss = fake_dismiss}};
 }
 
 static struct model *model_of(const struct sft_preset *shape, enum sft_zero zero)
@@ -79,7 +68,7 @@ static struct model *model_of(const struct sft_preset *shape, enum sft_zero zero
 static struct shard *shard_of(struct model *m, struct fake *fake, enum sft_zero zero)
 {
     struct sft_error err = {""};
-    struct shard *s = shard_create(m, support_device(), &fake->comm, zero, 7, NULL, &err);
+    struct shard *s = shard_create(m, support_device(), &fake->collective, zero, 7, NULL, &err);
     if (s == NULL)
         fail_msg("%s", err.text);
     return s;
@@ -225,7 +214,7 @@ static void test_collectives_move_what_is_shared(void **state)
             assert_int_equal(model_step(m, &batch, 1, NULL, &err), 0);
         assert_int_equal(shard_reduce(s, &err), 0);
         assert_int_equal(shard_spread(s, &err), 0);
-        enum comm_group group = zero == SFT_ZERO_HYBRID ? COMM_NODE : COMM_WORLD;
+        enum collective_group group = zero == SFT_ZERO_HYBRID ? COLLECTIVE_NODE : COLLECTIVE_WORLD;
         if (zero == SFT_ZERO_1 || zero == SFT_ZERO_2)
             assert_elements(fake.gathered[group], all);
         /* embedding and head stay for the step; two layers stay where a pass turns */
@@ -238,10 +227,11 @@ static void test_collectives_move_what_is_shared(void **state)
         if (zero != SFT_ZERO_0)
             assert_elements(fake.scattered[group], zero == SFT_ZERO_1 ? all : MICRO * all);
         if (zero == SFT_ZERO_HYBRID) { /* across nodes once a step, a node's slice */
-            assert_elements(fake.scattered[COMM_ACROSS], all / GPUS);
-            assert_elements(fake.gathered[COMM_ACROSS], all / GPUS);
+            assert_elements(fake.scattered[COLLECTIVE_ACROSS], all / GPUS);
+            assert_elements(fake.gathered[COLLECTIVE_ACROSS], all / GPUS);
         } else {
-            assert_int_equal(fake.scattered[COMM_ACROSS] + fake.gathered[COMM_ACROSS], 0);
+            assert_int_equal(fake.scattered[COLLECTIVE_ACROSS] + fake.gathered[COLLECTIVE_ACROSS],
+                             0);
         }
         shard_destroy(s);
         model_destroy(m);

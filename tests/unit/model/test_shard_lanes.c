@@ -162,66 +162,29 @@ static void watch_adamw(struct device *d, const struct adamw_args *args)
 }
 
 /* Collectives move nothing: the order is all that matters here. */
-static int fake_all_reduce(struct comm *c, enum comm_group group, void *values, size_t count,
-                           const char *what, struct sft_error *err)
+static int fake_run(struct collective *c, struct device *device, const struct collective_call *call,
+                    struct sft_error *err)
 {
-    (void)c, (void)err;
-    watch_step(COMM_LANE(group));
-    watch_access(COMM_LANE(group), values, count * 4, true, what);
+    int lane = (int)COLLECTIVE_LANE(call->group);
+    size_t one = call->count * collective_type_size(call->type);
+    size_t all = one * (size_t)c->group_size[call->group];
+    const char *from = call->from, *to = call->to;
+    (void)device, (void)err;
+    watch_step(lane);
+    if (call->kind == COLLECTIVE_REDUCE_SCATTER)
+        watch_access(lane, from, all, to >= from && to < from + all, call->what);
+    if (call->kind == COLLECTIVE_ALL_GATHER)
+        watch_access(lane, from, one, false, call->what);
+    watch_access(lane, to, call->kind == COLLECTIVE_ALL_GATHER ? all : one, true, call->what);
     return 0;
 }
 
-static int fake_scatter(struct comm *c, enum comm_group group, void *values, size_t count, void *to,
-                        const char *what, struct sft_error *err)
+static struct collective fake_rank(int rank)
 {
-    size_t all = count * (size_t)c->group_size[group] * 4;
-    bool inside = (char *)to >= (char *)values && (char *)to < (char *)values + all;
-    (void)err;
-    watch_step(COMM_LANE(group));
-    watch_access(COMM_LANE(group), values, all, inside, what);
-    watch_access(COMM_LANE(group), to, count * 4, true, what);
-    return 0;
-}
-
-static int fake_gather(struct comm *c, enum comm_group group, const void *from, size_t count,
-                       void *to, const char *what, struct sft_error *err)
-{
-    (void)err;
-    watch_step(COMM_LANE(group));
-    watch_access(COMM_LANE(group), from, count * 4, false, what);
-    watch_access(COMM_LANE(group), to, count * (size_t)c->group_size[group] * 4, true, what);
-    return 0;
-}
-
-static int fake_sum_norm(struct comm *c, double *value, struct sft_error *err)
-{
-    (void)c, (void)value, (void)err;
-    return 0;
-}
-
-static void fake_enroll(struct comm *c, void *memory, size_t bytes)
-{
-    (void)c, (void)memory, (void)bytes;
-}
-
-static void fake_dismiss(struct comm *c, void *memory)
-{
-    (void)c, (void)memory;
-}
-
-static struct comm fake_rank(int rank)
-{
-    return (struct comm){.name = "fake",
-                         .rank = rank,
-                         .size = RANKS,
-                         .group_rank = {rank, rank % GPUS, rank / GPUS},
-                         .group_size = {RANKS, GPUS, NODES},
-                         .enroll = fake_enroll,
-                         .dismiss = fake_dismiss,
-                         .all_reduce = fake_all_reduce,
-                         .reduce_scatter = fake_scatter,
-                         .all_gather = fake_gather,
-                         .sum_norm = fake_sum_norm};
+    return (struct collective){.name = "fake",
+                               .group_rank = {rank, rank, rank % GPUS, rank / GPUS},
+                               .group_size = {RANKS, RANKS, GPUS, NODES},
+                               .run = fake_run};
 }
 
 static void watched_make(void)
@@ -249,7 +212,7 @@ static const char *race_of(enum sft_zero zero, int rank, int micro_batches, int 
     static const int lengths[] = {9, 20};
     struct sft_preset shape = support_shape_of(kind);
     struct sft_error err = {""};
-    struct comm comm = fake_rank(rank);
+    struct collective collective = fake_rank(rank);
     struct optim_options options = {.lr = 1e-3,
                                     .lr_warmup = 1,
                                     .total_steps = 3,
@@ -265,10 +228,10 @@ static const char *race_of(enum sft_zero zero, int rank, int micro_batches, int 
     struct model *m = model_create_stored(&watched, &shape, batch.rows, RECOMPUTE_NONE,
                                           shard_storage(zero, RANKS), &err);
     assert_non_null(m);
-    struct shard *s = shard_create(m, &watched, &comm, zero, 7, NULL, &err);
+    struct shard *s = shard_create(m, &watched, &collective, zero, 7, NULL, &err);
     assert_non_null(s);
     const struct shard_part *parts = shard_parts(s, &count);
-    struct optim *o = optim_create_parts(m, &watched, &options, parts, count, &comm, &err);
+    struct optim *o = optim_create_parts(m, &watched, &options, parts, count, &collective, &err);
     assert_non_null(o);
     for (int step = 0; step < 3; step++) {
         shard_begin(s, micro_batches);

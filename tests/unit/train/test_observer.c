@@ -14,7 +14,8 @@ struct scene {
     struct sft_request request;
     struct input input;
     struct device *backend;
-    struct comm *comm;
+    struct control *control;
+    struct collective *collective;
     struct training training;
     struct sft_record record;
     double rank_ms[1];
@@ -41,9 +42,12 @@ static void scene_open(struct scene *s)
                      0);
     assert_int_equal(input_open(&s->input, &s->request, 1, 1, &s->err), 0);
     s->backend = device_create_cpu(&s->err);
-    s->comm = comm_create_self(&s->err);
-    assert_int_equal(
-        training_create(&s->training, &s->request, &s->input, s->backend, s->comm, &s->err), 0);
+    struct bootstrap alone = {.size = 1, .host = "here"};
+    s->control = control_start(&alone, 1, &s->err);
+    s->collective = collective_create_self(&s->err);
+    assert_int_equal(training_create(&s->training, &s->request, &s->input, s->backend, s->control,
+                                     s->collective, &s->err),
+                     0);
     sft_record_init(&s->record);
     s->observed = (struct observed){
         .training = &s->training,
@@ -61,7 +65,8 @@ static void scene_close(struct scene *s)
 {
     sft_record_clear(&s->record);
     training_destroy(&s->training);
-    s->comm->destroy(s->comm);
+    collective_destroy(s->collective);
+    control_stop(s->control);
     s->backend->destroy(s->backend);
     input_close(&s->input);
 }
@@ -151,7 +156,7 @@ static int run(struct scene *s, const struct observer *const *list)
     struct observers *observers = observers_open(list, &s->observed, &s->err);
     if (observers == NULL)
         return -1;
-    int result = train_run(&s->training, "here", observers, &s->record, &s->err);
+    int result = train_run(&s->training, observers, &s->record, &s->err);
     observers_close(observers);
     return result;
 }

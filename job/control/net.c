@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "job/control/watchdog_net.h"
+#include "job/control/net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* False for what another host could not use without our interfaces' numbers. */
-static bool address_read(const struct sockaddr *from, struct watchdog_address *address)
+static bool address_read(const struct sockaddr *from, struct net_address *address)
 {
     memset(address, 0, sizeof *address);
     if (from == NULL)
@@ -31,11 +31,10 @@ static bool address_read(const struct sockaddr *from, struct watchdog_address *a
     return true;
 }
 
-static void addresses_add(struct watchdog_card *card, const struct ifaddrs *all, bool loopback)
+static void addresses_add(struct net_card *card, const struct ifaddrs *all, bool loopback)
 {
     for (const struct ifaddrs *one = all; one != NULL; one = one->ifa_next) {
-        if (card->addresses ==
-            WATCHDOG_ADDRESSES - (loopback ? 0 : 1)) /* one is kept for loopback */
+        if (card->addresses == NET_ADDRESSES - (loopback ? 0 : 1)) /* one is kept for loopback */
             return;
         if ((one->ifa_flags & IFF_UP) && !(one->ifa_flags & IFF_LOOPBACK) == !loopback &&
             address_read(one->ifa_addr, &card->address[card->addresses]))
@@ -43,11 +42,11 @@ static void addresses_add(struct watchdog_card *card, const struct ifaddrs *all,
     }
 }
 
-static int card_fill(struct watchdog_card *card, struct sft_error *err)
+static int card_fill(struct net_card *card, struct sft_error *err)
 {
     struct ifaddrs *all;
     if (getrandom(&card->token, sizeof card->token, 0) != (ssize_t)sizeof card->token)
-        return sft_error_set(err, "no random numbers for the watchdog: %s", strerror(errno));
+        return sft_error_set(err, "no random numbers for the run's token: %s", strerror(errno));
     if (getifaddrs(&all) < 0)
         return sft_error_set(err, "cannot list this host's addresses: %s", strerror(errno));
     card->addresses = 0;
@@ -60,7 +59,7 @@ static int card_fill(struct watchdog_card *card, struct sft_error *err)
 }
 
 /* IPv6 takes IPv4 too; a kernel without it leaves IPv4 alone. */
-static int listener_bind(struct watchdog_card *card)
+static int listener_bind(struct net_card *card)
 {
     struct sockaddr_in6 six = {.sin6_family = AF_INET6};
     struct sockaddr_in four = {.sin_family = AF_INET};
@@ -86,14 +85,13 @@ static int listener_bind(struct watchdog_card *card)
     return -1;
 }
 
-int watchdog_listen(struct watchdog_card *card, struct sft_error *err)
+int net_listen(struct net_card *card, struct sft_error *err)
 {
     if (card_fill(card, err) < 0)
         return -1;
     int fd = listener_bind(card);
     if (fd < 0)
-        return sft_error_set(err, "the watchdog cannot listen for the other ranks: %s",
-                             strerror(errno));
+        return sft_error_set(err, "cannot listen for the other ranks: %s", strerror(errno));
     return fd;
 }
 
@@ -105,7 +103,7 @@ static int socket_make_prompt(int fd)
     return fd;
 }
 
-int watchdog_dial(const struct watchdog_address *address, uint16_t port)
+int net_dial(const struct net_address *address, uint16_t port)
 {
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -124,51 +122,49 @@ int watchdog_dial(const struct watchdog_address *address, uint16_t port)
     return socket_make_prompt(fd);
 }
 
-bool watchdog_dialled(int fd)
+bool net_dialled(int fd)
 {
     int error = 0;
     socklen_t size = sizeof error;
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
 }
 
-int watchdog_accept(int listener)
+int net_accept(int listener)
 {
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     return fd < 0 ? -1 : socket_make_prompt(fd);
 }
 
-void watchdog_link_close(struct watchdog_link *link)
+void net_link_close(struct net_link *link)
 {
     if (link->fd >= 0)
         close(link->fd);
-    *link = (struct watchdog_link){.fd = -1};
+    *link = (struct net_link){.fd = -1};
 }
 
-enum watchdog_news watchdog_link_take(struct watchdog_link *link, struct watchdog_message *message)
+enum net_news net_link_take(struct net_link *link, void *message, size_t size)
 {
-    while (link->have < sizeof link->buffer && !link->broken) {
-        ssize_t got =
-            recv(link->fd, link->buffer + link->have, sizeof link->buffer - link->have, 0);
+    while (link->have < size && !link->broken) {
+        ssize_t got = recv(link->fd, link->buffer + link->have, size - link->have, 0);
         if (got == 0 || (got < 0 && (errno == ECONNRESET || errno == EPIPE)))
-            return WATCHDOG_CLOSED;
+            return NET_CLOSED;
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return errno == EAGAIN || errno == EWOULDBLOCK ? WATCHDOG_NOTHING : WATCHDOG_BROKEN;
+            return errno == EAGAIN || errno == EWOULDBLOCK ? NET_NOTHING : NET_BROKEN;
         link->have += (size_t)got;
     }
     if (link->broken)
-        return WATCHDOG_BROKEN;
+        return NET_BROKEN;
     link->have = 0;
-    memcpy(message, link->buffer, sizeof *message);
-    message->progress.name[WATCHDOG_NAME - 1] = '\0';
-    return message->version == WATCHDOG_VERSION ? WATCHDOG_MESSAGE : WATCHDOG_BROKEN;
+    memcpy(message, link->buffer, size);
+    return NET_MESSAGE;
 }
 
-void watchdog_link_send(struct watchdog_link *link, const struct watchdog_message *message)
+void net_link_send(struct net_link *link, const void *message, size_t size)
 {
-    ssize_t sent = send(link->fd, message, sizeof *message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent >= 0 && sent < (ssize_t)sizeof *message)
+    ssize_t sent = send(link->fd, message, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0 && sent < (ssize_t)size)
         shutdown(link->fd, SHUT_RDWR); /* half a message would put all that follow out of step */
     else if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
              errno != EPIPE && errno != ECONNRESET)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which collectives the GPU has begun and ended, for the watchdog: two events around each. */
-#ifndef SFT_JOB_COLLECTIVE_COMM_NCCL_PROGRESS_H
-#define SFT_JOB_COLLECTIVE_COMM_NCCL_PROGRESS_H
+#ifndef SFT_JOB_COLLECTIVE_COLLECTIVE_NCCL_PROGRESS_H
+#define SFT_JOB_COLLECTIVE_COLLECTIVE_NCCL_PROGRESS_H
 
 #include <cuda_runtime_api.h>
 
@@ -20,7 +20,7 @@ cudaError_t nccl_progress_begin(struct nccl_progress *p, int queue, cudaStream_t
                                 const char *what);
 cudaError_t nccl_progress_end(struct nccl_progress *p, int queue, cudaStream_t stream);
 
-/* From any thread: counts over all queues, and the oldest that has begun and not ended. */
+/* From any thread: adds the counts of all queues, and names one that has begun and not ended. */
 cudaError_t nccl_progress_read(struct nccl_progress *p, struct watchdog_progress *progress);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "job/collective/comm_nccl_progress.h"
+#include "job/collective/collective_nccl_progress.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 
 enum { RING = 256 };
 
-struct collective {
+struct posted {
     cudaEvent_t begin, end;
     const char *what;
 };
@@ -17,7 +17,7 @@ struct collective {
 /* Collectives number left to posted - 1 of a stream are on their way; entered of them have begun.
  */
 struct queue {
-    struct collective ring[RING];
+    struct posted ring[RING];
     uint64_t posted, entered, left;
     bool open; /* the last one's end is not recorded yet */
 };
@@ -47,7 +47,7 @@ void nccl_progress_destroy(struct nccl_progress *p)
     if (p == NULL)
         return;
     for (int i = 0; i < p->queues * RING; i++) {
-        struct collective *c = &p->queue[i / RING].ring[i % RING];
+        struct posted *c = &p->queue[i / RING].ring[i % RING];
         if (c->begin != NULL)
             cudaEventDestroy(c->begin);
         if (c->end != NULL)
@@ -58,7 +58,7 @@ void nccl_progress_destroy(struct nccl_progress *p)
     free(p);
 }
 
-static cudaError_t make(struct collective *c)
+static cudaError_t make(struct posted *c)
 {
     cudaError_t status = cudaSuccess;
     if (c->begin == NULL)
@@ -99,7 +99,7 @@ cudaError_t nccl_progress_begin(struct nccl_progress *p, int queue, cudaStream_t
     pthread_mutex_lock(&p->lock);
     if (status == cudaSuccess)
         status = advance(q);
-    struct collective *c = &q->ring[q->posted % RING];
+    struct posted *c = &q->ring[q->posted % RING];
     if (status == cudaSuccess)
         status = make(c);
     if (status == cudaSuccess)
@@ -125,7 +125,7 @@ cudaError_t nccl_progress_end(struct nccl_progress *p, int queue, cudaStream_t s
 
 cudaError_t nccl_progress_read(struct nccl_progress *p, struct watchdog_progress *progress)
 {
-    *progress = (struct watchdog_progress){0};
+    const char *what = NULL;
     cudaError_t status = cudaSetDevice(p->device);
     pthread_mutex_lock(&p->lock);
     for (int i = 0; i < p->queues && status == cudaSuccess; i++) {
@@ -133,9 +133,11 @@ cudaError_t nccl_progress_read(struct nccl_progress *p, struct watchdog_progress
         status = advance(q);
         progress->entered += q->entered;
         progress->left += q->left;
-        if (q->entered > q->left && progress->name[0] == '\0')
-            snprintf(progress->name, sizeof progress->name, "%s", q->ring[q->left % RING].what);
+        if (q->entered > q->left && what == NULL)
+            what = q->ring[q->left % RING].what;
     }
+    if (what != NULL)
+        snprintf(progress->name, sizeof progress->name, "%s", what);
     pthread_mutex_unlock(&p->lock);
     return status;
 }
