@@ -5,6 +5,7 @@ job_libsftdata_la_SOURCES = \
 	job/data/data.c job/data/data.h job/data/data_alpaca.c job/data/data_faults.c job/data/data_faults.h job/data/data_internal.h \
 	job/data/data_keys.c job/data/data_keys.h job/data/data_kind.c job/data/data_kind.h job/data/data_pack.c \
 	job/data/data_record.c job/data/data_record.h job/data/data_synthetic.c \
+	job/data/input.c job/data/input.h \
 	lib/file_read.c lib/file_read.h job/data/scan.c job/data/scan.h \
 	job/data/tokenizer.c job/data/tokenizer.h job/data/tokenizer_sentencepiece.h
 job_libsftdata_la_LIBADD = job/libsftrandom.la lib/libsft.la

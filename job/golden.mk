@@ -1,9 +1,10 @@
-# Loss, gradients and training against Hugging Face's Llama. The golden files are made by
+# Loss, gradients and training against Hugging Face's Llama and GPT-2. The golden files are made by
 # tests/golden/make_reference.py (torch and transformers); the tests read them without Python.
 noinst_HEADERS += tests/golden/golden.h tests/golden/training.h
 EXTRA_DIST += \
 	tests/golden/compare_training.py \
 	tests/golden/golden.py \
+	tests/golden/gpt2.golden \
 	tests/golden/make_reference.py \
 	tests/golden/tied.golden \
 	tests/golden/training.golden \

@@ -1,5 +1,5 @@
 # sft-bench-job. Convenience libraries, so that tests link what they test:
-#   libsftdata   data, tokenizer, batch     libsftmodel  backend, model, optimizer
+#   libsftdata   data, tokenizer, batch     libsftmodel  tensor, model, optimizer
 #   libsftrun    bootstrap, collectives, measurement, record, training loop
 #   libsftsensors  what a GPU says about itself
 noinst_LTLIBRARIES += job/libsftrandom.la
@@ -17,23 +17,33 @@ noinst_LTLIBRARIES += job/libsftrun.la
 job_libsftrun_la_SOURCES = \
 	job/control/bootstrap.c job/control/bootstrap.h \
 	job/collective/comm.c job/collective/comm.h job/collective/comm_self.c \
-	job/run/describe.c \
-	job/run/explain.c job/run/explain.h \
 	lib/file_write.c lib/file_write.h \
+	job/model/shard.c job/model/shard.h job/model/shard_plan.c \
 	job/train/fit.c job/train/fit.h \
-	job/run/forecast.c \
+	job/train/measure.c \
+	job/train/observe_sensors.c \
+	job/train/observer.c job/train/observer.h \
+	job/train/progress.c \
+	job/train/trace.c \
+	job/train/train.c job/train/train.h \
+	job/train/training.c job/train/training.h \
+	job/run/account.c job/run/account.h \
+	job/run/describe.c job/run/describe.h \
+	job/run/explain.c job/run/explain.h \
+	job/run/forecast.c job/run/forecast.h \
 	job/run/host.c job/run/host.h \
-	job/train/measure.c job/train/measure.h \
-	job/train/observe.c job/train/observe.h \
-	job/run/options.c job/run/options.h \
+	job/run/machine.c job/run/machine.h \
 	job/run/network.c job/run/network.h job/run/network_now.c \
 	job/run/notes.c job/run/notes.h \
+	job/run/options.c job/run/options.h \
 	job/run/place.c job/run/place.h \
 	job/run/placement.c job/run/placement.h \
-	job/train/progress.c job/train/progress.h \
+	job/run/preview.c job/run/preview.h \
+	job/run/ranks.c job/run/ranks.h \
 	job/run/result.c job/run/result.h \
-	job/run/run.h job/run/scaling.c job/run/setup.c job/model/shard.c job/model/shard.h job/model/shard_plan.c \
-	job/train/trace.c job/train/trace.h job/train/train.c $(WATCHDOG_SOURCES)
+	job/run/run.h \
+	job/run/scaling.c job/run/scaling.h \
+	job/run/task.c job/run/task.h job/run/train_task.c $(WATCHDOG_SOURCES)
 job_libsftrun_la_CPPFLAGS = $(AM_CPPFLAGS) $(NCCL_CPPFLAGS)
 job_libsftrun_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MPI_CFLAGS) $(PMIX_CFLAGS) -pthread
 job_libsftrun_la_LIBADD = job/libsftmodel.la job/libsftcuda.la job/libsftdata.la \
@@ -62,6 +72,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/train/test_fit
 tests_unit_train_test_fit_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_train_test_fit_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
+check_PROGRAMS += tests/unit/train/test_observer
+tests_unit_train_test_observer_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_train_test_observer_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)
 check_PROGRAMS += tests/unit/run/test_explain tests/unit/run/test_network tests/unit/run/test_place
 tests_unit_run_test_place_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_run_test_place_LDADD = job/libsftrun.la $(UNIT_LIBS) $(STDCXX_LIBS)

@@ -5,20 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is trained when the user names the model alone: the test model in seconds, the others with
- * enough tokens a step to fill a GPU. */
-struct defaults {
-    int seq, micro_batch, accumulation;
-    double lr;
-};
-
-static struct defaults defaults_of(const struct sft_preset *preset)
-{
-    if (strcmp(preset->name, "tiny") == 0)
-        return (struct defaults){.seq = 1024, .micro_batch = 1, .accumulation = 2, .lr = 1e-3};
-    return (struct defaults){.seq = 4096, .micro_batch = 1, .accumulation = 4, .lr = 2e-5};
-}
-
 static int said_or(int said, int otherwise)
 {
     return said >= 0 ? said : otherwise;
@@ -92,12 +78,14 @@ static int micro_batch_for(int share, int most)
 }
 
 static int plan_batch(struct sft_plan *plan, const struct sft_request *request,
-                      struct sft_error *err)
+                      const struct sft_request *defaults, struct sft_error *err)
 {
-    struct defaults defaults = defaults_of(plan->preset);
-    plan->seq = said_or(request->seq, defaults.seq);
-    plan->micro_batch = said_or(request->micro_batch, defaults.micro_batch);
-    plan->accumulation = defaults.accumulation;
+    plan->seq = said_or(request->seq, defaults->seq);
+    if (plan->preset->architecture == SFT_GPT2 && plan->seq > plan->preset->context)
+        return sft_error_set(err, "seq=%d: %s knows %d positions; ask for %d or fewer", plan->seq,
+                             plan->preset->name, plan->preset->context, plan->preset->context);
+    plan->micro_batch = said_or(request->micro_batch, defaults->micro_batch);
+    plan->accumulation = defaults->global_batch; /* micro-batches of a rank */
     if (request->global_batch < 0) {
         long long all = (long long)plan->ranks * plan->micro_batch * plan->accumulation;
         if (all > INT_MAX)
@@ -121,7 +109,7 @@ static int plan_batch(struct sft_plan *plan, const struct sft_request *request,
             plan->global_batch, plan->ranks, unit / plan->ranks, below, below + unit);
     int share = plan->global_batch / plan->ranks;
     if (request->micro_batch < 0)
-        plan->micro_batch = micro_batch_for(share, defaults.micro_batch);
+        plan->micro_batch = micro_batch_for(share, defaults->micro_batch);
     plan->accumulation = share / plan->micro_batch;
     return 0;
 }
@@ -131,16 +119,18 @@ static int plan_training(struct sft_plan *plan, const struct sft_request *reques
 {
     if (plan->task != SFT_TASK_TRAIN)
         return 0;
-    if (plan_batch(plan, request, err) < 0)
+    struct sft_request defaults;
+    sft_request_defaults(&defaults, plan->preset);
+    if (plan_batch(plan, request, &defaults, err) < 0)
         return -1;
-    plan->steps = said_or(request->steps, 20);
-    plan->warmup = said_or(request->warmup, 5);
+    plan->steps = said_or(request->steps, defaults.steps);
+    plan->warmup = said_or(request->warmup, defaults.warmup);
     int total = plan->steps + plan->warmup;
-    plan->lr = real_or(request->lr, defaults_of(plan->preset).lr);
-    plan->lr_warmup = said_or(request->lr_warmup, (total * 3 + 99) / 100);
-    plan->weight_decay = real_or(request->weight_decay, 0);
-    plan->clip = real_or(request->clip, 1);
-    plan->seed = request->seed >= 0 ? (uint64_t)request->seed : 42;
+    plan->lr = real_or(request->lr, defaults.lr);
+    plan->lr_warmup = said_or(request->lr_warmup, (total * defaults.lr_warmup + 99) / 100);
+    plan->weight_decay = real_or(request->weight_decay, defaults.weight_decay);
+    plan->clip = real_or(request->clip, defaults.clip);
+    plan->seed = (uint64_t)(request->seed >= 0 ? request->seed : defaults.seed);
     if (plan->lr_warmup > total)
         return sft_error_set(err, "lr_warmup=%d is more than all %d steps (warmup + steps)",
                              plan->lr_warmup, total);

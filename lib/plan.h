@@ -4,6 +4,7 @@
 #define SFT_LIB_PLAN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/error.h"
 #include "lib/preset.h"

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "lib/params.h"
+
 /* As tests/bench/ceilings printed them: doc/measurements.md. */
 static const struct sft_ceiling table[] = {
     {"NVIDIA H200",
@@ -53,9 +55,9 @@ struct sft_prediction sft_predict(const struct sft_preset *s, const struct sft_w
 {
     struct sft_prediction p = {0};
     const double tera = 1e12, giga = 1e9, element = 2;
-    double parameters = (double)sft_preset_parameters(s);
-    double products = 2 * (double)sft_preset_matmul_parameters(s) * w->tokens; /* forward */
-    double head = 2.0 * s->vocab * s->hidden * w->tokens;
+    double parameters = (double)sft_params_count(s);
+    double products = 2 * (double)sft_params_multiplied(s) * w->tokens; /* forward */
+    double head = 2 * (double)sft_params_head(s) * w->tokens;
     double scores = 2.0 * s->layers * s->heads * s->head_dim * w->squared_lengths;
     double length = w->documents > 0 ? w->squared_lengths / w->tokens : 1;
     double forward = w->tokens * s->layers * row_elements(s, false) * element;

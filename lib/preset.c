@@ -8,6 +8,7 @@ static const struct sft_preset presets[] = {
     {.name = "tiny",
      .title = "tiny test model",
      .source = "sft-bench's own, for tests",
+     .architecture = SFT_LLAMA,
      .vocab = 320, /* 256 bytes and 2 special ids, rounded up to a multiple of 64 */
      .hidden = 128,
      .layers = 4,
@@ -22,6 +23,7 @@ static const struct sft_preset presets[] = {
     {.name = "llama-1b",
      .title = "TinyLlama 1.1B",
      .source = "huggingface.co/TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T config.json",
+     .architecture = SFT_LLAMA,
      .vocab = 32000,
      .hidden = 2048,
      .layers = 22,
@@ -35,6 +37,7 @@ static const struct sft_preset presets[] = {
     {.name = "llama-7b",
      .title = "Llama 2 7B",
      .source = "huggingface.co/meta-llama/Llama-2-7b-hf config.json",
+     .architecture = SFT_LLAMA,
      .vocab = 32000,
      .hidden = 4096,
      .layers = 32,
@@ -48,6 +51,7 @@ static const struct sft_preset presets[] = {
     {.name = "llama-13b",
      .title = "Llama 2 13B",
      .source = "huggingface.co/meta-llama/Llama-2-13b-hf config.json",
+     .architecture = SFT_LLAMA,
      .vocab = 32000,
      .hidden = 5120,
      .layers = 40,
@@ -61,6 +65,7 @@ static const struct sft_preset presets[] = {
     {.name = "llama-70b",
      .title = "Llama 2 70B",
      .source = "huggingface.co/meta-llama/Llama-2-70b-hf config.json",
+     .architecture = SFT_LLAMA,
      .vocab = 32000,
      .hidden = 8192,
      .layers = 80,
@@ -74,6 +79,7 @@ static const struct sft_preset presets[] = {
     {.name = "llama3-8b",
      .title = "Llama 3 8B",
      .source = "huggingface.co/meta-llama/Meta-Llama-3-8B config.json",
+     .architecture = SFT_LLAMA,
      .vocab = 128256,
      .hidden = 4096,
      .layers = 32,
@@ -87,6 +93,7 @@ static const struct sft_preset presets[] = {
     {.name = "llama3-70b",
      .title = "Llama 3 70B",
      .source = "huggingface.co/meta-llama/Meta-Llama-3-70B config.json",
+     .architecture = SFT_LLAMA,
      .vocab = 128256,
      .hidden = 8192,
      .layers = 80,
@@ -97,6 +104,62 @@ static const struct sft_preset presets[] = {
      .context = 8192,
      .rope_theta = 500000,
      .norm_eps = 1e-5},
+    {.name = "gpt2",
+     .title = "GPT-2 124M",
+     .source = "huggingface.co/openai-community/gpt2 config.json",
+     .architecture = SFT_GPT2,
+     .vocab = 50257,
+     .hidden = 768,
+     .layers = 12,
+     .heads = 12,
+     .kv_heads = 12,
+     .head_dim = 64,
+     .ffn = 3072,
+     .context = 1024,
+     .norm_eps = 1e-5,
+     .tied_head = true},
+    {.name = "gpt2-medium",
+     .title = "GPT-2 355M",
+     .source = "huggingface.co/openai-community/gpt2-medium config.json",
+     .architecture = SFT_GPT2,
+     .vocab = 50257,
+     .hidden = 1024,
+     .layers = 24,
+     .heads = 16,
+     .kv_heads = 16,
+     .head_dim = 64,
+     .ffn = 4096,
+     .context = 1024,
+     .norm_eps = 1e-5,
+     .tied_head = true},
+    {.name = "gpt2-large",
+     .title = "GPT-2 774M",
+     .source = "huggingface.co/openai-community/gpt2-large config.json",
+     .architecture = SFT_GPT2,
+     .vocab = 50257,
+     .hidden = 1280,
+     .layers = 36,
+     .heads = 20,
+     .kv_heads = 20,
+     .head_dim = 64,
+     .ffn = 5120,
+     .context = 1024,
+     .norm_eps = 1e-5,
+     .tied_head = true},
+    {.name = "gpt2-xl",
+     .title = "GPT-2 1.5B",
+     .source = "huggingface.co/openai-community/gpt2-xl config.json",
+     .architecture = SFT_GPT2,
+     .vocab = 50257,
+     .hidden = 1600,
+     .layers = 48,
+     .heads = 25,
+     .kv_heads = 25,
+     .head_dim = 64,
+     .ffn = 6400,
+     .context = 1024,
+     .norm_eps = 1e-5,
+     .tied_head = true},
     {.name = NULL},
 };
 
@@ -123,24 +186,7 @@ char *sft_preset_names(char *text, size_t size)
     return text;
 }
 
-uint64_t sft_preset_matmul_parameters(const struct sft_preset *p)
+int sft_preset_qkv(const struct sft_preset *p)
 {
-    uint64_t hidden = (uint64_t)p->hidden, queries = (uint64_t)p->heads * (uint64_t)p->head_dim,
-             keys = (uint64_t)p->kv_heads * (uint64_t)p->head_dim, ffn = (uint64_t)p->ffn;
-    uint64_t attention = hidden * (queries + 2 * keys) + queries * hidden;
-    uint64_t norms = 2 * hidden;
-    uint64_t layer = attention + 3 * hidden * ffn + norms;
-    return (uint64_t)p->layers * layer + hidden + (uint64_t)p->vocab * hidden;
-}
-
-uint64_t sft_preset_parameters(const struct sft_preset *p)
-{
-    uint64_t table = p->tied_head ? 0 : (uint64_t)p->vocab * (uint64_t)p->hidden;
-    return sft_preset_matmul_parameters(p) + table;
-}
-
-double sft_preset_flops(const struct sft_preset *p, double tokens, double squared_lengths)
-{
-    double attention = 6.0 * p->layers * p->heads * p->head_dim * squared_lengths;
-    return 6.0 * (double)sft_preset_matmul_parameters(p) * tokens + attention;
+    return (p->heads + 2 * p->kv_heads) * p->head_dim;
 }

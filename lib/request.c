@@ -1,233 +1,167 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/request.h"
 
-#include <errno.h>
-#include <float.h>
-#include <math.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define FIELD(name) offsetof(struct sft_request, name)
+#define FIELD(member)                                                                              \
+    offsetof(struct sft_request, member), sizeof(((struct sft_request *)NULL)->member)
 
-static const struct sft_key keys[] = {
-    {"gpus", SFT_KEY_INT, FIELD(gpus), 0, 64, "N",
-     "GPUs, and so tasks, on each node; 0: one task a node on the CPU [the node's GPUs]"},
-    {"steps", SFT_KEY_INT, FIELD(steps), 1, 1000000, "N", "measured steps [20]"},
-    {"warmup", SFT_KEY_INT, FIELD(warmup), 0, 100000, "N",
-     "steps before them that are trained but not measured [5]"},
-    {"seq", SFT_KEY_INT, FIELD(seq), 32, 131072, "N",
-     "tokens of one packed sequence [1024 for tiny, else 4096]"},
-    {"micro_batch", SFT_KEY_INT, FIELD(micro_batch), 1, 1024, "N",
-     "sequences of one forward pass on one rank [1]"},
-    {"global_batch", SFT_KEY_INT, FIELD(global_batch), 1, 1048576, "N",
-     "sequences of one optimizer step over all ranks [2 micro-batches a rank for tiny, else 4]"},
-    {"lr", SFT_KEY_REAL, FIELD(lr), 0, 1, "RATE",
-     "highest learning rate [1e-3 for tiny, else 2e-5]"},
-    {"lr_warmup", SFT_KEY_INT, FIELD(lr_warmup), 0, 1000000, "N",
-     "steps of linear learning rate warm-up [3% of all steps]"},
-    {"weight_decay", SFT_KEY_REAL, FIELD(weight_decay), 0, 1, "RATE", "AdamW weight decay [0]"},
-    {"clip", SFT_KEY_REAL, FIELD(clip), 0, 1e6, "NORM",
-     "largest global gradient norm; 0: no clipping [1]"},
-    {"seed", SFT_KEY_INT, FIELD(seed), 0, 9007199254740992.0, "N",
-     "seed of weights, packing and order [42]"},
-    {"peak", SFT_KEY_REAL, FIELD(peak), 1e-6, 1e6, "TFLOPS",
-     "peak of one device in TFLOP/s, for MFU, where it is not known"},
-    {"nvlink_gbs", SFT_KEY_REAL, FIELD(nvlink_gbs), 0.001, 1e5, "GB/s",
-     "busbw of collectives inside a node, of a GPU, that --plan assumes [366]"},
-    {"nic_gbs", SFT_KEY_REAL, FIELD(nic_gbs), 0.001, 1e5, "GB/s",
-     "busbw of collectives across nodes, of a node, that --plan assumes [92]"},
-    {"device", SFT_KEY_WORD, FIELD(device), 0, 0, "auto|cpu|cuda",
-     "what trains; auto: a GPU if the job has one [auto]"},
-    {"states", SFT_KEY_WORD, FIELD(states), 0, 0, "auto|fp32|bf16",
-     "optimizer states on a GPU: fp32 16 bytes a parameter, bf16 8; auto: fp32 if they fit [auto]"},
-    {"recompute", SFT_KEY_WORD, FIELD(recompute), 0, 0, "auto|none|norms|block",
-     "what the backward pass computes again; auto: as little as fits [auto]"},
-    {"zero", SFT_KEY_WORD, FIELD(zero), 0, 0, "auto|0|1|2|3|hybrid",
-     "what ranks share: 1 optimizer states, 2 gradients too, 3 weights too, hybrid weights and "
-     "gradients inside the node; auto: the fastest that fits [auto]"},
-    {"bind", SFT_KEY_WORD, FIELD(bind), 0, 0, "auto|none",
-     "under srun, pin tasks to cores and memory near their GPU; auto: unless --cpu-bind is given "
-     "[auto]"},
-    {"timeout", SFT_KEY_INT, FIELD(timeout), 10, 86400, "SECONDS",
-     "longest wait in one collective before the run is ended, naming the rank at fault [180]"},
-    {"data", SFT_KEY_TEXT, FIELD(data), 0, 0, "FILE",
-     "Alpaca-format JSON, `synthetic`, or `synthetic:N` for documents of N tokens "
-     "[the site's, or the examples that are installed]"},
-    {"skip", SFT_KEY_REAL, FIELD(skip), 0, 100, "PERCENT",
-     "bad records of the data that may be left out; 0: none, nor empty ones [1]"},
-    {"tokenizer", SFT_KEY_TEXT, FIELD(tokenizer), 0, 0, "FILE",
-     "SentencePiece model, or `bytes` [the site's, or bytes]"},
-    {"trace", SFT_KEY_TEXT, FIELD(trace), 0, 0, "FILE",
-     "timeline of one step, for Perfetto [none]"},
-    {"out", SFT_KEY_TEXT, FIELD(out), 0, 0, "DIR", "folder that result.json is written to [none]"},
-    {NULL, SFT_KEY_INT, 0, 0, 0, NULL, NULL},
+const char *const sft_device_words[] = {
+    [SFT_DEVICE_AUTO] = "auto", [SFT_DEVICE_CPU] = "cpu", [SFT_DEVICE_CUDA] = "cuda", NULL};
+const char *const sft_states_words[] = {
+    [SFT_STATES_AUTO] = "auto", [SFT_STATES_FP32] = "fp32", [SFT_STATES_BF16] = "bf16", NULL};
+const char *const sft_recompute_words[] = {[SFT_RECOMPUTE_AUTO] = "auto",
+                                           [SFT_RECOMPUTE_NONE] = "none",
+                                           [SFT_RECOMPUTE_NORMS] = "norms",
+                                           [SFT_RECOMPUTE_BLOCK] = "block",
+                                           NULL};
+const char *const sft_share_words[] = {[SFT_SHARE_AUTO] = "auto",
+                                       [SFT_SHARE_0] = "0",
+                                       [SFT_SHARE_1] = "1",
+                                       [SFT_SHARE_2] = "2",
+                                       [SFT_SHARE_3] = "3",
+                                       [SFT_SHARE_HYBRID] = "hybrid",
+                                       NULL};
+const char *const sft_bind_words[] = {[SFT_BIND_AUTO] = "auto", [SFT_BIND_NONE] = "none", NULL};
+
+static const struct sft_field keys[] = {
+    {"gpus", SFT_FIELD_INT, FIELD(gpus), 0, 64, .argument = "N", .otherwise = "the node's GPUs",
+     .help = "GPUs, and so tasks, on each node; 0: one task a node on the CPU"},
+    {"steps", SFT_FIELD_INT, FIELD(steps), 1, 1e6, .argument = "N", .standard = "20",
+     .help = "measured steps"},
+    {"warmup", SFT_FIELD_INT, FIELD(warmup), 0, 1e5, .argument = "N", .standard = "5",
+     .help = "steps before them that are trained but not measured"},
+    {"seq", SFT_FIELD_INT, FIELD(seq), 32, 131072, .argument = "N", .standard = "4096",
+     .tiny = "1024", .otherwise = "1024 for tiny and GPT-2, else 4096",
+     .help = "tokens of one packed sequence"},
+    {"micro_batch", SFT_FIELD_INT, FIELD(micro_batch), 1, 1024, .argument = "N", .standard = "1",
+     .help = "sequences of one forward pass on one rank"},
+    {"global_batch", SFT_FIELD_INT, FIELD(global_batch), 1, 1048576, .argument = "N",
+     .standard = "4", .tiny = "2", .per = " micro-batches a rank",
+     .help = "sequences of one optimizer step over all ranks"},
+    {"lr", SFT_FIELD_REAL, FIELD(lr), 0, 1, .argument = "RATE", .standard = "2e-5", .tiny = "1e-3",
+     .help = "highest learning rate"},
+    {"lr_warmup", SFT_FIELD_INT, FIELD(lr_warmup), 0, 1e6, .argument = "N", .standard = "3",
+     .per = "% of all steps", .help = "steps of linear learning rate warm-up"},
+    {"weight_decay", SFT_FIELD_REAL, FIELD(weight_decay), 0, 1, .argument = "RATE", .standard = "0",
+     .help = "AdamW weight decay"},
+    {"clip", SFT_FIELD_REAL, FIELD(clip), 0, 1e6, .argument = "NORM", .standard = "1",
+     .help = "largest global gradient norm; 0: no clipping"},
+    {"seed", SFT_FIELD_INT, FIELD(seed), 0, 9007199254740992.0, .argument = "N", .standard = "42",
+     .help = "seed of weights, packing and order"},
+    {"peak", SFT_FIELD_REAL, FIELD(peak), 1e-6, 1e6, .scope = SFT_SCOPE_SITE_TOO,
+     .argument = "TFLOPS", .help = "peak of one device in TFLOP/s, for MFU, where it is not known"},
+    {"nvlink_gbs", SFT_FIELD_REAL, FIELD(nvlink_gbs), 0.001, 1e5, .scope = SFT_SCOPE_SITE_TOO,
+     .argument = "GB/s", .standard = "366",
+     .help = "busbw of collectives inside a node, of a GPU, that --plan assumes"},
+    {"nic_gbs", SFT_FIELD_REAL, FIELD(nic_gbs), 0.001, 1e5, .scope = SFT_SCOPE_SITE_TOO,
+     .argument = "GB/s", .standard = "92",
+     .help = "busbw of collectives across nodes, of a node, that --plan assumes"},
+    {"device", SFT_FIELD_WORD, FIELD(device), .words = sft_device_words, .standard = "auto",
+     .help = "what trains; auto: a GPU if the job has one"},
+    {"states", SFT_FIELD_WORD, FIELD(states), .words = sft_states_words, .standard = "auto",
+     .help = "optimizer states on a GPU: fp32 16 bytes a parameter, bf16 8; auto: fp32 if they "
+             "fit"},
+    {"recompute", SFT_FIELD_WORD, FIELD(recompute), .words = sft_recompute_words,
+     .standard = "auto", .help = "what the backward pass computes again; auto: as little as fits"},
+    {"zero", SFT_FIELD_WORD, FIELD(zero), .words = sft_share_words, .standard = "auto",
+     .help = "what ranks share: 1 optimizer states, 2 gradients too, 3 weights too, hybrid "
+             "weights and gradients inside the node; auto: the fastest that fits"},
+    {"bind", SFT_FIELD_WORD, FIELD(bind), .words = sft_bind_words, .scope = SFT_SCOPE_SITE_TOO,
+     .standard = "auto",
+     .help = "under srun, pin tasks to cores and memory near their GPU; auto: unless --cpu-bind "
+             "is given"},
+    {"timeout", SFT_FIELD_INT, FIELD(timeout), 10, 86400, .argument = "SECONDS", .standard = "180",
+     .help = "longest wait in one collective before the run is ended, naming the rank at fault"},
+    {"data", SFT_FIELD_TEXT, FIELD(data), .scope = SFT_SCOPE_SITE_TOO, .argument = "FILE",
+     .standard = SFT_PKGDATADIR "/instructions.json",
+     .otherwise = "the site's, or the examples that are installed",
+     .help = "Alpaca-format JSON, `synthetic`, or `synthetic:N` for documents of N tokens"},
+    {"skip", SFT_FIELD_REAL, FIELD(skip), 0, 100, .argument = "PERCENT", .standard = "1",
+     .help = "bad records of the data that may be left out; 0: none, nor empty ones"},
+    {"tokenizer", SFT_FIELD_TEXT, FIELD(tokenizer), .scope = SFT_SCOPE_SITE_TOO, .argument = "FILE",
+     .otherwise = "the site's, or bytes", .help = "SentencePiece model, or `bytes`"},
+    {"trace", SFT_FIELD_TEXT, FIELD(trace), .argument = "FILE", .otherwise = "none",
+     .help = "timeline of one step, for Perfetto"},
+    {"out", SFT_FIELD_TEXT, FIELD(out), .argument = "DIR", .otherwise = "none",
+     .help = "folder that result.json is written to"},
+    {.name = NULL},
 };
 
-const struct sft_key *sft_request_keys(void)
+/* Behind the model's colon. */
+static const struct sft_field nodes = {"nodes", SFT_FIELD_INT, FIELD(nodes), .min = 1,
+                                       .max = SFT_REQUEST_NODES_MAX};
+
+const struct sft_field *sft_request_keys(void)
 {
     return keys;
 }
 
-/* The one key whose field is no int: seeds are wider. */
-static bool key_is_wide(const struct sft_key *key)
+static bool is_test_model(const struct sft_preset *preset)
 {
-    return key->offset == FIELD(seed);
+    return preset != NULL && strcmp(preset->name, "tiny") == 0;
 }
 
-static void *key_field(const struct sft_request *request, const struct sft_key *key)
+void sft_request_defaults(struct sft_request *request, const struct sft_preset *preset)
 {
-    return (char *)(uintptr_t)request + key->offset;
-}
-
-static bool key_is_said(const struct sft_request *request, const struct sft_key *key)
-{
-    const void *field = key_field(request, key);
-    switch (key->type) {
-    case SFT_KEY_WORD:
-    case SFT_KEY_INT:
-        return key_is_wide(key) ? *(const long long *)field >= 0 : *(const int *)field >= 0;
-    case SFT_KEY_REAL:
-        return *(const double *)field >= 0;
-    case SFT_KEY_TEXT:
-        break;
-    }
-    return *(const char *)field != '\0';
+    sft_request_init(request);
+    request->preset = preset;
+    sft_fields_default(keys, request, is_test_model(preset));
+    if (preset != NULL && preset->architecture == SFT_GPT2) /* its table of positions ends there */
+        request->seq = preset->context;
 }
 
 void sft_request_init(struct sft_request *request)
 {
     memset(request, 0, sizeof *request);
     request->nodes = -1;
-    for (const struct sft_key *key = keys; key->name != NULL; key++) {
-        void *field = key_field(request, key);
-        if (key->type == SFT_KEY_REAL)
-            *(double *)field = -1;
-        else if (key->type == SFT_KEY_INT && key_is_wide(key))
-            *(long long *)field = -1;
-        else if (key->type != SFT_KEY_TEXT)
-            *(int *)field = -1;
-    }
-}
-
-static const struct sft_key *key_find(const char *name)
-{
-    for (const struct sft_key *key = keys; key->name != NULL; key++) {
-        size_t i = 0;
-        while (name[i] != '\0' && (name[i] == '-' ? '_' : name[i]) == key->name[i])
-            i++;
-        if (name[i] == '\0' && key->name[i] == '\0')
-            return key;
-    }
-    return NULL;
+    sft_fields_clear(keys, request);
 }
 
 static int key_unknown(const char *name, struct sft_error *err)
 {
-    char known[512] = "";
-    size_t used = 0;
-    for (const struct sft_key *key = keys; key->name != NULL && used < sizeof known; key++)
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", key == keys ? "" : ", ",
-                                 key->name);
-    return sft_error_set(err, "unknown key '%.64s'; the keys are: %s", name, known);
+    char known[512];
+    return sft_error_set(err, "unknown key '%.64s'; the keys are: %s", name,
+                         sft_field_names(keys, known, sizeof known));
 }
 
-/* A whole number in decimal, nothing before or behind it. */
-static int number_whole(const char *text, double min, double max, long long *value)
+static int key_refuse(const struct sft_field *key, enum sft_fault fault, const char *value,
+                      struct sft_error *err)
 {
-    char *end;
-    errno = 0;
-    *value = strtoll(text, &end, 10);
-    bool is_number = (text[0] == '-' || (text[0] >= '0' && text[0] <= '9')) && *end == '\0';
-    if (!is_number || errno != 0)
-        return -1;
-    return (double)*value < min || (double)*value > max ? -1 : 0;
-}
-
-static int number_real(const char *text, double min, double max, double *value)
-{
-    char *end;
-    *value = strtod(text, &end);
-    bool starts = text[0] == '.' || (text[0] >= '0' && text[0] <= '9');
-    if (!starts || *end != '\0' || strpbrk(text, "xX") != NULL || !isfinite(*value))
-        return -1;
-    return *value < min || *value > max ? -1 : 0;
-}
-
-/* The words of "auto|cpu|cuda" one by one: the next behind `at`, its length in *length; NULL: no
- * more. */
-static const char *word_next(const char *at, size_t *length)
-{
-    at += at[*length] == '|' ? *length + 1 : *length;
-    *length = strcspn(at, "|");
-    return *at == '\0' ? NULL : at;
-}
-
-static int word_set(const struct sft_key *key, const char *value, int *field, struct sft_error *err)
-{
-    size_t length = strcspn(key->value_name, "|");
-    int number = 0;
-    for (const char *word = key->value_name; word != NULL;
-         word = word_next(word, &length), number++)
-        if (strlen(value) == length && strncmp(word, value, length) == 0) {
-            *field = number;
-            return 0;
-        }
-    return sft_error_set(err, "%s=%.64s: must be one of %s", key->name, value, key->value_name);
-}
-
-static void word_write(const struct sft_key *key, int number, char *text, size_t size)
-{
-    size_t length = strcspn(key->value_name, "|");
-    const char *word = key->value_name;
-    while (number-- > 0 && word != NULL)
-        word = word_next(word, &length);
-    snprintf(text, size, "%.*s", (int)length, word == NULL ? "" : word);
-}
-
-static int key_set(struct sft_request *request, const struct sft_key *key, const char *value,
-                   struct sft_error *err)
-{
-    void *field = key_field(request, key);
-    long long whole;
+    char words[128];
     switch (key->type) {
-    case SFT_KEY_INT:
-        if (number_whole(value, key->min, key->max, &whole) < 0)
-            return sft_error_set(err, "%s=%.64s: must be a whole number from %.0f to %.0f",
-                                 key->name, value, key->min, key->max);
-        if (key_is_wide(key))
-            *(long long *)field = whole;
-        else
-            *(int *)field = (int)whole;
-        return 0;
-    case SFT_KEY_REAL:
-        if (number_real(value, key->min, key->max, field) < 0)
-            return sft_error_set(err, "%s=%.64s: must be a number from %g to %g", key->name, value,
-                                 key->min, key->max);
-        return 0;
-    case SFT_KEY_WORD:
-        return word_set(key, value, field, err);
-    case SFT_KEY_TEXT:
+    case SFT_FIELD_INT:
+        return sft_error_set(err, "%s=%.64s: must be a whole number from %.0f to %.0f", key->name,
+                             value, key->min, key->max);
+    case SFT_FIELD_REAL:
+        return sft_error_set(err, "%s=%.64s: must be a number from %g to %g", key->name, value,
+                             key->min, key->max);
+    case SFT_FIELD_WORD:
+        return sft_error_set(err, "%s=%.64s: must be one of %s", key->name, value,
+                             sft_field_argument(key, words, sizeof words));
+    default:
         break;
     }
-    if (value[0] == '\0')
+    if (fault == SFT_FAULT_EMPTY)
         return sft_error_set(err, "%s= is empty: give a value or leave the key out", key->name);
-    if (strlen(value) >= SFT_REQUEST_PATH)
-        return sft_error_set(err, "%s=%.32s...: longer than %d bytes", key->name, value,
-                             SFT_REQUEST_PATH - 1);
-    for (const char *c = value; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return sft_error_set(err, "%s=%.64s: has a control character", key->name, value);
-    memcpy(field, value, strlen(value) + 1);
-    return 0;
+    if (fault == SFT_FAULT_LONG)
+        return sft_error_set(err, "%s=%.32s...: longer than %zu bytes", key->name, value,
+                             key->size - 1);
+    return sft_error_set(err, "%s=%.64s: has a control character", key->name, value);
+}
+
+static int key_set(struct sft_request *request, const struct sft_field *key, const char *value,
+                   struct sft_error *err)
+{
+    enum sft_fault fault = sft_field_read(key, request, value, err);
+    return fault == SFT_FAULT_NONE ? 0 : key_refuse(key, fault, value, err);
 }
 
 int sft_request_set(struct sft_request *request, const char *name, const char *value,
                     struct sft_error *err)
 {
-    const struct sft_key *key = key_find(name);
+    const struct sft_field *key = sft_field_find(keys, name);
     return key == NULL ? key_unknown(name, err) : key_set(request, key, value, err);
 }
 
@@ -281,13 +215,9 @@ static int model_parse(struct sft_request *request, char *part, struct sft_error
     if (request->task == SFT_TASK_TRAIN && request->preset == NULL)
         return sft_error_set(err, "unknown model '%.64s'; the models are: %s", part,
                              sft_preset_names(names, sizeof names));
-    long long nodes;
-    if (colon == NULL)
-        return 0;
-    if (number_whole(colon + 1, 1, SFT_REQUEST_NODES_MAX, &nodes) < 0)
+    if (colon != NULL && sft_field_read(&nodes, request, colon + 1, err) != SFT_FAULT_NONE)
         return sft_error_set(err, "%.64s:%.64s: nodes must be a whole number from 1 to %d", part,
                              colon + 1, SFT_REQUEST_NODES_MAX);
-    request->nodes = (int)nodes;
     return 0;
 }
 
@@ -297,10 +227,10 @@ static int pair_parse(struct sft_request *request, char *part, struct sft_error 
     if (equals == NULL)
         return sft_error_set(err, "'%.64s' has no value; write key=value", part);
     *equals = '\0';
-    const struct sft_key *key = key_find(part);
+    const struct sft_field *key = sft_field_find(keys, part);
     if (key == NULL)
         return key_unknown(part, err);
-    if (key_is_said(request, key))
+    if (sft_field_said(key, request))
         return sft_error_set(err, "%s= stands twice; say it once", key->name);
     return key_set(request, key, equals + 1, err);
 }
@@ -346,52 +276,14 @@ static void writer_text(struct writer *w, const char *text, bool escape)
 }
 
 static void writer_key(struct writer *w, const struct sft_request *request,
-                       const struct sft_key *key)
+                       const struct sft_field *key)
 {
-    char number[32];
-    const void *field = key_field(request, key);
-    const char *value = number;
-    if (key->type == SFT_KEY_TEXT)
-        value = field;
-    else if (key->type == SFT_KEY_WORD)
-        word_write(key, *(const int *)field, number, sizeof number);
-    else if (key->type == SFT_KEY_REAL)
-        snprintf(number, sizeof number, "%.*g", DBL_DECIMAL_DIG, *(const double *)field);
-    else
-        snprintf(number, sizeof number, "%lld",
-                 key_is_wide(key) ? *(const long long *)field : *(const int *)field);
+    char value[SFT_REQUEST_PATH];
+    sft_field_write(key, request, value, sizeof value);
     writer_put(w, ',');
     writer_text(w, key->name, false);
     writer_put(w, '=');
-    writer_text(w, value, key->type == SFT_KEY_TEXT);
-}
-
-static bool key_is_same(const struct sft_request *a, const struct sft_request *b,
-                        const struct sft_key *key)
-{
-    const char *x = (const char *)a + key->offset, *y = (const char *)b + key->offset;
-    switch (key->type) {
-    case SFT_KEY_TEXT:
-        return strcmp(x, y) == 0;
-    case SFT_KEY_REAL:
-        return *(const double *)x == *(const double *)y;
-    case SFT_KEY_INT:
-    case SFT_KEY_WORD:
-        break;
-    }
-    return key_is_wide(key) ? *(const long long *)x == *(const long long *)y
-                            : *(const int *)x == *(const int *)y;
-}
-
-/* Those that the site's configuration gives where the user says nothing. */
-static bool key_is_site(const struct sft_key *key)
-{
-    static const size_t fields[] = {FIELD(data), FIELD(tokenizer),  FIELD(bind),
-                                    FIELD(peak), FIELD(nvlink_gbs), FIELD(nic_gbs)};
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (key->offset == fields[i])
-            return true;
-    return false;
+    writer_text(w, value, true);
 }
 
 bool sft_request_covers(const struct sft_request *wanted, const struct sft_request *actual)
@@ -399,8 +291,9 @@ bool sft_request_covers(const struct sft_request *wanted, const struct sft_reque
     if (wanted->preset != actual->preset || wanted->task != actual->task ||
         wanted->nodes != actual->nodes)
         return false;
-    for (const struct sft_key *key = keys; key->name != NULL; key++)
-        if ((key_is_said(wanted, key) || !key_is_site(key)) && !key_is_same(wanted, actual, key))
+    for (const struct sft_field *key = keys; key->name != NULL; key++)
+        if ((sft_field_said(key, wanted) || key->scope != SFT_SCOPE_SITE_TOO) &&
+            !sft_field_same(key, wanted, actual))
             return false;
     return true;
 }
@@ -415,8 +308,8 @@ int sft_request_format(const struct sft_request *request, char *text, size_t siz
         snprintf(nodes, sizeof nodes, ":%d", request->nodes);
         writer_text(&w, nodes, false);
     }
-    for (const struct sft_key *key = keys; key->name != NULL; key++)
-        if (key_is_said(request, key))
+    for (const struct sft_field *key = keys; key->name != NULL; key++)
+        if (sft_field_said(key, request))
             writer_key(&w, request, key);
     writer_put(&w, '\0');
     if (w.used > size)

@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "lib/error.h"
+#include "lib/fields.h"
 #include "lib/preset.h"
 
 #define SFT_REQUEST_MAX 4096 /* longest text of a request, bytes with the NUL */
@@ -17,7 +17,7 @@
 /* What is done with the nodes: a model's name asks for training, a task's own word for another. */
 enum sft_task { SFT_TASK_TRAIN, SFT_TASK_EXPLAIN, SFT_TASK_VERIFY };
 
-/* Numbers are -1 and texts "" where the user said nothing; sft_plan_make fills defaults in. */
+/* Numbers are -1 and texts "" where the user said nothing: see sft_request_defaults. */
 struct sft_request {
     enum sft_task task;
     const struct sft_preset *preset; /* that is trained; NULL: another task */
@@ -69,24 +69,20 @@ enum sft_share {
     SFT_SHARE_HYBRID
 };
 
-enum sft_key_type { SFT_KEY_INT, SFT_KEY_REAL, SFT_KEY_TEXT, SFT_KEY_WORD };
+/* Their words; the manual's "zero" is sft_share_words. */
+extern const char *const sft_device_words[],
+    *const sft_states_words[], *const sft_recompute_words[], *const sft_share_words[],
+                                                                 *const sft_bind_words[];
 
-/* One key of a request. This table alone makes parser, writer, --help and the manual's test. */
-struct sft_key {
-    const char *name; /* as in key=value; the job's option is the same with '_' as '-' */
-    enum sft_key_type type;
-    size_t offset;   /* of the field in struct sft_request */
-    double min, max; /* of numbers, both allowed */
-    const char
-        *value_name;  /* N, FILE, ... for --help; of SFT_KEY_WORD the words, "auto|cpu|cuda" */
-    const char *help; /* one line, with the unit */
-};
-
-/* The keys, ended by one whose name is NULL. */
-const struct sft_key *sft_request_keys(void);
+/* The rows of the keys. */
+const struct sft_field *sft_request_keys(void);
 
 /* A request that says nothing yet. */
 void sft_request_init(struct sft_request *request);
+
+/* Every key's default for this model; NULL: any but the test model. Two count something else than
+ * the key does: global_batch the micro-batches of a rank, lr_warmup the percent of all steps. */
+void sft_request_defaults(struct sft_request *request, const struct sft_preset *preset);
 
 /* Read `model[:nodes][,key=value...]`, or `explain[:nodes]...`. In a value, `\,` is a comma and
  * `\\` a backslash. Fails on an unknown model (naming the known ones), a task that this version

@@ -3,13 +3,17 @@
 
 #include <stdbool.h>
 
+#include "lib/params.h"
+
 static const double element = 2, giga = 1e9, micro = 1e-6;
 
 struct sft_fabric sft_fabric_default(void)
 {
+    struct sft_request assumed;
+    sft_request_defaults(&assumed, NULL);
     return (struct sft_fabric){
-        .nvlink_gbs = 366,
-        .nic_gbs = 92,
+        .nvlink_gbs = assumed.nvlink_gbs,
+        .nic_gbs = assumed.nic_gbs,
         .nvlink_us = 20,
         .nic_us = 40,
         .source = "assumed: NCCL's ring inside of 8 x H200, 92% of 2 x 400GbE a node",
@@ -18,21 +22,15 @@ struct sft_fabric sft_fabric_default(void)
 
 const char *sft_zero_name(enum sft_zero zero)
 {
-    static const char *const names[] = {"0", "1", "2", "3", "hybrid"};
-    return names[zero];
-}
-
-static double layer_parameters(const struct sft_preset *s)
-{
-    double outside = (double)s->vocab * s->hidden * (s->tied_head ? 1 : 2) + s->hidden;
-    return ((double)sft_preset_parameters(s) - outside) / s->layers;
+    return sft_share_words[SFT_SHARE_0 + (int)zero];
 }
 
 /* The head, the embedding and the last norm pass as one more layer. */
 static double unit_parameters(const struct sft_preset *s, int unit)
 {
-    double outside = (double)s->vocab * s->hidden * (s->tied_head ? 1 : 2) + s->hidden;
-    return unit < s->layers ? layer_parameters(s) : outside;
+    if (unit < s->layers)
+        return (double)sft_params_unit(s, unit + 1);
+    return (double)(sft_params_unit(s, 0) + sft_params_unit(s, unit + 1));
 }
 
 /* Three things that work side by side; each does one thing at a time. */
@@ -210,7 +208,7 @@ static struct sft_timeline timeline_plain(const struct sft_preset *shape,
                                           const struct sft_layout *layout)
 {
     struct sft_prediction p = sft_predict(shape, work, ceiling);
-    double parameters = (double)sft_preset_parameters(shape);
+    double parameters = (double)sft_params_count(shape);
     double ranks = (double)layout->nodes * layout->gpus;
     double passes = (p.step - p.optimizer) / work->accumulation;
     double optimizer = layout->zero == SFT_ZERO_0 ? p.optimizer : p.optimizer / ranks;

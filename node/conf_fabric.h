@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "lib/error.h"
+#include "lib/fields.h"
 
 #define CONF_PATH 1024
 #define CONF_ENVS 16  /* lines nccl_env */
@@ -15,7 +15,7 @@
 
 /* Numbers are -1 and texts "" where the site said nothing. */
 struct conf_fabric {
-    bool spectrum_x;           /* profile; generic otherwise */
+    bool spectrum_x;           /* the kind of fabric; generic otherwise */
     char exclude[CONF_LIST];   /* NICs: patterns of devices, device:port or interfaces */
     char addresses[CONF_LIST]; /* ranges, as gid_ranges_parse takes them */
     char socket_interface[64]; /* as the site wrote it: eth0, =eth0,eth1 or ^docker */
@@ -33,16 +33,9 @@ struct conf_fabric {
     double nvlink_gbs, nic_gbs, peak_tflops;
 };
 
-void conf_fabric_init(struct conf_fabric *fabric);
+/* The rows of the network's keys. */
+const struct sft_field *conf_fabric_keys(void);
 
-/* Of a key whose value needs more than its type: store it, or say what is wrong with it. */
-int conf_fabric_profile(struct conf_fabric *fabric, const char *value, struct sft_error *err);
-int conf_fabric_exclude(struct conf_fabric *fabric, const char *value, struct sft_error *err);
-int conf_fabric_addresses(struct conf_fabric *fabric, const char *value, struct sft_error *err);
-int conf_fabric_interface(struct conf_fabric *fabric, const char *value, struct sft_error *err);
-int conf_fabric_plugin(struct conf_fabric *fabric, const char *value, struct sft_error *err);
-/* A later line with the same name replaces the earlier one. */
-int conf_fabric_env(struct conf_fabric *fabric, const char *value, struct sft_error *err);
-int conf_fabric_hosts(struct conf_fabric *fabric, const char *value, struct sft_error *err);
+void conf_fabric_init(struct conf_fabric *fabric);
 
 #endif

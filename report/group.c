@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/params.h"
 #include "lib/preset.h"
 #include "lib/roofline.h"
 #include "lib/stats.h"
@@ -106,7 +107,7 @@ static struct group_series series_of(const struct row *row)
 static double size_of(const char *model)
 {
     const struct sft_preset *preset = sft_preset_find(model);
-    return preset != NULL ? (double)sft_preset_parameters(preset) : INFINITY;
+    return preset != NULL ? (double)sft_params_count(preset) : INFINITY;
 }
 
 static int compare_sizes(const char *a, const char *b)

@@ -5,13 +5,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "lib/error.h"
+#include "lib/fields.h"
 #include "lib/request.h"
 #include "node/conf_fabric.h"
-
-#define CONF_FILE_MAX (256 * 1024) /* a longer file is refused */
 
 /* Numbers are -1 and texts "" where the site said nothing. */
 struct conf {
@@ -32,15 +30,8 @@ struct conf {
     struct conf_fabric fabric; /* the network */
 };
 
-/* One key of the file. This table alone makes the parser and the manual's test. */
-struct conf_key {
-    const char *name;
-    const char *value_name;
-    const char *help;
-};
-
-/* The keys, ended by one whose name is NULL. */
-const struct conf_key *conf_keys(void);
+/* The rows of the keys and of plugstack.conf's arguments; conf_fabric_keys has the network's. */
+const struct sft_field *conf_keys(void);
 
 void conf_init(struct conf *conf);
 
@@ -52,9 +43,6 @@ int conf_parse(struct conf *conf, const char *text, size_t length, const char *n
 
 /* "FILE:LINE" of a key of which that is kept (partition, exclude_hosts), for messages. */
 const char *conf_place(const struct conf *conf, const char *key, char *text, size_t size);
-
-/* Beside root and whoever runs this, the user who may own the file and its folder: SlurmUser. */
-void conf_trust(uid_t owner);
 
 /* conf_init, then the file (config=FILE of the arguments, or the default place, which may be
  * missing), then the other arguments: job=PATH. */

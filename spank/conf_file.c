@@ -4,17 +4,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "spank/conf.h"
-
 static uid_t trusted; /* root, until another is named */
 
-void conf_trust(uid_t owner)
+void conf_file_trust(uid_t owner)
 {
     trusted = owner;
 }
@@ -42,7 +41,7 @@ static int file_judge(const struct stat *is, const char *path, const char *what,
 /* The folder that the opened file really stands in. */
 static int file_judge_folder(int fd, struct sft_error *err)
 {
-    char link[64], path[CONF_PATH];
+    char link[64], path[PATH_MAX];
     struct stat is;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path - 1);

@@ -14,7 +14,7 @@
 #include "spank/options.h"
 #include "spank/slurm_compat.h"
 
-/* Read by the job (job/train/progress.h). */
+/* Read by the job (job/train/progress.c). */
 #define LIVE_ENV "SFT_BENCH_LIVE"
 
 static bool launched; /* we are the second start */

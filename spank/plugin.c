@@ -11,6 +11,7 @@
 
 #include "lib/record.h"
 #include "spank/conf.h"
+#include "spank/conf_file.h"
 #include "spank/ending.h"
 #include "spank/fail.h"
 #include "spank/facts.h"
@@ -52,7 +53,7 @@ int slurm_spank_init(spank_t spank, int ac, char **av)
 {
     plugin_ac = ac;
     plugin_av = av;
-    conf_trust(facts_slurm_user());
+    conf_file_trust(facts_slurm_user());
     switch (spank_context()) {
     case S_CTX_LOCAL:
     case S_CTX_ALLOCATOR:

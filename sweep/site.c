@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "accounts/spawn.h"
+#include "spank/conf_file.h"
 
 #define PLUGIN_NAME "sft_bench.so"
 #define SPACE " \t\n\v\f\r"
@@ -92,7 +93,7 @@ static void site_owner(const char *text)
     site_value(text, "SlurmUser", user, sizeof user);
     const char *number = strrchr(user, '(');
     if (number != NULL)
-        conf_trust((uid_t)strtoul(number + 1, NULL, 10));
+        conf_file_trust((uid_t)strtoul(number + 1, NULL, 10));
 }
 
 /* Where plugstack.conf is: where Slurm says, else beside slurm.conf. */

@@ -4,14 +4,43 @@
 # goes on to do so for every other word; it is looked up when the first such word comes, as
 # bash-completion loads it only then.
 
-_sft_bench_models="tiny llama-1b llama-7b llama-13b llama-70b llama3-8b llama3-70b"
+# keys: completion
+_sft_bench_models="tiny llama-1b llama-7b llama-13b llama-70b llama3-8b llama3-70b gpt2 gpt2-medium gpt2-large gpt2-xl"
 _sft_bench_keys="gpus steps warmup seq micro_batch global_batch lr lr_warmup weight_decay clip seed
     peak nvlink_gbs nic_gbs device states recompute zero bind timeout data skip tokenizer trace out"
+declare -gA _sft_bench_values=(
+    [gpus]="N"
+    [steps]="N"
+    [warmup]="N"
+    [seq]="N"
+    [micro_batch]="N"
+    [global_batch]="N"
+    [lr]="RATE"
+    [lr_warmup]="N"
+    [weight_decay]="RATE"
+    [clip]="NORM"
+    [seed]="N"
+    [peak]="TFLOPS"
+    [nvlink_gbs]="GB/s"
+    [nic_gbs]="GB/s"
+    [device]="auto cpu cuda"
+    [states]="auto fp32 bf16"
+    [recompute]="auto none norms block"
+    [zero]="auto 0 1 2 3 hybrid"
+    [bind]="auto none"
+    [timeout]="SECONDS"
+    [data]="FILE"
+    [skip]="PERCENT"
+    [tokenizer]="FILE"
+    [trace]="FILE"
+    [out]="DIR"
+)
+# keys: end
 
 # Complete the request $1. What readline replaces begins behind the last '=' or ':' of the word.
 _sft_bench_request()
 {
-    local request=$1 before word
+    local request=$1 before word key
     compopt -o nospace 2>/dev/null
     if [[ $request != *,* ]]; then
         if [[ $request != *:* ]]; then
@@ -21,25 +50,23 @@ _sft_bench_request()
     fi
     before=${request%,*},
     word=${request##*,}
-    case $word in
-    data=* | tokenizer=* | trace=*)
+    if [[ $word != *=* ]]; then
+        before=${before##*[=:]}
+        COMPREPLY=($(compgen -P "$before" -S = -W "$_sft_bench_keys" -- "$word"))
+        return
+    fi
+    key=${word%%=*}
+    key=${key//-/_}
+    case ${_sft_bench_values[${key:-none}]-} in
+    FILE)
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -f -- "${word#*=}"))
         ;;
-    out=*)
+    DIR)
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -d -- "${word#*=}"))
         ;;
-    device=*) COMPREPLY=($(compgen -W "auto cpu cuda" -- "${word#*=}")) ;;
-    states=*) COMPREPLY=($(compgen -W "auto fp32 bf16" -- "${word#*=}")) ;;
-    recompute=*) COMPREPLY=($(compgen -W "auto none norms block" -- "${word#*=}")) ;;
-    bind=*) COMPREPLY=($(compgen -W "auto none" -- "${word#*=}")) ;;
-    zero=*) COMPREPLY=($(compgen -W "auto 0 1 2 3 hybrid" -- "${word#*=}")) ;;
-    *=*) ;;
-    *)
-        before=${before##*[=:]}
-        COMPREPLY=($(compgen -P "$before" -S = -W "$_sft_bench_keys" -- "$word"))
-        ;;
+    *" "*) COMPREPLY=($(compgen -W "${_sft_bench_values[$key]}" -- "${word#*=}")) ;;
     esac
 }
 

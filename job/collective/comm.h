@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "job/tensor/backend.h"
+#include "job/tensor/device.h"
 #include "job/control/bootstrap.h"
 #include "job/control/watchdog.h"
 #include "lib/error.h"
@@ -15,12 +15,12 @@
  */
 enum comm_group { COMM_WORLD, COMM_NODE, COMM_ACROSS, COMM_GROUPS };
 
-#define COMM_LANE(group) ((enum backend_lane)(LANE_WORLD + (int)(group)))
+#define COMM_LANE(group) ((enum lane)(LANE_WORLD + (int)(group)))
 
 /* Collectives of numbers and texts in host memory return when they are done, on every rank. Those
- * of `act` elements in the backend's memory are enqueued on the lane of their group (LANE_WORLD +
- * group), and wait for nothing: callers order them with the backend's mark and await. `what` names
- * one in messages
+ * of elements of the device's format in its memory are enqueued on the lane of their group
+ * (LANE_WORLD + group), and wait for nothing: callers order them with the device's mark and await.
+ * `what` names one in messages
  * ("gradients of layer 3") and is kept by its address until the next. A group of one rank does
  * nothing but copy. */
 struct comm {
@@ -35,26 +35,26 @@ struct comm {
     /* How far the collectives are that run on a device, and what failed there; from another thread
      * than all the other calls. NULL where they run on the host, which tells `watchdog` itself. */
     int (*poll)(struct comm *c, struct watchdog_progress *progress, struct sft_error *err);
-    /* Once, before collectives of backend memory: `backend` outlives the communicator's last use of
+    /* Once, before collectives of device memory: `device` outlives the communicator's last use of
      * it. */
-    int (*attach)(struct comm *c, struct backend *backend, struct sft_error *err);
-    /* Backend memory that many collectives will use, until dismissed: the library may prepare it.
+    int (*attach)(struct comm *c, struct device *device, struct sft_error *err);
+    /* Device memory that many collectives will use, until dismissed: the library may prepare it.
      * NULL is none. */
-    void (*enroll)(struct comm *c, act *memory, size_t bytes);
-    void (*dismiss)(struct comm *c, act *memory);
+    void (*enroll)(struct comm *c, void *memory, size_t bytes);
+    void (*dismiss)(struct comm *c, void *memory);
     /* values[count] of each member becomes the sum over the members, the same bits on all. */
-    int (*all_reduce)(struct comm *c, enum comm_group group, act *values, size_t count,
+    int (*all_reduce)(struct comm *c, enum comm_group group, void *values, size_t count,
                       const char *what, struct sft_error *err);
     /* values[members * count]; to[count] on member m becomes the sum of part m, which begins at
      * values + m * count. `to` is that part, or does not touch values; in the first case what the
      * other parts hold then is unspecified. */
-    int (*reduce_scatter)(struct comm *c, enum comm_group group, act *values, size_t count, act *to,
-                          const char *what, struct sft_error *err);
+    int (*reduce_scatter)(struct comm *c, enum comm_group group, void *values, size_t count,
+                          void *to, const char *what, struct sft_error *err);
     /* from[count] of member m, for all members, becomes to[members * count] on all. `from` is its
      * part of `to`, or does not touch it. */
-    int (*all_gather)(struct comm *c, enum comm_group group, const act *from, size_t count, act *to,
-                      const char *what, struct sft_error *err);
-    /* One double in backend memory becomes its sum over all ranks, on LANE_COMPUTE. */
+    int (*all_gather)(struct comm *c, enum comm_group group, const void *from, size_t count,
+                      void *to, const char *what, struct sft_error *err);
+    /* One double in device memory becomes its sum over all ranks, on LANE_COMPUTE. */
     int (*sum_norm)(struct comm *c, double *value, struct sft_error *err);
 
     /* Sum over ranks, in place, the same bits on every rank. */
@@ -72,7 +72,7 @@ struct comm *comm_create_self(struct sft_error *err);
 /* Host memory. MPI's world must be the bootstrap's. NULL and err when built without MPI, or when it
  * is not. */
 struct comm *comm_create_mpi(struct bootstrap *bootstrap, struct sft_error *err);
-/* GPU memory, `device` as for backend_create_cuda. `hosts`: [size] names of COMM_HOST bytes. Waits
+/* GPU memory, `device` as for device_create_cuda. `hosts`: [size] names of COMM_HOST bytes. Waits
  * `limit` seconds for the other ranks at most, each time. NULL and err when built without NCCL. */
 struct comm *comm_create_nccl(struct bootstrap *bootstrap, const char *hosts, int device, int limit,
                               struct sft_error *err);

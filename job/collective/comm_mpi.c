@@ -60,26 +60,26 @@ static int mpi_count(size_t count, const char *what, struct sft_error *err)
     return sft_error_set(err, "%s of %zu elements a rank: MPI counts to %d", what, count, INT_MAX);
 }
 
-static int mpi_attach(struct comm *c, struct backend *backend, struct sft_error *err)
+static int mpi_attach(struct comm *c, struct device *device, struct sft_error *err)
 {
     (void)c;
-    if (backend->act_size == sizeof(float) && backend->queue(backend, LANE_COMPUTE) == NULL)
+    if (device->format == FORMAT_FP32 && device->queue(device, LANE_COMPUTE) == NULL)
         return 0;
     return sft_error_set(err, "MPI sums floats in host memory, not %s of the %s backend",
-                         backend->precision, backend->name);
+                         format_traits[device->format].name, device->name);
 }
 
-static void mpi_enroll(struct comm *c, act *memory, size_t bytes)
+static void mpi_enroll(struct comm *c, void *memory, size_t bytes)
 {
     (void)c, (void)memory, (void)bytes;
 }
 
-static void mpi_dismiss(struct comm *c, act *memory)
+static void mpi_dismiss(struct comm *c, void *memory)
 {
     (void)c, (void)memory;
 }
 
-static int mpi_all_reduce(struct comm *c, enum comm_group group, act *values, size_t count,
+static int mpi_all_reduce(struct comm *c, enum comm_group group, void *values, size_t count,
                           const char *what, struct sft_error *err)
 {
     (void)what;
@@ -92,8 +92,8 @@ static int mpi_sum_norm(struct comm *c, double *value, struct sft_error *err)
 }
 
 /* In place MPI leaves the sum in the first part; it belongs into the member's own. */
-static int mpi_reduce_scatter(struct comm *c, enum comm_group group, act *values, size_t count,
-                              act *to, const char *what, struct sft_error *err)
+static int mpi_reduce_scatter(struct comm *c, enum comm_group group, void *values, size_t count,
+                              void *to, const char *what, struct sft_error *err)
 {
     float *all = values, *own = all + (size_t)c->group_rank[group] * count;
     bool inside = to == own;
@@ -110,8 +110,8 @@ static int mpi_reduce_scatter(struct comm *c, enum comm_group group, act *values
     return 0;
 }
 
-static int mpi_all_gather(struct comm *c, enum comm_group group, const act *from, size_t count,
-                          act *to, const char *what, struct sft_error *err)
+static int mpi_all_gather(struct comm *c, enum comm_group group, const void *from, size_t count,
+                          void *to, const char *what, struct sft_error *err)
 {
     float *all = to;
     bool inside = from == all + (size_t)c->group_rank[group] * count;

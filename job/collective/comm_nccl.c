@@ -40,7 +40,7 @@ struct nccl {
     void *device, *host;    /* [room] bytes for it, the latter pinned */
     size_t room;
     int limit; /* seconds */
-    struct backend *backend;
+    struct device *attached;
     struct enrolled enrolled[ENROLLED];
     struct nccl_progress *progress; /* queues as comm[] */
     bool failed;                    /* a communicator is to be aborted, not finalized */
@@ -90,19 +90,19 @@ static int nccl_settle(const struct comm *c, ncclComm_t comm, ncclResult_t statu
     return status == ncclSuccess ? 0 : nccl_fail(c, status, what, err);
 }
 
-static cudaStream_t lane_of(const struct comm *c, enum backend_lane lane)
+static cudaStream_t lane_of(const struct comm *c, enum lane lane)
 {
-    struct backend *b = ((const struct nccl *)c->state)->backend;
+    struct device *b = ((const struct nccl *)c->state)->attached;
     return b->queue(b, lane);
 }
 
-static int nccl_attach(struct comm *c, struct backend *backend, struct sft_error *err)
+static int nccl_attach(struct comm *c, struct device *device, struct sft_error *err)
 {
     struct nccl *nccl = c->state;
-    if (backend->queue(backend, LANE_COMPUTE) == NULL || backend->act_size != 2)
+    if (device->queue(device, LANE_COMPUTE) == NULL || device->format != FORMAT_BF16)
         return sft_error_set(err, "NCCL sums bf16 in GPU memory, not %s of the %s backend",
-                             backend->precision, backend->name);
-    nccl->backend = backend;
+                             format_traits[device->format].name, device->name);
+    nccl->attached = device;
     return 0;
 }
 
@@ -123,7 +123,7 @@ static int nccl_end(struct comm *c, int which, cudaStream_t stream, ncclResult_t
     return cuda_check(c, nccl_progress_end(nccl->progress, which, stream), what, err);
 }
 
-static int nccl_all_reduce(struct comm *c, enum comm_group group, act *values, size_t count,
+static int nccl_all_reduce(struct comm *c, enum comm_group group, void *values, size_t count,
                            const char *what, struct sft_error *err)
 {
     ncclComm_t comm = ((struct nccl *)c->state)->comm[group];
@@ -137,14 +137,15 @@ static int nccl_all_reduce(struct comm *c, enum comm_group group, act *values, s
                     err);
 }
 
-static int nccl_reduce_scatter(struct comm *c, enum comm_group group, act *values, size_t count,
-                               act *to, const char *what, struct sft_error *err)
+static int nccl_reduce_scatter(struct comm *c, enum comm_group group, void *values, size_t count,
+                               void *to, const char *what, struct sft_error *err)
 {
     struct nccl *nccl = c->state;
     ncclComm_t comm = nccl->comm[group];
     cudaStream_t stream = lane_of(c, COMM_LANE(group));
     if (comm == NULL) {
-        nccl->backend->copy(nccl->backend, COMM_LANE(group), to, values, count);
+        nccl->attached->copy(nccl->attached, COMM_LANE(group), to, values,
+                             format_bytes(nccl->attached->format, count));
         return 0;
     }
     if (nccl_begin(c, (int)group, stream, what, err) < 0)
@@ -154,14 +155,15 @@ static int nccl_reduce_scatter(struct comm *c, enum comm_group group, act *value
                     err);
 }
 
-static int nccl_all_gather(struct comm *c, enum comm_group group, const act *from, size_t count,
-                           act *to, const char *what, struct sft_error *err)
+static int nccl_all_gather(struct comm *c, enum comm_group group, const void *from, size_t count,
+                           void *to, const char *what, struct sft_error *err)
 {
     struct nccl *nccl = c->state;
     ncclComm_t comm = nccl->comm[group];
     cudaStream_t stream = lane_of(c, COMM_LANE(group));
     if (comm == NULL) {
-        nccl->backend->copy(nccl->backend, COMM_LANE(group), to, from, count);
+        nccl->attached->copy(nccl->attached, COMM_LANE(group), to, from,
+                             format_bytes(nccl->attached->format, count));
         return 0;
     }
     if (nccl_begin(c, (int)group, stream, what, err) < 0)
@@ -302,7 +304,7 @@ static int nccl_barrier(struct comm *c, struct sft_error *err)
 
 /* Registered memory goes to the NIC, and to NVLink's multicast, without a copy. Where NCCL cannot,
  * it copies as before: no failure. */
-static void nccl_enroll(struct comm *c, act *memory, size_t bytes)
+static void nccl_enroll(struct comm *c, void *memory, size_t bytes)
 {
 #if NCCL_VERSION_CODE >= NCCL_VERSION(2, 19, 0)
     struct nccl *nccl = c->state;
@@ -329,7 +331,7 @@ static void nccl_enroll(struct comm *c, act *memory, size_t bytes)
 #endif
 }
 
-static void nccl_dismiss(struct comm *c, act *memory)
+static void nccl_dismiss(struct comm *c, void *memory)
 {
 #if NCCL_VERSION_CODE >= NCCL_VERSION(2, 19, 0)
     struct nccl *nccl = c->state;

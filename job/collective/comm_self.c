@@ -16,45 +16,45 @@ static int self_sum_double(struct comm *c, double *values, size_t count, struct 
     return 0;
 }
 
-static int self_attach(struct comm *c, struct backend *backend, struct sft_error *err)
+static int self_attach(struct comm *c, struct device *device, struct sft_error *err)
 {
     (void)err;
-    c->state = backend;
+    c->state = device;
     return 0;
 }
 
-static void self_enroll(struct comm *c, act *memory, size_t bytes)
+static void self_enroll(struct comm *c, void *memory, size_t bytes)
 {
     (void)c, (void)memory, (void)bytes;
 }
 
-static void self_dismiss(struct comm *c, act *memory)
+static void self_dismiss(struct comm *c, void *memory)
 {
     (void)c, (void)memory;
 }
 
-static int self_all_reduce(struct comm *c, enum comm_group group, act *values, size_t count,
+static int self_all_reduce(struct comm *c, enum comm_group group, void *values, size_t count,
                            const char *what, struct sft_error *err)
 {
     (void)c, (void)group, (void)values, (void)count, (void)what, (void)err;
     return 0;
 }
 
-static int self_reduce_scatter(struct comm *c, enum comm_group group, act *values, size_t count,
-                               act *to, const char *what, struct sft_error *err)
+static int self_reduce_scatter(struct comm *c, enum comm_group group, void *values, size_t count,
+                               void *to, const char *what, struct sft_error *err)
 {
-    struct backend *b = c->state;
+    struct device *d = c->state;
     (void)what, (void)err;
-    b->copy(b, COMM_LANE(group), to, values, count);
+    d->copy(d, COMM_LANE(group), to, values, format_bytes(d->format, count));
     return 0;
 }
 
-static int self_all_gather(struct comm *c, enum comm_group group, const act *from, size_t count,
-                           act *to, const char *what, struct sft_error *err)
+static int self_all_gather(struct comm *c, enum comm_group group, const void *from, size_t count,
+                           void *to, const char *what, struct sft_error *err)
 {
-    struct backend *b = c->state;
+    struct device *d = c->state;
     (void)what, (void)err;
-    b->copy(b, COMM_LANE(group), to, from, count);
+    d->copy(d, COMM_LANE(group), to, from, format_bytes(d->format, count));
     return 0;
 }
 

@@ -11,7 +11,6 @@
 #include "job/control/bootstrap.h"
 #include "lib/error.h"
 
-#define WATCHDOG_SECONDS 180 /* limit where the user names none */
 #define WATCHDOG_NAME 48
 
 struct watchdog;

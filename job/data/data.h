@@ -30,8 +30,6 @@ struct data;
 struct data *data_open(const char *path, struct tokenizer *tokenizer, int seq, uint64_t seed,
                        double skip, struct sft_error *err);
 
-#define DATA_SKIP 1.0 /* percent, where the user says nothing */
-
 /* Documents with lengths like Alpaca's under the Llama tokenizer (log-normal, mean about 128 tokens
  * with the prompt, between 32 and seq), 40% of them response, and uniformly drawn token ids below
  * vocab. With length above 0, from 2 to seq, all documents have that length and all but the first

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A Llama: parameters, forward and backward, written once against the backend's table. */
+/* A model: parameters, forward and backward, written once against the device's operations. */
 #ifndef SFT_JOB_MODEL_MODEL_H
 #define SFT_JOB_MODEL_MODEL_H
 
-#include "job/tensor/backend.h"
+#include "job/tensor/ops.h"
 #include "job/data/batch.h"
-#include "lib/preset.h"
+#include "lib/params.h"
 
-/* One parameter tensor: rows * columns elements from `offset` on in the flat arrays. Linear layers
- * are [out,in], as Hugging Face stores them; qkv is q_proj, k_proj and v_proj stacked, gate_up is
- * gate_proj and up_proj stacked. */
+/* One parameter and its place in the flat arrays. */
 struct model_tensor {
-    char name[48]; /* "embed", "layers.0.qkv", "layers.0.attention_norm", ..., "norm", "head" */
-    size_t offset; /* elements */
-    size_t number; /* of its first element among all tensors' */
-    int rows, columns;
-    bool decays; /* weight decay applies: matrices yes, norms no */
+    struct sft_param param;
+    char name[SFT_PARAM_NAME]; /* "embed", "layers.0.qkv", "layers.0.attention_norm", ... */
+    size_t offset;             /* elements */
+    size_t number;             /* of its first element among all tensors' */
 };
 
 /* What the backward pass computes again rather than keeps, each saving more memory than the one
@@ -25,11 +22,10 @@ enum model_recompute { RECOMPUTE_NONE, RECOMPUTE_NORMS, RECOMPUTE_BLOCK };
 
 struct model;
 
-/* The model's parameters in the parts that pass together: unit 0 the embedding table, 1 to layers a
- * layer each, the last the final norm and, unless it is the table, the head. Each is contiguous in
- * the flat arrays, and ends with zeros up to the storage's multiple. */
 enum model_pass { MODEL_FORWARD, MODEL_BACKWARD };
 
+/* A unit of the parameters (lib/params.h). It is contiguous in the flat arrays, and ends with zeros
+ * up to the storage's multiple. */
 struct model_unit {
     size_t offset, count; /* elements */
 };
@@ -55,38 +51,41 @@ struct model_storage {
 /* Allocates weights, gradients and the activations of a micro-batch of `rows` rows, 1 or more, in
  * one arena. The shape's numbers must be consistent (see sft_preset); fails otherwise or without
  * memory. `shape` is copied. */
-struct model *model_create(struct backend *backend, const struct sft_preset *shape, int rows,
+struct model *model_create(struct device *device, const struct sft_preset *shape, int rows,
                            enum model_recompute recompute, struct sft_error *err);
-struct model *model_create_stored(struct backend *backend, const struct sft_preset *shape, int rows,
+struct model *model_create_stored(struct device *device, const struct sft_preset *shape, int rows,
                                   enum model_recompute recompute, struct model_storage storage,
                                   struct sft_error *err);
 /* Bytes of the arena that model_create, or model_create_stored, would allocate; 0 for a shape that
  * is not consistent. */
 size_t model_plan(const struct sft_preset *shape, int rows, enum model_recompute recompute,
-                  size_t act_size, size_t logits);
+                  enum format format, size_t logits);
 size_t model_plan_stored(const struct sft_preset *shape, int rows, enum model_recompute recompute,
-                         struct model_storage storage, size_t act_size, size_t logits);
+                         struct model_storage storage, enum format format, size_t logits);
 void model_destroy(struct model *model);
 
-/* Normal(0, 0.02) matrices and unit norms, the same for every rank and backend: element i of tensor
- * t depends on (seed, t, i) alone. */
+/* First values as the parameters say, the same for every rank and device: element i of tensor t
+ * depends on (seed, t, i) alone. */
 void model_initialize(struct model *model, uint64_t seed);
 
 int model_units(const struct model *model);
+/* Elements that a unit takes, with the zeros at its end. */
+size_t model_unit_room(const struct sft_preset *shape, int unit, size_t multiple);
 struct model_unit model_unit(const struct model *model, int unit);
 void model_hook(struct model *model, const struct model_hooks *hooks);
 /* Where the unit's weights or gradient stand from now on; NULL leaves the one as it is. */
-void model_place(struct model *model, int unit, act *weights, act *gradient);
+void model_place(struct model *model, int unit, void *weights, void *gradient);
 /* Clears what of a unit's gradient no matrix product overwrites, before its backward pass. */
 void model_zero_unit(struct model *model, int unit);
 /* First weights of elements [offset, offset + count) of the flat array. */
-void model_initialize_part(struct model *model, uint64_t seed, act *to, size_t offset,
+void model_initialize_part(struct model *model, uint64_t seed, void *to, size_t offset,
                            size_t count);
 
 const struct model_tensor *model_tensors(const struct model *model, size_t *count);
 size_t model_parameters(const struct model *model); /* elements of the flat arrays, gaps too */
-act *model_weights(struct model *model);            /* NULL when it does not keep them */
-act *model_gradients(struct model *model);
+/* The flat arrays; no data when it does not keep them. */
+struct array model_weights(const struct model *model);
+struct array model_gradients(const struct model *model);
 const struct sft_preset *model_shape(const struct model *model);
 size_t model_bytes(const struct model *model); /* of the arena */
 

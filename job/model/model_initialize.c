@@ -4,24 +4,25 @@
 
 #include "job/tensor/random.h"
 
-static const float spread = 0.02f; /* Llama's and Hugging Face's initializer_range */
-
-void model_initialize_part(struct model *model, uint64_t seed, act *to, size_t offset, size_t count)
+void model_initialize_part(struct model *model, uint64_t seed, void *to, size_t offset,
+                           size_t count)
 {
-    struct backend *b = model->backend;
+    struct array part = {model->device->format, to, count};
     for (size_t t = 0; t < model->tensor_count; t++) {
         const struct model_tensor *tensor = &model->tensors[t];
-        size_t end = tensor->offset + (size_t)tensor->rows * (size_t)tensor->columns;
+        size_t end = tensor->offset + sft_param_elements(&tensor->param);
         size_t from = tensor->offset > offset ? tensor->offset : offset;
         size_t until = end < offset + count ? end : offset + count;
         if (from >= until)
             continue;
-        char *part = (char *)to + (from - offset) * b->act_size;
-        if (tensor->decays)
-            b->fill_normal(b, part, until - from, random_mix(seed, t), from - tensor->offset,
-                           spread);
-        else
-            b->fill(b, part, until - from, 1);
+        struct fill_args args = {.to = array_part(part, from - offset, until - from),
+                                 .value = tensor->param.init == SFT_INIT_ONES ? 1 : 0};
+        if (tensor->param.init == SFT_INIT_NORMAL) {
+            args.deviation = tensor->param.spread;
+            args.seed = random_mix(seed, t);
+            args.first = from - tensor->offset;
+        }
+        model->device->ops->fill(model->device, &args);
     }
 }
 

@@ -1,191 +1,135 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which tensors a Llama has and where everything stands in the arena. */
-#include "job/model/model_internal.h"
+/* Where tensors stand in the flat arrays, and everything in the arena. */
+#include "job/model/block.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-enum { ALIGNMENT = 256, CHUNK_ROWS = 128 };
-
-static size_t tensor_add(struct model *model, const char *name, int layer, int rows, int columns,
-                         bool decays)
+static void tensor_add(struct model *model, const struct sft_param *param, size_t offset)
 {
-    struct model_tensor *tensor = &model->tensors[model->tensor_count++];
-    if (layer < 0)
-        snprintf(tensor->name, sizeof tensor->name, "%s", name);
-    else
-        snprintf(tensor->name, sizeof tensor->name, "layers.%d.%s", layer, name);
-    tensor->offset = model->parameters;
-    tensor->number = model->tensor_count == 1
-                         ? 0
-                         : tensor[-1].number + (size_t)tensor[-1].rows * (size_t)tensor[-1].columns;
-    tensor->rows = rows;
-    tensor->columns = columns;
-    tensor->decays = decays;
-    model->parameters += (size_t)rows * (size_t)columns;
-    return tensor->offset;
+    struct model_tensor *t = &model->tensors[model->tensor_count++];
+    t->param = *param;
+    sft_param_name(param, param->name, t->name);
+    t->offset = offset;
+    if (model->tensor_count > 1)
+        t->number = t[-1].number + sft_param_elements(&t[-1].param);
 }
 
-/* A unit ends here. */
-static void unit_end(struct model *model)
+size_t model_unit_room(const struct sft_preset *shape, int unit, size_t multiple)
 {
-    size_t multiple = model->storage.multiple > 0 ? model->storage.multiple : 1;
-    model->parameters = (model->parameters + multiple - 1) / multiple * multiple;
+    size_t elements = sft_params_unit(shape, unit);
+    return multiple > 1 ? (elements + multiple - 1) / multiple * multiple : elements;
 }
+
+static void unit_add(struct model *model, int unit)
+{
+    struct sft_param params[SFT_UNIT_PARAMS];
+    int count = sft_params_list(&model->shape, unit, params);
+    size_t room = model_unit_room(&model->shape, unit, model->storage.multiple);
+    size_t offset = model->parameters;
+    for (int i = 0; i < count; i++) {
+        tensor_add(model, &params[i], offset);
+        offset += sft_param_elements(&params[i]);
+    }
+    model->units[unit] = (struct model_unit){model->parameters, room};
+    model->parameters += room;
+}
+
+static void (*const architectures[])(struct model *, int) = {
+    [SFT_LLAMA] = llama_blocks,
+    [SFT_GPT2] = gpt2_blocks,
+};
 
 int model_lay_tensors(struct model *model, struct sft_error *err)
 {
-    const struct sft_preset *s = &model->shape;
-    int h = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
-    if (s->layers < 1 || s->kv_heads < 1 || s->heads % s->kv_heads != 0 || s->head_dim % 2 != 0 ||
-        h != q || s->vocab < 1 || s->ffn < 1)
-        return sft_error_set(err, "%s: the shape is not consistent", s->name);
-    model->tensors = calloc((size_t)s->layers * 6 + 3, sizeof *model->tensors);
-    model->offsets = calloc((size_t)s->layers, sizeof *model->offsets);
-    model->layers = calloc((size_t)s->layers, sizeof *model->layers);
-    model->unit_weights = calloc((size_t)s->layers + 2, sizeof *model->unit_weights);
-    model->unit_gradients = calloc((size_t)s->layers + 2, sizeof *model->unit_gradients);
-    if (model->tensors == NULL || model->offsets == NULL || model->layers == NULL ||
+    if (sft_params_check(&model->shape, err) < 0)
+        return -1;
+    size_t units = (size_t)model_units(model);
+    model->tensors = calloc(units * SFT_UNIT_PARAMS, sizeof *model->tensors);
+    model->units = calloc(units, sizeof *model->units);
+    model->blocks = calloc(units * BLOCK_UNIT, sizeof *model->blocks);
+    model->unit_weights = calloc(units, sizeof *model->unit_weights);
+    model->unit_gradients = calloc(units, sizeof *model->unit_gradients);
+    if (model->tensors == NULL || model->units == NULL || model->blocks == NULL ||
         model->unit_weights == NULL || model->unit_gradients == NULL)
         return sft_error_set(err, "no memory for the list of tensors");
-    model->embed = tensor_add(model, "embed", -1, s->vocab, h, true);
-    unit_end(model);
-    for (int i = 0; i < s->layers; i++) {
-        struct model_offsets *at = &model->offsets[i];
-        at->attention_norm = tensor_add(model, "attention_norm", i, 1, h, false);
-        at->qkv = tensor_add(model, "qkv", i, q + 2 * kv, h, true);
-        at->o = tensor_add(model, "o", i, h, q, true);
-        at->ffn_norm = tensor_add(model, "ffn_norm", i, 1, h, false);
-        at->gate_up = tensor_add(model, "gate_up", i, 2 * s->ffn, h, true);
-        at->down = tensor_add(model, "down", i, h, s->ffn, true);
-        unit_end(model);
-    }
-    model->norm = tensor_add(model, "norm", -1, 1, h, false);
-    model->head = s->tied_head ? model->embed : tensor_add(model, "head", -1, s->vocab, h, true);
-    unit_end(model);
+    for (int unit = 0; unit < model_units(model); unit++)
+        unit_add(model, unit);
+    for (int unit = 0; unit < model_units(model); unit++)
+        architectures[model->shape.architecture](model, unit);
     return 0;
 }
 
-struct arena {
-    char *base;
-    size_t used;
-};
-
-static void *arena_take(struct arena *arena, size_t count, size_t size)
+void model_free_tensors(struct model *model)
 {
-    void *memory = arena->base == NULL ? NULL : arena->base + arena->used;
-    arena->used += (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    return memory;
+    free(model->unit_weights);
+    free(model->unit_gradients);
+    free(model->blocks);
+    free(model->units);
+    free(model->tensors);
 }
 
-/* Each layer's own, or the place that all layers share; `shared` counts once. */
-static void *arena_layer(struct arena *arena, bool own, void **shared, bool *placed, size_t count,
-                         size_t size)
+static void blocks_lay(struct model *model, struct need *need)
 {
-    if (own)
-        return arena_take(arena, count, size);
-    if (!*placed)
-        *shared = arena_take(arena, count, size);
-    *placed = true;
-    return *shared;
-}
-
-/* Kept by level: the stream at a block's input always; norms' and SwiGLU's outputs with NONE only;
- * the others unless whole blocks are computed again. */
-static void layers_lay(struct model *model, struct arena *arena)
-{
-    enum { FIELDS = 10 };
-    const struct sft_preset *s = &model->shape;
-    size_t n = (size_t)model->rows, a = model->act_size, d = (size_t)s->head_dim;
-    size_t h = (size_t)s->hidden, q = (size_t)s->heads * d, kv = (size_t)s->kv_heads * d;
-    size_t ffn = (size_t)s->ffn, f = sizeof(float);
-    bool cheap = model->recompute == RECOMPUTE_NONE, dear = model->recompute != RECOMPUTE_BLOCK;
-    void *shared[FIELDS] = {NULL};
-    bool placed[FIELDS] = {false};
-    for (int i = 0; i < s->layers; i++) {
-        struct model_layer *l = &model->layers[i];
-        l->residual = arena_take(arena, n * h, a);
-        l->attention_norm = arena_layer(arena, cheap, &shared[0], &placed[0], n * h, a);
-        l->qkv = arena_layer(arena, dear, &shared[1], &placed[1], n * (q + 2 * kv), a);
-        l->attention = arena_layer(arena, dear, &shared[2], &placed[2], n * q, a);
-        l->middle = arena_layer(arena, dear, &shared[3], &placed[3], n * h, a);
-        l->ffn_norm = arena_layer(arena, cheap, &shared[4], &placed[4], n * h, a);
-        l->gate_up = arena_layer(arena, dear, &shared[5], &placed[5], n * 2 * ffn, a);
-        l->swiglu = arena_layer(arena, cheap, &shared[6], &placed[6], n * ffn, a);
-        l->attention_rstd = arena_layer(arena, dear, &shared[7], &placed[7], n, f);
-        l->ffn_rstd = arena_layer(arena, dear, &shared[8], &placed[8], n, f);
-        l->lse = arena_layer(arena, dear, &shared[9], &placed[9], n * (size_t)s->heads, f);
+    static const enum keep least[] = {[RECOMPUTE_NONE] = KEEP_CHEAP,
+                                      [RECOMPUTE_NORMS] = KEEP_DEAR,
+                                      [RECOMPUTE_BLOCK] = KEEP_ALWAYS};
+    int unit = -1;
+    need->least = least[model->recompute];
+    for (struct block *b = model->blocks; b < model->blocks + model->block_count; b++) {
+        if (b->unit != unit)
+            need_unit(need, b->unit > 0 && b->unit < model_units(model) - 1);
+        unit = b->unit;
+        b->kind->need(b, model, need);
     }
 }
 
-static size_t larger(size_t a, size_t b)
+static void batch_lay(struct model *model, struct need *need)
 {
-    return a > b ? a : b;
-}
-
-/* Rows of logits at once: as few passes as the backend wants, all about as long as each other. */
-static int chunk_rows(const struct model *model)
-{
-    size_t most = model->logits_most / (size_t)model->shape.vocab;
-    if (most < CHUNK_ROWS)
-        most = CHUNK_ROWS;
-    if (most >= (size_t)model->rows)
-        return model->rows;
-    size_t passes = ((size_t)model->rows + most - 1) / most;
-    return (int)(((size_t)model->rows + passes - 1) / passes);
+    size_t ids = (size_t)model->rows * sizeof(int32_t);
+    model->loss = need_take(need, (size_t)model->rows * sizeof(float));
+    model->loss_sums = need_take(need, LOSS_SUMS * sizeof(double));
+    model->tokens = need_take(need, ids);
+    model->targets = need_take(need, ids);
+    model->positions = need_take(need, ids);
 }
 
 size_t model_lay_arena(struct model *model, char *base)
 {
-    const struct sft_preset *s = &model->shape;
-    size_t n = (size_t)model->rows, h = (size_t)s->hidden, a = model->act_size;
-    size_t ffn = (size_t)s->ffn, d = (size_t)s->head_dim, q = (size_t)s->heads * d;
-    size_t qkv = q + 2 * (size_t)s->kv_heads * d;
-    struct arena arena = {base, 0};
-    model->chunk = chunk_rows(model);
-    model->weights = model->storage.weights ? arena_take(&arena, model->parameters, a) : NULL;
-    model->gradients = model->storage.gradients ? arena_take(&arena, model->parameters, a) : NULL;
-    layers_lay(model, &arena);
-    model->final = arena_take(&arena, n * h, a);
-    model->final_norm = arena_take(&arena, n * h, a);
-    model->final_rstd = arena_take(&arena, n, sizeof(float));
-    model->loss = arena_take(&arena, n, sizeof(float));
-    model->loss_sums = arena_take(&arena, LOSS_SUMS, sizeof(double));
-    model->tokens = arena_take(&arena, n, sizeof(int32_t));
-    model->targets = arena_take(&arena, n, sizeof(int32_t));
-    model->positions = arena_take(&arena, n, sizeof(int32_t));
-    model->stream = arena_take(&arena, n * h, a);
-    model->delta = arena_take(&arena, n * h, a);
-    model->wide = arena_take(&arena, n * larger(2 * ffn, qkv), a);
-    model->narrow = arena_take(&arena, n * larger(ffn, q), a);
-    model->logits = arena_take(&arena, (size_t)model->chunk * (size_t)s->vocab, a);
-    return arena.used;
+    struct need need = {.base = base};
+    size_t flat = format_bytes(model->format, model->parameters);
+    int n = model->rows, h = model->shape.hidden;
+    model->weights = model->storage.weights ? need_take(&need, flat) : NULL;
+    model->gradients = model->storage.gradients ? need_take(&need, flat) : NULL;
+    blocks_lay(model, &need);
+    need_unit(&need, false);
+    batch_lay(model, &need);
+    model->dstream = need_tensor(&need, KEEP_ALWAYS, model->format, n, h);
+    model->delta = need_tensor(&need, KEEP_ALWAYS, model->format, n, h);
+    for (int i = 0; i < BORROWS; i++)
+        model->borrowed[i] = need_take(&need, need.borrowed[i]);
+    return need.used;
 }
 
 size_t model_plan(const struct sft_preset *shape, int rows, enum model_recompute recompute,
-                  size_t act_size, size_t logits)
+                  enum format format, size_t logits)
 {
     const struct model_storage all = {true, true, 1};
-    return model_plan_stored(shape, rows, recompute, all, act_size, logits);
+    return model_plan_stored(shape, rows, recompute, all, format, logits);
 }
 
 size_t model_plan_stored(const struct sft_preset *shape, int rows, enum model_recompute recompute,
-                         struct model_storage storage, size_t act_size, size_t logits)
+                         struct model_storage storage, enum format format, size_t logits)
 {
     struct sft_error err = {""};
     struct model model = {
         .shape = *shape,
         .rows = rows,
         .recompute = recompute,
-        .act_size = act_size,
+        .format = format,
         .logits_most = logits,
         .storage = storage,
     };
     size_t bytes = model_lay_tensors(&model, &err) < 0 ? 0 : model_lay_arena(&model, NULL);
-    free(model.unit_weights);
-    free(model.unit_gradients);
-    free(model.layers);
-    free(model.offsets);
-    free(model.tensors);
+    model_free_tensors(&model);
     return bytes;
 }

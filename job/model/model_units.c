@@ -2,35 +2,30 @@
 /* The model's units: where their weights and gradients stand. */
 #include "job/model/model_internal.h"
 
-act *model_at(const struct model *model, act *array, size_t offset)
+void *model_at(const struct model *model, void *array, size_t offset)
 {
-    return (char *)array + offset * model->backend->act_size;
+    return (char *)array + format_bytes(model->format, offset);
 }
 
 int model_units(const struct model *model)
 {
-    return model->shape.layers + 2;
+    return sft_params_units(&model->shape);
 }
 
 struct model_unit model_unit(const struct model *model, int unit)
 {
-    size_t first = model->offsets[0].attention_norm;
-    size_t each = (model->norm - first) / (size_t)model->shape.layers;
-    if (unit == 0)
-        return (struct model_unit){0, first};
-    if (unit <= model->shape.layers)
-        return (struct model_unit){first + (size_t)(unit - 1) * each, each};
-    return (struct model_unit){model->norm, model->parameters - model->norm};
+    return model->units[unit];
 }
 
-static int unit_of(const struct model *model, size_t offset)
+const struct model_tensor *model_find(const struct model *model, int unit, enum sft_role role,
+                                      bool bias)
 {
-    size_t first = model->offsets[0].attention_norm;
-    if (offset < first)
-        return 0;
-    if (offset >= model->norm)
-        return model->shape.layers + 1;
-    return 1 + (int)((offset - first) / model_unit(model, 1).count);
+    for (size_t i = 0; i < model->tensor_count; i++) {
+        const struct sft_param *p = &model->tensors[i].param;
+        if (p->unit == unit && p->role == role && p->bias == bias)
+            return &model->tensors[i];
+    }
+    return NULL;
 }
 
 void model_hook(struct model *model, const struct model_hooks *hooks)
@@ -38,7 +33,7 @@ void model_hook(struct model *model, const struct model_hooks *hooks)
     model->hooks = *hooks;
 }
 
-void model_place(struct model *model, int unit, act *weights, act *gradient)
+void model_place(struct model *model, int unit, void *weights, void *gradient)
 {
     if (weights != NULL)
         model->unit_weights[unit] = weights;
@@ -46,16 +41,22 @@ void model_place(struct model *model, int unit, act *weights, act *gradient)
         model->unit_gradients[unit] = gradient;
 }
 
-act *model_weight(const struct model *model, size_t offset)
+/* A tensor in its unit, which stands at `place`. */
+static struct tensor tensor_in(const struct model *model, char *place, const struct model_tensor *t)
 {
-    int unit = unit_of(model, offset);
-    return model_at(model, model->unit_weights[unit], offset - model_unit(model, unit).offset);
+    size_t inside = t->offset - model->units[t->param.unit].offset;
+    return (struct tensor){model->format, t->param.rows, t->param.columns,
+                           model_at(model, place, inside)};
 }
 
-act *model_gradient(const struct model *model, size_t offset)
+struct tensor model_weight(const struct model *model, const struct model_tensor *tensor)
 {
-    int unit = unit_of(model, offset);
-    return model_at(model, model->unit_gradients[unit], offset - model_unit(model, unit).offset);
+    return tensor_in(model, model->unit_weights[tensor->param.unit], tensor);
+}
+
+struct tensor model_gradient(const struct model *model, const struct model_tensor *tensor)
+{
+    return tensor_in(model, model->unit_gradients[tensor->param.unit], tensor);
 }
 
 /* Units inside of the flat arrays that the model keeps. */
@@ -73,30 +74,26 @@ void model_place_own(struct model *model)
 /* Behind units that do not fill their multiple: collectives move and sum them. */
 void model_zero_gaps(struct model *model)
 {
-    struct backend *b = model->backend;
+    struct device *d = model->device;
     for (size_t i = 0; i < model->tensor_count; i++) {
         const struct model_tensor *t = &model->tensors[i];
-        size_t end = t->offset + (size_t)t->rows * (size_t)t->columns;
+        size_t end = t->offset + sft_param_elements(&t->param);
         size_t next = i + 1 < model->tensor_count ? t[1].offset : model->parameters;
         if (model->weights != NULL && end < next)
-            b->zero(b, model_at(model, model->weights, end), (next - end) * b->act_size);
+            d->zero(d, model_at(model, model->weights, end), format_bytes(d->format, next - end));
         if (model->gradients != NULL && end < next)
-            b->zero(b, model_at(model, model->gradients, end), (next - end) * b->act_size);
+            d->zero(d, model_at(model, model->gradients, end), format_bytes(d->format, next - end));
     }
 }
 
-/* What matrix products do not overwrite: norms, and an embedding table that is no head. */
 void model_zero_unit(struct model *model, int unit)
 {
-    struct backend *b = model->backend;
-    struct model_unit place = model_unit(model, unit);
+    struct device *d = model->device;
     for (size_t i = 0; i < model->tensor_count; i++) {
         const struct model_tensor *t = &model->tensors[i];
-        if (t->offset < place.offset || t->offset >= place.offset + place.count)
-            continue;
-        if (!t->decays || (t->offset == model->embed && model->head != model->embed))
-            b->zero(b, model_gradient(model, t->offset),
-                    (size_t)t->rows * (size_t)t->columns * b->act_size);
+        if (t->param.unit == unit && !t->param.overwritten)
+            d->zero(d, model_gradient(model, t).data,
+                    format_bytes(d->format, sft_param_elements(&t->param)));
     }
 }
 

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEP = 128, LAYER_BUFFERS = 2, NAME = 32 }; /* STEP: elements that pieces are multiples of */
+enum { STEP = 128, NAME = 32 }; /* STEP: elements that pieces are multiples of */
 
-/* Slots of the backend's marks: what is behind us on LANE_COMPUTE, then some for each unit. */
+/* Slots of the device's marks: what is behind us on LANE_COMPUTE, then some for each unit. */
 enum { SLOT_COMPUTE, SLOT_UNITS };
 enum unit_slot { SLOT_WEIGHTS, SLOT_GRADIENT, SLOT_ACROSS, UNIT_SLOTS };
 
@@ -28,7 +28,7 @@ struct unit {
 
 struct shard {
     struct model *model;
-    struct backend *backend;
+    struct device *device;
     struct comm *comm;
     struct spans *spans;
     enum sft_zero zero;
@@ -36,7 +36,7 @@ struct shard {
     size_t members, pieces;
     int units;
     struct unit *unit;              /* [units] */
-    int layer[LAYER_BUFFERS];       /* whose weights are in the layers' buffers, or 0 */
+    int layer[SHARD_LAYER_BUFFERS]; /* whose weights are in the layers' buffers, or 0 */
     int micro_batches, micro_batch; /* of the step; the one that runs */
     int leaving;                    /* unit whose gradient is on its way, -1: none */
     bool enrolled;                  /* the communicator knows the memory */
@@ -78,6 +78,11 @@ static int slot_of(int unit, enum unit_slot slot)
     return SLOT_UNITS + unit * UNIT_SLOTS + (int)slot;
 }
 
+static size_t bytes_of(const struct shard *s, size_t elements)
+{
+    return format_bytes(s->device->format, elements);
+}
+
 struct room {
     char *base; /* NULL: only count */
     size_t used;
@@ -94,13 +99,12 @@ static char *take(struct room *room, size_t bytes)
 static size_t shard_lay(struct shard *s, char *base)
 {
     struct room room = {base, 0};
-    size_t act_size = s->backend->act_size;
-    char *whole[LAYER_BUFFERS] = {NULL}, *gradient[LAYER_BUFFERS] = {NULL};
+    char *whole[SHARD_LAYER_BUFFERS] = {NULL}, *gradient[SHARD_LAYER_BUFFERS] = {NULL};
     for (int i = 0; i < s->units; i++) {
         struct unit *u = &s->unit[i];
-        size_t slice = u->slice * act_size, all = slice * s->members;
-        int buffer = i % LAYER_BUFFERS;
-        bool own = !is_layer(s, i) || i <= LAYER_BUFFERS; /* the first layers' are all layers' */
+        size_t slice = bytes_of(s, u->slice), all = slice * s->members;
+        int buffer = i % SHARD_LAYER_BUFFERS;
+        bool own = !is_layer(s, i) || i <= SHARD_LAYER_BUFFERS; /* the first ones are all layers' */
         if (shares_weights(s->zero)) {
             u->weights = take(&room, slice);
             u->whole = own ? take(&room, all) : whole[buffer];
@@ -115,11 +119,6 @@ static size_t shard_lay(struct shard *s, char *base)
         }
     }
     return room.used;
-}
-
-static size_t bytes_of(const struct shard *s, size_t elements)
-{
-    return elements * s->backend->act_size;
 }
 
 /* First element of this rank's slice, and of its piece, in the unit. */
@@ -154,15 +153,15 @@ static void part_add(struct shard *s, const struct unit *u)
 /* What a lane is given from now on waits for all that was computed. */
 static void follow_compute(struct shard *s, enum comm_group group)
 {
-    s->backend->mark(s->backend, LANE_COMPUTE, SLOT_COMPUTE);
-    s->backend->await(s->backend, COMM_LANE(group), SLOT_COMPUTE);
+    s->device->mark(s->device, LANE_COMPUTE, SLOT_COMPUTE);
+    s->device->await(s->device, COMM_LANE(group), SLOT_COMPUTE);
 }
 
 /* Computing waits for a collective. */
 static void compute_await(struct shard *s, int slot, const char *what)
 {
     int span = spans_begin(s->spans, SPAN_WAIT, LANE_COMPUTE, what);
-    s->backend->await(s->backend, LANE_COMPUTE, slot);
+    s->device->await(s->device, LANE_COMPUTE, slot);
     spans_end(s->spans, span);
 }
 
@@ -189,14 +188,14 @@ static int scatter(struct shard *s, enum comm_group group, char *values, size_t 
 static int weights_fetch(struct shard *s, int unit, struct sft_error *err)
 {
     struct unit *u = &s->unit[unit];
-    int *in_buffer = &s->layer[unit % LAYER_BUFFERS];
+    int *in_buffer = &s->layer[unit % SHARD_LAYER_BUFFERS];
     if (is_layer(s, unit) ? *in_buffer == unit : u->present)
         return 0;
     follow_compute(s, s->group);
-    s->backend->await(s->backend, COMM_LANE(s->group), slot_of(unit, SLOT_ACROSS));
+    s->device->await(s->device, COMM_LANE(s->group), slot_of(unit, SLOT_ACROSS));
     if (gather(s, s->group, u->weights, u->slice, u->whole, u->about_weights, err) < 0)
         return -1;
-    s->backend->mark(s->backend, COMM_LANE(s->group), slot_of(unit, SLOT_WEIGHTS));
+    s->device->mark(s->device, COMM_LANE(s->group), slot_of(unit, SLOT_WEIGHTS));
     u->present = true;
     if (is_layer(s, unit))
         *in_buffer = unit;
@@ -227,6 +226,11 @@ static int shard_enter(void *user, int unit, enum model_pass pass, struct sft_er
     return 0;
 }
 
+static struct array slice_of(const struct shard *s, const struct unit *u, char *data)
+{
+    return (struct array){s->device->format, data, u->slice};
+}
+
 /* The sum of a unit's gradient has arrived: with more micro-batches before, add it to theirs; with
  * the last one, send it across the nodes. */
 static int gradient_arrive(struct shard *s, struct sft_error *err)
@@ -236,8 +240,10 @@ static int gradient_arrive(struct shard *s, struct sft_error *err)
     s->leaving = -1;
     compute_await(s, slot_of(unit, SLOT_GRADIENT), u->about_gradient);
     if (s->micro_batch > 0)
-        s->backend->add(s->backend, u->sums, u->gradient + bytes_of(s, slice_begin(s, u)),
-                        u->slice);
+        s->device->ops->add(
+            s->device,
+            &(struct add_args){slice_of(s, u, u->sums),
+                               slice_of(s, u, u->gradient + bytes_of(s, slice_begin(s, u)))});
     if (s->zero != SFT_ZERO_HYBRID || !last_micro_batch(s))
         return 0;
     follow_compute(s, COMM_ACROSS);
@@ -245,7 +251,7 @@ static int gradient_arrive(struct shard *s, struct sft_error *err)
     if (scatter(s, COMM_ACROSS, u->sums, u->piece, u->sums + bytes_of(s, mine), u->about_gradient,
                 err) < 0)
         return -1;
-    s->backend->mark(s->backend, COMM_LANE(COMM_ACROSS), slot_of(unit, SLOT_ACROSS));
+    s->device->mark(s->device, COMM_LANE(COMM_ACROSS), slot_of(unit, SLOT_ACROSS));
     return 0;
 }
 
@@ -264,7 +270,7 @@ static int gradient_leave_whole(struct shard *s, int unit, struct sft_error *err
                                      u->about_gradient, err);
         spans_end(s->spans, span);
     }
-    s->backend->mark(s->backend, COMM_LANE(s->group), slot_of(unit, SLOT_GRADIENT));
+    s->device->mark(s->device, COMM_LANE(s->group), slot_of(unit, SLOT_GRADIENT));
     return failed;
 }
 
@@ -280,7 +286,7 @@ static int gradient_leave_slice(struct shard *s, int unit, struct sft_error *err
     if (scatter(s, s->group, u->gradient, u->slice, s->micro_batch == 0 ? u->sums : mine,
                 u->about_gradient, err) < 0)
         return -1;
-    s->backend->mark(s->backend, COMM_LANE(s->group), slot_of(unit, SLOT_GRADIENT));
+    s->device->mark(s->device, COMM_LANE(s->group), slot_of(unit, SLOT_GRADIENT));
     s->leaving = unit;
     return 0;
 }
@@ -321,7 +327,7 @@ static void unit_cut(struct shard *s, int unit)
 static void shard_place(struct shard *s, uint64_t seed)
 {
     const struct model_hooks hooks = {s, shard_enter, shard_leave};
-    char *weights = model_weights(s->model), *gradients = model_gradients(s->model);
+    char *weights = model_weights(s->model).data, *gradients = model_gradients(s->model).data;
     if (!shares_weights(s->zero))
         model_initialize(s->model, seed);
     for (int i = 0; i < s->units; i++) {
@@ -341,7 +347,7 @@ static void shard_place(struct shard *s, uint64_t seed)
 
 static int shard_allocate(struct shard *s, struct sft_error *err)
 {
-    struct backend *b = s->backend;
+    struct device *d = s->device;
     s->unit = calloc((size_t)s->units, sizeof *s->unit);
     s->parts = calloc((size_t)s->units, sizeof *s->parts);
     if (s->unit == NULL || s->parts == NULL)
@@ -351,10 +357,10 @@ static int shard_allocate(struct shard *s, struct sft_error *err)
     s->bytes = shard_lay(s, NULL);
     if (s->bytes == 0)
         return 0;
-    s->memory = b->allocate(b, s->bytes, err);
+    s->memory = d->allocate(d, s->bytes, err);
     if (s->memory == NULL)
         return -1;
-    b->zero(b, s->memory, s->bytes); /* what lies behind a unit's end takes part in sums */
+    d->zero(d, s->memory, s->bytes); /* what lies behind a unit's end takes part in sums */
     shard_lay(s, s->memory);
     return 0;
 }
@@ -364,10 +370,10 @@ static void shard_enroll(struct shard *s)
 {
     size_t whole = bytes_of(s, model_parameters(s->model));
     s->comm->enroll(s->comm, s->memory, s->bytes);
-    if (model_weights(s->model) != NULL)
-        s->comm->enroll(s->comm, model_weights(s->model), whole);
-    if (model_gradients(s->model) != NULL)
-        s->comm->enroll(s->comm, model_gradients(s->model), whole);
+    if (model_weights(s->model).data != NULL)
+        s->comm->enroll(s->comm, model_weights(s->model).data, whole);
+    if (model_gradients(s->model).data != NULL)
+        s->comm->enroll(s->comm, model_gradients(s->model).data, whole);
     s->enrolled = true;
 }
 
@@ -376,11 +382,11 @@ static void shard_dismiss(struct shard *s)
     if (!s->enrolled)
         return;
     s->comm->dismiss(s->comm, s->memory);
-    s->comm->dismiss(s->comm, model_weights(s->model));
-    s->comm->dismiss(s->comm, model_gradients(s->model));
+    s->comm->dismiss(s->comm, model_weights(s->model).data);
+    s->comm->dismiss(s->comm, model_gradients(s->model).data);
 }
 
-struct shard *shard_create(struct model *model, struct backend *backend, struct comm *comm,
+struct shard *shard_create(struct model *model, struct device *device, struct comm *comm,
                            enum sft_zero zero, uint64_t seed, struct spans *spans,
                            struct sft_error *err)
 {
@@ -391,7 +397,7 @@ struct shard *shard_create(struct model *model, struct backend *backend, struct 
     }
     bool hybrid = zero == SFT_ZERO_HYBRID;
     *s = (struct shard){.model = model,
-                        .backend = backend,
+                        .device = device,
                         .comm = comm,
                         .spans = spans,
                         .zero = zero,
@@ -422,7 +428,7 @@ void shard_destroy(struct shard *s)
         return;
     shard_dismiss(s);
     if (s->memory != NULL)
-        s->backend->release(s->backend, s->memory);
+        s->device->release(s->device, s->memory);
     free(s->unit);
     free(s->parts);
     free(s);
@@ -472,8 +478,8 @@ int shard_spread(struct shard *s, struct sft_error *err)
         size_t begin = hybrid ? piece_begin(s, u) - slice_begin(s, u) : slice_begin(s, u);
         if (gather(s, group, to + bytes_of(s, begin), count, to, u->about_weights, err) < 0)
             return -1;
-        s->backend->mark(s->backend, COMM_LANE(group),
-                         slot_of(i, hybrid ? SLOT_ACROSS : SLOT_WEIGHTS));
+        s->device->mark(s->device, COMM_LANE(group),
+                        slot_of(i, hybrid ? SLOT_ACROSS : SLOT_WEIGHTS));
     }
     s->spreading = true;
     return 0;
@@ -483,8 +489,8 @@ void shard_settle(struct shard *s)
 {
     bool hybrid = s->zero == SFT_ZERO_HYBRID;
     if (s->spreading)
-        s->backend->await(s->backend, LANE_COMPUTE,
-                          slot_of(s->units - 1, hybrid ? SLOT_ACROSS : SLOT_WEIGHTS));
+        s->device->await(s->device, LANE_COMPUTE,
+                         slot_of(s->units - 1, hybrid ? SLOT_ACROSS : SLOT_WEIGHTS));
 }
 
 size_t shard_bytes(const struct shard *s)

@@ -13,20 +13,23 @@
 
 struct shard;
 
+/* Places for whole layers, which are of one size, that all layers take by turns. */
+enum { SHARD_LAYER_BUFFERS = 2 };
+
 /* What the model must keep itself for that way of sharing among `ranks`, `nodes` of them across. */
 struct model_storage shard_storage(enum sft_zero zero, int ranks);
 
-/* Bytes of backend memory that shard_create will take, and elements whose states a rank keeps. */
+/* Bytes of device memory that shard_create will take, and elements whose states a rank keeps. */
 struct shard_sizes {
     size_t bytes, elements;
 };
 struct shard_sizes shard_plan(const struct sft_preset *shape, const struct sft_layout *layout,
-                              size_t act_size);
+                              enum format format);
 
 /* Takes the model's first weights in hand (as model_initialize would make them), places its units
  * and hooks into its passes. The model must have shard_storage's storage, the communicator be
- * attached to the backend. `spans` may be NULL. Fails without memory. */
-struct shard *shard_create(struct model *model, struct backend *backend, struct comm *comm,
+ * attached to the device. `spans` may be NULL. Fails without memory. */
+struct shard *shard_create(struct model *model, struct device *device, struct comm *comm,
                            enum sft_zero zero, uint64_t seed, struct spans *spans,
                            struct sft_error *err);
 /* Before the model's. */
@@ -36,7 +39,7 @@ void shard_destroy(struct shard *shard);
  * array, and where this rank has them. */
 struct shard_part {
     size_t offset, count;
-    act *weights, *gradients;
+    void *weights, *gradients;
 };
 /* This rank's parts, for optim_create_parts. */
 const struct shard_part *shard_parts(const struct shard *shard, size_t *count);
@@ -48,7 +51,7 @@ int shard_reduce(struct shard *shard, struct sft_error *err);
 /* Collective: after the update, what the ranks updated reaches all that keep it, by the time that a
  * pass uses it. */
 int shard_spread(struct shard *shard, struct sft_error *err);
-/* What the backend does from now on finds all weights in place that this rank keeps. */
+/* What the device does from now on finds all weights in place that this rank keeps. */
 void shard_settle(struct shard *shard);
 
 size_t shard_bytes(const struct shard *shard); /* of its own buffers */

@@ -2,9 +2,10 @@
 /* What is known before the first step goes into the record; rank 0 alone has one. */
 #include "config.h"
 
-#include "job/run/run.h"
+#include "job/run/describe.h"
+
+#include "job/run/forecast.h"
 #include "lib/figures.h"
-#include "lib/roofline.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -67,12 +68,9 @@ static void describe_hosts(const struct run *run, char *text, size_t size)
 {
     size_t used = 0;
     text[0] = '\0';
-    for (int rank = 0; rank < run->comm->size; rank++) {
-        const char *host = run->hosts + rank * RUN_HOST;
-        int before = 0;
-        while (strcmp(run->hosts + before * RUN_HOST, host) != 0)
-            before++;
-        if (before < rank)
+    for (int rank = 0; rank < run->input.plan.ranks; rank++) {
+        const char *host = run->ranks.hosts + (size_t)rank * COMM_HOST;
+        if (!ranks_host_is_new(run->ranks.hosts, rank))
             continue;
         if (used + strlen(host) + 5 > size) {
             strcpy(text + used, "...");
@@ -85,30 +83,20 @@ static void describe_hosts(const struct run *run, char *text, size_t size)
 /* What would start this run again; "" where it would take a large part of the record. */
 static void describe_request(const struct run *run, char *text, size_t size)
 {
-    struct sft_request request = run->request;
-    request.nodes = run->nodes;
+    struct sft_request request = *run->request;
+    request.nodes = run->ranks.nodes;
     if (sft_request_format(&request, text, size, NULL) < 0)
         text[0] = '\0';
-}
-
-double run_peak_tflops(const struct run *run)
-{
-    const struct sft_roofline *roofline = sft_roofline_find(run->backend->device);
-    if (run->request.peak > 0)
-        return run->request.peak;
-    return roofline == NULL ? 0 : roofline->bf16_tflops;
 }
 
 /* What the plan expects, beside which the measurement will stand. */
 static int describe_forecast(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = &run->result.record;
-    double planned =
-        (double)(model_bytes(run->model) + optim_bytes(run->optim) + shard_bytes(run->shard)) +
-        run->fit.reserve + run->memory_before;
+    double planned = training_bytes(&run->training);
     if (sft_record_set_real(record, "mem_plan_gib", ldexp(planned, -30), err) < 0)
         return -1;
-    double tok_s = forecast_tok_s(run);
+    double tok_s = forecast_tok_s(&run->training, run->request);
     return tok_s > 0 ? sft_record_set_real(record, "tok_s_plan", tok_s, err) : 0;
 }
 
@@ -125,10 +113,10 @@ static void describe_data(const struct data_facts *facts, const struct data *dat
 
 static int describe_numbers(struct run *run, const struct data_facts *facts, struct sft_error *err)
 {
-    const struct sft_plan *plan = &run->plan;
+    const struct sft_plan *plan = &run->input.plan;
     struct sft_record *record = &run->result.record;
     const struct whole wholes[] = {
-        {"nodes", run->nodes},
+        {"nodes", run->ranks.nodes},
         {"ranks", plan->ranks},
         {"seq", plan->seq},
         {"micro_batch", plan->micro_batch},
@@ -142,8 +130,8 @@ static int describe_numbers(struct run *run, const struct data_facts *facts, str
         {"cut", facts->cut},
         {"skipped", facts->skipped},
         {"mended", facts->mended},
-        {"vocab", run->shape.vocab},
-        {"parameters", (long long)sft_preset_parameters(&run->shape)},
+        {"vocab", run->input.shape.vocab},
+        {"parameters", (long long)sft_params_count(&run->input.shape)},
     };
     if (describe_wholes(record, wholes, sizeof wholes / sizeof wholes[0], err) < 0)
         return -1;
@@ -153,13 +141,14 @@ static int describe_numbers(struct run *run, const struct data_facts *facts, str
 int describe_run(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = &run->result.record;
-    struct data_facts facts = data_facts(run->data);
+    struct data_facts facts = data_facts(run->input.data);
     char step[48], hosts[700], request[301], blas[128], sum[32] = "";
-    bool mpi = strcmp(run->comm->name, "mpi") == 0, nccl = strcmp(run->comm->name, "nccl") == 0;
+    bool mpi = strcmp(run->ranks.comm->name, "mpi") == 0,
+         nccl = strcmp(run->ranks.comm->name, "nccl") == 0;
     if (!run->result.active)
         return 0;
-    bool gpu = strcmp(run->backend->name, "cuda") == 0;
-    describe_data(&facts, run->data);
+    bool gpu = strcmp(run->machine.backend->name, "cuda") == 0;
+    describe_data(&facts, run->input.data);
     describe_step(step, sizeof step);
     describe_hosts(run, hosts, sizeof hosts);
     describe_request(run, request, sizeof request);
@@ -169,30 +158,30 @@ int describe_run(struct run *run, struct sft_error *err)
     const struct text texts[] = {
         {"step", step},
         {"state", "running"},
-        {"model", run->shape.name},
+        {"model", run->input.shape.name},
         {"method", "full"},
-        {"precision", run->backend->precision},
-        {"states", gpu ? fit_states_name(run->fit.states) : ""},
-        {"zero", sft_zero_name(run->fit.zero)},
-        {"recompute", fit_recompute_name(run->fit.recompute)},
-        {"backend", run->backend->name},
-        {"device", gpu ? run->backend->device : run->host.model},
+        {"precision", format_traits[run->machine.backend->format].name},
+        {"states", gpu ? fit_states_name(run->training.fit.states) : ""},
+        {"zero", sft_zero_name(run->training.fit.zero)},
+        {"recompute", fit_recompute_name(run->training.fit.recompute)},
+        {"backend", run->machine.backend->name},
+        {"device", gpu ? run->machine.backend->title : run->machine.host.model},
         {"data", facts.source},
         {"data_sum", sum},
-        {"tokenizer", tokenizer_name(run->tokenizer)},
+        {"tokenizer", tokenizer_name(run->input.tokenizer)},
         {"hosts", hosts},
         {"request", request},
         {"version", PACKAGE_VERSION},
-        {"cuda", run->backend->version},
+        {"cuda", run->machine.backend->version},
         {"blas", gpu ? "" : blas},
-        {"mpi", mpi ? run->comm->version : ""},
-        {"nccl", nccl ? run->comm->version : ""},
-        {"pmix", run->bootstrap.version},
+        {"mpi", mpi ? run->ranks.comm->version : ""},
+        {"nccl", nccl ? run->ranks.comm->version : ""},
+        {"pmix", run->ranks.bootstrap.version},
     };
     if (describe_texts(record, texts, sizeof texts / sizeof texts[0], err) < 0 ||
         describe_numbers(run, &facts, err) < 0 || describe_forecast(run, err) < 0)
         return -1;
-    double peak = run_peak_tflops(run);
+    double peak = run->machine.peak_tflops;
     if (peak > 0 && sft_record_set_real(record, "peak_tflops", peak, err) < 0)
         return -1;
     return result_write(&run->result, true, err);
@@ -203,9 +192,10 @@ void describe_summary(const struct run *run)
     const struct sft_record *r = &run->result.record;
     const struct sft_figure *shown[SFT_VIEW_MAX];
     char number[SFT_NUMBER], other[SFT_NUMBER];
-    printf("%s, %d rank%s on %d node%s, data %s, backend %s %s\n", run->shape.title,
-           run->plan.ranks, run->plan.ranks == 1 ? "" : "s", run->nodes, run->nodes == 1 ? "" : "s",
-           sft_record_get(r, "data"), run->backend->name, run->backend->precision);
+    printf("%s, %d rank%s on %d node%s, data %s, backend %s %s\n", run->input.shape.title,
+           run->input.plan.ranks, run->input.plan.ranks == 1 ? "" : "s", run->ranks.nodes,
+           run->ranks.nodes == 1 ? "" : "s", sft_record_get(r, "data"), run->machine.backend->name,
+           format_traits[run->machine.backend->format].name);
     for (size_t i = 0; i < sft_figures_shown(SFT_SUMMARY, shown); i++) {
         const struct sft_show *show = &shown[i]->show[SFT_SUMMARY];
         double value = sft_record_get_real(r, shown[i]->name, NAN);
@@ -213,7 +203,7 @@ void describe_summary(const struct run *run)
             printf("%-10s %s %s\n", show->title, sft_number(number, value, show->digits),
                    show->unit);
     }
-    if (run->plan.ranks > 1)
+    if (run->input.plan.ranks > 1)
         printf("slowest    rank %s on %s: %s ms to compute, median of the ranks %s ms\n",
                sft_record_get(r, "slow_rank"), sft_record_get(r, "slow_host"),
                sft_number(number, sft_record_get_real(r, "slow_ms", NAN), 4),
@@ -222,65 +212,4 @@ void describe_summary(const struct run *run)
     if (run->result.file < 0 && sft_record_format(r, false, text, sizeof text, NULL) == 0)
         printf("record     %s\n", text);
     fflush(stdout);
-}
-
-void check_print(const struct data *data)
-{
-    char text[1024];
-    struct data_facts facts = data_facts(data);
-    printf("data       %s: %ld records, %ld tokens, %ld cut, %ld skipped, %ld mended\n",
-           facts.source, facts.records, facts.tokens, facts.cut, facts.skipped, facts.mended);
-    data_skipped(data, text, sizeof text);
-    if (text[0] != '\0')
-        printf("skipped    %s\n", text);
-}
-
-static void plan_print_device(const struct sft_plan *plan, const struct sft_preset *shape,
-                              struct data *data, const struct sft_request *request)
-{
-    static const char device[] = PLAN_DEVICE;
-    struct fit fit;
-    struct sft_error err = {""};
-    struct sft_prediction p;
-    char tok_s[SFT_NUMBER];
-    if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), BACKEND_CUDA_ACT,
-                 BACKEND_CUDA_LOGITS, &err) < 0) {
-        printf("%s %s\n", device, err.text);
-        return;
-    }
-    printf("%s %.4g GiB a rank: arena %.4g, slices %.4g, optimizer %.4g, the libraries' %.4g; "
-           "states %s, "
-           "recompute %s\n           zero %s: %s\n",
-           device, ldexp(fit.total, -30), ldexp(fit.model, -30), ldexp(fit.shard, -30),
-           ldexp(fit.optim, -30), ldexp(fit.reserve, -30), fit_states_name(fit.states),
-           fit_recompute_name(fit.recompute), sft_zero_name(fit.zero),
-           fit_why(&fit, request, plan));
-    if (!forecast_make(&p, device, plan, shape, data, &fit))
-        return;
-    printf("           predicted %s tokens/s a GPU without communication, %.4g s a step: products "
-           "%.3g, attention %.3g, elementwise %.3g, recomputing %.3g, optimizer %.3g\n",
-           sft_number(tok_s, p.tok_s, 5), p.step, p.matmul, p.attention, p.elementwise, p.recompute,
-           p.optimizer);
-    printf("           about %.3g min for all %d steps\n",
-           p.step * (plan->steps + plan->warmup) / 60, plan->steps + plan->warmup);
-}
-
-void plan_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
-                const struct sft_request *request)
-{
-    struct data_facts facts = data_facts(data);
-    double parameters = (double)sft_preset_parameters(shape);
-    printf("model      %s, %.0f parameters (%s)\n", shape->title, parameters, shape->source);
-    printf("ranks      %d on %d node%s\n", plan->ranks, plan->nodes, plan->nodes == 1 ? "" : "s");
-    printf("batch      %d sequences of %d tokens a step: %d ranks x %d x %d accumulations\n",
-           plan->global_batch, plan->seq, plan->ranks, plan->micro_batch, plan->accumulation);
-    printf("steps      %d measured after %d of warm-up, seed %llu\n", plan->steps, plan->warmup,
-           (unsigned long long)plan->seed);
-    printf("rate       lr %g after %d steps of warm-up, weight decay %g, clip %g\n", plan->lr,
-           plan->lr_warmup, plan->weight_decay, plan->clip);
-    printf("data       %s: %ld records, %.1f tokens a record, %ld cut, packs %.1f%% full\n",
-           facts.source, facts.records, facts.mean_length, facts.cut, 100 * facts.fill);
-    plan_print_device(plan, shape, data, request);
-    if (request->nodes > 0)
-        scaling_print(plan, shape, data, request, request->nodes);
 }

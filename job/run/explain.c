@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "job/run/notes.h"
+#include "job/run/task.h"
 
 extern char **environ;
 
@@ -174,7 +175,8 @@ int explain_print_json(FILE *out, const struct explain_task *tasks, int count,
     return failed ? sft_error_set(err, "the JSON cannot be written") : 0;
 }
 
-int explain_run(struct bootstrap *bootstrap, bool json, struct sft_error *err)
+/* Collective over the bootstrap; rank 0 prints to stdout. */
+static int explain_exchange(struct bootstrap *bootstrap, bool json, struct sft_error *err)
 {
     struct explain_task mine;
     struct explain_task *all = calloc((size_t)bootstrap->size, sizeof *all);
@@ -189,3 +191,24 @@ int explain_run(struct bootstrap *bootstrap, bool json, struct sft_error *err)
     free(all);
     return result;
 }
+
+/* Nothing is read and nothing trained: nothing to check, and nothing to print of a plan. */
+static int explain_check(const struct options *options)
+{
+    (void)options;
+    return SFT_EXIT_DONE;
+}
+
+static int explain_run(const struct options *options)
+{
+    struct bootstrap bootstrap;
+    struct sft_error err = {""};
+    int status = SFT_EXIT_DONE;
+    if (bootstrap_start(&bootstrap, &err) < 0 ||
+        explain_exchange(&bootstrap, options->json, &err) < 0)
+        status = task_complain(&err);
+    bootstrap_stop(&bootstrap);
+    return status;
+}
+
+const struct task task_explain = {explain_check, explain_run};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* srun --sft-bench=explain:N: what each task got of its node, and why; no training. */
+/* srun --sft-bench=explain:N: what each task got of its node, and why; the task of job/run/task.h.
+ */
 #ifndef SFT_JOB_RUN_EXPLAIN_H
 #define SFT_JOB_RUN_EXPLAIN_H
 
@@ -33,8 +34,5 @@ void explain_print(FILE *out, const struct explain_task *tasks, int count);
 /* The same as one JSON object. -1 and err without memory. */
 int explain_print_json(FILE *out, const struct explain_task *tasks, int count,
                        struct sft_error *err);
-
-/* Collective over the bootstrap; rank 0 prints to stdout. */
-int explain_run(struct bootstrap *bootstrap, bool json, struct sft_error *err);
 
 #endif

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The data's own documents decide what attention costs, so a forecast looks at the first batches.
- */
-#include "job/run/run.h"
+#include "job/run/forecast.h"
 
 enum { BATCHES = 8 };
 
-bool forecast_work(struct sft_work *work, const struct sft_plan *plan, struct data *data)
+bool forecast_work(struct sft_work *work, const struct input *input)
 {
+    const struct sft_plan *plan = &input->plan;
     struct batch batch;
     *work = (struct sft_work){.accumulation = plan->accumulation};
     if (batch_create(&batch, plan->micro_batch * plan->seq, NULL) < 0)
         return false;
     for (int i = 0; i < BATCHES; i++) {
-        data_fill(data, (uint64_t)i * (uint64_t)plan->micro_batch, plan->micro_batch, &batch);
+        data_fill(input->data, (uint64_t)i * (uint64_t)plan->micro_batch, plan->micro_batch,
+                  &batch);
         work->tokens += (double)batch.rows / BATCHES;
         work->documents += (double)batch.documents / BATCHES;
         work->squared_lengths += batch.squared_lengths / BATCHES;
@@ -21,17 +21,16 @@ bool forecast_work(struct sft_work *work, const struct sft_plan *plan, struct da
     return true;
 }
 
-bool forecast_make(struct sft_prediction *prediction, const char *device,
-                   const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
+bool forecast_make(struct sft_prediction *prediction, const char *device, const struct input *input,
                    const struct fit *fit)
 {
     const struct sft_ceiling *ceiling = sft_ceiling_find(device);
     struct sft_work work;
-    if (ceiling == NULL || !forecast_work(&work, plan, data))
+    if (ceiling == NULL || !forecast_work(&work, input))
         return false;
     work.states = fit->states;
     work.recompute = fit->recompute;
-    *prediction = sft_predict(shape, &work, ceiling);
+    *prediction = sft_predict(&input->shape, &work, ceiling);
     return true;
 }
 
@@ -47,17 +46,19 @@ struct sft_fabric forecast_fabric(const struct sft_request *request)
     return f;
 }
 
-double forecast_tok_s(const struct run *run)
+double forecast_tok_s(const struct training *t, const struct sft_request *request)
 {
-    const struct sft_ceiling *ceiling = sft_ceiling_find(run->backend->device);
+    const struct sft_ceiling *ceiling = sft_ceiling_find(t->backend->title);
+    const struct sft_plan *plan = &t->input->plan;
+    const struct sft_preset *shape = &t->input->shape;
     struct sft_work work;
-    if (ceiling == NULL || !forecast_work(&work, &run->plan, run->data))
+    if (ceiling == NULL || !forecast_work(&work, t->input))
         return 0;
-    work.states = run->fit.states;
-    work.recompute = run->fit.recompute;
-    if (run->plan.ranks == 1)
-        return sft_predict(&run->shape, &work, ceiling).tok_s;
-    struct sft_fabric fabric = forecast_fabric(&run->request);
-    struct sft_layout layout = {run->nodes, run->plan.ranks / run->nodes, run->fit.zero};
-    return sft_timeline_make(&run->shape, &work, ceiling, &fabric, &layout).tok_s;
+    work.states = t->fit.states;
+    work.recompute = t->fit.recompute;
+    if (plan->ranks == 1)
+        return sft_predict(shape, &work, ceiling).tok_s;
+    struct sft_fabric fabric = forecast_fabric(request);
+    struct sft_layout layout = {plan->nodes, plan->ranks / plan->nodes, t->fit.zero};
+    return sft_timeline_make(shape, &work, ceiling, &fabric, &layout).tok_s;
 }

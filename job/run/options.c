@@ -19,6 +19,18 @@ static const struct {
 
 #define MODES (sizeof modes / sizeof modes[0])
 
+static void key_help(FILE *out, const struct sft_field *key)
+{
+    char option[64], argument[48], standard[64];
+    sft_field_argument(key, argument, sizeof argument);
+    sft_field_default(key, standard, sizeof standard);
+    int length = snprintf(option, sizeof option, "--%s %s", key->name, argument);
+    for (int i = 2; i < length; i++)
+        option[i] = option[i] == '_' ? '-' : option[i];
+    fprintf(out, standard[0] == '\0' ? "  %-22s %s\n" : "  %-22s %s [%s]\n", option, key->help,
+            standard);
+}
+
 void options_help(FILE *out)
 {
     char names[256];
@@ -28,13 +40,8 @@ void options_help(FILE *out)
         "Fine-tune MODEL and report its throughput. Under Slurm: srun --sft-bench=MODEL:NODES\n\n"
         "models: %s\n\nkeys, in the request or as options:\n",
         sft_preset_names(names, sizeof names));
-    for (const struct sft_key *key = sft_request_keys(); key->name != NULL; key++) {
-        char option[64];
-        int length = snprintf(option, sizeof option, "--%s %s", key->name, key->value_name);
-        for (int i = 2; i < length; i++)
-            option[i] = option[i] == '_' ? '-' : option[i];
-        fprintf(out, "  %-22s %s\n", option, key->help);
-    }
+    for (const struct sft_field *key = sft_request_keys(); key->name != NULL; key++)
+        key_help(out, key);
     fprintf(out, "\nother options:\n");
     for (size_t i = 0; i < MODES; i++)
         fprintf(out, "  %-22s %s\n", modes[i].word, modes[i].help);

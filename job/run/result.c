@@ -105,7 +105,7 @@ static json_t *result_json(const struct result *result)
         json_object_set_new(root, field->key, json_value(field));
     }
     json_object_set_new(root, "losses", json_reals(result->loss, result->losses));
-    if (result->rank_ms != NULL) {
+    if (result->ranks > 0) {
         json_object_set_new(root, "rank_compute_ms", json_reals(result->rank_ms, result->ranks));
         for (size_t i = 0; i < result->ranks; i++)
             json_array_append_new(hosts, json_string(result->hosts + i * result->host_size));

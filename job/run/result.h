@@ -27,9 +27,9 @@ struct result {
     bool cut;                       /* by that thread, nothing is written any more */
     double begin, written;          /* seconds of sft_clock_now */
     size_t losses;
-    double *loss; /* [losses] mean loss of each step, warm-up too */
-    size_t ranks;
-    double *rank_ms;   /* [ranks] median compute time, once known */
+    double *loss;      /* [losses] mean loss of each step, warm-up too */
+    size_t ranks;      /* 0: not known yet */
+    double *rank_ms;   /* [ranks] median compute time */
     const char *hosts; /* [ranks] names, each in host_size bytes */
     size_t host_size;
 };

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The forecast of many nodes: what a run on each number of nodes would choose, and its timeline. */
-#include "job/run/run.h"
+#include "job/run/scaling.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 
-#include "lib/timeline.h"
+#include "job/run/forecast.h"
 
 /* The plan of one rank's part, on so many nodes. */
 static struct sft_plan plan_on(const struct sft_plan *plan, int nodes, int gpus)
@@ -22,8 +21,8 @@ static void line_print(const struct sft_plan *plan, const struct sft_preset *sha
 {
     struct fit fit;
     struct sft_fabric fabric = forecast_fabric(request);
-    if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), BACKEND_CUDA_ACT,
-                 BACKEND_CUDA_LOGITS, NULL) < 0) {
+    if (fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), DEVICE_CUDA_FORMAT,
+                 DEVICE_CUDA_LOGITS, NULL) < 0) {
         printf("%5d  does not fit: %.0f GiB\n", plan->nodes, ldexp(fit.total, -30));
         return;
     }
@@ -38,13 +37,13 @@ static void line_print(const struct sft_plan *plan, const struct sft_preset *sha
            fit_recompute_name(fit.recompute));
 }
 
-void scaling_print(const struct sft_plan *plan, const struct sft_preset *shape, struct data *data,
-                   const struct sft_request *request, int nodes)
+void scaling_print(const struct input *input, const struct sft_request *request)
 {
+    const struct sft_plan *plan = &input->plan;
     struct sft_fabric fabric = forecast_fabric(request);
     int gpus = request->gpus > 0 ? request->gpus : PLAN_GPUS;
     struct sft_work work;
-    if (!forecast_work(&work, plan, data))
+    if (!forecast_work(&work, input))
         return;
     printf("scaling    estimated for nodes of %d x H200, %d sequences of %d tokens x %d a GPU and "
            "step\n",
@@ -53,9 +52,9 @@ void scaling_print(const struct sft_plan *plan, const struct sft_preset *shape, 
            fabric.nvlink_gbs, fabric.nic_gbs);
     printf("nodes      tok/s  tok/s/GPU  wait, ms  scaling, %%     GiB  bound    zero   states "
            "recompute\n");
-    for (int n = 1; n <= (nodes > 8 ? nodes : 8); n *= 2) {
+    for (int n = 1; n <= (request->nodes > 8 ? request->nodes : 8); n *= 2) {
         struct sft_plan p = plan_on(plan, n, gpus);
-        line_print(&p, shape, request, work);
+        line_print(&p, &input->shape, request, work);
     }
 }
 
@@ -76,22 +75,23 @@ static void json_estimate(json_t *root, const struct sft_plan *plan, const struc
     json_object_set_new(root, "states", json_string(fit_states_name(fit->states)));
 }
 
-void scaling_print_json(const struct sft_plan *plan, const struct sft_preset *shape,
-                        struct data *data, const struct sft_request *request)
+void scaling_print_json(const struct input *input, const struct sft_request *request)
 {
+    const struct sft_plan *plan = &input->plan;
+    const struct sft_preset *shape = &input->shape;
     struct fit fit;
     struct sft_error err = {""};
     struct sft_work work;
     json_t *root =
         json_pack("{s:s, s:s, s:i, s:i, s:i}", "model", shape->name, "device", PLAN_DEVICE, "nodes",
                   plan->nodes, "ranks", plan->ranks, "steps", plan->steps + plan->warmup);
-    bool fits = fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), BACKEND_CUDA_ACT,
-                         BACKEND_CUDA_LOGITS, &err) == 0;
+    bool fits = fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), DEVICE_CUDA_FORMAT,
+                         DEVICE_CUDA_LOGITS, &err) == 0;
     json_object_set_new(root, "fits", json_boolean(fits));
     json_object_set_new(root, "gib", json_real(ldexp(fit.total, -30)));
     if (!fits)
         json_object_set_new(root, "why", json_string(err.text));
-    else if (forecast_work(&work, plan, data))
+    else if (forecast_work(&work, input))
         json_estimate(root, plan, shape, request, &fit, work);
     json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
     putchar('\n');

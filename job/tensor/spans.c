@@ -6,26 +6,26 @@
 struct stamped {
     const char *name;
     enum span_kind kind;
-    enum backend_lane lane;
+    enum lane lane;
     int begin, end; /* stamps */
 };
 
 struct spans {
-    struct backend *backend;
+    struct device *device;
     bool full, at_once; /* at_once: work is done when calls return */
     struct stamped *list;
     int count, room;
 };
 
-struct spans *spans_create(struct backend *backend, struct sft_error *err)
+struct spans *spans_create(struct device *device, struct sft_error *err)
 {
     struct spans *s = calloc(1, sizeof *s);
     if (s == NULL) {
         sft_error_set(err, "no memory for a step's times");
         return NULL;
     }
-    s->backend = backend;
-    s->at_once = backend->queue(backend, LANE_COMPUTE) == NULL;
+    s->device = device;
+    s->at_once = device->queue(device, LANE_COMPUTE) == NULL;
     return s;
 }
 
@@ -45,8 +45,8 @@ void spans_full(struct spans *s, bool full)
 void spans_start(struct spans *s)
 {
     s->count = 0;
-    s->backend->stamps_clear(s->backend);
-    s->backend->stamp(s->backend, LANE_COMPUTE);
+    s->device->stamps_clear(s->device);
+    s->device->stamp(s->device, LANE_COMPUTE);
 }
 
 static bool counts(const struct spans *s, enum span_kind kind)
@@ -54,7 +54,7 @@ static bool counts(const struct spans *s, enum span_kind kind)
     return kind == (s->at_once ? SPAN_COLLECTIVE : SPAN_WAIT);
 }
 
-int spans_begin(struct spans *s, enum span_kind kind, enum backend_lane lane, const char *name)
+int spans_begin(struct spans *s, enum span_kind kind, enum lane lane, const char *name)
 {
     if (s == NULL || (!s->full && !counts(s, kind)))
         return -1;
@@ -66,14 +66,14 @@ int spans_begin(struct spans *s, enum span_kind kind, enum backend_lane lane, co
         s->list = list;
         s->room = room;
     }
-    s->list[s->count] = (struct stamped){name, kind, lane, s->backend->stamp(s->backend, lane), -1};
+    s->list[s->count] = (struct stamped){name, kind, lane, s->device->stamp(s->device, lane), -1};
     return s->count++;
 }
 
 void spans_end(struct spans *s, int number)
 {
     if (number >= 0)
-        s->list[number].end = s->backend->stamp(s->backend, s->list[number].lane);
+        s->list[number].end = s->device->stamp(s->device, s->list[number].lane);
 }
 
 int spans_count(const struct spans *s)
@@ -83,10 +83,10 @@ int spans_count(const struct spans *s)
 
 struct span spans_get(const struct spans *s, int number)
 {
-    struct backend *b = s->backend;
+    struct device *d = s->device;
     const struct stamped *at = &s->list[number];
-    double begin = b->stamp_time(b, at->begin);
-    double length = at->begin < 0 || at->end < 0 ? 0 : b->stamp_time(b, at->end) - begin;
+    double begin = d->stamp_time(d, at->begin);
+    double length = at->begin < 0 || at->end < 0 ? 0 : d->stamp_time(d, at->end) - begin;
     return (struct span){at->name, at->kind, at->lane, begin, length};
 }
 

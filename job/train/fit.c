@@ -14,20 +14,20 @@ static const double nccl_reserve =
  * cuBLASLt's workspace and what the libraries load when they are first used (measured). */
 double fit_reserve(const struct sft_preset *s, double rows, int ranks)
 {
-    double width = (double)(s->heads + 2 * s->kv_heads) * s->head_dim;
-    return rows * (width + s->heads) * sizeof(float) + (0.1 + (ranks > 1 ? nccl_reserve : 0)) * gib;
+    return rows * (double)(sft_preset_qkv(s) + s->heads) * sizeof(float) +
+           (0.1 + (ranks > 1 ? nccl_reserve : 0)) * gib;
 }
 
 static void fit_count(struct fit *fit, const struct sft_plan *plan, const struct sft_preset *shape,
-                      int rows, size_t act_size, size_t logits)
+                      int rows, enum format format, size_t logits)
 {
     struct sft_layout layout = {plan->nodes, plan->ranks / plan->nodes, fit->zero};
-    struct shard_sizes shard = shard_plan(shape, &layout, act_size);
+    struct shard_sizes shard = shard_plan(shape, &layout, format);
     fit->model = (double)model_plan_stored(shape, rows, fit_recompute(fit),
-                                           shard_storage(fit->zero, plan->ranks), act_size, logits);
+                                           shard_storage(fit->zero, plan->ranks), format, logits);
     fit->shard = (double)shard.bytes;
-    fit->optim = (double)optim_plan(shard.elements, act_size, fit_states(fit));
-    fit->reserve = act_size < sizeof(float) ? fit_reserve(shape, rows, plan->ranks) : 0;
+    fit->optim = (double)optim_plan(shard.elements, format, fit_states(fit));
+    fit->reserve = format != FORMAT_FP32 ? fit_reserve(shape, rows, plan->ranks) : 0;
     fit->total = fit->model + fit->shard + fit->optim + fit->reserve;
 }
 
@@ -55,7 +55,7 @@ const enum sft_zero *fit_ways(int nodes, int ranks, bool far)
  */
 static bool fit_share(struct fit *fit, const struct sft_request *request,
                       const struct sft_plan *plan, const struct sft_preset *shape, int rows,
-                      bool far, double available, size_t act_size, size_t logits)
+                      bool far, double available, enum format format, size_t logits)
 {
     struct fit least = {.total = INFINITY};
     const enum sft_zero said[] = {(enum sft_zero)(request->zero - SFT_SHARE_0), SFT_ZERO_COUNT};
@@ -63,7 +63,7 @@ static bool fit_share(struct fit *fit, const struct sft_request *request,
         request->zero > SFT_SHARE_AUTO ? said : fit_ways(plan->nodes, plan->ranks, far);
     for (; *ways != SFT_ZERO_COUNT; ways++) {
         fit->zero = *ways;
-        fit_count(fit, plan, shape, rows, act_size, logits);
+        fit_count(fit, plan, shape, rows, format, logits);
         if (available <= 0 || fit->total <= available)
             return true;
         if (fit->total < least.total)
@@ -107,14 +107,12 @@ enum optim_states fit_states(const struct fit *fit)
 
 const char *fit_states_name(enum sft_states states)
 {
-    return states == SFT_STATES_BF16 ? "bf16" : "fp32";
+    return sft_states_words[states];
 }
 
 const char *fit_recompute_name(enum sft_recompute recompute)
 {
-    return recompute == SFT_RECOMPUTE_BLOCK   ? "block"
-           : recompute == SFT_RECOMPUTE_NORMS ? "norms"
-                                              : "none";
+    return sft_recompute_words[recompute];
 }
 
 struct candidate {
@@ -141,7 +139,7 @@ static bool allowed(const struct sft_request *request, const struct candidate *c
  */
 static bool fit_search(struct fit *fit, const struct sft_request *request,
                        const struct sft_plan *plan, const struct sft_preset *shape, int rows,
-                       double available, size_t act_size, size_t logits)
+                       double available, enum format format, size_t logits)
 {
     struct fit least = {.total = INFINITY};
     for (int i = 0; i < 2 * CANDIDATES; i++) {
@@ -149,8 +147,7 @@ static bool fit_search(struct fit *fit, const struct sft_request *request,
         if (!allowed(request, c))
             continue;
         *fit = (struct fit){.states = c->states, .recompute = c->recompute};
-        if (fit_share(fit, request, plan, shape, rows, i >= CANDIDATES, available, act_size,
-                      logits))
+        if (fit_share(fit, request, plan, shape, rows, i >= CANDIDATES, available, format, logits))
             return true;
         if (fit->total < least.total)
             least = *fit;
@@ -161,10 +158,10 @@ static bool fit_search(struct fit *fit, const struct sft_request *request,
 
 /* Does anything with these rows fit, whatever the request said? */
 static bool fit_any(struct fit *fit, const struct sft_plan *plan, const struct sft_preset *shape,
-                    int rows, double available, size_t act_size, size_t logits)
+                    int rows, double available, enum format format, size_t logits)
 {
     static const struct sft_request open;
-    return fit_search(fit, &open, plan, shape, rows, available, act_size, logits);
+    return fit_search(fit, &open, plan, shape, rows, available, format, logits);
 }
 
 /* ",zero=3" where there is a choice */
@@ -179,14 +176,15 @@ static const char *fit_zero_words(const struct fit *fit, const struct sft_plan *
 
 /* What else would fit: one sentence's end. */
 static void advise(char *text, size_t size, const struct sft_plan *plan,
-                   const struct sft_preset *shape, double available, size_t act_size, size_t logits)
+                   const struct sft_preset *shape, double available, enum format format,
+                   size_t logits)
 {
     struct fit fit;
     char zero[16];
     int share = plan->micro_batch * plan->accumulation; /* of a rank in the global batch */
     for (int micro = plan->micro_batch; micro >= 1; micro--)
         if (share % micro == 0 &&
-            fit_any(&fit, plan, shape, micro * plan->seq, available, act_size, logits)) {
+            fit_any(&fit, plan, shape, micro * plan->seq, available, format, logits)) {
             char smaller[32] = "";
             if (micro < plan->micro_batch)
                 snprintf(smaller, sizeof smaller, "micro_batch=%d,", micro);
@@ -196,7 +194,7 @@ static void advise(char *text, size_t size, const struct sft_plan *plan,
             return;
         }
     for (int seq = plan->seq / 2; seq >= 256; seq /= 2)
-        if (fit_any(&fit, plan, shape, seq, available, act_size, logits)) {
+        if (fit_any(&fit, plan, shape, seq, available, format, logits)) {
             snprintf(text, size, "micro_batch=1,seq=%d,states=%s,recompute=%s%s fits", seq,
                      fit_states_name(fit.states), fit_recompute_name(fit.recompute),
                      fit_zero_words(&fit, plan, zero));
@@ -208,14 +206,14 @@ static void advise(char *text, size_t size, const struct sft_plan *plan,
 }
 
 int fit_make(struct fit *fit, const struct sft_request *request, const struct sft_plan *plan,
-             const struct sft_preset *shape, double available, size_t act_size, size_t logits,
+             const struct sft_preset *shape, double available, enum format format, size_t logits,
              struct sft_error *err)
 {
     char advice[200], zero[16];
-    if (fit_search(fit, request, plan, shape, plan->micro_batch * plan->seq, available, act_size,
+    if (fit_search(fit, request, plan, shape, plan->micro_batch * plan->seq, available, format,
                    logits))
         return 0;
-    advise(advice, sizeof advice, plan, shape, available, act_size, logits);
+    advise(advice, sizeof advice, plan, shape, available, format, logits);
     return sft_error_set(
         err,
         "%s with micro_batch=%d,seq=%d needs %.1f GiB (states=%s,recompute=%s%s) and "

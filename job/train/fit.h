@@ -23,10 +23,10 @@ struct fit {
  * as possible, and of states, unless said, fp32 where they fit without computing blocks again, else
  * bf16; where blocks must be computed again either way, fp32 again if they fit; in each case the
  * fastest way of sharing that fits. `available` 0: not known, everything fits. Fails with how many
- * GiB are missing and what would fit; *fit is then what needs least. act_size and logits as in
- * struct backend. */
+ * GiB are missing and what would fit; *fit is then what needs least. format and logits as in
+ * struct device. */
 int fit_make(struct fit *fit, const struct sft_request *request, const struct sft_plan *plan,
-             const struct sft_preset *shape, double available, size_t act_size, size_t logits,
+             const struct sft_preset *shape, double available, enum format format, size_t logits,
              struct sft_error *err);
 
 /* Ways of sharing to choose from, the fastest first, ended by SFT_ZERO_COUNT; far: those for what

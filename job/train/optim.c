@@ -11,7 +11,7 @@ enum { ALIGNMENT = 256, STEP = 64 }; /* of each moment, as of an allocation: vec
 
 struct optim {
     struct model *model;
-    struct backend *backend;
+    struct device *device;
     struct optim_options options;
     struct shard_part *parts; /* [count] */
     size_t count;
@@ -20,7 +20,7 @@ struct optim {
     size_t bytes;
     float *master; /* [parameters] or NULL */
     char *m, *v;   /* [parameters], float or 16 bits */
-    double *norm2; /* one, backend memory */
+    double *norm2; /* one, device memory */
 };
 
 static size_t aligned(size_t bytes)
@@ -33,16 +33,16 @@ static size_t moment_size(enum optim_states states)
     return states == OPTIM_BF16 ? sizeof(uint16_t) : sizeof(float);
 }
 
-static size_t master_bytes(size_t parameters, size_t act_size, enum optim_states states)
+static size_t master_bytes(size_t parameters, enum format format, enum optim_states states)
 {
-    bool needed = states == OPTIM_FP32 && act_size < sizeof(float);
+    bool needed = states == OPTIM_FP32 && format != FORMAT_FP32;
     return needed ? aligned(parameters * sizeof(float)) : 0;
 }
 
-size_t optim_plan(size_t parameters, size_t act_size, enum optim_states states)
+size_t optim_plan(size_t parameters, enum format format, enum optim_states states)
 {
     return 2 * aligned(parameters * moment_size(states)) +
-           master_bytes(parameters, act_size, states) + sizeof(double);
+           master_bytes(parameters, format, states) + sizeof(double);
 }
 
 /* Elements with room behind each part, so that all begin where vectors want them. */
@@ -54,39 +54,39 @@ static size_t parts_elements(const struct shard_part *parts, size_t count)
     return elements;
 }
 
-struct optim *optim_create(struct model *model, struct backend *backend,
+struct optim *optim_create(struct model *model, struct device *device,
                            const struct optim_options *options, struct sft_error *err)
 {
-    struct shard_part all = {0, model_parameters(model), model_weights(model),
-                             model_gradients(model)};
-    return optim_create_parts(model, backend, options, &all, 1, NULL, err);
+    struct shard_part all = {0, model_parameters(model), model_weights(model).data,
+                             model_gradients(model).data};
+    return optim_create_parts(model, device, options, &all, 1, NULL, err);
 }
 
 static int optim_allocate(struct optim *optim, const struct shard_part *parts, size_t count,
                           struct sft_error *err)
 {
-    struct backend *b = optim->backend;
+    struct device *d = optim->device;
     size_t elements = count == 1 ? parts[0].count : parts_elements(parts, count);
     size_t moment = aligned(elements * moment_size(optim->options.states));
-    size_t master = master_bytes(elements, b->act_size, optim->options.states);
+    size_t master = master_bytes(elements, d->format, optim->options.states);
     optim->parts = calloc(count > 0 ? count : 1, sizeof *optim->parts);
     if (optim->parts == NULL)
         return sft_error_set(err, "no memory for the list of an optimizer's parts");
     memcpy(optim->parts, parts, count * sizeof *parts);
     optim->count = count;
-    optim->bytes = optim_plan(elements, b->act_size, optim->options.states);
-    optim->arena = b->allocate(b, optim->bytes, err);
+    optim->bytes = optim_plan(elements, d->format, optim->options.states);
+    optim->arena = d->allocate(d, optim->bytes, err);
     if (optim->arena == NULL)
         return -1;
     optim->m = optim->arena;
     optim->v = optim->m + moment;
     optim->master = master > 0 ? (float *)(optim->v + moment) : NULL;
     optim->norm2 = (double *)(optim->v + moment + master);
-    b->zero(b, optim->arena, optim->bytes);
+    d->zero(d, optim->arena, optim->bytes);
     return 0;
 }
 
-struct optim *optim_create_parts(struct model *model, struct backend *backend,
+struct optim *optim_create_parts(struct model *model, struct device *device,
                                  const struct optim_options *options,
                                  const struct shard_part *parts, size_t count, struct comm *comm,
                                  struct sft_error *err)
@@ -97,7 +97,7 @@ struct optim *optim_create_parts(struct model *model, struct backend *backend,
         return NULL;
     }
     optim->model = model;
-    optim->backend = backend;
+    optim->device = device;
     optim->options = *options;
     optim->comm = comm;
     if (optim_allocate(optim, parts, count, err) < 0) {
@@ -106,7 +106,9 @@ struct optim *optim_create_parts(struct model *model, struct backend *backend,
     }
     size_t at = 0;
     for (size_t i = 0; i < count && optim->master != NULL; i++) {
-        backend->widen(backend, optim->master + at, parts[i].weights, parts[i].count);
+        device->ops->convert(
+            device, &(struct convert_args){{FORMAT_FP32, optim->master + at, parts[i].count},
+                                           {device->format, parts[i].weights, parts[i].count}});
         at += (parts[i].count + STEP - 1) / STEP * STEP;
     }
     return optim;
@@ -117,7 +119,7 @@ void optim_destroy(struct optim *optim)
     if (optim == NULL)
         return;
     if (optim->arena != NULL)
-        optim->backend->release(optim->backend, optim->arena);
+        optim->device->release(optim->device, optim->arena);
     free(optim->parts);
     free(optim);
 }
@@ -132,45 +134,58 @@ double optim_rate(const struct optim_options *o, int step)
     return o->lr * (1 + cos(pi * progress)) / 2;
 }
 
+static struct array part_weights(const struct optim *optim, size_t i)
+{
+    const struct shard_part *part = &optim->parts[i];
+    return (struct array){optim->device->format, part->weights, part->count};
+}
+
+static struct array part_gradients(const struct optim *optim, size_t i)
+{
+    const struct shard_part *part = &optim->parts[i];
+    return (struct array){optim->device->format, part->gradients, part->count};
+}
+
 /* The squares of all gradients, over all ranks that have some. */
 static int optim_norm(struct optim *optim, struct sft_error *err)
 {
-    struct backend *b = optim->backend;
-    b->zero(b, optim->norm2, sizeof *optim->norm2);
+    struct device *d = optim->device;
+    d->zero(d, optim->norm2, sizeof *optim->norm2);
     for (size_t i = 0; i < optim->count; i++)
-        b->sum_squares(b, optim->norm2, optim->parts[i].gradients, optim->parts[i].count);
+        d->ops->sum(d, &(struct sum_args){optim->norm2, part_gradients(optim, i), true});
     return optim->comm == NULL ? 0 : optim->comm->sum_norm(optim->comm, optim->norm2, err);
 }
 
 /* Each tensor that has elements in the part, since some decay and some do not. `at`: the part's
  * first element among the states. */
-static void part_step(struct optim *optim, const struct shard_part *part, size_t at,
-                      struct adamw_args args)
+static void part_step(struct optim *optim, size_t number, size_t at, struct adamw_args args)
 {
-    struct backend *b = optim->backend;
+    struct device *d = optim->device;
+    const struct shard_part *part = &optim->parts[number];
     size_t count, size = moment_size(optim->options.states);
     const struct model_tensor *tensors = model_tensors(optim->model, &count);
     for (size_t i = 0; i < count; i++) {
         const struct model_tensor *t = &tensors[i];
-        size_t end = t->offset + (size_t)t->rows * (size_t)t->columns;
+        size_t end = t->offset + sft_param_elements(&t->param);
         size_t from = t->offset > part->offset ? t->offset : part->offset;
         size_t until = end < part->offset + part->count ? end : part->offset + part->count;
-        if (from >= until)
+        if (from >= until || !t->param.trains)
             continue;
         size_t inside = from - part->offset, state = at + inside;
-        args.weight_decay = t->decays ? (float)optim->options.weight_decay : 0;
+        args.weight = array_part(part_weights(optim, number), inside, until - from);
+        args.grad = array_part(part_gradients(optim, number), inside, until - from);
+        args.master = optim->master == NULL ? NULL : optim->master + state;
+        args.m = optim->m + state * size;
+        args.v = optim->v + state * size;
+        args.weight_decay = t->param.decays ? (float)optim->options.weight_decay : 0;
         args.first = t->number + (from - t->offset);
-        b->adamw(b, (char *)part->weights + inside * b->act_size,
-                 (const char *)part->gradients + inside * b->act_size,
-                 optim->master == NULL ? NULL : optim->master + state, optim->m + state * size,
-                 optim->v + state * size, until - from, optim->norm2, (float)optim->options.clip,
-                 args);
+        d->ops->adamw(d, &args);
     }
 }
 
 int optim_step(struct optim *optim, int step, double *norm, struct sft_error *err)
 {
-    struct backend *b = optim->backend;
+    struct device *d = optim->device;
     const struct optim_options *o = &optim->options;
     struct adamw_args args = {
         .lr = (float)optim_rate(o, step),
@@ -179,21 +194,23 @@ int optim_step(struct optim *optim, int step, double *norm, struct sft_error *er
         .eps = (float)o->eps,
         .correction1 = (float)(1 - pow(o->beta1, step + 1)),
         .correction2 = (float)(1 - pow(o->beta2, step + 1)),
-        .bf16_states = o->states == OPTIM_BF16,
+        .states = o->states == OPTIM_BF16 ? FORMAT_BF16 : FORMAT_FP32,
+        .norm2 = optim->norm2,
+        .clip = (float)o->clip,
         .seed = random_mix(o->seed, (uint64_t)step),
     };
     if (optim_norm(optim, err) < 0)
         return -1;
     size_t at = 0;
     for (size_t i = 0; i < optim->count; i++) {
-        part_step(optim, &optim->parts[i], at, args);
+        part_step(optim, i, at, args);
         at += (optim->parts[i].count + STEP - 1) / STEP * STEP;
     }
     if (norm == NULL)
         return 0;
-    b->read(b, norm, optim->norm2, sizeof *norm);
+    d->read(d, norm, optim->norm2, sizeof *norm);
     *norm = sqrt(*norm);
-    return b->sync(b, err);
+    return d->sync(d, err);
 }
 
 size_t optim_bytes(const struct optim *optim)

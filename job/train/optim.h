@@ -7,7 +7,7 @@
 #include "job/model/model.h"
 #include "job/model/shard.h"
 
-/* Bytes a parameter, weights and gradients of a 16-bit backend counted in: fp32 16 (master weights
+/* Bytes a parameter, weights and gradients of a 16-bit device counted in: fp32 16 (master weights
  * and both moments in fp32), bf16 8 (weights and moments in bf16, stochastically rounded). */
 enum optim_states { OPTIM_FP32, OPTIM_BF16 };
 
@@ -22,14 +22,14 @@ struct optim_options {
 
 struct optim;
 
-/* Moments, and master weights where states are fp32 and act is not, in one allocation of the
- * model's backend. Master weights begin as the model's weights, which must be there. */
-struct optim *optim_create(struct model *model, struct backend *backend,
+/* Moments, and master weights where states are fp32 and weights are not, in one allocation of the
+ * model's device. Master weights begin as the model's weights, which must be there. */
+struct optim *optim_create(struct model *model, struct device *device,
                            const struct optim_options *options, struct sft_error *err);
 
 /* The same for some parts of the parameters; the parts of all ranks of `comm` make the whole, once,
  * and the gradients' norm is theirs together. `parts` is copied. */
-struct optim *optim_create_parts(struct model *model, struct backend *backend,
+struct optim *optim_create_parts(struct model *model, struct device *device,
                                  const struct optim_options *options,
                                  const struct shard_part *parts, size_t count, struct comm *comm,
                                  struct sft_error *err);
@@ -47,6 +47,6 @@ int optim_step(struct optim *optim, int step, double *norm, struct sft_error *er
 size_t optim_bytes(const struct optim *optim);
 
 /* What optim_create would allocate for so many parameters, bytes. */
-size_t optim_plan(size_t parameters, size_t act_size, enum optim_states states);
+size_t optim_plan(size_t parameters, enum format format, enum optim_states states);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "job/train/progress.h"
+#include "job/train/observer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,24 +8,49 @@
 
 #include "lib/clock.h"
 
+/* Set by whoever passes our output on to a terminal unbuffered: the stream to show the live line
+ * on. "stdout" when both streams end there, since a launcher may let one overtake the other and the
+ * summary follows on stdout; else "stderr". */
+#define PROGRESS_LIVE_ENV "SFT_BENCH_LIVE"
+
 #define PLAIN_SECONDS 10 /* plain lines: at least this far apart ... */
 #define PLAIN_LINES 10   /* ... or each tenth of the run */
 #define LIVE_SECONDS 0.1
 
-void progress_start(struct progress *progress, bool shown, int warmup, int steps)
+struct progress {
+    bool live;
+    FILE *out;
+    int warmup, steps;
+    double begin, last; /* seconds of sft_clock_now */
+    int width;          /* characters of the line that stands there */
+};
+
+static int progress_open(const struct observed *run, void **self, struct sft_error *err)
 {
     const char *live = getenv(PROGRESS_LIVE_ENV);
-    memset(progress, 0, sizeof *progress);
-    progress->shown = shown;
     bool out = live != NULL && strcmp(live, "stdout") == 0;
+    if (run->training->comm->rank != 0)
+        return 0;
+    struct progress *progress = calloc(1, sizeof *progress);
+    if (progress == NULL)
+        return sft_error_set(err, "no memory for the progress");
     progress->live = out || isatty(STDERR_FILENO) || (live != NULL && strcmp(live, "stderr") == 0);
     progress->out = out ? stdout : stderr;
-    progress->warmup = warmup;
-    progress->steps = steps;
-    progress->begin = progress->last = sft_clock_now();
+    progress->warmup = run->training->input->plan.warmup;
+    progress->steps = run->training->input->plan.steps;
+    *self = progress;
+    return 0;
 }
 
-void progress_duration(double seconds, char text[32])
+static void progress_begin(void *self, int number)
+{
+    struct progress *progress = self;
+    if (number == 0)
+        progress->begin = progress->last = sft_clock_now();
+}
+
+/* "42 s", "3:05 min", "1:02:03 h" */
+static void progress_duration(double seconds, char text[32])
 {
     long s = (long)(seconds + 0.5);
     if (s < 60)
@@ -47,30 +72,47 @@ static bool progress_is_due(const struct progress *progress, int step, double no
     return (step + 1) % each == 0 || now - progress->last >= PLAIN_SECONDS;
 }
 
-void progress_step(struct progress *progress, int step, double loss, double tok_s)
+static void progress_show(struct progress *progress, const char *line)
 {
-    double now = sft_clock_now();
-    int total = progress->warmup + progress->steps;
-    if (!progress->shown || !progress_is_due(progress, step, now))
-        return;
-    char line[160], left[32], rate[32] = "";
-    progress_duration((now - progress->begin) / (step + 1) * (total - step - 1), left);
-    if (tok_s > 0)
-        snprintf(rate, sizeof rate, "  %.0f tok/s", tok_s);
-    int length = snprintf(line, sizeof line, "step %d/%d%s  loss %.4f%s  ETA %s", step + 1, total,
-                          step < progress->warmup ? " (warm-up)" : "", loss, rate, left);
     if (progress->live)
         fprintf(progress->out, "\r%-*s", progress->width, line);
     else
         fprintf(progress->out, "%s\n", line);
     fflush(progress->out);
-    progress->width = length;
-    progress->last = now;
+    progress->width = (int)strlen(line);
 }
 
-void progress_end(struct progress *progress)
+static int progress_step(void *self, struct step *step, struct sft_error *err)
 {
-    if (progress->shown && progress->live && progress->width > 0)
-        fputc('\n', progress->out);
-    progress->width = 0;
+    struct progress *progress = self;
+    double now = sft_clock_now();
+    int total = progress->warmup + progress->steps, done = step->number + 1;
+    (void)err;
+    if (!progress_is_due(progress, step->number, now))
+        return 0;
+    char line[160], left[32], rate[32] = "";
+    progress_duration((now - progress->begin) / done * (total - done), left);
+    if (step->tok_s > 0)
+        snprintf(rate, sizeof rate, "  %.0f tok/s", step->tok_s);
+    snprintf(line, sizeof line, "step %d/%d%s  loss %.4f%s  ETA %s", done, total,
+             step->measured ? "" : " (warm-up)", step->loss, rate, left);
+    progress_show(progress, line);
+    progress->last = now;
+    return 0;
 }
+
+static void progress_end(void *self, bool complete)
+{
+    struct progress *progress = self;
+    (void)complete;
+    if (progress->live && progress->width > 0)
+        fputc('\n', progress->out);
+}
+
+const struct observer observer_progress = {
+    .open = progress_open,
+    .begin = progress_begin,
+    .step = progress_step,
+    .end = progress_end,
+    .close = free,
+};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "job/train/trace.h"
+#include "job/train/observer.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -11,6 +11,11 @@
 #include "lib/file_write.h"
 
 #define TRACE_BEGIN "{\"displayTimeUnit\":"
+
+struct trace {
+    const struct observed *run;
+    int number; /* of the step that is traced */
+};
 
 static bool is_a_trace(const char *path)
 {
@@ -25,7 +30,9 @@ static bool is_a_trace(const char *path)
     return got == (ssize_t)sizeof begin - 1 && strcmp(begin, TRACE_BEGIN) == 0;
 }
 
-int trace_clear(const char *path, struct sft_error *err)
+/* Before a run: take an earlier trace of that name away. Another file that has something in it is
+ * refused: the name may be that of somebody's data. */
+static int trace_clear(const char *path, struct sft_error *err)
 {
     if (!is_a_trace(path))
         return sft_error_set(
@@ -77,8 +84,10 @@ static int write_file(const struct spans *spans, int ranks, const double *times,
     return file_write_close(&file, true, err);
 }
 
-int trace_write(const struct spans *spans, struct comm *comm, const char *path,
-                struct sft_error *why, struct sft_error *err)
+/* The spans of all ranks, which are as many and as named on each; clocks begin with each rank's
+ * step. *why on rank 0: why the file was not written, which is no failure of the collective. */
+static int trace_write(const struct spans *spans, struct comm *comm, const char *path,
+                       struct sft_error *why, struct sft_error *err)
 {
     size_t count = (size_t)spans_count(spans) * 2;
     double *mine = calloc(count + 1, sizeof *mine);
@@ -93,10 +102,51 @@ int trace_write(const struct spans *spans, struct comm *comm, const char *path,
         sft_error_set(err, "no memory for the trace of %d ranks", comm->size);
     else
         result = comm->gather_double(comm, mine, count, all, err);
-    why->text[0] = '\0';
     if (result == 0 && comm->rank == 0 && write_file(spans, comm->size, all, path, why) < 0)
         sft_error_prefix(why, "trace");
     free(mine);
     free(all);
     return result;
 }
+
+static int trace_open(const struct observed *run, void **self, struct sft_error *err)
+{
+    int warmup = run->training->input->plan.warmup;
+    if (run->trace[0] == '\0')
+        return 0;
+    if (run->training->comm->rank == 0 && trace_clear(run->trace, err) < 0)
+        return -1;
+    struct trace *trace = calloc(1, sizeof *trace);
+    if (trace == NULL)
+        return sft_error_set(err, "no memory for a trace");
+    *trace = (struct trace){run, warmup > 0 ? warmup - 1 : 0};
+    *self = trace;
+    return 0;
+}
+
+static void trace_begin(void *self, int number)
+{
+    struct trace *trace = self;
+    spans_full(trace->run->training->spans, number == trace->number);
+}
+
+static int trace_step(void *self, struct step *step, struct sft_error *err)
+{
+    struct trace *trace = self;
+    const struct observed *run = trace->run;
+    struct sft_error why = {""};
+    if (step->number != trace->number)
+        return 0;
+    if (trace_write(run->training->spans, run->training->comm, run->trace, &why, err) < 0)
+        return -1;
+    if (run->training->comm->rank == 0)
+        run->file_end(run->user, &why);
+    return 0;
+}
+
+const struct observer observer_trace = {
+    .open = trace_open,
+    .begin = trace_begin,
+    .step = trace_step,
+    .close = free,
+};

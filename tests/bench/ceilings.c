@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Measures what lib/predict.c's table wants to know of a GPU, each rate on a chip that has been
- * busy for a while, through the same backend that trains: matmul_tflops   the products of a Llama
+ * busy for a while, through the same operations that train: matmul_tflops   the products of a Llama
  * 7B layer and head, forward and backward, 8,192 rows, weighted as a layer has them memory_gbs
  * norms, rotary embedding and SwiGLU, forward and backward, bytes read and written launch_us a
  * small kernel, launched in a row forward[], backward[]   causal attention, 32 heads of 128, 16,384
@@ -8,26 +8,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "job/tensor/backend.h"
+#include "job/tensor/ops.h"
 #include "lib/clock.h"
 
 enum { ROWS = 8192, HIDDEN = 4096, FFN = 11008, HEADS = 32, HEAD_DIM = 128, VOCAB = 32000 };
 enum { ATTENTION_ROWS = 16384, QKV = 3 * HIDDEN, LAYERS = 32 };
 
 struct bench {
-    struct backend *b;
+    struct device *d;
     double seconds;
-    act *x, *y, *z, *w; /* large enough for any of the operations, filled with normal numbers */
+    void *x, *y, *z, *w; /* large enough for any of the operations, filled with normal numbers */
     float *floats;
     int32_t *positions;
 };
 
 typedef void operation(struct bench *bench, const void *what);
 
-static void check(struct backend *b)
+static void check(struct device *d)
 {
     struct sft_error err = {""};
-    if (b->sync(b, &err) < 0) {
+    if (d->sync(d, &err) < 0) {
         fprintf(stderr, "ceilings: %s\n", err.text);
         exit(1);
     }
@@ -38,12 +38,12 @@ static double timed(struct bench *bench, operation *run, const void *what)
 {
     double each = 0;
     run(bench, what); /* plans and algorithms are made here */
-    check(bench->b);
+    check(bench->d);
     for (int round = 0, times = 1; round < 3; round++) {
         double begin = sft_clock_now();
         for (int i = 0; i < times; i++)
             run(bench, what);
-        check(bench->b);
+        check(bench->d);
         each = (sft_clock_now() - begin) / times;
         times = (int)(bench->seconds / each) + 1;
     }
@@ -57,11 +57,22 @@ struct product {
     int count; /* in the model, for its weight */
 };
 
+static struct tensor matrix(const struct bench *bench, void *data, int rows, int columns)
+{
+    return (struct tensor){bench->d->format, rows, columns, data};
+}
+
 static void run_product(struct bench *bench, const void *what)
 {
     const struct product *p = what;
-    bench->b->matmul(bench->b, bench->z, bench->x, p->transpose_a, bench->y, p->transpose_b, p->m,
-                     p->n, p->k, false);
+    bool ta = p->transpose_a, tb = p->transpose_b;
+    bench->d->ops->matmul(
+        bench->d,
+        &(struct matmul_args){.c = matrix(bench, bench->z, p->m, p->n),
+                              .a = matrix(bench, bench->x, ta ? p->k : p->m, ta ? p->m : p->k),
+                              .b = matrix(bench, bench->y, tb ? p->n : p->k, tb ? p->k : p->n),
+                              .transpose_a = ta,
+                              .transpose_b = tb});
 }
 
 static double measure_products(struct bench *bench)
@@ -93,16 +104,35 @@ static double measure_products(struct bench *bench)
 
 static void run_elementwise(struct bench *bench, const void *what)
 {
-    struct backend *b = bench->b;
-    struct attention_shape shape = {HEADS, HEADS, HEAD_DIM};
+    const struct ops *ops = bench->d->ops;
+    struct tensor x = matrix(bench, bench->x, ROWS, HIDDEN),
+                  y = matrix(bench, bench->y, ROWS, HIDDEN);
+    struct tensor z = matrix(bench, bench->z, ROWS, HIDDEN), w = matrix(bench, bench->w, 1, HIDDEN);
+    struct norm_args norm = {.out = y,
+                             .sum = z,
+                             .x = x,
+                             .delta = y,
+                             .weight = w,
+                             .dout = y,
+                             .dx = z,
+                             .dweight = w,
+                             .rstd = bench->floats,
+                             .eps = 1e-5f};
+    struct rope_args rope = {matrix(bench, bench->x, ROWS, QKV),
+                             bench->positions,
+                             {HEADS, HEADS, HEAD_DIM},
+                             10000,
+                             false};
+    struct activation_args swiglu = {.in = matrix(bench, bench->x, ROWS, 2 * FFN),
+                                     .out = matrix(bench, bench->y, ROWS, FFN),
+                                     .din = matrix(bench, bench->z, ROWS, 2 * FFN),
+                                     .dout = matrix(bench, bench->y, ROWS, FFN)};
     (void)what;
-    b->norm_forward(b, bench->y, bench->floats, bench->z, bench->x, bench->y, bench->w, ROWS,
-                    HIDDEN, 1e-5f);
-    b->rope(b, bench->x, bench->positions, ROWS, shape, 10000, false);
-    b->swiglu_forward(b, bench->y, bench->x, ROWS, FFN);
-    b->swiglu_backward(b, bench->z, bench->y, bench->x, ROWS, FFN);
-    b->norm_backward(b, bench->z, bench->w, bench->y, bench->x, bench->w, bench->floats, ROWS,
-                     HIDDEN);
+    ops->norm_forward(bench->d, &norm);
+    ops->rope(bench->d, &rope);
+    ops->activation_forward(bench->d, &swiglu);
+    ops->activation_backward(bench->d, &swiglu);
+    ops->norm_backward(bench->d, &norm);
 }
 
 /* Elements read and written: norms 4 hidden each way, rotation 2 x 2 hidden, SwiGLU 3 and 5 ffn. */
@@ -115,7 +145,9 @@ static double measure_elementwise(struct bench *bench)
 static void run_small(struct bench *bench, const void *what)
 {
     (void)what;
-    bench->b->swiglu_forward(bench->b, bench->y, bench->x, 1, 64);
+    bench->d->ops->activation_forward(
+        bench->d, &(struct activation_args){.in = matrix(bench, bench->x, 1, 128),
+                                            .out = matrix(bench, bench->y, 1, 64)});
 }
 
 struct attention {
@@ -126,13 +158,17 @@ struct attention {
 static void run_attention(struct bench *bench, const void *what)
 {
     const struct attention *a = what;
-    struct attention_shape shape = {HEADS, HEADS, HEAD_DIM};
+    struct attention_args args = {.qkv = matrix(bench, bench->x, ATTENTION_ROWS, QKV),
+                                  .out = matrix(bench, bench->y, ATTENTION_ROWS, HIDDEN),
+                                  .dqkv = matrix(bench, bench->z, ATTENTION_ROWS, QKV),
+                                  .dout = matrix(bench, bench->w, ATTENTION_ROWS, HIDDEN),
+                                  .lse = bench->floats,
+                                  .shape = {HEADS, HEADS, HEAD_DIM},
+                                  .docs = &a->docs};
     if (a->backward)
-        bench->b->attention_backward(bench->b, bench->z, bench->w, bench->y, bench->floats,
-                                     bench->x, ATTENTION_ROWS, shape, &a->docs);
+        bench->d->ops->attention_backward(bench->d, &args);
     else
-        bench->b->attention_forward(bench->b, bench->y, bench->floats, bench->x, ATTENTION_ROWS,
-                                    shape, &a->docs);
+        bench->d->ops->attention_forward(bench->d, &args);
 }
 
 static void measure_attention(struct bench *bench, int length)
@@ -152,15 +188,16 @@ static void measure_attention(struct bench *bench, int length)
            2 * work / backward / 1e12);
 }
 
-static void *allocate(struct backend *b, size_t elements, uint64_t seed)
+static void *allocate(struct device *d, size_t elements, uint64_t seed)
 {
     struct sft_error err = {""};
-    act *memory = b->allocate(b, elements * b->act_size, &err);
+    void *memory = d->allocate(d, format_bytes(d->format, elements), &err);
     if (memory == NULL) {
         fprintf(stderr, "ceilings: %s\n", err.text);
         exit(1);
     }
-    b->fill_normal(b, memory, elements, seed, 0, 0.5f);
+    d->ops->fill(d, &(struct fill_args){
+                        .to = {d->format, memory, elements}, .deviation = 0.5f, .seed = seed});
     return memory;
 }
 
@@ -169,25 +206,25 @@ int main(int argc, char **argv)
     struct sft_error err = {""};
     size_t most = (size_t)ROWS * VOCAB;
     struct bench bench = {.seconds = argc > 1 ? atof(argv[1]) : 1};
-    bench.b = backend_create_cuda(0, &err);
-    if (bench.b == NULL) {
+    bench.d = device_create_cuda(0, &err);
+    if (bench.d == NULL) {
         fprintf(stderr, "ceilings: %s\n", err.text);
         return 1;
     }
-    bench.x = allocate(bench.b, most, 1);
-    bench.y = allocate(bench.b, most, 2);
-    bench.z = allocate(bench.b, most, 3);
-    bench.w = allocate(bench.b, (size_t)ATTENTION_ROWS * HIDDEN, 4);
-    bench.floats = allocate(bench.b, 4 * (size_t)ATTENTION_ROWS * HEADS, 5);
-    bench.positions = allocate(bench.b, 2 * ROWS, 6);
-    bench.b->zero(bench.b, bench.positions, ROWS * sizeof(int32_t));
-    printf("%s, %s\n", bench.b->device, bench.b->version);
+    bench.x = allocate(bench.d, most, 1);
+    bench.y = allocate(bench.d, most, 2);
+    bench.z = allocate(bench.d, most, 3);
+    bench.w = allocate(bench.d, (size_t)ATTENTION_ROWS * HIDDEN, 4);
+    bench.floats = allocate(bench.d, 4 * (size_t)ATTENTION_ROWS * HEADS, 5);
+    bench.positions = allocate(bench.d, 2 * ROWS, 6);
+    bench.d->zero(bench.d, bench.positions, ROWS * sizeof(int32_t));
+    printf("%s, %s\n", bench.d->title, bench.d->version);
     printf("matmul_tflops %.0f\n", measure_products(&bench));
     printf("memory_gbs %.0f\n", measure_elementwise(&bench));
     printf("launch_us %.2f\n", timed(&bench, run_small, NULL) * 1e6);
     static const int lengths[] = {128, 512, 1024, 2048, 4096, 8192};
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
         measure_attention(&bench, lengths[i]);
-    bench.b->destroy(bench.b); /* the process ends: what was allocated goes with it */
+    bench.d->destroy(bench.d); /* the process ends: what was allocated goes with it */
     return 0;
 }

@@ -14,9 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     for (size_t i = 0; i < size; i++)
         text[i] = (char)bytes[i];
     text[size] = '\0';
-    int failed = data_parse(data, tokenizer, "fuzz", text, size, size % 3 == 0 ? 100 : DATA_SKIP,
-                            &err) < 0 ||
-                 data_pack(data, &err) < 0;
+    int failed =
+        data_parse(data, tokenizer, "fuzz", text, size, size % 3 == 0 ? 100 : 1, &err) < 0 ||
+        data_pack(data, &err) < 0;
     if (failed && err.text[0] == '\0')
         abort();
     if (data_facts(data).skipped < 0 ||

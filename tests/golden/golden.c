@@ -83,9 +83,13 @@ const struct golden_tensor *golden_find(const struct golden *golden, const char 
 
 struct sft_preset golden_shape(const struct golden *golden)
 {
-    const float *n = golden_find(golden, "shape")->data;
+    const struct golden_tensor *shape = golden_find(golden, "shape");
+    const float *n = shape->data;
+    bool gpt2 = shape->columns > 10 && n[10] != 0;
     return (struct sft_preset){
         .name = "golden",
+        .architecture = gpt2 ? SFT_GPT2 : SFT_LLAMA,
+        .context = gpt2 ? (int)n[11] : 0,
         .vocab = (int)n[0],
         .hidden = (int)n[1],
         .layers = (int)n[2],
@@ -143,18 +147,20 @@ int golden_batch(const struct golden *golden, int number, struct batch *batch)
     return 0;
 }
 
-int golden_set_weights(const struct golden *golden, struct backend *backend, struct model *model)
+int golden_set_weights(const struct golden *golden, struct device *device, struct model *model)
 {
     size_t count;
     const struct model_tensor *tensors = model_tensors(model, &count);
     for (size_t i = 0; i < count; i++) {
         const struct golden_tensor *from = golden_find(golden, "weight.%s", tensors[i].name);
-        if (from == NULL || from->rows != tensors[i].rows || from->columns != tensors[i].columns) {
+        if (from == NULL || from->rows != tensors[i].param.rows ||
+            from->columns != tensors[i].param.columns) {
             fprintf(stderr, "%s: not in the golden file in this size\n", tensors[i].name);
             return -1;
         }
-        char *to = (char *)model_weights(model) + tensors[i].offset * backend->act_size;
-        backend->write_act(backend, to, from->data, (size_t)from->rows * (size_t)from->columns);
+        struct array to = array_part(model_weights(model), tensors[i].offset,
+                                     (size_t)from->rows * (size_t)from->columns);
+        device_write_floats(device, to, from->data);
     }
     return 0;
 }

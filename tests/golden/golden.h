@@ -41,6 +41,6 @@ int golden_batch(const struct golden *golden, int number, struct batch *batch);
 
 /* Tensors `weight.NAME` of the file into the model. 0, or -1 when one is absent or of another size.
  */
-int golden_set_weights(const struct golden *golden, struct backend *backend, struct model *model);
+int golden_set_weights(const struct golden *golden, struct device *device, struct model *model);
 
 #endif

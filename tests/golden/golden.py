@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hugging Face's Llama as the reference: our tensors in and out of it, its loss, its training.
+"""Hugging Face's Llama and GPT-2 as the reference: our tensors in and out of it, its loss, its training.
 
 The file format (read in C by tests/golden/golden.c): text lines `name rows columns`, an empty
 line, then the tensors' elements in this order, row-major, little-endian float32. Whole numbers
@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 SHAPE = ("vocab", "hidden", "layers", "heads", "kv_heads", "head_dim", "ffn", "rope_theta",
-         "norm_eps", "tied_head")
+         "norm_eps", "tied_head", "gpt2", "context")  # the last two where it is a GPT-2
 OPTIMIZER = ("lr", "lr_warmup", "total_steps", "beta1", "beta2", "eps", "weight_decay", "clip")
 
 
@@ -47,6 +47,13 @@ def numbers(names, row):
 
 def make_model(shape):
     torch.use_deterministic_algorithms(True)
+    if shape.get("gpt2"):
+        return GPT2LMHeadModel(GPT2Config(
+            vocab_size=int(shape["vocab"]), n_embd=int(shape["hidden"]),
+            n_layer=int(shape["layers"]), n_head=int(shape["heads"]), n_inner=int(shape["ffn"]),
+            n_positions=int(shape["context"]), layer_norm_epsilon=shape["norm_eps"],
+            activation_function="gelu_new", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+            attn_implementation="eager", use_cache=False)).float()
     return LlamaForCausalLM(LlamaConfig(
         vocab_size=int(shape["vocab"]), hidden_size=int(shape["hidden"]),
         num_hidden_layers=int(shape["layers"]), num_attention_heads=int(shape["heads"]),
@@ -57,8 +64,29 @@ def make_model(shape):
         attention_dropout=0.0, attn_implementation="eager", use_cache=False)).float()
 
 
+def gpt2_map(model):
+    tensors = {"embed": [model.transformer.wte.weight], "positions": [model.transformer.wpe.weight]}
+    for i, layer in enumerate(model.transformer.h):
+        for name, module in (("attention_norm", layer.ln_1), ("qkv", layer.attn.c_attn),
+                             ("o", layer.attn.c_proj), ("ffn_norm", layer.ln_2),
+                             ("up", layer.mlp.c_fc), ("down", layer.mlp.c_proj)):
+            tensors |= {f"layers.{i}.{name}": [module.weight],
+                        f"layers.{i}.{name}_bias": [module.bias]}
+    return tensors | {"norm": [model.transformer.ln_f.weight],
+                      "norm_bias": [model.transformer.ln_f.bias]}
+
+
+def turned(model, name, array):
+    """GPT-2's linear layers are [in,out] there."""
+    if isinstance(model, GPT2LMHeadModel) and name.startswith("layers.") and array.ndim == 2:
+        return array.T
+    return array
+
+
 def tensor_map(model):
     """Our name -> Hugging Face's parameters that, stacked on each other, make it."""
+    if isinstance(model, GPT2LMHeadModel):
+        return gpt2_map(model)
     tensors = {"embed": [model.model.embed_tokens.weight]}
     for i, layer in enumerate(model.model.layers):
         attention, mlp = layer.self_attn, layer.mlp
@@ -78,19 +106,20 @@ def tensor_map(model):
 
 
 def get_weights(model):
-    return {name: torch.cat([p.detach() for p in parts]).clone().numpy()
+    return {name: turned(model, name, torch.cat([p.detach() for p in parts]).clone().numpy())
             for name, parts in tensor_map(model).items()}
 
 
 def get_gradients(model):
-    return {name: torch.cat([p.grad for p in parts]).clone().numpy()
+    return {name: turned(model, name, torch.cat([p.grad for p in parts]).clone().numpy())
             for name, parts in tensor_map(model).items()}
 
 
 def set_weights(model, weights):
     with torch.no_grad():
         for name, parts in tensor_map(model).items():
-            stacked = torch.tensor(np.array(weights[name])).reshape(-1, *parts[0].shape[1:])
+            ours = turned(model, name, np.array(weights[name]))
+            stacked = torch.tensor(np.array(ours)).reshape(-1, *parts[0].shape[1:])
             for part, piece in zip(parts, stacked.split([p.shape[0] for p in parts]), strict=True):
                 part.copy_(piece)
 
@@ -107,9 +136,24 @@ def attention_mask(documents, sequences, seq):
     return torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)[:, None]
 
 
+def loss_sum_apart(model, batch):
+    """The same document by document: Hugging Face's GPT-2 takes no mask of documents."""
+    total, trained = 0, 0
+    for start, length in np.array(batch["documents"]).astype(int).tolist():
+        ids, targets, positions = (torch.tensor(np.array(batch[k]).ravel()[start:start + length])
+                                   .long()[None] for k in ("tokens", "targets", "positions"))
+        logits = model(input_ids=ids, position_ids=positions).logits
+        total = total + torch.nn.functional.cross_entropy(
+            logits[0].float(), targets[0], ignore_index=-1, reduction="sum")
+        trained += int((targets >= 0).sum())
+    return total, trained
+
+
 def loss_sum(model, batch, sequences):
     """Sum of the token losses, and of how many tokens. batch: tokens, targets, positions [rows]
     and documents [count,2] (first row, rows)."""
+    if isinstance(model, GPT2LMHeadModel):
+        return loss_sum_apart(model, batch)
     ids, targets, positions = (torch.tensor(np.array(batch[k])).long().reshape(sequences, -1)
                                for k in ("tokens", "targets", "positions"))
     mask = attention_mask(batch["documents"].astype(int).tolist(), sequences, ids.shape[1])

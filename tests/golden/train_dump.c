@@ -65,11 +65,12 @@ static int dump_weights(struct dump *dump, const struct training *t)
     float *data = malloc(model_parameters(t->model) * sizeof *data);
     if (data == NULL)
         return -1;
-    t->backend->read_act(t->backend, data, model_weights(t->model), model_parameters(t->model));
+    device_read_floats(t->device, data, model_weights(t->model));
     for (size_t i = 0; i < count; i++) {
         char name[64];
         snprintf(name, sizeof name, "weight.%s", tensors[i].name);
-        dump_floats(dump, name, tensors[i].rows, tensors[i].columns, data + tensors[i].offset);
+        dump_floats(dump, name, tensors[i].param.rows, tensors[i].param.columns,
+                    data + tensors[i].offset);
     }
     free(data);
     return 0;

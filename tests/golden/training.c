@@ -32,18 +32,17 @@ int training_open(struct training *t, const char *path, int seq, int sequences,
     t->tokenizer = tokenizer_open("bytes", err);
     if (t->tokenizer == NULL)
         return -1;
-    t->data = data_open(path, t->tokenizer, seq, SEED, DATA_SKIP, err);
+    t->data = data_open(path, t->tokenizer, seq, SEED, 1, err);
     if (t->data == NULL || batch_create(&t->batch, sequences * seq, err) < 0)
         return -1;
-    t->backend = backend_create_cpu(err);
-    if (t->backend == NULL)
+    t->device = device_create_cpu(err);
+    if (t->device == NULL)
         return -1;
-    t->model =
-        model_create(t->backend, sft_preset_find("tiny"), t->batch.rows, RECOMPUTE_NONE, err);
+    t->model = model_create(t->device, sft_preset_find("tiny"), t->batch.rows, RECOMPUTE_NONE, err);
     if (t->model == NULL)
         return -1;
     model_initialize(t->model, SEED);
-    t->optim = optim_create(t->model, t->backend, &t->options, err);
+    t->optim = optim_create(t->model, t->device, &t->options, err);
     return t->optim == NULL ? -1 : 0;
 }
 
@@ -51,8 +50,8 @@ void training_close(struct training *t)
 {
     optim_destroy(t->optim);
     model_destroy(t->model);
-    if (t->backend != NULL)
-        t->backend->destroy(t->backend);
+    if (t->device != NULL)
+        t->device->destroy(t->device);
     batch_destroy(&t->batch);
     data_close(t->data);
     tokenizer_close(t->tokenizer);
@@ -66,7 +65,7 @@ int training_step(struct training *t, int step, double *loss, struct sft_error *
         return sft_error_set(err, "step %d: no token to train", step);
     model_zero_gradients(t->model);
     if (model_step(t->model, &t->batch, 1.0f / (float)t->batch.trained, &sum, err) < 0 ||
-        optim_step(t->optim, step, NULL, err) < 0 || t->backend->sync(t->backend, err) < 0)
+        optim_step(t->optim, step, NULL, err) < 0 || t->device->sync(t->device, err) < 0)
         return -1;
     *loss = sum / (double)t->batch.trained;
     return 0;

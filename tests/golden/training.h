@@ -14,7 +14,7 @@ struct training {
     struct tokenizer *tokenizer;
     struct data *data;
     struct batch batch; /* of the last step */
-    struct backend *backend;
+    struct device *device;
     struct model *model;
     struct optim *optim;
     struct optim_options options;

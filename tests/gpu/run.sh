@@ -40,7 +40,8 @@ make_all() {
     [ -x configure ] || autoreconf -fi || return 1
     mkdir -p build/gpu/build && cd build/gpu/build || return 1
     ../../../configure --enable-werror && make -j"$(nproc)" \
-        && make -j"$(nproc)" tests/gpu/test_backend_cuda tests/gpu/train_losses
+        && make -j"$(nproc)" tests/gpu/test_ops_cuda tests/gpu/test_matmul_cuda \
+            tests/gpu/train_losses
 }
 nvidia-smi -L || { echo "run.sh: no NVIDIA GPU here" >&2 && exit 1; }
 if [ -z "$build" ]; then
@@ -55,7 +56,8 @@ find_program() { # the test programs lie in the build tree or, carried, side by 
     echo "$build/$1"
 }
 job=$(find_program sft-bench-job)
-operations=$(find_program tests/gpu/test_backend_cuda)
+operations=$(find_program tests/gpu/test_ops_cuda)
+products=$(find_program tests/gpu/test_matmul_cuda)
 train=$(find_program tests/gpu/train_losses)
 tiny=tiny,data=examples/instructions.json,steps=2,warmup=1,seed=1
 
@@ -68,7 +70,10 @@ race() {
     grep -o ' in [^+]*' "$output" | sed 's/<.*//; s/(.*//' | sort | uniq -c | sort -rn | head -n 20
     grep -q 'RACECHECK SUMMARY' "$output" && ! grep -q 'Race.*sft_\|in .*sft_' "$output"
 }
-wanted operations && check "each operation against the CPU" "$operations"
+if wanted operations; then
+    check "each operation against the CPU" "$operations"
+    check "matrix products of every kind" "$products"
+fi
 if wanted sanitizer; then
     if command -v compute-sanitizer >/dev/null; then
         check "memcheck of the tiny model" compute-sanitizer --tool memcheck --error-exitcode 9 \

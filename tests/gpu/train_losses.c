@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "job/tensor/backend.h"
+#include "job/tensor/ops.h"
 #include "job/data/data.h"
 #include "job/model/model.h"
 #include "job/train/optim.h"
@@ -19,7 +19,7 @@ enum { SEED = 1, PIECE = 1 << 22 };
 
 struct run {
     int seq, micro, accumulation, steps;
-    struct backend *backend;
+    struct device *device;
     struct model *model;
     struct optim *optim;
     struct optim_options options;
@@ -46,8 +46,7 @@ static int weights_write(const struct run *run, const char *folder)
     int failed = piece == NULL || file == NULL;
     for (size_t first = 0; first < count && !failed; first += PIECE) {
         size_t part = count - first < PIECE ? count - first : PIECE;
-        const char *from = (const char *)model_weights(run->model) + first * run->backend->act_size;
-        run->backend->read_act(run->backend, piece, from, part);
+        device_read_floats(run->device, piece, array_part(model_weights(run->model), first, part));
         failed = fwrite(piece, sizeof *piece, part, file) != part;
     }
     if (file != NULL)
@@ -107,11 +106,11 @@ static int run_open(struct run *run, char **argv, const struct sft_preset *shape
     struct tokenizer *tokenizer = tokenizer_open(argv[3], err);
     if (tokenizer == NULL)
         return -1;
-    run->data = data_open(argv[2], tokenizer, run->seq, SEED, DATA_SKIP, err);
-    run->backend = run->data == NULL ? NULL : backend_create_cuda(0, err);
-    if (run->backend == NULL || batch_create(&run->batch, run->micro * run->seq, err) < 0)
+    run->data = data_open(argv[2], tokenizer, run->seq, SEED, 1, err);
+    run->device = run->data == NULL ? NULL : device_create_cuda(0, err);
+    if (run->device == NULL || batch_create(&run->batch, run->micro * run->seq, err) < 0)
         return -1;
-    run->model = model_create(run->backend, shape, run->micro * run->seq, RECOMPUTE_NORMS, err);
+    run->model = model_create(run->device, shape, run->micro * run->seq, RECOMPUTE_NORMS, err);
     if (run->model == NULL)
         return -1;
     model_initialize(run->model, SEED);
@@ -125,7 +124,7 @@ static int run_open(struct run *run, char **argv, const struct sft_preset *shape
                                           .clip = 1,
                                           .states = bf16 ? OPTIM_BF16 : OPTIM_FP32,
                                           .seed = SEED};
-    run->optim = optim_create(run->model, run->backend, &run->options, err);
+    run->optim = optim_create(run->model, run->device, &run->options, err);
     snprintf(name, sizeof name, "losses-%s.txt", bf16 ? "bf16" : "fp32");
     run->batches = file_in(argv[10], "batches.bin");
     run->losses = file_in(argv[10], name);

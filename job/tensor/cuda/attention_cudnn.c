@@ -36,7 +36,7 @@ struct placed {
 };
 
 struct attention {
-    struct backend_cuda *cuda;
+    struct device_cuda *cuda;
     cudnnHandle_t handle;
     struct plan **plans;
     size_t count;
@@ -44,7 +44,7 @@ struct attention {
     float scale, masked, one;
 };
 
-struct attention *attention_create(struct backend_cuda *cuda, struct sft_error *err)
+struct attention *attention_create(struct device_cuda *cuda, struct sft_error *err)
 {
     struct attention *attention = calloc(1, sizeof *attention);
     cudnnStatus_t status;
@@ -60,7 +60,7 @@ struct attention *attention_create(struct backend_cuda *cuda, struct sft_error *
         status = cudnnSetStream(attention->handle, cuda->stream);
     if (status != CUDNN_STATUS_SUCCESS) {
         sft_error_set(err, "cuDNN %zu does not start on %s: %s", cudnnGetVersion(),
-                      cuda->table.device, cudnnGetErrorString(status));
+                      cuda->table.title, cudnnGetErrorString(status));
         attention_destroy(attention);
         return NULL;
     }
@@ -192,7 +192,7 @@ static void placed_fill(struct placed *p, char *image)
 static int placed_send(struct attention *attention)
 {
     struct placed *p = &attention->placed;
-    struct backend_cuda *cuda = attention->cuda;
+    struct device_cuda *cuda = attention->cuda;
     size_t b = (size_t)p->batches;
     size_t bytes = aligned(b * sizeof(int32_t)) + 3 * aligned((b + 1) * sizeof(int64_t)) +
                    2 * aligned((b + 1) * sizeof(int32_t));
@@ -292,17 +292,17 @@ static void bind_one(struct bound *bound, int64_t id, const void *pointer)
 }
 
 static void bind_common(struct bound *bound, struct attention *attention,
-                        struct attention_shape shape, const act *qkv, const act *out,
-                        const float *lse)
+                        const struct attention_args *a)
 {
     const struct placed *p = &attention->placed;
-    const uint16_t *q = qkv, *k = q + (size_t)shape.heads * (size_t)shape.head_dim;
-    attention->scale = 1 / sqrtf((float)shape.head_dim);
+    size_t dim = (size_t)a->shape.head_dim;
+    const uint16_t *q = a->qkv.data, *k = q + (size_t)a->shape.heads * dim;
+    attention->scale = 1 / sqrtf((float)a->shape.head_dim);
     bind_one(bound, SDPA_Q, q);
     bind_one(bound, SDPA_K, k);
-    bind_one(bound, SDPA_V, k + (size_t)shape.kv_heads * (size_t)shape.head_dim);
-    bind_one(bound, SDPA_OUT, out);
-    bind_one(bound, SDPA_LSE, lse);
+    bind_one(bound, SDPA_V, k + (size_t)a->shape.kv_heads * dim);
+    bind_one(bound, SDPA_OUT, a->out.data);
+    bind_one(bound, SDPA_LSE, a->lse);
     bind_one(bound, SDPA_SCALE, &attention->scale);
     bind_one(bound, SDPA_MASKED, &attention->masked);
     if (!p->packed)
@@ -323,61 +323,68 @@ static void attention_execute(struct attention *attention, struct plan *plan, st
                   cudnnGetErrorString(status));
 }
 
-void attention_run_forward(struct backend *b, act *out, float *lse, const act *qkv, int rows,
-                           struct attention_shape shape, const struct documents *docs)
+void attention_run_forward(struct device *d, const struct attention_args *a)
 {
-    struct backend_cuda *cuda = b->state;
+    struct device_cuda *cuda = d->state;
     struct attention *attention = cuda->attention;
     struct bound bound = {0};
-    if (cuda->failed.text[0] != '\0' || attention_place(attention, rows, shape, docs) < 0)
+    if (cuda->failed.text[0] != '\0' ||
+        attention_place(attention, a->qkv.rows, a->shape, a->docs) < 0)
         return;
     const struct placed *p = &attention->placed;
-    struct plan *plan = attention_plan(attention, shape, false);
+    struct plan *plan = attention_plan(attention, a->shape, false);
     void *workspace = plan == NULL ? NULL : cuda_scratch(cuda, (size_t)plan->graph.workspace);
     if (plan == NULL || workspace == NULL)
         return;
-    bind_common(&bound, attention, shape, qkv, out, lse);
+    bind_common(&bound, attention, a);
     attention_execute(attention, plan, &bound, workspace);
     if (p->packed)
-        kernel_zero_rows(cuda->stream, out, shape.heads * shape.head_dim, p->gap_start,
-                         p->gap_length, p->gaps, p->longest_gap);
+        kernel_zero_rows(cuda->stream, a->out.data, a->out.columns, p->gap_start, p->gap_length,
+                         p->gaps, p->longest_gap);
     cuda_launched(cuda, "attention");
 }
 
-void attention_run_backward(struct backend *b, act *dqkv, const act *dout, const act *out,
-                            const float *lse, const act *qkv, int rows,
-                            struct attention_shape shape, const struct documents *docs)
+static void bind_gradients(struct bound *bound, struct attention *attention,
+                           const struct attention_args *a, char *sums, char *row_sums)
 {
-    struct backend_cuda *cuda = b->state;
+    size_t q = (size_t)a->shape.heads * (size_t)a->shape.head_dim;
+    size_t kv = (size_t)a->shape.kv_heads * (size_t)a->shape.head_dim;
+    uint16_t *dq = a->dqkv.data;
+    bind_common(bound, attention, a);
+    bind_one(bound, SDPA_DOUT, a->dout.data);
+    bind_one(bound, SDPA_DQ, dq);
+    bind_one(bound, SDPA_DK, dq + q);
+    bind_one(bound, SDPA_DV, dq + q + kv);
+    bind_one(bound, SDPA_DQ_SUM, sums);
+    bind_one(bound, SDPA_ROW_SUM, row_sums);
+    bind_one(bound, SDPA_ONE, &attention->one);
+}
+
+void attention_run_backward(struct device *d, const struct attention_args *a)
+{
+    struct device_cuda *cuda = d->state;
     struct attention *attention = cuda->attention;
     struct bound bound = {0};
-    if (cuda->failed.text[0] != '\0' || attention_place(attention, rows, shape, docs) < 0)
+    size_t rows = (size_t)a->qkv.rows;
+    if (cuda->failed.text[0] != '\0' ||
+        attention_place(attention, a->qkv.rows, a->shape, a->docs) < 0)
         return;
     const struct placed *p = &attention->placed;
-    struct plan *plan = attention_plan(attention, shape, true);
+    struct plan *plan = attention_plan(attention, a->shape, true);
     if (plan == NULL)
         return;
-    size_t q = (size_t)shape.heads * (size_t)shape.head_dim;
-    size_t kv = (size_t)shape.kv_heads * (size_t)shape.head_dim;
-    size_t sums = aligned((size_t)rows * (p->packed ? (size_t)p->width : q) * sizeof(float));
-    size_t row_sums = aligned((size_t)rows * (size_t)shape.heads * sizeof(float));
+    size_t width = (size_t)(p->packed ? a->qkv.columns : a->out.columns);
+    size_t sums = aligned(rows * width * sizeof(float));
+    size_t row_sums = aligned(rows * (size_t)a->shape.heads * sizeof(float));
     char *scratch = cuda_scratch(cuda, sums + row_sums + (size_t)plan->graph.workspace);
-    uint16_t *dq = dqkv;
     if (scratch == NULL)
         return;
     if (cudnnGetVersion() < ZEROED_TO)
         cudaMemsetAsync(scratch, 0, sums, cuda->stream);
-    bind_common(&bound, attention, shape, qkv, out, lse);
-    bind_one(&bound, SDPA_DOUT, dout);
-    bind_one(&bound, SDPA_DQ, dq);
-    bind_one(&bound, SDPA_DK, dq + q);
-    bind_one(&bound, SDPA_DV, dq + q + kv);
-    bind_one(&bound, SDPA_DQ_SUM, scratch);
-    bind_one(&bound, SDPA_ROW_SUM, scratch + sums);
-    bind_one(&bound, SDPA_ONE, &attention->one);
+    bind_gradients(&bound, attention, a, scratch, scratch + sums);
     attention_execute(attention, plan, &bound, scratch + sums + row_sums);
     if (p->packed)
-        kernel_zero_rows(cuda->stream, dqkv, p->width, p->gap_start, p->gap_length, p->gaps,
+        kernel_zero_rows(cuda->stream, a->dqkv.data, p->width, p->gap_start, p->gap_length, p->gaps,
                          p->longest_gap);
     cuda_launched(cuda, "attention's backward pass");
 }

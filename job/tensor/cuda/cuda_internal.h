@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the CUDA backend's own files share; nobody else includes this. */
+/* What the CUDA device's own files share; nobody else includes this. */
 #ifndef SFT_JOB_TENSOR_CUDA_CUDA_INTERNAL_H
 #define SFT_JOB_TENSOR_CUDA_CUDA_INTERNAL_H
 
@@ -7,7 +7,7 @@
 #include <cuda_runtime_api.h>
 #include <cudnn.h>
 
-#include "job/tensor/backend.h"
+#include "job/tensor/ops.h"
 
 struct matmul;    /* matmul_cublaslt.c */
 struct attention; /* attention_cudnn.c */
@@ -17,11 +17,10 @@ struct cuda_events {
     int count;
 };
 
-struct backend_cuda {
-    struct backend table;
+struct device_cuda {
+    struct device table;
     struct sft_error failed;   /* the first failure since the last sync; "" none */
     int processors;            /* multiprocessors */
-    char version[128];         /* of the driver and the libraries, for records */
     cudaStream_t stream;       /* LANE_COMPUTE */
     cudaStream_t lanes[LANES]; /* [LANE_COMPUTE] is stream */
     struct cuda_events marks, stamps;
@@ -39,38 +38,38 @@ struct backend_cuda {
 enum { CUDA_WORKSPACE = 64 << 20 };
 
 /* Keep the first failure for sync; true when `status` is one. `what` names the operation. */
-bool cuda_failed(struct backend_cuda *cuda, cudaError_t status, const char *what);
+bool cuda_failed(struct device_cuda *cuda, cudaError_t status, const char *what);
 /* The same for the last kernel launch. */
-void cuda_launched(struct backend_cuda *cuda, const char *what);
-void cuda_fail(struct backend_cuda *cuda, const char *what, const char *why);
+void cuda_launched(struct device_cuda *cuda, const char *what);
+void cuda_fail(struct device_cuda *cuda, const char *what, const char *why);
 /* Device memory for one operation; NULL after a failure. */
-void *cuda_scratch(struct backend_cuda *cuda, size_t bytes);
+void *cuda_scratch(struct device_cuda *cuda, size_t bytes);
 
 /* lanes_cuda.c. Streams for the lanes besides LANE_COMPUTE, which must be there; and the slots of
- * the backend's table of these names. */
-cudaError_t lanes_create(struct backend_cuda *cuda);
-void lanes_destroy(struct backend_cuda *cuda);
-void lanes_mark(struct backend *b, enum backend_lane lane, int slot);
-void lanes_await(struct backend *b, enum backend_lane lane, int slot);
-int lanes_stamp(struct backend *b, enum backend_lane lane);
-double lanes_stamp_time(struct backend *b, int number);
-void lanes_stamps_clear(struct backend *b);
-void lanes_copy(struct backend *b, enum backend_lane lane, act *to, const act *from, size_t count);
-void *lanes_queue(struct backend *b, enum backend_lane lane);
+ * the device's table of these names. */
+cudaError_t lanes_create(struct device_cuda *cuda);
+void lanes_destroy(struct device_cuda *cuda);
+void lanes_mark(struct device *d, enum lane lane, int slot);
+void lanes_await(struct device *d, enum lane lane, int slot);
+int lanes_stamp(struct device *d, enum lane lane);
+double lanes_stamp_time(struct device *d, int number);
+void lanes_stamps_clear(struct device *d);
+void lanes_copy(struct device *d, enum lane lane, void *to, const void *from, size_t bytes);
+void *lanes_queue(struct device *d, enum lane lane);
 
 /* cuBLASLt, algorithms timed once a shape. NULL and err on failure. */
-struct matmul *matmul_create(struct backend_cuda *cuda, struct sft_error *err);
+struct matmul *matmul_create(struct device_cuda *cuda, struct sft_error *err);
 void matmul_destroy(struct matmul *matmul);
-void matmul_run(struct backend *b, act *c, const act *a, bool transpose_a, const act *bm,
+void matmul_run(struct device_cuda *cuda, void *c, const void *a, bool transpose_a, const void *b,
                 bool transpose_b, int m, int n, int k, bool accumulate);
 
 /* cuDNN's fused attention. */
-struct attention *attention_create(struct backend_cuda *cuda, struct sft_error *err);
+struct attention *attention_create(struct device_cuda *cuda, struct sft_error *err);
 void attention_destroy(struct attention *attention);
-void attention_run_forward(struct backend *b, act *out, float *lse, const act *qkv, int rows,
-                           struct attention_shape shape, const struct documents *docs);
-void attention_run_backward(struct backend *b, act *dqkv, const act *dout, const act *out,
-                            const float *lse, const act *qkv, int rows,
-                            struct attention_shape shape, const struct documents *docs);
+void attention_run_forward(struct device *d, const struct attention_args *args);
+void attention_run_backward(struct device *d, const struct attention_args *args);
+
+/* ops_cuda.c */
+extern const struct ops cuda_ops;
 
 #endif

@@ -264,6 +264,8 @@ int graph_plan(struct graph *graph, const char *what, struct sft_error *err)
     return 0;
 }
 
+/* The pack of addresses is made for each run: a finished one cannot be changed, and the addresses
+ * differ from layer to layer. */
 cudnnStatus_t graph_run(struct graph *graph, int count, const int64_t *ids, void *const *pointers,
                         void *workspace)
 {

@@ -37,7 +37,7 @@ static __device__ uint64_t scramble(uint64_t z)
 }
 
 static __global__ void sft_fill_normal(bf16 *to, size_t count, uint64_t seed, uint64_t first,
-                                       float deviation)
+                                       float value, float deviation)
 {
     const uint64_t golden = 0x9e3779b97f4a7c15u;
     size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
@@ -47,7 +47,7 @@ static __global__ void sft_fill_normal(bf16 *to, size_t count, uint64_t seed, ui
     uint64_t b = scramble(seed + (2 * (first + i) + 2) * golden);
     double u = ((double)(a >> 11) + 1) * 0x1p-53;
     double v = (double)(b >> 11) * 0x1p-53;
-    to[i] = __float2bfloat16_rn((float)(deviation * (sqrt(-2 * log(u)) * cospi(2 * v))));
+    to[i] = __float2bfloat16_rn((float)(value + deviation * (sqrt(-2 * log(u)) * cospi(2 * v))));
 }
 
 /* 6 bytes an element; a thread has 8 of them, the last one what is left. */
@@ -97,11 +97,11 @@ void kernel_fill(cudaStream_t stream, void *to, size_t count, float value)
 }
 
 void kernel_fill_normal(cudaStream_t stream, void *to, size_t count, uint64_t seed, uint64_t first,
-                        float deviation)
+                        float value, float deviation)
 {
     if (count > 0)
-        sft_fill_normal<<<blocks_for(count, THREADS), THREADS, 0, stream>>>((bf16 *)to, count, seed,
-                                                                            first, deviation);
+        sft_fill_normal<<<blocks_for(count, THREADS), THREADS, 0, stream>>>(
+            (bf16 *)to, count, seed, first, value, deviation);
 }
 
 void kernel_add(cudaStream_t stream, void *to, const void *from, size_t count)

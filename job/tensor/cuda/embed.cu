@@ -10,13 +10,23 @@
 
 enum { THREADS = 128 };
 
-template <int V>
+template <int V, bool ADD>
 static __global__ void sft_embed_gather(bf16 *out, const bf16 *table, const int32_t *ids,
                                         int hidden)
 {
     size_t row = blockIdx.x, from = (size_t)ids[row] * hidden;
     for (int i = threadIdx.x * V; i < hidden; i += THREADS * V)
-        *(pack<V> *)(out + row * hidden + i) = *(const pack<V> *)(table + from + i);
+        if (ADD) {
+            float sum[V], more[V];
+            load<V>(sum, out, row * hidden + i);
+            load<V>(more, table, from + i);
+#pragma unroll
+            for (int j = 0; j < V; j++)
+                sum[j] += more[j];
+            store<V>(out, row * hidden + i, sum);
+        } else {
+            *(pack<V> *)(out + row * hidden + i) = *(const pack<V> *)(table + from + i);
+        }
 }
 
 /* A warp a row: next[row] is the following row of the same id or -1, and that one is no first. */
@@ -61,15 +71,23 @@ static __global__ void sft_embed_add_chains(bf16 *dtable, const bf16 *dout, cons
     store<V>(dtable, to, sum);
 }
 
-void kernel_embed_forward(cudaStream_t stream, void *out, const void *table, const int32_t *ids,
-                          int rows, int hidden)
+template <bool ADD>
+static void gather(cudaStream_t stream, bf16 *out, const bf16 *table, const int32_t *ids, int rows,
+                   int hidden)
 {
     if (hidden % 8 == 0)
-        sft_embed_gather<8>
-            <<<rows, THREADS, 0, stream>>>((bf16 *)out, (const bf16 *)table, ids, hidden);
+        sft_embed_gather<8, ADD><<<rows, THREADS, 0, stream>>>(out, table, ids, hidden);
     else
-        sft_embed_gather<1>
-            <<<rows, THREADS, 0, stream>>>((bf16 *)out, (const bf16 *)table, ids, hidden);
+        sft_embed_gather<1, ADD><<<rows, THREADS, 0, stream>>>(out, table, ids, hidden);
+}
+
+void kernel_embed_forward(cudaStream_t stream, void *out, const void *table, const int32_t *ids,
+                          int rows, int hidden, bool accumulate)
+{
+    if (accumulate)
+        gather<true>(stream, (bf16 *)out, (const bf16 *)table, ids, rows, hidden);
+    else
+        gather<false>(stream, (bf16 *)out, (const bf16 *)table, ids, rows, hidden);
 }
 
 size_t kernel_embed_scratch(int rows)

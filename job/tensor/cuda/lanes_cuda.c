@@ -5,7 +5,7 @@
 
 #include "job/tensor/cuda/cuda_internal.h"
 
-cudaError_t lanes_create(struct backend_cuda *cuda)
+cudaError_t lanes_create(struct device_cuda *cuda)
 {
     int least = 0, most = 0;
     cudaError_t status = cudaDeviceGetStreamPriorityRange(&least, &most);
@@ -24,7 +24,7 @@ static void events_destroy(struct cuda_events *events)
     *events = (struct cuda_events){NULL, 0};
 }
 
-void lanes_destroy(struct backend_cuda *cuda)
+void lanes_destroy(struct device_cuda *cuda)
 {
     events_destroy(&cuda->marks);
     events_destroy(&cuda->stamps);
@@ -34,7 +34,7 @@ void lanes_destroy(struct backend_cuda *cuda)
 }
 
 /* The event of that number, made when it is first asked for; NULL after a failure. */
-static cudaEvent_t event_at(struct backend_cuda *cuda, struct cuda_events *events, int number,
+static cudaEvent_t event_at(struct device_cuda *cuda, struct cuda_events *events, int number,
                             unsigned flags)
 {
     if (number >= events->count) {
@@ -55,34 +55,34 @@ static cudaEvent_t event_at(struct backend_cuda *cuda, struct cuda_events *event
     return events->event[number];
 }
 
-void lanes_mark(struct backend *b, enum backend_lane lane, int slot)
+void lanes_mark(struct device *d, enum lane lane, int slot)
 {
-    struct backend_cuda *cuda = b->state;
+    struct device_cuda *cuda = d->state;
     cudaEvent_t event = event_at(cuda, &cuda->marks, slot, cudaEventDisableTiming);
     if (event != NULL)
         cuda_failed(cuda, cudaEventRecord(event, cuda->lanes[lane]), "an event");
 }
 
-void lanes_await(struct backend *b, enum backend_lane lane, int slot)
+void lanes_await(struct device *d, enum lane lane, int slot)
 {
-    struct backend_cuda *cuda = b->state;
+    struct device_cuda *cuda = d->state;
     if (slot < cuda->marks.count && cuda->marks.event[slot] != NULL)
         cuda_failed(cuda, cudaStreamWaitEvent(cuda->lanes[lane], cuda->marks.event[slot], 0),
                     "waiting for another stream");
 }
 
-int lanes_stamp(struct backend *b, enum backend_lane lane)
+int lanes_stamp(struct device *d, enum lane lane)
 {
-    struct backend_cuda *cuda = b->state;
+    struct device_cuda *cuda = d->state;
     cudaEvent_t event = event_at(cuda, &cuda->stamps, cuda->stamp_count, cudaEventDefault);
     if (event == NULL || cuda_failed(cuda, cudaEventRecord(event, cuda->lanes[lane]), "an event"))
         return -1;
     return cuda->stamp_count++;
 }
 
-double lanes_stamp_time(struct backend *b, int number)
+double lanes_stamp_time(struct device *d, int number)
 {
-    struct backend_cuda *cuda = b->state;
+    struct device_cuda *cuda = d->state;
     float ms = 0;
     if (number < 0 || number >= cuda->stamp_count)
         return 0;
@@ -92,22 +92,21 @@ double lanes_stamp_time(struct backend *b, int number)
     return (double)ms * 1e-3;
 }
 
-void lanes_stamps_clear(struct backend *b)
+void lanes_stamps_clear(struct device *d)
 {
-    ((struct backend_cuda *)b->state)->stamp_count = 0;
+    ((struct device_cuda *)d->state)->stamp_count = 0;
 }
 
-void *lanes_queue(struct backend *b, enum backend_lane lane)
+void *lanes_queue(struct device *d, enum lane lane)
 {
-    return ((struct backend_cuda *)b->state)->lanes[lane];
+    return ((struct device_cuda *)d->state)->lanes[lane];
 }
 
-void lanes_copy(struct backend *b, enum backend_lane lane, act *to, const act *from, size_t count)
+void lanes_copy(struct device *d, enum lane lane, void *to, const void *from, size_t bytes)
 {
-    struct backend_cuda *cuda = b->state;
-    if (to != from && count > 0)
+    struct device_cuda *cuda = d->state;
+    if (to != from && bytes > 0)
         cuda_failed(cuda,
-                    cudaMemcpyAsync(to, from, count * b->act_size, cudaMemcpyDeviceToDevice,
-                                    cuda->lanes[lane]),
+                    cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda->lanes[lane]),
                     "a copy on the GPU");
 }

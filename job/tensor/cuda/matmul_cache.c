@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job/tensor/cuda/matmul_cache.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINE = 320 };
+enum { LINE = 512 };
+
+/* The first line; whoever changes what a line holds counts up. Files before the second form had
+ * none. */
+const char matmul_cache_form[] =
+    "sft-bench matmul 2: m n k transpose_a transpose_b type_a type_b type_c "
+    "compute accumulate stride_a stride_b stride_c epilogue alignment "
+    "milliseconds algorithm\n";
 
 struct matmul_cache {
     char path[PATH_MAX]; /* "": none */
-    struct matmul_choice *choices;
-    size_t count;
+    struct matmul_table choices;
 };
 
 static void cache_folder(char *folder, size_t size)
@@ -42,39 +50,101 @@ static void cache_make_folder(const char *folder)
         }
 }
 
-static bool line_read(const char *line, struct matmul_choice *choice)
+/* A number and the character behind it, which must be `end`; nothing else, no sign but a minus. */
+static bool number_read(const char **at, char end, int32_t *value)
 {
-    uint64_t *w = choice->algorithm;
-    struct matmul_key *k = &choice->key;
-    char end;
-    return sscanf(line,
-                  "%" SCNd32 " %" SCNd32 " %" SCNd32 " %" SCNd32 " %" SCNd32 " %" SCNd32
-                  " %f %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
-                  " %" SCNx64 " %" SCNx64 "%c",
-                  &k->m, &k->n, &k->k, &k->transpose_a, &k->transpose_b, &k->alignment,
-                  &choice->milliseconds, &w[0], &w[1], &w[2], &w[3], &w[4], &w[5], &w[6], &w[7],
-                  &end) == 16 &&
-           end == '\n';
+    char *stop;
+    errno = 0;
+    long number = strtol(*at, &stop, 10);
+    bool digits = **at == '-' || (**at >= '0' && **at <= '9');
+    if (!digits || errno != 0 || *stop != end || number < INT32_MIN || number > INT32_MAX)
+        return false;
+    *value = (int32_t)number;
+    *at = stop + 1;
+    return true;
 }
 
-/* Lines that are none, cut off by a full disk say, are passed over. */
-static void cache_read(struct matmul_cache *cache)
+static bool word_read(const char **at, char end, uint64_t *value)
+{
+    char *stop;
+    errno = 0;
+    *value = strtoull(*at, &stop, 16);
+    if (!isxdigit((unsigned char)**at) || errno != 0 || *stop != end)
+        return false;
+    *at = stop + 1;
+    return true;
+}
+
+static bool milliseconds_read(const char **at, float *value)
+{
+    char *stop;
+    *value = strtof(*at, &stop);
+    if (!isdigit((unsigned char)**at) || *stop != ' ' || !isfinite(*value))
+        return false;
+    *at = stop + 1;
+    return true;
+}
+
+static bool line_read(const char *line, struct matmul_choice *choice)
+{
+    int32_t numbers[MATMUL_KEY_NUMBERS];
+    for (size_t i = 0; i < MATMUL_KEY_NUMBERS; i++)
+        if (!number_read(&line, ' ', &numbers[i]))
+            return false;
+    memcpy(&choice->key, numbers, sizeof numbers);
+    if (!milliseconds_read(&line, &choice->milliseconds))
+        return false;
+    for (size_t i = 0; i < MATMUL_ALGORITHM_WORDS; i++)
+        if (!word_read(&line, i + 1 < MATMUL_ALGORITHM_WORDS ? ' ' : '\n', &choice->algorithm[i]))
+            return false;
+    return true;
+}
+
+static void line_write(char *line, size_t size, const struct matmul_choice *choice)
+{
+    int32_t numbers[MATMUL_KEY_NUMBERS];
+    size_t used = 0;
+    memcpy(numbers, &choice->key, sizeof numbers);
+    for (size_t i = 0; i < MATMUL_KEY_NUMBERS; i++)
+        used += (size_t)snprintf(line + used, size - used, "%" PRId32 " ", numbers[i]);
+    used += (size_t)snprintf(line + used, size - used, "%.4g", (double)choice->milliseconds);
+    for (size_t i = 0; i < MATMUL_ALGORITHM_WORDS; i++)
+        used += (size_t)snprintf(line + used, size - used, " %" PRIx64, choice->algorithm[i]);
+    snprintf(line + used, size - used, "\n");
+}
+
+static bool choice_keep(struct matmul_cache *cache, const struct matmul_choice *choice)
+{
+    struct matmul_choice *kept;
+    if (matmul_table_find(&cache->choices, &choice->key) != NULL)
+        return true;
+    kept = malloc(sizeof *kept);
+    if (kept == NULL)
+        return false;
+    *kept = *choice;
+    if (matmul_table_add(&cache->choices, &kept->key, kept) == 0)
+        return true;
+    free(kept);
+    return false;
+}
+
+/* Lines that are none, cut off by a full disk say, are passed over, and so is what is left of one
+ * that is longer than any of ours. */
+bool matmul_cache_read(struct matmul_cache *cache, FILE *file)
 {
     char line[LINE];
-    FILE *file = fopen(cache->path, "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        struct matmul_choice choice = {0};
-        if (!line_read(line, &choice))
-            continue;
-        struct matmul_choice *grown =
-            realloc(cache->choices, (cache->count + 1) * sizeof *cache->choices);
-        if (grown == NULL)
+    if (fgets(line, sizeof line, file) == NULL)
+        return true;
+    if (strcmp(line, matmul_cache_form) != 0)
+        return false;
+    for (bool whole = true; fgets(line, sizeof line, file) != NULL;) {
+        struct matmul_choice choice;
+        bool begins = whole;
+        whole = strchr(line, '\n') != NULL;
+        if (begins && line_read(line, &choice) && !choice_keep(cache, &choice))
             break;
-        cache->choices = grown;
-        cache->choices[cache->count++] = choice;
     }
-    if (file != NULL)
-        fclose(file);
+    return true;
 }
 
 struct matmul_cache *matmul_cache_open(const char *device, size_t version)
@@ -95,7 +165,11 @@ struct matmul_cache *matmul_cache_open(const char *device, size_t version)
         return cache;
     cache_make_folder(folder);
     snprintf(cache->path, sizeof cache->path, "%s/cublaslt-%s-%zu", folder, name, version);
-    cache_read(cache);
+    FILE *file = fopen(cache->path, "re");
+    if (file != NULL) {
+        matmul_cache_read(cache, file);
+        fclose(file);
+    }
     return cache;
 }
 
@@ -103,37 +177,43 @@ void matmul_cache_close(struct matmul_cache *cache)
 {
     if (cache == NULL)
         return;
-    free(cache->choices);
+    matmul_table_clear(&cache->choices, free);
     free(cache);
 }
 
 bool matmul_cache_find(const struct matmul_cache *cache, struct matmul_choice *choice)
 {
-    for (size_t i = 0; cache != NULL && i < cache->count; i++)
-        if (memcmp(&cache->choices[i].key, &choice->key, sizeof choice->key) == 0) {
-            *choice = cache->choices[i];
-            return true;
-        }
-    return false;
+    const struct matmul_choice *found =
+        cache != NULL ? matmul_table_find(&cache->choices, &choice->key) : NULL;
+    if (found != NULL)
+        *choice = *found;
+    return found != NULL;
+}
+
+/* A file of another form is emptied. Of several ranks that begin a file at once each writes the
+ * first line, which is no choice when it comes again. */
+static bool file_begins(int file)
+{
+    char begin[sizeof matmul_cache_form - 1];
+    ssize_t length = pread(file, begin, sizeof begin, 0);
+    if (length == sizeof begin && memcmp(begin, matmul_cache_form, sizeof begin) == 0)
+        return false;
+    return length == 0 || (length > 0 && ftruncate(file, 0) == 0);
 }
 
 void matmul_cache_add(struct matmul_cache *cache, const struct matmul_choice *choice)
 {
-    const struct matmul_key *k = &choice->key;
-    const uint64_t *w = choice->algorithm;
-    char line[LINE];
+    char text[sizeof matmul_cache_form + LINE];
     if (cache == NULL || cache->path[0] == '\0')
         return;
-    int length = snprintf(
-        line, sizeof line,
-        "%" PRId32 " %" PRId32 " %" PRId32 " %" PRId32 " %" PRId32 " %" PRId32 " %.4g %" PRIx64
-        " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 "\n",
-        k->m, k->n, k->k, k->transpose_a, k->transpose_b, k->alignment,
-        (double)choice->milliseconds, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]);
-    int file = open(cache->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    int file = open(cache->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     if (file < 0)
         return;
-    if (write(file, line, (size_t)length) != length)
+    size_t used = file_begins(file) ? sizeof matmul_cache_form - 1 : 0;
+    memcpy(text, matmul_cache_form, used);
+    line_write(text + used, LINE, choice);
+    size_t length = strlen(text);
+    if (write(file, text, length) != (ssize_t)length)
         cache->path[0] = '\0'; /* a full disk: do not try again */
     close(file);
 }

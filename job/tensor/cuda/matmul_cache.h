@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which algorithm of cuBLASLt was the fastest for a shape, kept in a file from run to run:
+/* Which algorithm of cuBLASLt was the fastest for a product, kept in a file from run to run:
  * $SFT_BENCH_CACHE, or $XDG_CACHE_HOME/sft-bench, or ~/.cache/sft-bench, one file for each GPU
- * model and library version. A cache that cannot be read or written costs time, never a run. */
+ * model and library version. Its first line names its form; a file of another form is written anew
+ * when there is something to write. A cache that cannot be read or written costs time, never a
+ * run. */
 #ifndef SFT_JOB_TENSOR_CUDA_MATMUL_CACHE_H
 #define SFT_JOB_TENSOR_CUDA_MATMUL_CACHE_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <stdio.h>
+
+#include "job/tensor/cuda/matmul_key.h"
 
 enum { MATMUL_ALGORITHM_WORDS = 8 }; /* of 64 bits: cublasLtMatmulAlgo_t's size */
-
-struct matmul_key {
-    int32_t m, n, k, transpose_a, transpose_b;
-    int32_t alignment; /* bytes that all three addresses are multiples of, 256 at most */
-};
 
 struct matmul_choice {
     struct matmul_key key;
@@ -24,9 +22,13 @@ struct matmul_choice {
 
 struct matmul_cache;
 
+extern const char matmul_cache_form[]; /* a file's first line */
+
 /* Reads what there is. Never NULL but without memory, which the others take. */
 struct matmul_cache *matmul_cache_open(const char *device, size_t version);
 void matmul_cache_close(struct matmul_cache *cache);
+/* The choices of a file's text are added, of a key the first; false: it has another form. */
+bool matmul_cache_read(struct matmul_cache *cache, FILE *file);
 /* Fill *choice in for its key; false when it is not there. */
 bool matmul_cache_find(const struct matmul_cache *cache, struct matmul_choice *choice);
 /* One line is appended to the file in one write, so ranks that add at once do not mix. */

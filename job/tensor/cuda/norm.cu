@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RMSNorm with the residual addition in front of it.
+/* RMSNorm and layer norm with the residual addition in front of it.
  *
  * Forward, a block a row: reads x and delta, writes the sum and the norm: 4 * hidden elements a row
  * and nothing twice, since the row stays in registers between the sum of squares and the output.
@@ -7,20 +7,20 @@
  * Backward, a block for many rows: reads dout, x and dx, writes dx: 4 * hidden elements a row. Each
  * thread keeps its columns' share of dweight in registers over all rows of its block; one more
  * kernel adds the blocks' shares in order, so results do not change from run to run. */
-#include "job/tensor/cuda/bf16.cuh"
 #include "job/tensor/cuda/kernels.h"
+#include "job/tensor/cuda/shares.cuh"
 
 enum { BLOCKS_A_PROCESSOR = 2 };
 
 /* N vectors of V elements a thread; T threads; the row is at most N * V * T wide. */
-template <int V, int N, int T>
+template <int V, int N, int T, bool LAYER>
 static __global__ void __launch_bounds__(T)
-    sft_norm_forward(bf16 *out, float *rstd, bf16 *sum, const bf16 *x, const bf16 *delta,
-                     const bf16 *weight, int hidden, float eps)
+    sft_norm_forward(bf16 *out, float *rstd, float *mean, bf16 *sum, const bf16 *x,
+                     const bf16 *delta, const bf16 *weight, const bf16 *bias, int hidden, float eps)
 {
     __shared__ float shared[T / 32];
     size_t row = (size_t)blockIdx.x * hidden;
-    float value[N][V], squares = 0;
+    float value[N][V], squares = 0, total = 0;
 #pragma unroll
     for (int n = 0; n < N; n++) {
         int i = (n * T + threadIdx.x) * V;
@@ -36,8 +36,25 @@ static __global__ void __launch_bounds__(T)
             store<V>(sum, row + i, value[n]);
         }
 #pragma unroll
-        for (int j = 0; j < V; j++)
-            squares += value[n][j] * value[n][j];
+        for (int j = 0; j < V; j++) {
+            if (LAYER)
+                total += value[n][j];
+            else
+                squares += value[n][j] * value[n][j];
+        }
+    }
+    if (LAYER) {
+        float middle = block_sum(total, shared) / hidden;
+        if (threadIdx.x == 0)
+            mean[blockIdx.x] = middle;
+#pragma unroll
+        for (int n = 0; n < N; n++)
+#pragma unroll
+            for (int j = 0; j < V; j++)
+                if ((n * T + threadIdx.x) * V < hidden) {
+                    value[n][j] -= middle;
+                    squares += value[n][j] * value[n][j];
+                }
     }
     float scale = rsqrtf(block_sum(squares, shared) / hidden + eps);
     if (threadIdx.x == 0)
@@ -45,37 +62,59 @@ static __global__ void __launch_bounds__(T)
 #pragma unroll
     for (int n = 0; n < N; n++) {
         int i = (n * T + threadIdx.x) * V;
-        float w[V];
+        float w[V], b[V];
         if (i >= hidden)
             continue;
         load<V>(w, weight, i);
+        if (LAYER)
+            load<V>(b, bias, i);
 #pragma unroll
-        for (int j = 0; j < V; j++)
+        for (int j = 0; j < V; j++) {
             value[n][j] *= scale * w[j];
+            if (LAYER)
+                value[n][j] += b[j];
+        }
         store<V>(out, row + i, value[n]);
     }
 }
 
-/* With y = x * rstd: dx += rstd * (g - y * mean(g * y)), g = dout * weight; dweight += dout * y. */
+/* A block's sums of its columns, each thread's own. */
 template <int V, int N, int T>
+static __device__ void leave_share(float *share, const float (&sums)[N][V], int hidden)
+{
+#pragma unroll
+    for (int n = 0; n < N; n++)
+#pragma unroll
+        for (int j = 0; j < V; j++) {
+            int i = (n * T + threadIdx.x) * V + j;
+            if (i < hidden)
+                share[i] = sums[n][j];
+        }
+}
+
+/* With y = x * rstd: dx += rstd * (g - y * mean(g * y)), g = dout * weight; dweight += dout * y.
+ * LAYER: y = (x - mean) * rstd, dx also loses rstd * mean(g); dbias += dout, its shares behind
+ * dweight's. */
+template <int V, int N, int T, bool LAYER>
 static __global__ void __launch_bounds__(T)
     sft_norm_backward(bf16 *dx, float *shares, const bf16 *dout, const bf16 *x, const bf16 *weight,
-                      const float *rstd, int rows, int hidden)
+                      const float *rstd, const float *mean, int rows, int hidden)
 {
     __shared__ float shared[T / 32];
-    float w[N][V], dw[N][V];
+    float w[N][V], dw[N][V], db[N][V];
 #pragma unroll
     for (int n = 0; n < N; n++) {
         int i = (n * T + threadIdx.x) * V;
 #pragma unroll
         for (int j = 0; j < V; j++)
-            w[n][j] = dw[n][j] = 0;
+            w[n][j] = dw[n][j] = db[n][j] = 0;
         if (i < hidden)
             load<V>(w[n], weight, i);
     }
     for (int r = blockIdx.x; r < rows; r += gridDim.x) {
         size_t row = (size_t)r * hidden;
-        float g[N][V], y[N][V], d[N][V], scale = rstd[r], dot = 0;
+        float g[N][V], y[N][V], d[N][V], scale = rstd[r], dot = 0, total = 0;
+        float middle = LAYER ? mean[r] : 0;
 #pragma unroll
         for (int n = 0; n < N; n++) {
             int i = (n * T + threadIdx.x) * V;
@@ -86,13 +125,20 @@ static __global__ void __launch_bounds__(T)
             load<V>(d[n], dx, row + i); /* in flight during the sum below */
 #pragma unroll
             for (int j = 0; j < V; j++) {
+                if (LAYER) {
+                    y[n][j] -= middle;
+                    db[n][j] += g[n][j];
+                }
                 y[n][j] *= scale;
                 dw[n][j] += g[n][j] * y[n][j];
                 g[n][j] *= w[n][j];
                 dot += g[n][j] * y[n][j];
+                if (LAYER)
+                    total += g[n][j];
             }
         }
-        float mean = block_sum(dot, shared) / hidden;
+        float along = block_sum(dot, shared) / hidden;
+        float level = LAYER ? block_sum(total, shared) / hidden : 0;
 #pragma unroll
         for (int n = 0; n < N; n++) {
             int i = (n * T + threadIdx.x) * V;
@@ -100,53 +146,29 @@ static __global__ void __launch_bounds__(T)
                 continue;
 #pragma unroll
             for (int j = 0; j < V; j++)
-                d[n][j] += scale * (g[n][j] - y[n][j] * mean);
+                d[n][j] += scale * ((LAYER ? g[n][j] - level : g[n][j]) - y[n][j] * along);
             store<V>(dx, row + i, d[n]);
         }
     }
-#pragma unroll
-    for (int n = 0; n < N; n++)
-#pragma unroll
-        for (int j = 0; j < V; j++) {
-            int i = (n * T + threadIdx.x) * V + j;
-            if (i < hidden)
-                shares[(size_t)blockIdx.x * hidden + i] = dw[n][j];
-        }
+    leave_share<V, N, T>(shares + (size_t)blockIdx.x * hidden, dw, hidden);
+    if (LAYER)
+        leave_share<V, N, T>(shares + ((size_t)gridDim.x + blockIdx.x) * hidden, db, hidden);
 }
 
-static __global__ void sft_norm_add_shares(bf16 *dweight, const float *shares, int blocks,
-                                           int hidden)
+template <int V, int N, int T>
+static void forward_launch(cudaStream_t stream, const struct kernel_norm &a)
 {
-    __shared__ float part[8][32];
-    int i = blockIdx.x * 32 + threadIdx.x;
-    float sum = 0;
-    for (int b = threadIdx.y; b < blocks && i < hidden; b += 8)
-        sum += shares[(size_t)b * hidden + i];
-    part[threadIdx.y][threadIdx.x] = sum;
-    __syncthreads();
-    if (threadIdx.y > 0 || i >= hidden)
-        return;
-    sum = __bfloat162float(dweight[i]);
-    for (int b = 0; b < 8; b++)
-        sum += part[b][threadIdx.x];
-    dweight[i] = __float2bfloat16_rn(sum);
+    if (a.layer)
+        sft_norm_forward<V, N, T, true><<<a.rows, T, 0, stream>>>(
+            (bf16 *)a.out, a.rstd, a.mean, (bf16 *)a.sum, (const bf16 *)a.x, (const bf16 *)a.delta,
+            (const bf16 *)a.weight, (const bf16 *)a.bias, a.hidden, a.eps);
+    else
+        sft_norm_forward<V, N, T, false><<<a.rows, T, 0, stream>>>(
+            (bf16 *)a.out, a.rstd, NULL, (bf16 *)a.sum, (const bf16 *)a.x, (const bf16 *)a.delta,
+            (const bf16 *)a.weight, NULL, a.hidden, a.eps);
 }
 
-struct norm {
-    bf16 *out, *sum;
-    float *rstd;
-    const bf16 *x, *delta, *weight;
-    int rows, hidden;
-    float eps;
-};
-
-template <int V, int N, int T> static void forward_launch(cudaStream_t stream, struct norm a)
-{
-    sft_norm_forward<V, N, T>
-        <<<a.rows, T, 0, stream>>>(a.out, a.rstd, a.sum, a.x, a.delta, a.weight, a.hidden, a.eps);
-}
-
-template <int V> static void forward_pick(cudaStream_t stream, struct norm a)
+template <int V> static void forward_pick(cudaStream_t stream, const struct kernel_norm &a)
 {
     if (a.hidden <= 256 * V)
         forward_launch<V, 1, 256>(stream, a);
@@ -160,41 +182,37 @@ template <int V> static void forward_pick(cudaStream_t stream, struct norm a)
         forward_launch<V, KERNEL_NORM_WIDEST / 1024, 1024>(stream, a);
 }
 
-struct norm_back {
-    bf16 *dx;
-    float *shares;
-    const bf16 *dout, *x, *weight;
-    const float *rstd;
-    int rows, hidden, blocks;
-};
-
-template <int V, int N, int T> static void backward_launch(cudaStream_t stream, struct norm_back a)
+template <int V, int N, int T>
+static void backward_launch(cudaStream_t stream, const struct kernel_norm &a, int blocks)
 {
-    sft_norm_backward<V, N, T><<<a.blocks, T, 0, stream>>>(a.dx, a.shares, a.dout, a.x, a.weight,
-                                                           a.rstd, a.rows, a.hidden);
+    if (a.layer)
+        sft_norm_backward<V, N, T, true><<<blocks, T, 0, stream>>>(
+            (bf16 *)a.dx, (float *)a.scratch, (const bf16 *)a.dout, (const bf16 *)a.x,
+            (const bf16 *)a.weight, a.rstd, a.mean, a.rows, a.hidden);
+    else
+        sft_norm_backward<V, N, T, false><<<blocks, T, 0, stream>>>(
+            (bf16 *)a.dx, (float *)a.scratch, (const bf16 *)a.dout, (const bf16 *)a.x,
+            (const bf16 *)a.weight, a.rstd, NULL, a.rows, a.hidden);
 }
 
-template <int V> static void backward_pick(cudaStream_t stream, struct norm_back a)
+template <int V>
+static void backward_pick(cudaStream_t stream, const struct kernel_norm &a, int blocks)
 {
     if (a.hidden <= 256 * V)
-        backward_launch<V, 1, 256>(stream, a);
+        backward_launch<V, 1, 256>(stream, a, blocks);
     else if (a.hidden <= 512 * V)
-        backward_launch<V, 1, 512>(stream, a);
+        backward_launch<V, 1, 512>(stream, a, blocks);
     else if (a.hidden <= 1024 * V)
-        backward_launch<V, 1, 1024>(stream, a);
+        backward_launch<V, 1, 1024>(stream, a, blocks);
     else if (a.hidden <= 2048 * V)
-        backward_launch<V, 2, 1024>(stream, a);
+        backward_launch<V, 2, 1024>(stream, a, blocks);
     else if constexpr (V == 1)
-        backward_launch<V, KERNEL_NORM_WIDEST / 1024, 1024>(stream, a);
+        backward_launch<V, KERNEL_NORM_WIDEST / 1024, 1024>(stream, a, blocks);
 }
 
-void kernel_norm_forward(cudaStream_t stream, void *out, float *rstd, void *sum, const void *x,
-                         const void *delta, const void *weight, int rows, int hidden, float eps)
+void kernel_norm_forward(cudaStream_t stream, struct kernel_norm a)
 {
-    struct norm a = {
-        (bf16 *)out, (bf16 *)sum, rstd, (const bf16 *)x, (const bf16 *)delta, (const bf16 *)weight,
-        rows,        hidden,      eps};
-    if (hidden % 8 == 0)
+    if (a.hidden % 8 == 0)
         forward_pick<8>(stream, a);
     else
         forward_pick<1>(stream, a);
@@ -202,27 +220,18 @@ void kernel_norm_forward(cudaStream_t stream, void *out, float *rstd, void *sum,
 
 size_t kernel_norm_scratch(int processors, int hidden)
 {
-    return (size_t)processors * BLOCKS_A_PROCESSOR * (size_t)hidden * sizeof(float);
+    return 2 * (size_t)processors * BLOCKS_A_PROCESSOR * (size_t)hidden * sizeof(float);
 }
 
-void kernel_norm_backward(cudaStream_t stream, void *dx, void *dweight, const void *dout,
-                          const void *x, const void *weight, const float *rstd, int rows,
-                          int hidden, int processors, void *scratch)
+void kernel_norm_backward(cudaStream_t stream, struct kernel_norm a)
 {
-    int blocks = processors * BLOCKS_A_PROCESSOR < rows ? processors * BLOCKS_A_PROCESSOR : rows;
-    struct norm_back a = {(bf16 *)dx,
-                          (float *)scratch,
-                          (const bf16 *)dout,
-                          (const bf16 *)x,
-                          (const bf16 *)weight,
-                          rstd,
-                          rows,
-                          hidden,
-                          blocks};
-    if (hidden % 8 == 0)
-        backward_pick<8>(stream, a);
+    int most = a.processors * BLOCKS_A_PROCESSOR, blocks = most < a.rows ? most : a.rows;
+    const float *shares = (const float *)a.scratch;
+    if (a.hidden % 8 == 0)
+        backward_pick<8>(stream, a, blocks);
     else
-        backward_pick<1>(stream, a);
-    sft_norm_add_shares<<<blocks_for(hidden, 32), dim3(32, 8), 0, stream>>>(
-        (bf16 *)dweight, (const float *)scratch, blocks, hidden);
+        backward_pick<1>(stream, a, blocks);
+    shares_add(stream, a.dweight, shares, blocks, a.hidden);
+    if (a.layer)
+        shares_add(stream, a.dbias, shares + (size_t)blocks * a.hidden, blocks, a.hidden);
 }

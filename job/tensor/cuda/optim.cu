@@ -9,15 +9,14 @@
 
 enum { THREADS = 256, BLOCKS_A_PROCESSOR = 8, V = 8 };
 
-template <typename T> static __device__ double term(T x);
-template <> __device__ double term(bf16 x)
+static __device__ float as_float(bf16 x)
 {
-    float value = __bfloat162float(x);
-    return (double)(value * value);
+    return __bfloat162float(x);
 }
-template <> __device__ double term(float x)
+
+static __device__ float as_float(float x)
 {
-    return (double)x;
+    return x;
 }
 
 /* Runs of V in fp32, their sums in fp64: as fast as fp32 and as exact as the runs are short. */
@@ -36,19 +35,21 @@ static __device__ double squares_of(const bf16 *x, size_t vectors)
     return sum;
 }
 
-template <typename T>
+template <typename T, bool SQUARES>
 static __global__ void sft_add_terms(double *parts, const T *x, size_t count, bool vectors)
 {
     __shared__ double shared[THREADS / 32];
     double sum = 0;
     size_t done = 0;
-    if (sizeof(T) == 2 && vectors) {
+    if (sizeof(T) == 2 && SQUARES && vectors) {
         sum = squares_of((const bf16 *)x, count / V);
         done = count / V * V;
     }
     for (size_t i = done + (size_t)blockIdx.x * THREADS + threadIdx.x; i < count;
-         i += (size_t)gridDim.x * THREADS)
-        sum += term<T>(x[i]);
+         i += (size_t)gridDim.x * THREADS) {
+        float value = as_float(x[i]);
+        sum += (double)(SQUARES ? value * value : value);
+    }
     sum = block_sum(sum, shared);
     if (threadIdx.x == 0)
         parts[blockIdx.x] = sum;
@@ -66,15 +67,19 @@ static __global__ void sft_add_parts(double *to, const double *parts, int count)
 }
 
 template <typename T>
-static void add_all(cudaStream_t stream, double *to, const T *x, size_t count, int processors,
-                    void *scratch)
+static void add_all(cudaStream_t stream, double *to, const T *x, size_t count, bool squares,
+                    int processors, void *scratch)
 {
     size_t wanted = (count / V + THREADS - 1) / THREADS + 1;
     size_t most = (size_t)processors * BLOCKS_A_PROCESSOR;
     int blocks = (int)(wanted < most ? wanted : most);
     bool vectors = (uintptr_t)x % 16 == 0;
-    sft_add_terms<T><<<blocks, THREADS, 0, stream>>>((double *)scratch, x, count, vectors);
-    sft_add_parts<<<1, THREADS, 0, stream>>>(to, (const double *)scratch, blocks);
+    double *parts = (double *)scratch;
+    if (squares)
+        sft_add_terms<T, true><<<blocks, THREADS, 0, stream>>>(parts, x, count, vectors);
+    else
+        sft_add_terms<T, false><<<blocks, THREADS, 0, stream>>>(parts, x, count, vectors);
+    sft_add_parts<<<1, THREADS, 0, stream>>>(to, parts, blocks);
 }
 
 size_t kernel_sum_scratch(int processors)
@@ -82,16 +87,13 @@ size_t kernel_sum_scratch(int processors)
     return (size_t)processors * BLOCKS_A_PROCESSOR * sizeof(double);
 }
 
-void kernel_sum_squares(cudaStream_t stream, double *sum, const void *x, size_t count,
-                        int processors, void *scratch)
+void kernel_sum(cudaStream_t stream, double *sum, const void *x, size_t count, bool floats,
+                bool squares, int processors, void *scratch)
 {
-    add_all(stream, sum, (const bf16 *)x, count, processors, scratch);
-}
-
-void kernel_sum_floats(cudaStream_t stream, double *sum, const float *x, size_t count,
-                       int processors, void *scratch)
-{
-    add_all(stream, sum, x, count, processors, scratch);
+    if (floats)
+        add_all(stream, sum, (const float *)x, count, squares, processors, scratch);
+    else
+        add_all(stream, sum, (const bf16 *)x, count, squares, processors, scratch);
 }
 
 static __device__ float clip_factor(const struct kernel_adamw &a)

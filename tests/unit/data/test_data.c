@@ -31,7 +31,7 @@ static struct data *open_bytes(const char *text, size_t size, int seq, struct sf
     fwrite(text, 1, size, file);
     fclose(file);
     struct tokenizer *tokenizer = tokenizer_open("bytes", err);
-    struct data *data = data_open(path, tokenizer, seq, 1, DATA_SKIP, err);
+    struct data *data = data_open(path, tokenizer, seq, 1, 1, err);
     tokenizer_close(tokenizer);
     return data;
 }
@@ -92,9 +92,9 @@ static void test_files_that_are_none_are_refused(void **state)
     (void)state;
     struct sft_error err = {""};
     struct tokenizer *tokenizer = tokenizer_open(NULL, &err);
-    assert_null(data_open("/nonexistent/x.json", tokenizer, 64, 1, DATA_SKIP, &err));
+    assert_null(data_open("/nonexistent/x.json", tokenizer, 64, 1, 1, &err));
     assert_contains(err.text, "/nonexistent/x.json: cannot read the data: No such file");
-    assert_null(data_open(folder, tokenizer, 64, 1, DATA_SKIP, &err));
+    assert_null(data_open(folder, tokenizer, 64, 1, 1, &err));
     assert_contains(err.text, "is a folder and no file");
     tokenizer_close(tokenizer);
     struct data *data = open_bytes("[" GOOD "]", 2 + strlen(GOOD), 64, &err);

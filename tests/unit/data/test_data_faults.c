@@ -88,8 +88,8 @@ static void test_empty_records_are_left_out(void **state)
     (void)state;
     char *text = mixed(EMPTY, 40, 20), told[FAULTS_TEXT];
     struct sft_error err = {""};
-    expect_counts(text, strlen(text), DATA_SKIP, (struct expected){38, 2, 0});
-    struct data *data = parse(text, strlen(text), DATA_SKIP, &err);
+    expect_counts(text, strlen(text), 1, (struct expected){38, 2, 0});
+    struct data *data = parse(text, strlen(text), 1, &err);
     data_skipped(data, told, sizeof told);
     assert_string_equal(
         told, "record 20 (line 20) has an empty output; record 40 (line 40) has an empty output");
@@ -117,7 +117,7 @@ static void test_bad_records_up_to_a_limit(void **state)
 {
     (void)state;
     char *text = mixed(MISSING, 200, 100);
-    expect_counts(text, strlen(text), DATA_SKIP, (struct expected){198, 2, 0});
+    expect_counts(text, strlen(text), 1, (struct expected){198, 2, 0});
     expect_refused(
         text, 0.99,
         "x.json: 2 of 200 records cannot be trained on (skip=0.99 percent may be bad): record "
@@ -125,7 +125,7 @@ static void test_bad_records_up_to_a_limit(void **state)
         "or remove them, or raise skip=");
     free(text);
     text = mixed(MISSING, 100, 4);
-    expect_refused(text, DATA_SKIP,
+    expect_refused(text, 1,
                    "x.json: 25 of 100 records cannot be trained on (skip=1 percent may be bad): "
                    "record 4 (line 4) has "
                    "no field output; record 8 (line 8) has no field output; record 12 (line 12) "
@@ -171,7 +171,7 @@ static void test_reasons(void **state)
                  "x.json: 1 of 3 records cannot be trained on (skip=1 percent may be bad): "
                  "record 2 (line 2) %s: mend or remove it, or raise skip=",
                  cases[i].why);
-        expect_refused(text, DATA_SKIP, whole);
+        expect_refused(text, 1, whole);
         expect_counts(text, strlen(text), 34, (struct expected){2, 1, 0});
     }
 }

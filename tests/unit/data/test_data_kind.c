@@ -43,7 +43,7 @@ static void refused_as_data(const char *part)
 {
     struct sft_error err = {""};
     struct tokenizer *tokenizer = tokenizer_open("bytes", &err);
-    if (data_open(path, tokenizer, 512, 1, DATA_SKIP, &err) != NULL)
+    if (data_open(path, tokenizer, 512, 1, 1, &err) != NULL)
         fail_msg("taken as data: %s", part);
     tokenizer_close(tokenizer);
     assert_contains(err.text, part);

@@ -27,7 +27,7 @@ static struct data *records_open(uint64_t seed, struct tokenizer *tokenizer)
     struct sft_error err = {""};
     char *text = records_text();
     struct data *data = data_create("records", SEQ, tokenizer_end(tokenizer), seed, &err);
-    if (data_parse(data, tokenizer, "records", text, strlen(text), DATA_SKIP, &err) < 0 ||
+    if (data_parse(data, tokenizer, "records", text, strlen(text), 1, &err) < 0 ||
         data_pack(data, &err) < 0)
         fail_msg("%s", err.text);
     free(text);
@@ -243,7 +243,7 @@ static void test_real_records_fill_the_packs(void **state)
     struct tokenizer *tokenizer = tokenizer_open(model, NULL);
     if (tokenizer == NULL)
         skip();
-    struct data *data = data_open(data_path, tokenizer, 2048, 42, DATA_SKIP, NULL);
+    struct data *data = data_open(data_path, tokenizer, 2048, 42, 1, NULL);
     assert_non_null(data);
     struct data_facts facts = data_facts(data);
     print_message("real: %ld records, mean %.1f tokens, packs %.1f%% full\n", facts.records,

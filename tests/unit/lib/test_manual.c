@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/params.h"
 #include "lib/preset.h"
 #include "lib/request.h"
 
@@ -35,15 +36,16 @@ static void expect_line(const char *name, const char *line)
 static void test_request_keys(void **state)
 {
     (void)state;
-    for (const struct sft_key *key = sft_request_keys(); key->name != NULL; key++) {
-        char line[256], option[64];
-        snprintf(line, sizeof line, ".It Cm %s Ns = Ns Ar %s\n", key->name, key->value_name);
+    for (const struct sft_field *key = sft_request_keys(); key->name != NULL; key++) {
+        char line[256], option[64], value[64];
+        sft_field_argument(key, value, sizeof value);
+        snprintf(line, sizeof line, ".It Cm %s Ns = Ns Ar %s\n", key->name, value);
         read_page("man/sft-bench.7");
         expect_line("man/sft-bench.7", line);
         snprintf(option, sizeof option, "%s", key->name);
         for (char *c = option; *c != '\0'; c++)
             *c = *c == '_' ? '-' : *c;
-        snprintf(line, sizeof line, ".It Fl Fl %s Ar %s\n", option, key->value_name);
+        snprintf(line, sizeof line, ".It Fl Fl %s Ar %s\n", option, value);
         read_page("man/sft-bench-job.1");
         expect_line("man/sft-bench-job.1", line);
     }
@@ -68,7 +70,7 @@ static void test_models(void **state)
     read_page("man/sft-bench.7");
     for (const struct sft_preset *preset = sft_preset_all(); preset->name != NULL; preset++) {
         char line[256], parameters[64];
-        write_grouped(parameters, sizeof parameters, sft_preset_parameters(preset));
+        write_grouped(parameters, sizeof parameters, sft_params_count(preset));
         snprintf(line, sizeof line, ".It Li %s Ta %s Ta %d Ta %d Ta %d/%d Ta %d Ta %d\n",
                  preset->name, parameters, preset->layers, preset->hidden, preset->heads,
                  preset->kv_heads, preset->vocab, preset->context);
@@ -101,7 +103,7 @@ static void test_completion(void **state)
                 fail_msg("%s does not know the model %s", path, preset->name);
     }
     read_page("contrib/completion/sft-bench.bash");
-    for (const struct sft_key *key = sft_request_keys(); key->name != NULL; key++)
+    for (const struct sft_field *key = sft_request_keys(); key->name != NULL; key++)
         if (!has_word(page, key->name))
             fail_msg("sft-bench.bash does not know the key %s", key->name);
 }

@@ -38,8 +38,15 @@ static void test_a_model_and_nodes_are_enough(void **state)
     assert_int_equal(p.cpus_per_task, 12);
     assert_int_equal(p.ranks, 32);
     assert_int_equal(p.seq, 4096);
+    assert_int_equal(planned("gpt2-xl", &eight).seq, 1024); /* its context */
     assert_int_equal(p.global_batch, p.ranks * p.micro_batch * p.accumulation);
     assert_true(p.seed == 42 && p.clip == 1);
+    assert_int_equal(p.accumulation, 4);
+    assert_int_equal(p.steps, 20);
+    assert_int_equal(p.warmup, 5);
+    assert_int_equal(p.lr_warmup, 1); /* 3% of all, rounded up */
+    assert_true(p.lr == 2e-5 && p.weight_decay == 0);
+    assert_int_equal(planned("tiny", &eight).accumulation, 2);
     assert_int_equal(planned("llama-7b", &eight).nodes, 1);
     assert_int_equal(planned("tiny:2,gpus=0", &eight).tasks_per_node, 1);
     assert_int_equal(planned("tiny:2,gpus=0", &eight).gpus_per_node, 0);
@@ -63,6 +70,7 @@ static void test_what_does_not_fit_is_refused(void **state)
     assert_refused("tiny:1,global_batch=3", &eight, "too small for 8 ranks x micro_batch=1: use 8");
     assert_refused("tiny:1,global_batch=20,micro_batch=2", &eight, "use 16 or 32");
     assert_refused("tiny:1,steps=1,warmup=0,lr_warmup=2", &eight, "lr_warmup=2");
+    assert_refused("gpt2:1,seq=1025", &eight, "seq=1025: gpt2 knows 1024 positions");
     struct sft_cluster huge = {.nodes = 16384, .gpus_per_node = 64};
     assert_refused("tiny:16384,micro_batch=1024", &huge, "sequences a step");
 }

@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "lib/params.h"
 #include "lib/predict.h"
 #include "lib/roofline.h"
 
@@ -137,7 +138,7 @@ static void test_longer_documents_cost_attention(void **state)
     }
 }
 
-/* Products are 6 a parameter and token, attention is what sft_preset_flops adds for the documents.
+/* Products are 6 a parameter and token, attention is what sft_params_flops adds for the documents.
  */
 static void test_products_and_attention_are_the_presets(void **state)
 {
@@ -148,8 +149,8 @@ static void test_products_and_attention_are_the_presets(void **state)
     for (const struct sft_preset *s = sft_preset_all(); s->name != NULL; s++) {
         struct sft_work work = work_of(5000, 250);
         struct sft_prediction p = predicted(s, work, &even);
-        double products = sft_preset_flops(s, 4 * 5000, 0);
-        double both = sft_preset_flops(s, 4 * 5000, 4 * 5000 * 250.0);
+        double products = sft_params_flops(s, 4 * 5000, 0);
+        double both = sft_params_flops(s, 4 * 5000, 4 * 5000 * 250.0);
         assert_true(close_to(p.matmul * 500e12, products));
         assert_true(fabs(p.attention * 100e12 - (both - products)) < 1e-6 * (both - products));
     }
@@ -168,7 +169,7 @@ static void test_a_block_again_is_its_products(void **state)
         work.recompute = SFT_RECOMPUTE_BLOCK;
         struct sft_preset headless = *s;
         headless.vocab = 0;
-        double want = sft_preset_flops(&headless, 4 * 5000, 0) / 3 / 500e12;
+        double want = sft_params_flops(&headless, 4 * 5000, 0) / 3 / 500e12;
         assert_true(fabs(predicted(s, work, &idle).recompute - want) < 1e-6 * want);
     }
 }
@@ -183,14 +184,14 @@ static void test_rates_are_the_measured_ones(void **state)
     for (int i = 0; i < 5; i++) {
         struct sft_prediction p = predicted(s, work_of(1e5, lengths[i]), &plain);
         double third =
-            (sft_preset_flops(s, 4e5, 4e5 * lengths[i]) - sft_preset_flops(s, 4e5, 0)) / 3;
+            (sft_params_flops(s, 4e5, 4e5 * lengths[i]) - sft_params_flops(s, 4e5, 0)) / 3;
         double want = third / (plain.forward[entry[i]] * 1e12) +
                       2 * third / (plain.backward[entry[i]] * 1e12);
         assert_true(fabs(p.attention - want) < 1e-6 * want);
     }
     /* half way between two, half way between their rates */
     struct sft_prediction p = predicted(s, work_of(1e5, 5500), &plain);
-    double third = (sft_preset_flops(s, 4e5, 4e5 * 5500) - sft_preset_flops(s, 4e5, 0)) / 3;
+    double third = (sft_params_flops(s, 4e5, 4e5 * 5500) - sft_params_flops(s, 4e5, 0)) / 3;
     double want = third / 300e12 + 2 * third / 200e12;
     assert_true(fabs(p.attention - want) < 1e-6 * want);
 }
@@ -218,7 +219,7 @@ static void test_each_ceiling_bounds_its_part(void **state)
     assert_true(close_to(p.step - q.step, p.optimizer - q.optimizer));
     /* weights, gradient and two moments are read, three of them written, and the gradient once
      * before for the norm: 16 bytes a parameter at the least */
-    assert_true(q.optimizer > 15.99 * (double)sft_preset_parameters(s) / 1000e9);
+    assert_true(q.optimizer > 15.99 * (double)sft_params_count(s) / 1000e9);
 }
 
 static void test_a_micro_batch_of_padding(void **state)
@@ -271,7 +272,7 @@ static void test_a_forecast_lies_below_the_roofline(void **state)
             struct sft_work work = work_of(4 * 4096, lengths[i]);
             work.recompute = levels[level];
             struct sft_prediction p = predicted(s, work, h200());
-            double flops = sft_preset_flops(s, 4 * work.tokens, 4 * work.squared_lengths);
+            double flops = sft_params_flops(s, 4 * work.tokens, 4 * work.squared_lengths);
             double tflops = flops / p.step / 1e12;
             if (sft_roofline_check(tflops, peak, "the forecast", &err) < 0)
                 fail_msg("%s", err.text);

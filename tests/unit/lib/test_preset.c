@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include "lib/params.h"
 #include "lib/preset.h"
 #include "lib/roofline.h"
 
-/* Published counts: 7B 13B 70B and 8B 70B as Hugging Face's safetensors indexes add up. */
+/* Published counts: GPT-2 as its four checkpoints add up; 7B 13B 70B and 8B 70B as Hugging Face's
+ * safetensors indexes add up. */
 static void test_parameters_are_the_published_counts(void **state)
 {
     (void)state;
@@ -12,11 +14,13 @@ static void test_parameters_are_the_published_counts(void **state)
         const char *name;
         uint64_t parameters;
     } published[] = {
-        {"llama-1b", 1100048384},   {"llama-7b", 6738415616},  {"llama-13b", 13015864320},
-        {"llama-70b", 68976648192}, {"llama3-8b", 8030261248}, {"llama3-70b", 70553706496},
+        {"llama-1b", 1100048384},   {"llama-7b", 6738415616},   {"llama-13b", 13015864320},
+        {"llama-70b", 68976648192}, {"llama3-8b", 8030261248},  {"llama3-70b", 70553706496},
+        {"gpt2", 124439808},        {"gpt2-medium", 354823168}, {"gpt2-large", 774030080},
+        {"gpt2-xl", 1557611200},
     };
     for (size_t i = 0; i < sizeof published / sizeof published[0]; i++)
-        assert_int_equal(sft_preset_parameters(sft_preset_find(published[i].name)),
+        assert_int_equal(sft_params_count(sft_preset_find(published[i].name)),
                          published[i].parameters);
 }
 
@@ -34,10 +38,10 @@ static void test_tied_head_counts_once(void **state)
 {
     (void)state;
     struct sft_preset tied = *sft_preset_find("tiny");
-    uint64_t untied = sft_preset_parameters(&tied), matmul = sft_preset_matmul_parameters(&tied);
+    uint64_t untied = sft_params_count(&tied), matmul = sft_params_multiplied(&tied);
     tied.tied_head = true;
-    assert_int_equal(untied - sft_preset_parameters(&tied), (uint64_t)tied.vocab * tied.hidden);
-    assert_int_equal(sft_preset_matmul_parameters(&tied), matmul);
+    assert_int_equal(untied - sft_params_count(&tied), (uint64_t)tied.vocab * tied.hidden);
+    assert_int_equal(sft_params_multiplied(&tied), matmul);
 }
 
 /* 7B at 4 x 4096 and 15,000 tok/s is 65% of 989.5 TFLOP/s by the published rule. */
@@ -47,11 +51,11 @@ static void test_flops_by_hand(void **state)
     const struct sft_preset *p = sft_preset_find("llama-7b");
     double dense = 6.0 * (6738415616.0 - 32000.0 * 4096.0) * 4096;
     double attention = 6.0 * 32 * 4096 * 4096.0 * 4096.0;
-    assert_true(sft_preset_flops(p, 4096, 4096.0 * 4096.0) == dense + attention);
-    double mfu = sft_preset_flops(p, 4096, 4096.0 * 4096.0) / 4096 * 15000 / 989.5e12;
+    assert_true(sft_params_flops(p, 4096, 4096.0 * 4096.0) == dense + attention);
+    double mfu = sft_params_flops(p, 4096, 4096.0 * 4096.0) / 4096 * 15000 / 989.5e12;
     assert_true(mfu > 0.645 && mfu < 0.655);
     /* two documents of half the length: half of the attention */
-    assert_true(sft_preset_flops(p, 4096, 2 * 2048.0 * 2048.0) == dense + attention / 2);
+    assert_true(sft_params_flops(p, 4096, 2 * 2048.0 * 2048.0) == dense + attention / 2);
 }
 
 static void test_names_are_listed(void **state)
@@ -59,7 +63,8 @@ static void test_names_are_listed(void **state)
     (void)state;
     char text[256], cut[8];
     assert_string_equal(sft_preset_names(text, sizeof text),
-                        "tiny, llama-1b, llama-7b, llama-13b, llama-70b, llama3-8b, llama3-70b");
+                        "tiny, llama-1b, llama-7b, llama-13b, llama-70b, llama3-8b, llama3-70b, "
+                        "gpt2, gpt2-medium, gpt2-large, gpt2-xl");
     assert_int_equal(strlen(sft_preset_names(cut, sizeof cut)), 7);
     assert_null(sft_preset_find("llama-7"));
 }

@@ -111,23 +111,42 @@ static void test_every_key_can_be_set(void **state)
 {
     (void)state;
     struct sft_request request = parsed("tiny");
-    for (const struct sft_key *key = sft_request_keys(); key->name != NULL; key++) {
+    for (const struct sft_field *key = sft_request_keys(); key->name != NULL; key++) {
         struct sft_error err = {""};
         char value[32];
-        snprintf(value, sizeof value, key->type == SFT_KEY_REAL ? "%g" : "%.0f", key->max);
+        snprintf(value, sizeof value, key->type == SFT_FIELD_REAL ? "%g" : "%.0f", key->max);
         assert_int_equal(sft_request_set(&request, key->name,
-                                         key->type == SFT_KEY_TEXT   ? "x"
-                                         : key->type == SFT_KEY_WORD ? "auto"
-                                                                     : value,
+                                         key->type == SFT_FIELD_TEXT   ? "x"
+                                         : key->type == SFT_FIELD_WORD ? "auto"
+                                                                       : value,
                                          &err),
                          0);
-        assert_non_null(key->value_name);
+        assert_int_not_equal(sft_field_argument(key, value, sizeof value)[0], '\0');
         assert_true(strlen(key->help) > 10);
     }
     char text[SFT_REQUEST_MAX];
     assert_int_equal(sft_request_format(&request, text, sizeof text, NULL), 0);
-    for (const struct sft_key *key = sft_request_keys(); key->name != NULL; key++)
+    for (const struct sft_field *key = sft_request_keys(); key->name != NULL; key++)
         assert_contains(text, key->name);
+}
+
+/* A default that its own row refuses would silently be none. */
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct sft_request tiny, large;
+    sft_request_defaults(&tiny, sft_preset_find("tiny"));
+    sft_request_defaults(&large, sft_preset_find("llama-7b"));
+    for (const struct sft_field *key = sft_request_keys(); key->name != NULL; key++) {
+        assert_int_equal(sft_field_said(key, &large), key->standard != NULL);
+        assert_int_equal(sft_field_same(key, &tiny, &large), key->tiny == NULL);
+    }
+    assert_int_equal(tiny.seq, 1024);
+    assert_int_equal(large.seq, 4096);
+    assert_true(tiny.lr == 1e-3 && large.lr == 2e-5 && large.skip == 1);
+    assert_int_equal(large.timeout, 180);
+    assert_int_equal(large.zero, SFT_SHARE_AUTO);
+    assert_contains(large.data, "/instructions.json");
 }
 
 static void test_words(void **state)
@@ -174,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_bad_input_is_refused),
         cmocka_unit_test(test_overlong_text_is_refused),
         cmocka_unit_test(test_every_key_can_be_set),
+        cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_tasks),
     };

@@ -66,6 +66,16 @@ float *support_poison(size_t count)
     return x;
 }
 
+struct array support_array(const float *data, size_t count)
+{
+    return (struct array){FORMAT_FP32, (void *)(uintptr_t)data, count};
+}
+
+struct tensor support_matrix(const float *data, int rows, int columns)
+{
+    return (struct tensor){FORMAT_FP32, rows, columns, (void *)(uintptr_t)data};
+}
+
 struct sft_preset support_shape(bool tied)
 {
     return (struct sft_preset){.name = "test",
@@ -82,6 +92,19 @@ struct sft_preset support_shape(bool tied)
                                .rope_theta = 10000,
                                .norm_eps = 1e-5,
                                .tied_head = tied};
+}
+
+struct sft_preset support_gpt2(void)
+{
+    struct sft_preset shape = support_shape(true);
+    shape.architecture = SFT_GPT2;
+    shape.kv_heads = shape.heads;
+    return shape;
+}
+
+struct sft_preset support_shape_of(int number)
+{
+    return number == SUPPORT_GPT2 ? support_gpt2() : support_shape(number == SUPPORT_TIED);
 }
 
 static void add_document(struct batch *b, int start, int length, int vocab)
@@ -129,29 +152,29 @@ void support_batch_one(struct batch *one, const struct batch *b, int d)
     }
 }
 
-struct backend *support_backend(void)
+struct device *support_device(void)
 {
-    static struct backend *backend;
-    if (backend == NULL)
-        backend = backend_create_cpu(NULL);
-    assert_non_null(backend);
-    return backend;
+    static struct device *device;
+    if (device == NULL)
+        device = device_create_cpu(NULL);
+    assert_non_null(device);
+    return device;
 }
 
 struct model *support_model(const struct sft_preset *shape, int rows)
 {
     struct sft_error err = {""};
-    struct model *m = model_create(support_backend(), shape, rows, RECOMPUTE_NONE, &err);
+    struct model *m = model_create(support_device(), shape, rows, RECOMPUTE_NONE, &err);
     if (m == NULL)
         fail_msg("%s", err.text);
     size_t count;
     const struct model_tensor *tensors = model_tensors(m, &count);
     for (size_t t = 0; t < count; t++) {
-        size_t size = (size_t)tensors[t].rows * (size_t)tensors[t].columns;
+        size_t size = sft_param_elements(&tensors[t].param);
         float *values = support_random(size, 0.1);
         for (size_t i = 0; i < size; i++)
-            values[i] += tensors[t].decays ? 0 : 1;
-        memcpy((float *)model_weights(m) + tensors[t].offset, values, size * sizeof *values);
+            values[i] += tensors[t].param.init == SFT_INIT_ONES ? 1 : 0;
+        memcpy((float *)model_weights(m).data + tensors[t].offset, values, size * sizeof *values);
         free(values);
     }
     model_zero_gradients(m);

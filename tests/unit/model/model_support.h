@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of backend, model and optimizer share: random numbers, small shapes, batches. */
+/* What the tests of tensor, model and optimizer share: random numbers, small shapes, batches. */
 #ifndef SFT_TESTS_UNIT_MODEL_MODEL_SUPPORT_H
 #define SFT_TESTS_UNIT_MODEL_MODEL_SUPPORT_H
 
@@ -17,8 +17,17 @@ int support_between(int least, int most); /* both included */
 float *support_random(size_t count, double scale); /* normal numbers, malloc'ed */
 float *support_poison(size_t count);               /* NaN, malloc'ed */
 
+/* Host memory as the CPU device's operations take it; they do not write what is their input. */
+struct array support_array(const float *data, size_t count);
+struct tensor support_matrix(const float *data, int rows, int columns);
+
 /* A Llama of a few thousand parameters with 4 query and 2 key/value heads. */
 struct sft_preset support_shape(bool tied);
+/* The same of a GPT-2. */
+struct sft_preset support_gpt2(void);
+/* Each of them by a number. */
+enum { SUPPORT_UNTIED, SUPPORT_TIED, SUPPORT_GPT2, SUPPORT_SHAPES };
+struct sft_preset support_shape_of(int number);
 
 /* Batches of documents with the given lengths, one behind the other with one row of padding between
  * them and three at the end; a part of the rows of each has targets. */
@@ -26,8 +35,8 @@ void support_batch_make(struct batch *batch, const int *lengths, int documents, 
 /* Document d of the batch on its own. */
 void support_batch_one(struct batch *one, const struct batch *batch, int d);
 
-/* The CPU backend, one for the whole program. Its memory is the host's, so tests reach into it. */
-struct backend *support_backend(void);
+/* The CPU device, one for the whole program. Its memory is the host's, so tests reach into it. */
+struct device *support_device(void);
 /* A model with matrices of standard deviation 0.1 and norms about 1: large enough for
  * every part to matter. */
 struct model *support_model(const struct sft_preset *shape, int rows);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A rank of several that share: trains 20 steps with sizes that nothing divides and accumulation,
  * and compares losses and all weights with those of one rank alone. test_ranks.sh runs it.
- *   shard_ranks ZERO RANKS-PER-NODE tied|untied */
+ *   shard_ranks ZERO RANKS-PER-NODE tied|untied|gpt2 */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,7 +82,7 @@ static struct optim_options options(void)
                                   .clip = 1};
 }
 
-static void training_make(struct training *t, struct backend *b, struct comm *comm,
+static void training_make(struct training *t, struct device *b, struct comm *comm,
                           enum sft_zero zero)
 {
     struct sft_error err = {""};
@@ -126,11 +126,11 @@ static void training_weights(struct training *t, enum sft_zero zero)
     size_t parts_count, tensor_count;
     const struct shard_part *parts = shard_parts(t->shard, &parts_count);
     const struct model_tensor *tensors = model_tensors(t->model, &tensor_count);
-    t->parameters = (size_t)sft_preset_parameters(&shape);
+    t->parameters = (size_t)sft_params_count(&shape);
     t->weights = calloc(t->parameters, sizeof *t->weights);
     for (size_t p = 0; p < parts_count && (zero != SFT_ZERO_0 || t->comm->rank == 0); p++)
         for (size_t i = 0; i < tensor_count; i++) {
-            size_t elements = (size_t)tensors[i].rows * (size_t)tensors[i].columns;
+            size_t elements = sft_param_elements(&tensors[i].param);
             for (size_t j = 0; j < elements; j++) {
                 size_t at = tensors[i].offset + j;
                 if (at >= parts[p].offset && at < parts[p].offset + parts[p].count)
@@ -142,7 +142,7 @@ static void training_weights(struct training *t, enum sft_zero zero)
           &err);
 }
 
-static void training_run(struct training *t, struct backend *b, struct comm *comm,
+static void training_run(struct training *t, struct device *b, struct comm *comm,
                          enum sft_zero zero)
 {
     struct sft_error err = {""};
@@ -181,11 +181,15 @@ int main(int argc, char **argv)
         return 2;
     while (zero < SFT_ZERO_COUNT && strcmp(argv[1], sft_zero_name((enum sft_zero)zero)) != 0)
         zero++;
-    shape.tied_head = strcmp(argv[3], "tied") == 0;
+    shape.tied_head = strcmp(argv[3], "untied") != 0;
+    if (strcmp(argv[3], "gpt2") == 0) {
+        shape.architecture = SFT_GPT2;
+        shape.kv_heads = shape.heads;
+    }
     check(zero == SFT_ZERO_COUNT || bootstrap_start(&bootstrap, &err) < 0, &err);
     snprintf(bootstrap.host, sizeof bootstrap.host, "node%d", bootstrap.rank / atoi(argv[2]));
     struct comm *comm = comm_create(&bootstrap, -1, 60, &err), *self = comm_create_self(&err);
-    struct backend *b = backend_create_cpu(&err);
+    struct device *b = device_create_cpu(&err);
     check(comm == NULL || self == NULL || b == NULL, &err);
     training_run(&many, b, comm, (enum sft_zero)zero);
     training_run(&one, b, self, SFT_ZERO_0);

@@ -53,18 +53,18 @@ static struct batch batch_make(int rows, const int *lengths, int documents)
     return batch;
 }
 
-static struct model *model_make(struct backend *backend, const struct sft_preset *shape, int rows)
+static struct model *model_make(struct device *device, const struct sft_preset *shape, int rows)
 {
     struct sft_error err = {""};
-    struct model *model = model_create(backend, shape, rows, RECOMPUTE_NONE, &err);
+    struct model *model = model_create(device, shape, rows, RECOMPUTE_NONE, &err);
     if (model == NULL)
         fail_msg("%s", err.text);
-    float *weights = model_weights(model);
+    float *weights = model_weights(model).data;
     model_initialize(model, random_next(&chance));
     for (size_t i = 0; i < model_parameters(model); i++)
         weights[i] = weights[i] * 12 + 0.05F * (float)random_normal(&chance);
     for (size_t t = 0, n = 0; t < (model_tensors(model, &n), n); t++)
-        if (!model_tensors(model, &n)[t].decays)
+        if (model_tensors(model, &n)[t].param.init == SFT_INIT_ONES)
             for (int i = 0; i < shape->hidden; i++)
                 weights[model_tensors(model, &n)[t].offset + (size_t)i] /= 12;
     return model;
@@ -82,33 +82,33 @@ static void test_a_pack_equals_its_documents(void **state)
 {
     (void)state;
     const int lengths[] = {9, 2, 70, 13};
-    struct backend *backend = backend_create_cpu(NULL);
+    struct device *device = device_create_cpu(NULL);
     struct batch pack = batch_make(100, lengths, 4);
-    struct model *model = model_make(backend, &small, pack.rows);
+    struct model *model = model_make(device, &small, pack.rows);
     size_t count = model_parameters(model);
     double together, apart = 0;
     model_zero_gradients(model);
     assert_int_equal(model_step(model, &pack, 0.5F, &together, NULL), 0);
-    float *sum = calloc(count, sizeof *sum), *weights = model_weights(model);
+    float *sum = calloc(count, sizeof *sum), *weights = model_weights(model).data;
     for (int d = 0; d < 4; d++) {
         struct batch alone = batch_make(lengths[d], &lengths[d], 1);
         size_t bytes = (size_t)lengths[d] * sizeof(int32_t);
         memcpy(alone.tokens, pack.tokens + pack.start[d], bytes);
         memcpy(alone.targets, pack.targets + pack.start[d], bytes);
-        struct model *one = model_create(backend, &small, lengths[d], RECOMPUTE_NONE, NULL);
-        memcpy(model_weights(one), weights, count * sizeof(float));
+        struct model *one = model_create(device, &small, lengths[d], RECOMPUTE_NONE, NULL);
+        memcpy(model_weights(one).data, weights, count * sizeof(float));
         model_zero_gradients(one);
         double loss;
         assert_int_equal(model_step(one, &alone, 0.5F, &loss, NULL), 0);
         apart += loss;
         for (size_t i = 0; i < count; i++)
-            sum[i] += ((float *)model_gradients(one))[i];
+            sum[i] += ((float *)model_gradients(one).data)[i];
         model_destroy(one);
         batch_destroy(&alone);
     }
     double difference = 0, all = 0;
     for (size_t i = 0; i < count; i++) {
-        double d = ((float *)model_gradients(model))[i] - sum[i];
+        double d = ((float *)model_gradients(model).data)[i] - sum[i];
         difference += d * d;
         all += (double)sum[i] * sum[i];
     }
@@ -117,7 +117,7 @@ static void test_a_pack_equals_its_documents(void **state)
     free(sum);
     model_destroy(model);
     batch_destroy(&pack);
-    backend->destroy(backend);
+    device->destroy(device);
 }
 
 /* A changed token moves its own document's loss and leaves the others' as they were, to the bit. */
@@ -125,9 +125,9 @@ static void test_documents_do_not_see_each_other(void **state)
 {
     (void)state;
     const int lengths[] = {8, 11, 9};
-    struct backend *backend = backend_create_cpu(NULL);
+    struct device *device = device_create_cpu(NULL);
     struct batch all = batch_make(32, lengths, 3);
-    struct model *model = model_make(backend, &small, all.rows);
+    struct model *model = model_make(device, &small, all.rows);
     int32_t kept[32];
     double before[3], after[3];
     memcpy(kept, all.targets, sizeof kept);
@@ -146,26 +146,26 @@ static void test_documents_do_not_see_each_other(void **state)
     assert_true(before[2] > 0 && before[2] == after[2]);
     model_destroy(model);
     batch_destroy(&all);
-    backend->destroy(backend);
+    device->destroy(device);
 }
 
 static void test_first_weights_depend_on_the_seed_alone(void **state)
 {
     (void)state;
-    struct backend *backend = backend_create_cpu(NULL);
-    struct model *a = model_create(backend, &small, 8, RECOMPUTE_NONE, NULL),
-                 *b = model_create(backend, &small, 64, RECOMPUTE_NONE, NULL);
+    struct device *device = device_create_cpu(NULL);
+    struct model *a = model_create(device, &small, 8, RECOMPUTE_NONE, NULL),
+                 *b = model_create(device, &small, 64, RECOMPUTE_NONE, NULL);
     size_t bytes = model_parameters(a) * sizeof(float), tensors;
     model_initialize(a, 42);
     model_initialize(b, 42);
-    assert_memory_equal(model_weights(a), model_weights(b), bytes);
+    assert_memory_equal(model_weights(a).data, model_weights(b).data, bytes);
     model_initialize(b, 43);
-    assert_memory_not_equal(model_weights(a), model_weights(b), bytes);
+    assert_memory_not_equal(model_weights(a).data, model_weights(b).data, bytes);
     const struct model_tensor *t = model_tensors(a, &tensors);
-    assert_int_equal(model_parameters(a), sft_preset_parameters(&small));
+    assert_int_equal(model_parameters(a), sft_params_count(&small));
     double sum = 0, squares = 0;
-    size_t count = (size_t)t[0].rows * (size_t)t[0].columns;
-    const float *w = model_weights(a);
+    size_t count = sft_param_elements(&t[0].param);
+    const float *w = model_weights(a).data;
     for (size_t i = 0; i < count; i++) {
         sum += w[i];
         squares += (double)w[i] * w[i];
@@ -174,22 +174,22 @@ static void test_first_weights_depend_on_the_seed_alone(void **state)
     assert_true(fabs(sqrt(squares / (double)count) - 0.02) < 0.002);
     model_destroy(a);
     model_destroy(b);
-    backend->destroy(backend);
+    device->destroy(device);
 }
 
 static void test_bad_shapes_are_refused(void **state)
 {
     (void)state;
-    struct backend *backend = backend_create_cpu(NULL);
+    struct device *device = device_create_cpu(NULL);
     struct sft_error err = {""};
     struct sft_preset shape = small;
     shape.kv_heads = 3;
-    assert_null(model_create(backend, &shape, 8, RECOMPUTE_NONE, &err));
+    assert_null(model_create(device, &shape, 8, RECOMPUTE_NONE, &err));
     assert_contains(err.text, "not consistent");
     shape = *sft_preset_find("llama3-70b");
-    assert_null(model_create(backend, &shape, 1 << 20, RECOMPUTE_NONE, &err));
+    assert_null(model_create(device, &shape, 1 << 20, RECOMPUTE_NONE, &err));
     assert_contains(err.text, "no memory for");
-    backend->destroy(backend);
+    device->destroy(device);
 }
 
 int main(void)

@@ -37,7 +37,7 @@ static void test_accumulation(void **state)
     support_batch_make(&batch, lengths, DOCUMENTS, shape.vocab);
     struct model *m = support_model(&shape, batch.rows);
     size_t count = model_parameters(m);
-    float *g = model_gradients(m), *first = malloc(count * sizeof *first);
+    float *g = model_gradients(m).data, *first = malloc(count * sizeof *first);
     assert_non_null(first);
     support_step(m, &batch, 0.5f);
     memcpy(first, g, count * sizeof *first);
@@ -72,15 +72,15 @@ static void test_several_chunks(void **state)
     for (int d = 0; d < 3; d++) {
         support_batch_one(&one, &batch, d);
         struct model *alone = support_model(&shape, one.rows);
-        memcpy(model_weights(alone), model_weights(m), count * sizeof *sum);
+        memcpy(model_weights(alone).data, model_weights(m).data, count * sizeof *sum);
         apart += support_step(alone, &one, 0.5f);
         for (size_t i = 0; i < count; i++)
-            sum[i] += ((float *)model_gradients(alone))[i];
+            sum[i] += ((float *)model_gradients(alone).data)[i];
         model_destroy(alone);
         batch_destroy(&one);
     }
     assert_true(fabs(together - apart) < 1e-5 * apart);
-    assert_true(support_distance(sum, model_gradients(m), count) < 1e-5);
+    assert_true(support_distance(sum, model_gradients(m).data, count) < 1e-5);
     free(sum);
     model_destroy(m);
     batch_destroy(&batch);

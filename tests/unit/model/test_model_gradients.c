@@ -58,9 +58,9 @@ static double dot(const float *a, const float *b, size_t count)
  * is far above it, and far below what a missing or wrong term would change. */
 static void check_tensor(struct model *m, const struct batch *batch, const struct model_tensor *t)
 {
-    size_t count = (size_t)t->rows * (size_t)t->columns;
-    float *w = (float *)model_weights(m) + t->offset;
-    const float *g = (const float *)model_gradients(m) + t->offset;
+    size_t count = sft_param_elements(&t->param);
+    float *w = (float *)model_weights(m).data + t->offset;
+    const float *g = (const float *)model_gradients(m).data + t->offset;
     double norm = sqrt(dot(g, g, count));
     assert_true(norm > 0);
     for (int i = 0; i < DIRECTIONS; i++) {
@@ -77,9 +77,8 @@ static void check_tensor(struct model *m, const struct batch *batch, const struc
     }
 }
 
-static void check_differences(bool tied)
+static void check_differences(struct sft_preset shape, size_t tensors_expected)
 {
-    struct sft_preset shape = support_shape(tied);
     struct batch batch;
     size_t count;
     support_batch_make(&batch, lengths, DOCUMENTS, shape.vocab);
@@ -88,7 +87,7 @@ static void check_differences(bool tied)
     assert_true(isfinite(loss) && loss > 0);
     assert_true(support_step(m, &batch, 1) == loss);
     const struct model_tensor *tensors = model_tensors(m, &count);
-    assert_int_equal(count, 2 + 6 * shape.layers + !tied);
+    assert_int_equal(count, tensors_expected);
     for (size_t t = 0; t < count; t++)
         check_tensor(m, &batch, &tensors[t]);
     model_destroy(m);
@@ -98,13 +97,32 @@ static void check_differences(bool tied)
 static void test_differences_untied(void **state)
 {
     (void)state;
-    check_differences(false);
+    check_differences(support_shape(false), 2 + 6 * 2 + 1);
 }
 
 static void test_differences_tied(void **state)
 {
     (void)state;
-    check_differences(true);
+    check_differences(support_shape(true), 2 + 6 * 2);
+}
+
+static void test_differences_gpt2(void **state)
+{
+    (void)state;
+    check_differences(support_gpt2(), 2 + 12 * 2 + 2);
+}
+
+/* Heads of 48, together wider than the stream, or narrower. */
+static void test_differences_where_heads_are_not_the_stream(void **state)
+{
+    (void)state;
+    struct sft_preset shape = support_shape(false);
+    shape.head_dim = 48;
+    check_differences(shape, 2 + 6 * 2 + 1);
+    shape.heads = 2;
+    shape.hidden = 128;
+    shape.kv_heads = 1;
+    check_differences(shape, 2 + 6 * 2 + 1);
 }
 
 int main(void)
@@ -112,6 +130,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_differences_untied),
         cmocka_unit_test(test_differences_tied),
+        cmocka_unit_test(test_differences_gpt2),
+        cmocka_unit_test(test_differences_where_heads_are_not_the_stream),
     };
     support_seed();
     return cmocka_run_group_tests_name("model gradients", tests, NULL, NULL);

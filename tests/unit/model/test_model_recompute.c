@@ -9,23 +9,23 @@ static const enum model_recompute levels[] = {RECOMPUTE_NONE, RECOMPUTE_NORMS, R
 static const char *const level_names[] = {"none", "norms", "block"};
 enum { LEVELS = sizeof levels / sizeof levels[0], BATCHES = 2 };
 
-/* The CPU backend, but that fresh memory is all NaN and the bytes asked for are noted. */
-static struct backend noting;
+/* The CPU device, but that fresh memory is all NaN and the bytes asked for are noted. */
+static struct device noting;
 static size_t noted;
 
-static void *noting_allocate(struct backend *b, size_t bytes, struct sft_error *err)
+static void *noting_allocate(struct device *b, size_t bytes, struct sft_error *err)
 {
     (void)b;
-    void *memory = support_backend()->allocate(support_backend(), bytes, err);
+    void *memory = support_device()->allocate(support_device(), bytes, err);
     noted = bytes;
     if (memory != NULL)
         memset(memory, 0xff, bytes); /* NaN in bf16, float and double */
     return memory;
 }
 
-static struct backend *noting_backend(void)
+static struct device *noting_device(void)
 {
-    noting = *support_backend();
+    noting = *support_device();
     noting.allocate = noting_allocate;
     return &noting;
 }
@@ -34,11 +34,12 @@ static struct model *model_at(const struct sft_preset *shape, int rows, enum mod
                               struct model *weights_of)
 {
     struct sft_error err = {""};
-    struct model *m = model_create(noting_backend(), shape, rows, level, &err);
+    struct model *m = model_create(noting_device(), shape, rows, level, &err);
     if (m == NULL)
         fail_msg("%s", err.text);
     if (weights_of != NULL)
-        memcpy(model_weights(m), model_weights(weights_of), model_parameters(m) * sizeof(float));
+        memcpy(model_weights(m).data, model_weights(weights_of).data,
+               model_parameters(m) * sizeof(float));
     return m;
 }
 
@@ -89,9 +90,9 @@ static float *copied(const float *from, size_t count)
     return memcpy(copy, from, count * sizeof *copy);
 }
 
-static void same_numbers(bool tied)
+static void same_numbers(int kind)
 {
-    struct sft_preset shape = support_shape(tied);
+    struct sft_preset shape = support_shape_of(kind);
     struct batch batches[BATCHES];
     shape.layers = 3; /* more than one layer writes over what they share */
     batches_make(batches, shape.vocab);
@@ -107,10 +108,11 @@ static void same_numbers(bool tied)
             model_zero_gradients(m);
             for (int i = 0; i < BATCHES; i++)
                 assert_true(step_of(m, &batches[i]) == losses[i]);
-            if (memcmp(model_gradients(m), model_gradients(first), count * sizeof(float)) != 0)
-                fail_msg("recompute %s, round %d: other gradients, %g apart", level_names[level],
-                         round,
-                         support_distance(model_gradients(m), model_gradients(first), count));
+            if (memcmp(model_gradients(m).data, model_gradients(first).data,
+                       count * sizeof(float)) != 0)
+                fail_msg(
+                    "recompute %s, round %d: other gradients, %g apart", level_names[level], round,
+                    support_distance(model_gradients(m).data, model_gradients(first).data, count));
         }
         double loss = NAN;
         assert_int_equal(model_loss(m, &batches[0], &loss, NULL), 0);
@@ -124,8 +126,8 @@ static void same_numbers(bool tied)
 static void test_levels_give_the_same_numbers(void **state)
 {
     (void)state;
-    same_numbers(false);
-    same_numbers(true);
+    for (int kind = 0; kind < SUPPORT_SHAPES; kind++)
+        same_numbers(kind);
 }
 
 /* Whatever the shape: what is allocated, what the model says and what was planned; less by level.
@@ -147,8 +149,8 @@ static void test_memory_is_as_planned(void **state)
         for (int level = 0; level < LEVELS; level++) {
             struct model *m = model_at(&shape, rows, levels[level], NULL);
             assert_int_equal(model_bytes(m), noted);
-            assert_int_equal(
-                model_plan(&shape, rows, levels[level], noting.act_size, noting.logits), noted);
+            assert_int_equal(model_plan(&shape, rows, levels[level], noting.format, noting.logits),
+                             noted);
             assert_true(noted < before);
             before = noted;
             model_destroy(m);
@@ -183,8 +185,7 @@ static size_t bytes_at(int layers, int rows, enum model_recompute level)
 static size_t activations(int layers, int rows, enum model_recompute level)
 {
     struct sft_preset shape = even_shape(layers);
-    return bytes_at(layers, rows, level) -
-           2 * (size_t)sft_preset_parameters(&shape) * sizeof(float);
+    return bytes_at(layers, rows, level) - 2 * (size_t)sft_params_count(&shape) * sizeof(float);
 }
 
 static void test_what_a_layer_keeps(void **state)
@@ -217,14 +218,14 @@ static void test_unread_losses_add_up(void **state)
     size_t count = model_parameters(m);
     for (int i = 0; i < BATCHES; i++)
         sum += step_of(m, &batches[i]);
-    float *gradients = copied(model_gradients(m), count);
+    float *gradients = copied(model_gradients(m).data, count);
     assert_true(taken(m) == 0); /* those were given a place */
     model_zero_gradients(m);
     for (int i = 0; i < BATCHES; i++)
         step_unread(m, &batches[i]);
     assert_true(fabs(taken(m) - sum) < 1e-12 * sum); /* added in another order, in double */
     assert_true(taken(m) == 0);
-    assert_memory_equal(model_gradients(m), gradients, count * sizeof *gradients);
+    assert_memory_equal(model_gradients(m).data, gradients, count * sizeof *gradients);
     /* a refused batch adds nothing */
     batches[0].tokens[0] = -1;
     assert_int_equal(model_step(m, &batches[0], 1, NULL, NULL), -1);
@@ -244,25 +245,25 @@ static void test_unread_losses_add_up(void **state)
 }
 
 /* Gradients of a step after model_zero_gradients, whatever stood there. */
-static void fresh_numbers(bool tied, enum model_recompute level)
+static void fresh_numbers(int kind, enum model_recompute level)
 {
-    struct sft_preset shape = support_shape(tied);
+    struct sft_preset shape = support_shape_of(kind);
     struct batch batches[BATCHES];
     batches_make(batches, shape.vocab);
     struct model *from = support_model(&shape, batches[0].rows);
     struct model *m = model_at(&shape, batches[0].rows, level, from); /* of NaN throughout */
     size_t count = model_parameters(m);
-    float *poison = support_poison(count), *g = model_gradients(m);
-    memset(model_gradients(from), 0, count * sizeof(float));
+    float *poison = support_poison(count), *g = model_gradients(m).data;
+    memset(model_gradients(from).data, 0, count * sizeof(float));
     step_of(from, &batches[0]);
     step_of(m, &batches[0]);
     for (size_t i = 0; i < count; i++)
         assert_true(isfinite(g[i]));
-    assert_memory_equal(g, model_gradients(from), count * sizeof *g);
+    assert_memory_equal(g, model_gradients(from).data, count * sizeof *g);
     memcpy(g, poison, count * sizeof *g);
     model_zero_gradients(m);
     step_of(m, &batches[0]);
-    assert_memory_equal(g, model_gradients(from), count * sizeof *g);
+    assert_memory_equal(g, model_gradients(from).data, count * sizeof *g);
     memcpy(g, poison, count * sizeof *g); /* and not without it */
     step_of(m, &batches[0]);
     for (size_t i = 0; i < count; i++)
@@ -276,10 +277,9 @@ static void fresh_numbers(bool tied, enum model_recompute level)
 static void test_a_sum_begins_anew(void **state)
 {
     (void)state;
-    for (int level = 0; level < LEVELS; level++) {
-        fresh_numbers(false, levels[level]);
-        fresh_numbers(true, levels[level]);
-    }
+    for (int level = 0; level < LEVELS; level++)
+        for (int kind = 0; kind < SUPPORT_SHAPES; kind++)
+            fresh_numbers(kind, levels[level]);
 }
 
 static void test_no_rows_are_refused(void **state)
@@ -289,7 +289,7 @@ static void test_no_rows_are_refused(void **state)
     for (int rows = 0; rows > -3; rows--)
         for (int level = 0; level < LEVELS; level++) {
             struct sft_error err = {""};
-            assert_null(model_create(support_backend(), &shape, rows, levels[level], &err));
+            assert_null(model_create(support_device(), &shape, rows, levels[level], &err));
             assert_contains(err.text, "1 or more");
         }
     model_destroy(model_at(&shape, 1, RECOMPUTE_BLOCK, NULL));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Our loss, gradients and training against Hugging Face's Llama and torch's AdamW: the files that
- * tests/golden/make_reference.py wrote. SFT_GOLDEN_SHOW=1 in the environment prints the errors. */
+/* Our loss, gradients and training against Hugging Face's Llama and GPT-2 and torch's AdamW: the
+ * files that tests/golden/make_reference.py wrote. SFT_GOLDEN_SHOW=1 in the environment prints the
+ * errors. */
 #include "tests/unit/unit.h"
 
 #include <math.h>
@@ -15,7 +16,7 @@ enum { BATCHES = 3 };
 struct fixture {
     struct golden golden;
     struct batch batches[BATCHES];
-    struct backend *backend;
+    struct device *device;
     struct model *model;
 };
 
@@ -35,18 +36,18 @@ static void setup(struct fixture *f, const char *file)
     for (int i = 0; i < BATCHES; i++)
         assert_int_equal(golden_batch(&f->golden, i, &f->batches[i]), 0);
     struct sft_preset shape = golden_shape(&f->golden);
-    f->backend = backend_create_cpu(&err);
-    assert_non_null(f->backend);
-    f->model = model_create(f->backend, &shape, f->batches[0].rows, RECOMPUTE_NONE, &err);
+    f->device = device_create_cpu(&err);
+    assert_non_null(f->device);
+    f->model = model_create(f->device, &shape, f->batches[0].rows, RECOMPUTE_NONE, &err);
     assert_string_equal(err.text, "");
     assert_non_null(f->model);
-    assert_int_equal(golden_set_weights(&f->golden, f->backend, f->model), 0);
+    assert_int_equal(golden_set_weights(&f->golden, f->device, f->model), 0);
 }
 
 static void teardown(struct fixture *f)
 {
     model_destroy(f->model);
-    f->backend->destroy(f->backend);
+    f->device->destroy(f->device);
     for (int i = 0; i < BATCHES; i++)
         batch_destroy(&f->batches[i]);
     golden_free(&f->golden);
@@ -67,14 +68,12 @@ static double gradient_error(struct fixture *f, const struct model_tensor *tenso
 {
     const struct golden_tensor *right = golden_find(&f->golden, "gradient.%s", tensor->name);
     assert_non_null(right);
-    assert_int_equal(right->rows, tensor->rows);
-    assert_int_equal(right->columns, tensor->columns);
-    size_t count = (size_t)tensor->rows * (size_t)tensor->columns;
+    assert_int_equal(right->rows, tensor->param.rows);
+    assert_int_equal(right->columns, tensor->param.columns);
+    size_t count = sft_param_elements(&tensor->param);
     float *is = malloc(count * sizeof *is);
     assert_non_null(is);
-    const char *at =
-        (const char *)model_gradients(f->model) + tensor->offset * f->backend->act_size;
-    f->backend->read_act(f->backend, is, at, count);
+    device_read_floats(f->device, is, array_part(model_gradients(f->model), tensor->offset, count));
     double error = relative_error(is, right->data, count);
     free(is);
     return error;
@@ -85,7 +84,7 @@ static void add_gradients(struct fixture *f, double *loss)
     struct sft_error err = {""};
     float scale = 1.0f / (float)f->batches[0].trained;
     assert_int_equal(model_step(f->model, &f->batches[0], scale, loss, &err), 0);
-    assert_int_equal(f->backend->sync(f->backend, &err), 0);
+    assert_int_equal(f->device->sync(f->device, &err), 0);
 }
 
 static void check_gradients(const char *file)
@@ -121,6 +120,12 @@ static void test_gradients_tied(void **state)
     check_gradients("tied.golden");
 }
 
+static void test_gradients_gpt2(void **state)
+{
+    (void)state;
+    check_gradients("gpt2.golden");
+}
+
 static double train_step(struct fixture *f, struct optim *optim, int step)
 {
     struct sft_error err = {""};
@@ -141,7 +146,7 @@ static double curve_error(const char *file, const struct optim_options *changed)
     struct optim_options options = golden_optimizer(&f.golden);
     if (changed != NULL)
         options = *changed;
-    struct optim *optim = optim_create(f.model, f.backend, &options, NULL);
+    struct optim *optim = optim_create(f.model, f.device, &options, NULL);
     assert_non_null(optim);
     const struct golden_tensor *losses = golden_find(&f.golden, "losses");
     assert_int_equal(losses->columns, options.total_steps);
@@ -172,6 +177,12 @@ static void test_training_tied(void **state)
     check_curve("tied.golden");
 }
 
+static void test_training_gpt2(void **state)
+{
+    (void)state;
+    check_curve("gpt2.golden");
+}
+
 /* A part in a hundred on one layer's matrix must be seen in the loss and in a gradient. */
 static void test_sees_a_changed_weight(void **state)
 {
@@ -181,7 +192,7 @@ static void test_sees_a_changed_weight(void **state)
     const struct golden_tensor *weight = golden_find(&f.golden, "weight.layers.0.qkv");
     for (int i = 0; i < weight->rows * weight->columns; i++)
         weight->data[i] *= 1.01f;
-    assert_int_equal(golden_set_weights(&f.golden, f.backend, f.model), 0);
+    assert_int_equal(golden_set_weights(&f.golden, f.device, f.model), 0);
     double loss = 0, right = golden_find(&f.golden, "loss_sum")->data[0];
     model_zero_gradients(f.model);
     add_gradients(&f, &loss);
@@ -256,8 +267,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients_untied),
         cmocka_unit_test(test_gradients_tied),
+        cmocka_unit_test(test_gradients_gpt2),
         cmocka_unit_test(test_training_untied),
         cmocka_unit_test(test_training_tied),
+        cmocka_unit_test(test_training_gpt2),
         cmocka_unit_test(test_sees_a_changed_weight),
         cmocka_unit_test(test_sees_a_lost_boundary),
         cmocka_unit_test(test_sees_a_changed_optimizer),

@@ -16,7 +16,7 @@ struct fake {
     int dismissed;
 };
 
-static int fake_scatter(struct comm *c, enum comm_group group, act *values, size_t count, act *to,
+static int fake_scatter(struct comm *c, enum comm_group group, void *values, size_t count, void *to,
                         const char *what, struct sft_error *err)
 {
     (void)values, (void)to, (void)what, (void)err;
@@ -24,15 +24,15 @@ static int fake_scatter(struct comm *c, enum comm_group group, act *values, size
     return 0;
 }
 
-static int fake_gather(struct comm *c, enum comm_group group, const act *from, size_t count,
-                       act *to, const char *what, struct sft_error *err)
+static int fake_gather(struct comm *c, enum comm_group group, const void *from, size_t count,
+                       void *to, const char *what, struct sft_error *err)
 {
     (void)from, (void)to, (void)what, (void)err;
     ((struct fake *)c->state)->gathered[group] += count * (size_t)c->group_size[group];
     return 0;
 }
 
-static int fake_all_reduce(struct comm *c, enum comm_group group, act *values, size_t count,
+static int fake_all_reduce(struct comm *c, enum comm_group group, void *values, size_t count,
                            const char *what, struct sft_error *err)
 {
     (void)values, (void)what, (void)err;
@@ -40,12 +40,12 @@ static int fake_all_reduce(struct comm *c, enum comm_group group, act *values, s
     return 0;
 }
 
-static void fake_enroll(struct comm *c, act *memory, size_t bytes)
+static void fake_enroll(struct comm *c, void *memory, size_t bytes)
 {
     ((struct fake *)c->state)->enrolled += memory != NULL ? bytes : 0;
 }
 
-static void fake_dismiss(struct comm *c, act *memory)
+static void fake_dismiss(struct comm *c, void *memory)
 {
     (void)memory;
     ((struct fake *)c->state)->dismissed++;
@@ -69,7 +69,7 @@ static void fake_make(struct fake *fake, int rank)
 static struct model *model_of(const struct sft_preset *shape, enum sft_zero zero)
 {
     struct sft_error err = {""};
-    struct model *m = model_create_stored(support_backend(), shape, 40, RECOMPUTE_NONE,
+    struct model *m = model_create_stored(support_device(), shape, 40, RECOMPUTE_NONE,
                                           shard_storage(zero, RANKS), &err);
     if (m == NULL)
         fail_msg("%s", err.text);
@@ -79,7 +79,7 @@ static struct model *model_of(const struct sft_preset *shape, enum sft_zero zero
 static struct shard *shard_of(struct model *m, struct fake *fake, enum sft_zero zero)
 {
     struct sft_error err = {""};
-    struct shard *s = shard_create(m, support_backend(), &fake->comm, zero, 7, NULL, &err);
+    struct shard *s = shard_create(m, support_device(), &fake->comm, zero, 7, NULL, &err);
     if (s == NULL)
         fail_msg("%s", err.text);
     return s;
@@ -93,7 +93,7 @@ static void part_check(struct model *m, const struct shard_part *part, const flo
     const struct model_tensor *tensors = model_tensors(m, &count);
     for (size_t i = 0; i < count; i++) {
         const struct model_tensor *t = &tensors[i];
-        for (size_t j = 0; j < (size_t)t->rows * (size_t)t->columns; j++) {
+        for (size_t j = 0; j < sft_param_elements(&t->param); j++) {
             size_t at = t->offset + j;
             if (at < part->offset || at >= part->offset + part->count)
                 continue;
@@ -121,7 +121,7 @@ static void test_parts_make_the_whole_once(void **state)
             size_t count;
             const struct shard_part *parts = shard_parts(s, &count);
             for (size_t i = 0; i < count; i++)
-                part_check(m, &parts[i], model_weights(whole), times);
+                part_check(m, &parts[i], model_weights(whole).data, times);
             shard_destroy(s);
             model_destroy(m);
         }
@@ -139,8 +139,8 @@ static void test_plan_is_what_is_taken(void **state)
     (void)state;
     for (int layers = 1; layers <= 5; layers += 2)
         for (int zero = 0; zero < SFT_ZERO_COUNT; zero++)
-            for (int tied = 0; tied < 2; tied++) {
-                struct sft_preset shape = support_shape(tied);
+            for (int kind = 0; kind < SUPPORT_SHAPES; kind++) {
+                struct sft_preset shape = support_shape_of(kind);
                 struct fake fake;
                 struct sft_layout layout = {NODES, GPUS, (enum sft_zero)zero};
                 size_t count, elements = 0;
@@ -151,7 +151,7 @@ static void test_plan_is_what_is_taken(void **state)
                 const struct shard_part *parts = shard_parts(s, &count);
                 for (size_t i = 0; i < count; i++)
                     elements += parts[i].count;
-                struct shard_sizes sizes = shard_plan(&shape, &layout, sizeof(float));
+                struct shard_sizes sizes = shard_plan(&shape, &layout, FORMAT_FP32);
                 assert_int_equal(sizes.bytes, shard_bytes(s));
                 assert_int_equal(sizes.elements, elements);
                 size_t whole = model_parameters(m) * sizeof(float);
@@ -176,8 +176,8 @@ static void test_nobody_keeps_what_is_shared(void **state)
         fake_make(&fake, 0);
         struct model *m = model_of(&shape, (enum sft_zero)zero);
         struct shard *s = shard_of(m, &fake, (enum sft_zero)zero);
-        assert_true((model_weights(m) != NULL) == (zero <= SFT_ZERO_2));
-        assert_true((model_gradients(m) != NULL) == (zero <= SFT_ZERO_1));
+        assert_true((model_weights(m).data != NULL) == (zero <= SFT_ZERO_2));
+        assert_true((model_gradients(m).data != NULL) == (zero <= SFT_ZERO_1));
         all = model_parameters(m) * sizeof(float);
         bytes[zero] = model_bytes(m);
         own[zero] = shard_bytes(s);
@@ -214,7 +214,7 @@ static void test_collectives_move_what_is_shared(void **state)
         struct fake fake;
         struct sft_error err = {""};
         fake_make(&fake, 0);
-        struct model *m = model_create_stored(support_backend(), &shape, batch.rows, RECOMPUTE_NONE,
+        struct model *m = model_create_stored(support_device(), &shape, batch.rows, RECOMPUTE_NONE,
                                               shard_storage((enum sft_zero)zero, RANKS), &err);
         assert_non_null(m);
         struct shard *s = shard_of(m, &fake, (enum sft_zero)zero);

@@ -26,7 +26,8 @@ static struct {
     char race[256]; /* the first, "" none */
 } watch;
 
-static struct backend *cpu, watched;
+static struct device *cpu, watched;
+static struct ops watched_ops;
 
 static void watch_reset(int forgotten)
 {
@@ -55,14 +56,14 @@ static void watch_step(int lane)
     watch.clock[lane][lane]++;
 }
 
-static void watch_mark(struct backend *b, enum backend_lane lane, int slot)
+static void watch_mark(struct device *b, enum lane lane, int slot)
 {
     (void)b;
     assert_true(slot >= 0 && slot < SLOTS);
     memcpy(watch.slot[slot], watch.clock[lane], sizeof watch.slot[slot]);
 }
 
-static void watch_await(struct backend *b, enum backend_lane lane, int slot)
+static void watch_await(struct device *b, enum lane lane, int slot)
 {
     (void)b;
     watch.awaits++;
@@ -73,10 +74,7 @@ static void watch_await(struct backend *b, enum backend_lane lane, int slot)
             watch.clock[lane][i] = watch.slot[slot][i];
 }
 
-#define READ(memory, count, what) watch_access(LANE_COMPUTE, memory, (size_t)(count)*4, false, what)
-#define WRITE(memory, count, what) watch_access(LANE_COMPUTE, memory, (size_t)(count)*4, true, what)
-
-static void watch_zero(struct backend *b, void *memory, size_t bytes)
+static void watch_zero(struct device *b, void *memory, size_t bytes)
 {
     (void)b;
     watch_step(LANE_COMPUTE);
@@ -84,85 +82,87 @@ static void watch_zero(struct backend *b, void *memory, size_t bytes)
     cpu->zero(cpu, memory, bytes);
 }
 
-static void watch_matmul(struct backend *b, act *c, const act *a, bool ta, const act *bm, bool tb,
-                         int m, int n, int k, bool accumulate)
+static void watch_tensor(struct tensor t, bool write, const char *what)
 {
-    (void)b;
-    watch_step(LANE_COMPUTE);
-    READ(a, m * k, "a product's operand");
-    READ(bm, k * n, "a product's operand");
-    WRITE(c, m * n, "a product's result");
-    cpu->matmul(cpu, c, a, ta, bm, tb, m, n, k, accumulate);
+    watch_access(LANE_COMPUTE, t.data, format_bytes(t.format, tensor_count(t)), write, what);
 }
 
-static void watch_embed_forward(struct backend *b, act *out, const act *table, const int32_t *ids,
-                                int rows, int hidden)
+static void watch_array(struct array a, bool write, const char *what)
 {
-    (void)b;
-    watch_step(LANE_COMPUTE);
-    READ(table, support_shape(false).vocab * hidden, "the table");
-    cpu->embed_forward(cpu, out, table, ids, rows, hidden);
+    watch_access(LANE_COMPUTE, a.data, format_bytes(a.format, a.count), write, what);
 }
 
-static void watch_embed_backward(struct backend *b, act *dtable, const act *dout,
-                                 const int32_t *ids, int rows, int hidden)
+static void watch_matmul(struct device *d, const struct matmul_args *args)
 {
-    (void)b;
+    (void)d;
     watch_step(LANE_COMPUTE);
-    WRITE(dtable, support_shape(false).vocab * hidden, "the table's gradient");
-    cpu->embed_backward(cpu, dtable, dout, ids, rows, hidden);
+    watch_tensor(args->a, false, "a product's operand");
+    watch_tensor(args->b, false, "a product's operand");
+    watch_tensor(args->c, true, "a product's result");
+    cpu->ops->matmul(cpu, args);
 }
 
-static void watch_norm_forward(struct backend *b, act *out, float *rstd, act *sum, const act *x,
-                               const act *delta, const act *weight, int rows, int hidden, float eps)
+static void watch_embed_forward(struct device *d, const struct embed_args *args)
 {
-    (void)b;
+    (void)d;
     watch_step(LANE_COMPUTE);
-    READ(weight, hidden, "a norm's weight");
-    cpu->norm_forward(cpu, out, rstd, sum, x, delta, weight, rows, hidden, eps);
+    watch_tensor(args->table, false, "the table");
+    cpu->ops->embed_forward(cpu, args);
 }
 
-static void watch_norm_backward(struct backend *b, act *dx, act *dweight, const act *dout,
-                                const act *x, const act *weight, const float *rstd, int rows,
-                                int hidden)
+static void watch_embed_backward(struct device *d, const struct embed_args *args)
 {
-    (void)b;
+    (void)d;
     watch_step(LANE_COMPUTE);
-    READ(weight, hidden, "a norm's weight");
-    WRITE(dweight, hidden, "a norm's gradient");
-    cpu->norm_backward(cpu, dx, dweight, dout, x, weight, rstd, rows, hidden);
+    watch_tensor(args->table, true, "the table's gradient");
+    cpu->ops->embed_backward(cpu, args);
 }
 
-static void watch_add(struct backend *b, act *to, const act *from, size_t count)
+static void watch_norm_forward(struct device *d, const struct norm_args *args)
 {
-    (void)b;
+    (void)d;
     watch_step(LANE_COMPUTE);
-    READ(from, count, "a gradient to add");
-    WRITE(to, count, "a sum of gradients");
-    cpu->add(cpu, to, from, count);
+    watch_tensor(args->weight, false, "a norm's weight");
+    cpu->ops->norm_forward(cpu, args);
 }
 
-static void watch_sum_squares(struct backend *b, double *sum, const act *x, size_t count)
+static void watch_norm_backward(struct device *d, const struct norm_args *args)
 {
-    (void)b;
+    (void)d;
     watch_step(LANE_COMPUTE);
-    READ(x, count, "the gradients' norm");
-    cpu->sum_squares(cpu, sum, x, count);
+    watch_tensor(args->weight, false, "a norm's weight");
+    watch_tensor(args->dweight, true, "a norm's gradient");
+    cpu->ops->norm_backward(cpu, args);
 }
 
-static void watch_adamw(struct backend *b, act *weight, const act *grad, float *master, void *m,
-                        void *v, size_t count, const double *norm2, float clip,
-                        struct adamw_args args)
+static void watch_add(struct device *d, const struct add_args *args)
 {
-    (void)b;
+    (void)d;
     watch_step(LANE_COMPUTE);
-    READ(grad, count, "AdamW's gradients");
-    WRITE(weight, count, "AdamW's weights");
-    cpu->adamw(cpu, weight, grad, master, m, v, count, norm2, clip, args);
+    watch_array(args->from, false, "a gradient to add");
+    watch_array(args->to, true, "a sum of gradients");
+    cpu->ops->add(cpu, args);
+}
+
+static void watch_sum(struct device *d, const struct sum_args *args)
+{
+    (void)d;
+    watch_step(LANE_COMPUTE);
+    watch_array(args->x, false, "the gradients' norm");
+    cpu->ops->sum(cpu, args);
+}
+
+static void watch_adamw(struct device *d, const struct adamw_args *args)
+{
+    (void)d;
+    watch_step(LANE_COMPUTE);
+    watch_array(args->grad, false, "AdamW's gradients");
+    watch_array(args->weight, true, "AdamW's weights");
+    cpu->ops->adamw(cpu, args);
 }
 
 /* Collectives move nothing: the order is all that matters here. */
-static int fake_all_reduce(struct comm *c, enum comm_group group, act *values, size_t count,
+static int fake_all_reduce(struct comm *c, enum comm_group group, void *values, size_t count,
                            const char *what, struct sft_error *err)
 {
     (void)c, (void)err;
@@ -171,7 +171,7 @@ static int fake_all_reduce(struct comm *c, enum comm_group group, act *values, s
     return 0;
 }
 
-static int fake_scatter(struct comm *c, enum comm_group group, act *values, size_t count, act *to,
+static int fake_scatter(struct comm *c, enum comm_group group, void *values, size_t count, void *to,
                         const char *what, struct sft_error *err)
 {
     size_t all = count * (size_t)c->group_size[group] * 4;
@@ -183,8 +183,8 @@ static int fake_scatter(struct comm *c, enum comm_group group, act *values, size
     return 0;
 }
 
-static int fake_gather(struct comm *c, enum comm_group group, const act *from, size_t count,
-                       act *to, const char *what, struct sft_error *err)
+static int fake_gather(struct comm *c, enum comm_group group, const void *from, size_t count,
+                       void *to, const char *what, struct sft_error *err)
 {
     (void)err;
     watch_step(COMM_LANE(group));
@@ -199,12 +199,12 @@ static int fake_sum_norm(struct comm *c, double *value, struct sft_error *err)
     return 0;
 }
 
-static void fake_enroll(struct comm *c, act *memory, size_t bytes)
+static void fake_enroll(struct comm *c, void *memory, size_t bytes)
 {
     (void)c, (void)memory, (void)bytes;
 }
 
-static void fake_dismiss(struct comm *c, act *memory)
+static void fake_dismiss(struct comm *c, void *memory)
 {
     (void)c, (void)memory;
 }
@@ -226,27 +226,28 @@ static struct comm fake_rank(int rank)
 
 static void watched_make(void)
 {
-    cpu = support_backend();
+    cpu = support_device();
     watched = *cpu;
     watched.zero = watch_zero;
     watched.mark = watch_mark;
     watched.await = watch_await;
-    watched.matmul = watch_matmul;
-    watched.embed_forward = watch_embed_forward;
-    watched.embed_backward = watch_embed_backward;
-    watched.norm_forward = watch_norm_forward;
-    watched.norm_backward = watch_norm_backward;
-    watched.add = watch_add;
-    watched.sum_squares = watch_sum_squares;
-    watched.adamw = watch_adamw;
+    watched_ops = *cpu->ops;
+    watched_ops.matmul = watch_matmul;
+    watched_ops.embed_forward = watch_embed_forward;
+    watched_ops.embed_backward = watch_embed_backward;
+    watched_ops.norm_forward = watch_norm_forward;
+    watched_ops.norm_backward = watch_norm_backward;
+    watched_ops.add = watch_add;
+    watched_ops.sum = watch_sum;
+    watched_ops.adamw = watch_adamw;
+    watched.ops = &watched_ops;
 }
 
 /* Three steps; the first race, or "". */
-static const char *race_of(enum sft_zero zero, int rank, int micro_batches, bool tied,
-                           int forgotten)
+static const char *race_of(enum sft_zero zero, int rank, int micro_batches, int kind, int forgotten)
 {
     static const int lengths[] = {9, 20};
-    struct sft_preset shape = support_shape(tied);
+    struct sft_preset shape = support_shape_of(kind);
     struct sft_error err = {""};
     struct comm comm = fake_rank(rank);
     struct optim_options options = {.lr = 1e-3,
@@ -279,10 +280,11 @@ static const char *race_of(enum sft_zero zero, int rank, int micro_batches, bool
     }
     shard_settle(s);
     watch_step(LANE_COMPUTE);
-    if (model_weights(m) != NULL)
-        READ(model_weights(m), model_parameters(m), "the weights after the last step");
+    if (model_weights(m).data != NULL)
+        watch_array(model_weights(m), false, "the weights after the last step");
     for (size_t i = 0; i < count; i++)
-        READ(parts[i].weights, parts[i].count, "a slice after the last step");
+        watch_array(support_array(parts[i].weights, parts[i].count), false,
+                    "a slice after the last step");
     optim_destroy(o);
     shard_destroy(s);
     model_destroy(m);
@@ -295,12 +297,12 @@ static void test_all_that_touches_the_same_memory_is_ordered(void **state)
     (void)state;
     for (int zero = 0; zero < SFT_ZERO_COUNT; zero++)
         for (int micro_batches = 1; micro_batches <= 3; micro_batches++)
-            for (int tied = 0; tied < 2; tied++)
+            for (int kind = 0; kind < SUPPORT_SHAPES; kind++)
                 for (int rank = 0; rank < RANKS; rank += RANKS - 1) {
-                    const char *race = race_of((enum sft_zero)zero, rank, micro_batches, tied, -1);
+                    const char *race = race_of((enum sft_zero)zero, rank, micro_batches, kind, -1);
                     if (race[0] != '\0')
-                        fail_msg("zero=%s, %d micro-batches, tied %d, rank %d: %s",
-                                 sft_zero_name((enum sft_zero)zero), micro_batches, tied, rank,
+                        fail_msg("zero=%s, %d micro-batches, model %d, rank %d: %s",
+                                 sft_zero_name((enum sft_zero)zero), micro_batches, kind, rank,
                                  race);
                 }
 }
@@ -312,7 +314,7 @@ static void test_a_lane_that_does_not_wait_is_caught(void **state)
     (void)state;
     static const struct {
         enum sft_zero zero;
-        enum backend_lane lane;
+        enum lane lane;
     } cases[] = {
         {SFT_ZERO_0, LANE_COMPUTE},      {SFT_ZERO_0, LANE_WORLD},
         {SFT_ZERO_1, LANE_COMPUTE},      {SFT_ZERO_1, LANE_WORLD},

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "spank/conf.h"
+#include "spank/conf_file.h"
 
 static int parse(struct conf *conf, const char *text, struct sft_error *err)
 {
@@ -191,10 +192,10 @@ static void test_whose_it_is(void **state)
     if (chown(file, 4711, (gid_t)-1) == 0) {
         assert_int_equal(conf_load(&conf, 1, (char *[]){argument}, &err), -1);
         assert_contains(err.text, "owner 4711");
-        conf_trust(4711); /* SlurmUser */
+        conf_file_trust(4711); /* SlurmUser */
     }
     assert_int_equal(conf_load(&conf, 1, (char *[]){argument}, &err), 0);
-    conf_trust(0);
+    conf_file_trust(0);
     unlink(file);
 }
 
@@ -287,35 +288,85 @@ static void test_a_request_is_filled(void **state)
     assert_true(request.nvlink_gbs == 300 && request.nic_gbs == -1 && request.peak == 100);
 }
 
-/* The manual and the example have every key, and the example no other. */
+static const char *read_file(const char *name)
+{
+    static char text[65536];
+    const char *folder = getenv("SFT_SRCDIR");
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : ".", name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+/* What the manual's item says of a key: where it ends. */
+static void assert_item(const char *manual, const struct sft_field *key)
+{
+    char word[160], text[128];
+    snprintf(word, sizeof word, "\n.It Cm %s\n", key->name);
+    if (key->scope == SFT_SCOPE_ARGUMENT)
+        snprintf(word, sizeof word, "\n.It Cm %s Ns = Ns Ar %s\n", key->name, key->argument);
+    const char *item = strstr(manual, word);
+    if (item == NULL)
+        fail_msg("no item %s", key->name);
+    const char *end = strstr(item + 1, "\n.It Cm");
+    char *said = strndup(item, end == NULL ? strlen(item) : (size_t)(end - item));
+    if (sft_field_default(key, text, sizeof text)[0] != '\0') {
+        snprintf(word, sizeof word, "\nDefault: %s.", text);
+        assert_contains(said, word);
+    }
+    snprintf(word, sizeof word, "from %.16g to %.16g", key->min, key->max);
+    if (key->max - key->min <= 2)
+        snprintf(word, sizeof word, key->max > 1 ? "0, 1 or 2" : "0 or 1");
+    if (key->max > 0)
+        assert_contains(said, word);
+    free(said);
+}
+
+/* The manual has every key with default and range, and the example every key and no other. */
 static void test_manual_and_example(void **state)
 {
     (void)state;
-    static char manual[65536], example[65536];
-    const char *folder = getenv("SFT_SRCDIR");
-    static const struct {
-        const char *name;
-        char *text;
-    } files[] = {{"man/sft-bench.conf.5", manual}, {"contrib/slurm/sft-bench.conf", example}};
-    for (int i = 0; i < 2; i++) {
-        char path[1024];
-        snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : ".", files[i].name);
-        FILE *file = fopen(path, "r");
-        assert_non_null(file);
-        files[i].text[fread(files[i].text, 1, sizeof manual - 1, file)] = '\0';
-        fclose(file);
-    }
+    const struct sft_field *const tables[] = {conf_keys(), conf_fabric_keys()};
+    const char *text = read_file("man/sft-bench.conf.5");
+    for (int i = 0; i < 2; i++)
+        for (const struct sft_field *key = tables[i]; key->name != NULL; key++)
+            assert_item(text, key);
     int keys = 0, lines = 0;
-    for (const struct conf_key *key = conf_keys(); key->name != NULL; key++, keys++) {
-        char word[80];
-        snprintf(word, sizeof word, "\n.It Cm %s\n", key->name);
-        assert_contains(manual, word);
-        snprintf(word, sizeof word, "\n#%s = ", key->name);
-        assert_contains(example, word);
-    }
-    for (const char *at = example; (at = strstr(at, "\n#")) != NULL; at++)
+    text = read_file("contrib/slurm/sft-bench.conf");
+    for (int i = 0; i < 2; i++)
+        for (const struct sft_field *key = tables[i]; key->name != NULL; key++) {
+            char word[80];
+            if (key->scope == SFT_SCOPE_ARGUMENT)
+                continue;
+            snprintf(word, sizeof word, "\n#%s = ", key->name);
+            assert_contains(text, word);
+            keys++;
+        }
+    for (const char *at = text; (at = strstr(at, "\n#")) != NULL; at++)
         lines += at[2] != ' ' && at[2] != '\n';
     assert_int_equal(lines, keys);
+}
+
+/* What stands in the example is what the parser takes, and nothing in it is set. */
+static void test_the_example_is_read(void **state)
+{
+    (void)state;
+    static char all[65536];
+    struct conf conf;
+    struct sft_error err = {""};
+    const char *text = read_file("contrib/slurm/sft-bench.conf");
+    assert_int_equal(parse(&conf, text, &err), 0);
+    assert_int_equal(conf.gpus_per_node, -1);
+    size_t used = 0;
+    for (const char *at = text; *at != '\0'; at++)
+        if (*at != '#' || at[1] == ' ' || at[1] == '\n')
+            all[used++] = *at;
+    if (parse(&conf, all, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(conf.gpus_per_node, 8);
 }
 
 int main(void)
@@ -333,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_what_is_wrong_with_the_network),
         cmocka_unit_test(test_a_request_is_filled),
         cmocka_unit_test(test_manual_and_example),
+        cmocka_unit_test(test_the_example_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,7 +75,21 @@ static int teardown(void **state)
 /* Choice number i, no two alike. */
 static struct matmul_choice choice_of(int i)
 {
-    struct matmul_choice c = {.key = {4096 + i, 11008 - i, i, i % 2, i / 2 % 2, 1 << i % 9},
+    struct matmul_choice c = {.key = {.m = 4096 + i,
+                                      .n = 11008 - i,
+                                      .k = i,
+                                      .transpose_a = i % 2,
+                                      .transpose_b = i / 2 % 2,
+                                      .type_a = 14,
+                                      .type_b = 14,
+                                      .type_c = i % 3 == 0 ? 0 : 14,
+                                      .compute = 68,
+                                      .accumulate = i / 4 % 2,
+                                      .stride_a = i,
+                                      .stride_b = 11008 - i,
+                                      .stride_c = 11008 + i,
+                                      .epilogue = 1,
+                                      .alignment = 1 << i % 9},
                               .milliseconds = 0.25f + (float)(i % 64)};
     for (int w = 0; w < MATMUL_ALGORITHM_WORDS; w++)
         c.algorithm[w] = 0xfedcba9876543210u * (uint64_t)(i + 1) + (uint64_t)w;
@@ -152,7 +166,7 @@ static void test_what_is_added_is_found(void **state)
 {
     (void)state;
     struct matmul_choice extreme = choice_of(0), none = choice_of(1), other;
-    extreme.key = (struct matmul_key){INT32_MAX, INT32_MIN, -1, 1, 0, 256};
+    extreme.key = (struct matmul_key){.m = INT32_MAX, .n = INT32_MIN, .k = -1, .stride_c = -7};
     extreme.milliseconds = 0;
     memset(extreme.algorithm, 0xff, sizeof extreme.algorithm);
     memset(none.algorithm, 0, sizeof none.algorithm);
@@ -171,11 +185,12 @@ static void test_what_is_added_is_found(void **state)
     }
     /* each field of the key counts */
     struct matmul_choice want = choice_of(7);
-    for (int field = 0; field < 6; field++) {
+    int32_t numbers[MATMUL_KEY_NUMBERS];
+    for (size_t i = 0; i < MATMUL_KEY_NUMBERS; i++) {
+        memcpy(numbers, &want.key, sizeof numbers);
+        numbers[i] += 1000;
         other = want;
-        int32_t *fields[] = {&other.key.m,           &other.key.n,           &other.key.k,
-                             &other.key.transpose_a, &other.key.transpose_b, &other.key.alignment};
-        *fields[field] += 1000;
+        memcpy(&other.key, numbers, sizeof numbers);
         assert_false(found(&other));
     }
 }
@@ -212,6 +227,23 @@ static void test_devices_and_versions_are_apart(void **state)
     assert_int_equal(files, 1 + sizeof others / sizeof others[0]);
 }
 
+#define KEY_REST " 2 3 0 1 14 14 14 68 0 3 3 2 1 256"
+#define KEY "1" KEY_REST
+#define KEY_NUMBERS                                                                                \
+    {                                                                                              \
+        1, 2, 3, 0, 1, 14, 14, 14, 68, 0, 3, 3, 2, 1, 256                                          \
+    }
+
+/* Whatever is chosen for its key. */
+static bool there(const struct matmul_choice *want)
+{
+    struct matmul_choice got = {.key = want->key};
+    struct matmul_cache *cache = matmul_cache_open(device, VERSION);
+    bool is = matmul_cache_find(cache, &got);
+    matmul_cache_close(cache);
+    return is;
+}
+
 static void test_broken_lines_are_passed_over(void **state)
 {
     (void)state;
@@ -221,12 +253,13 @@ static void test_broken_lines_are_passed_over(void **state)
     char *path = strdup(only_file(path_in_top("own")));
     size_t length = slurp(path, text, sizeof text);
     assert_true(length > 50 && text[length - 1] == '\n');
+    const char *own = text + strlen(matmul_cache_form);
     /* cut anywhere, with and without an end of the line, before and behind whole ones */
-    for (size_t keep = 0; keep < length - 1; keep++)
+    for (size_t keep = 0; keep < strlen(own) - 1; keep++)
         for (int end = 0; end < 2; end++) {
             assert_int_equal(truncate(path, 0), 0);
             add(1);
-            append(path, text, keep);
+            append(path, own, keep);
             if (end)
                 append(path, "\n", 1);
             else
@@ -234,8 +267,8 @@ static void test_broken_lines_are_passed_over(void **state)
             add(2);
             assert_true(found(&first));
             /* a number that lost its last digits cannot be told from another */
-            const char *final = strrchr(text, ' ') + 1;
-            if (end && text + keep > final)
+            const char *final = strrchr(own, ' ') + 1;
+            if (end && own + keep > final)
                 continue;
             assert_false(found(&cut));
             if (end || keep == 0)
@@ -257,22 +290,79 @@ static void test_broken_lines_are_passed_over(void **state)
         "{\"m\":1}\n",
         "x y z\n",
         "\r\n",
-        "1 2 3 0 1 256 0.5 1 2 3 4 5 6 7 8 9\n", /* a word too many */
-        "1 2 3 0 1 256 0.5 1 2 3 4 5 6 7\n",     /* one too few */
-        "1 2 3 0 1 256 fast 1 2 3 4 5 6 7 8\n",  /* no number */
-        "1 2 3 0 1 256 0.5 1 2 3 4 5 6 7 g\n",
-        "1 2 3 0 1 256 0.5 1 2 3 4 5 6 7 8 \n",
+        KEY " 0.5 1 2 3 4 5 6 7 8 9\n", /* a word too many */
+        KEY " 0.5 1 2 3 4 5 6 7\n",     /* one too few */
+        KEY " fast 1 2 3 4 5 6 7 8\n",  /* no number */
+        KEY " nan 1 2 3 4 5 6 7 8\n",
+        KEY " -1 1 2 3 4 5 6 7 8\n",
+        KEY " 1e99 1 2 3 4 5 6 7 8\n", /* more than a float holds */
+        KEY " 0.5 1 2 3 4 5 6 7 g\n",
+        KEY " 0.5 1 2 3 4 5 6 7 -8\n",
+        KEY " 0.5 1 2 3 4 5 6 7 11112222333344445\n", /* more than 64 bits */
+        KEY " 0.5 1 2 3 4 5 6 7 8 \n",
+        KEY "\t0.5 1 2 3 4 5 6 7 8\n",
+        " " KEY " 0.5 1 2 3 4 5 6 7 8\n",
+        "4294967297" KEY_REST " 0.5 1 2 3 4 5 6 7 8\n", /* 1 in 32 bits */
+        "1 2 3 0 1 256 0.5 1 2 3 4 5 6 7 8\n",          /* of the first form */
     };
-    struct matmul_choice none = {.key = {1, 2, 3, 0, 1, 256}};
+    struct matmul_choice none = {.key = KEY_NUMBERS};
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
         append(path, foreign[i], strlen(foreign[i]));
     append(path, "a\0b\n\0\n\xff\xfe\n", 9);
     memset(line, 'x', sizeof line);
-    line[sizeof line - 1] = '\n';
-    append(path, line, sizeof line); /* longer than any of ours */
+    static const char good[] = KEY " 0.5 1 2 3 4 5 6 7 8\n";
+    for (size_t before = 200; before < 1200; before++) { /* longer than any of ours, wherever cut */
+        append(path, line, before);
+        append(path, good, sizeof good - 1);
+    }
     add(1);
     assert_true(found(&first) && found(&last));
-    assert_false(found(&none));
+    assert_false(there(&none));
+    append(path, good, sizeof good - 1);
+    assert_true(there(&none));
+    free(path);
+}
+
+/* A file of the first form had no line that says so; of a later one; cut off; none of ours. Nothing
+ * is read of it, and what is added begins it anew. */
+static void test_other_forms_are_written_anew(void **state)
+{
+    (void)state;
+    static const char line[] = KEY " 0.5 1 2 3 4 5 6 7 8\n";
+    static const char *const begins[] = {
+        "4096 4096 4096 0 1 256 0.25 1 2 3 4 5 6 7 8\n",
+        "sft-bench matmul 3: m n k\n",
+        "sft-bench matmul 2: m n",
+        "sft-bench matmul 2: m n k\n",
+        "\n",
+        "\x7f\x45LF",
+    };
+    struct matmul_choice none = {.key = KEY_NUMBERS}, first = choice_of(1), second = choice_of(2);
+    static char text[4096];
+    add(1);
+    char *path = strdup(only_file(path_in_top("own")));
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        assert_int_equal(truncate(path, 0), 0);
+        append(path, begins[i], strlen(begins[i]));
+        append(path, line, sizeof line - 1);
+        assert_false(there(&none));
+        struct matmul_cache *cache = matmul_cache_open(device, VERSION);
+        matmul_cache_add(cache, &first);
+        matmul_cache_add(cache, &second);
+        matmul_cache_close(cache);
+        assert_true(found(&first) && found(&second));
+        assert_false(there(&none));
+        slurp(path, text, sizeof text);
+        assert_int_equal(strncmp(text, matmul_cache_form, strlen(matmul_cache_form)), 0);
+        assert_null(strstr(text + 1, "sft-bench")); /* once */
+    }
+    /* two ranks that begin a file at once */
+    assert_int_equal(truncate(path, 0), 0);
+    append(path, matmul_cache_form, strlen(matmul_cache_form));
+    append(path, line, sizeof line - 1);
+    append(path, matmul_cache_form, strlen(matmul_cache_form));
+    add(1);
+    assert_true(there(&none) && found(&first));
     free(path);
 }
 
@@ -428,6 +518,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_added_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_devices_and_versions_are_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broken_lines_are_passed_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_forms_are_written_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_first_of_two_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_folder_costs_only_the_cache, setup, teardown),
         cmocka_unit_test_setup_teardown(test_processes_lose_no_line, setup, teardown),

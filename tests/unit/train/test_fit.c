@@ -43,31 +43,31 @@ static struct sft_plan plan_of(const struct sft_request *request)
 
 /* Bytes of what the arguments say, without the reserve. */
 static double bytes_of(const struct sft_preset *shape, int rows, enum optim_states states,
-                       enum model_recompute recompute, size_t act_size)
+                       enum model_recompute recompute, enum format format)
 {
-    return (double)(model_plan(shape, rows, recompute, act_size, logits) +
-                    optim_plan((size_t)sft_preset_parameters(shape), act_size, states));
+    return (double)(model_plan(shape, rows, recompute, format, logits) +
+                    optim_plan((size_t)sft_params_count(shape), format, states));
 }
 
 /* The fit's own numbers against the plans'. */
 static void check_numbers(const struct fit *fit, const struct sft_preset *shape, int rows,
-                          size_t act_size)
+                          enum format format)
 {
     static const enum model_recompute levels[] = {RECOMPUTE_NONE, RECOMPUTE_NORMS, RECOMPUTE_BLOCK};
     enum model_recompute level = levels[letters(fit)[1] - '0'];
     enum optim_states states = letters(fit)[0] == 'F' ? OPTIM_FP32 : OPTIM_BF16;
     assert_int_equal(fit_recompute(fit), level);
     assert_int_equal(fit_states(fit), states);
-    assert_true(fit->model == (double)model_plan(shape, rows, level, act_size, logits));
-    assert_true(fit->model + fit->optim == bytes_of(shape, rows, states, level, act_size));
+    assert_true(fit->model == (double)model_plan(shape, rows, level, format, logits));
+    assert_true(fit->model + fit->optim == bytes_of(shape, rows, states, level, format));
     assert_true(fit->total == fit->model + fit->shard + fit->optim + fit->reserve);
     /* what libraries take on a device of 16 bits; the CPU has none of them */
-    assert_true(act_size == 2 ? fit->reserve > 0.1 * gib : fit->reserve == 0);
+    assert_true(format == FORMAT_BF16 ? fit->reserve > 0.1 * gib : fit->reserve == 0);
 }
 
 /* What is chosen at plenty of memory, at one byte less than that took, and so on until nothing
  * fits; in letters, one after the other. */
-static char *walk(const char *text, size_t act_size)
+static char *walk(const char *text, enum format format)
 {
     static char seen[64];
     struct sft_request request = request_of(text);
@@ -77,12 +77,11 @@ static char *walk(const char *text, size_t act_size)
     double available = 1e18;
     int rows = plan.micro_batch * plan.seq;
     seen[0] = '\0';
-    while (fit_make(&fit, &request, &plan, request.preset, available, act_size, logits, &err) ==
-           0) {
+    while (fit_make(&fit, &request, &plan, request.preset, available, format, logits, &err) == 0) {
         assert_true(fit.total <= available);
-        check_numbers(&fit, request.preset, rows, act_size);
+        check_numbers(&fit, request.preset, rows, format);
         assert_int_equal(
-            fit_make(&same, &request, &plan, request.preset, fit.total, act_size, logits, &err), 0);
+            fit_make(&same, &request, &plan, request.preset, fit.total, format, logits, &err), 0);
         assert_memory_equal(&same, &fit, sizeof fit); /* just so much is enough */
         assert_true(strlen(seen) + 4 < sizeof seen);
         sprintf(seen + strlen(seen), "%s%s", seen[0] == '\0' ? "" : " ", letters(&fit));
@@ -95,11 +94,11 @@ static char *walk(const char *text, size_t act_size)
 static void test_order_of_preference(void **state)
 {
     (void)state;
-    for (size_t act_size = 2; act_size <= 4; act_size += 2) {
+    for (enum format format = 0; format < FORMATS; format++) {
         /* few rows: the states weigh more than all activations, so fp32 never comes back */
-        assert_string_equal(walk("llama-7b,seq=32,micro_batch=1", act_size), "F0 F1 B0 B1 B2");
+        assert_string_equal(walk("llama-7b,seq=32,micro_batch=1", format), "F0 F1 B0 B1 B2");
         /* many rows: smaller states gain less than the norms do, or the blocks */
-        assert_string_equal(walk("llama-1b,seq=4096,micro_batch=64", act_size), "F0 F1 B1 F2 B2");
+        assert_string_equal(walk("llama-1b,seq=4096,micro_batch=64", format), "F0 F1 B1 F2 B2");
     }
 }
 
@@ -125,10 +124,11 @@ static void test_requests_are_obeyed(void **state)
         for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
             char text[200];
             snprintf(text, sizeof text, "%s,%s", models[m], cases[i][0]);
-            assert_string_equal(walk(text, 2), cases[i][1]);
+            assert_string_equal(walk(text, FORMAT_BF16), cases[i][1]);
         }
-    assert_string_equal(walk("llama-7b,seq=32,micro_batch=1,states=auto,recompute=auto", 2),
-                        "F0 F1 B0 B1 B2");
+    assert_string_equal(
+        walk("llama-7b,seq=32,micro_batch=1,states=auto,recompute=auto", FORMAT_BF16),
+        "F0 F1 B0 B1 B2");
 }
 
 /* Every `key=value` in the text goes into the request; returns how many. */
@@ -168,8 +168,8 @@ static struct refusal refuse(const char *text, double available)
     struct sft_error err = {""};
     struct fit fit;
     struct refusal r = {0};
-    assert_int_equal(fit_make(&fit, &request, &plan, request.preset, available, 2, logits, &err),
-                     -1);
+    assert_int_equal(
+        fit_make(&fit, &request, &plan, request.preset, available, FORMAT_BF16, logits, &err), -1);
     const char *needs = strstr(err.text, " needs ");
     assert_non_null(needs);
     assert_contains(err.text, request.preset->name);
@@ -189,7 +189,7 @@ static struct sft_plan follow(const char *text, double available, const struct r
     struct fit fit;
     assert_true(apply(&request, r->advice) > 0);
     struct sft_plan plan = plan_of(&request);
-    if (fit_make(&fit, &request, &plan, request.preset, available, 2, logits, &err) < 0)
+    if (fit_make(&fit, &request, &plan, request.preset, available, FORMAT_BF16, logits, &err) < 0)
         fail_msg("%s, at %.1f GiB, told '%s': %s", text, available / gib, r->advice, err.text);
     assert_true(fit.total <= available);
     return plan;
@@ -201,7 +201,8 @@ static double least(const char *text)
     struct sft_request request = request_of(text);
     struct sft_plan plan = plan_of(&request);
     struct fit fit;
-    assert_int_equal(fit_make(&fit, &request, &plan, request.preset, 0, 2, logits, NULL), 0);
+    assert_int_equal(fit_make(&fit, &request, &plan, request.preset, 0, FORMAT_BF16, logits, NULL),
+                     0);
     return fit.total;
 }
 
@@ -273,7 +274,8 @@ static void test_advice_fits(void **state)
         char same[200];
         for (double available = least(cases[i]) - 1; available > gib; available *= 0.93) {
             struct fit fit;
-            if (fit_make(&fit, &request, &asked, request.preset, available, 2, logits, NULL) == 0)
+            if (fit_make(&fit, &request, &asked, request.preset, available, FORMAT_BF16, logits,
+                         NULL) == 0)
                 continue;
             struct refusal r = refuse(cases[i], available);
             if (strstr(r.advice, "more memory") != NULL) {
@@ -308,9 +310,10 @@ static void test_unknown_memory_holds_everything(void **state)
         struct sft_plan plan = plan_of(&request);
         struct sft_error err = {""};
         struct fit fit;
-        assert_int_equal(fit_make(&fit, &request, &plan, request.preset, 0, 2, logits, &err), 0);
+        assert_int_equal(
+            fit_make(&fit, &request, &plan, request.preset, 0, FORMAT_BF16, logits, &err), 0);
         assert_string_equal(letters(&fit), cases[i][1]);
-        check_numbers(&fit, request.preset, plan.micro_batch * plan.seq, 2);
+        check_numbers(&fit, request.preset, plan.micro_batch * plan.seq, FORMAT_BF16);
     }
 }
 
@@ -323,8 +326,8 @@ static void test_the_shape_counts(void **state)
     struct sft_preset shape = *request.preset;
     struct fit fit;
     shape.vocab = 32000;
-    assert_int_equal(fit_make(&fit, &request, &plan, &shape, 0, 4, logits, NULL), 0);
-    check_numbers(&fit, &shape, plan.micro_batch * plan.seq, 4);
+    assert_int_equal(fit_make(&fit, &request, &plan, &shape, 0, FORMAT_FP32, logits, NULL), 0);
+    check_numbers(&fit, &shape, plan.micro_batch * plan.seq, FORMAT_FP32);
 }
 
 static void test_names(void **state)
@@ -371,18 +374,18 @@ static void test_70b_by_hand(void **state)
     struct sft_request request = request_of("llama-70b:2,states=fp32,recompute=block,zero=hybrid");
     struct sft_plan plan = plan_shared(&request, 2, 8);
     struct fit fit;
-    assert_int_equal(fit_make(&fit, &request, &plan, request.preset, 139 * gib, 2, logits, NULL),
-                     0);
+    assert_int_equal(
+        fit_make(&fit, &request, &plan, request.preset, 139 * gib, FORMAT_BF16, logits, NULL), 0);
     assert_int_equal(fit.zero, SFT_ZERO_HYBRID);
     between(fit.shard, 2 * 2 * (all / 8 + buffers), 2 * 2 * (all / 8 + buffers) * 1.001);
     between(fit.optim, 12 * all / 16, 12 * all / 16 * 1.001);
     request = request_of("llama-70b:2,states=fp32,recompute=block,zero=3");
-    assert_int_equal(fit_make(&fit, &request, &plan, request.preset, 139 * gib, 2, logits, NULL),
-                     0);
+    assert_int_equal(
+        fit_make(&fit, &request, &plan, request.preset, 139 * gib, FORMAT_BF16, logits, NULL), 0);
     between(fit.shard, 2 * 2 * (all / 16 + buffers), 2 * 2 * (all / 16 + buffers) * 1.001);
     request = request_of("llama-70b:2,zero=0");
-    assert_int_equal(fit_make(&fit, &request, &plan, request.preset, 139 * gib, 2, logits, NULL),
-                     -1);
+    assert_int_equal(
+        fit_make(&fit, &request, &plan, request.preset, 139 * gib, FORMAT_BF16, logits, NULL), -1);
     assert_true(fit.total > 2 * 2 * all);
 }
 
@@ -397,7 +400,8 @@ static void test_sharing_is_taken_as_memory_shrinks(void **state)
     struct fit fit;
     double available = 1e18;
     char seen[64] = "";
-    while (fit_make(&fit, &request, &plan, request.preset, available, 2, logits, &err) == 0) {
+    while (fit_make(&fit, &request, &plan, request.preset, available, FORMAT_BF16, logits, &err) ==
+           0) {
         strcat(seen, sft_zero_name(fit.zero));
         available = fit.total - 1;
     }
@@ -406,7 +410,7 @@ static void test_sharing_is_taken_as_memory_shrinks(void **state)
     plan = plan_shared(&request, 4, 8);
     seen[0] = '\0';
     for (available = 1e18;
-         fit_make(&fit, &request, &plan, request.preset, available, 2, logits, &err) == 0;
+         fit_make(&fit, &request, &plan, request.preset, available, FORMAT_BF16, logits, &err) == 0;
          available = fit.total - 1)
         strcat(seen, sft_zero_name(fit.zero));
     assert_int_equal(strncmp(seen, "hybrid", 6), 0);
@@ -432,14 +436,16 @@ static void check_fastest(const char *model, int nodes)
     struct sft_request request = request_of(model);
     struct sft_plan plan = plan_shared(&request, nodes, 8);
     struct fit chosen, fit;
-    assert_int_equal(fit_make(&chosen, &request, &plan, request.preset, 139 * gib, 2, logits, NULL),
-                     0);
+    assert_int_equal(
+        fit_make(&chosen, &request, &plan, request.preset, 139 * gib, FORMAT_BF16, logits, NULL),
+        0);
     double first = step_of(&request, &plan, &chosen);
     request.states = (int)chosen.states;
     for (request.zero = SFT_SHARE_1; request.zero <= SFT_SHARE_HYBRID; request.zero++)
         for (request.recompute = SFT_RECOMPUTE_NONE; request.recompute <= SFT_RECOMPUTE_BLOCK;
              request.recompute++) {
-            if (fit_make(&fit, &request, &plan, request.preset, 139 * gib, 2, logits, NULL) < 0)
+            if (fit_make(&fit, &request, &plan, request.preset, 139 * gib, FORMAT_BF16, logits,
+                         NULL) < 0)
                 continue;
             double step = step_of(&request, &plan, &fit);
             if (first > step * 1.02)

@@ -24,12 +24,24 @@ static void test_rate(void **state)
     assert_true(optim_rate(&o, 0) == 0.5 && optim_rate(&o, 1) == 0);
 }
 
+static void adamw_run(struct device *d, struct adamw_args args, float *w, const float *g, void *m,
+                      void *v, size_t count, double norm2, float clip)
+{
+    args.weight = support_array(w, count);
+    args.grad = support_array(g, count);
+    args.m = m;
+    args.v = v;
+    args.norm2 = &norm2;
+    args.clip = clip;
+    d->ops->adamw(d, &args);
+}
+
 /* One step from zero moments: the corrected moments are g and g^2, so the weight moves by
  * lr * g / (|g| + eps): by lr and no more. */
 static void test_first_step(void **state)
 {
     (void)state;
-    struct backend *b = backend_create_cpu(NULL);
+    struct device *b = device_create_cpu(NULL);
     struct adamw_args args = {.lr = 0.25f,
                               .beta1 = 0.9f,
                               .beta2 = 0.99f,
@@ -40,17 +52,17 @@ static void test_first_step(void **state)
     float w[] = {1, -2, 3}, m[3] = {0}, v[3] = {0};
     const float g[] = {4, -0.001f, 0}, want[] = {0.625f, -1.5f, 2.625f};
     double norm2 = 16;
-    b->adamw(b, w, g, NULL, m, v, 3, &norm2, 0, args);
+    adamw_run(b, args, w, g, m, v, 3, norm2, 0);
     for (int i = 0; i < 3; i++)
         assert_true(fabsf(w[i] - want[i]) < 1e-5f);
     /* norm 4, clip 2: the moments see half of the gradient */
     memset(m, 0, sizeof m);
     memset(v, 0, sizeof v);
-    b->adamw(b, w, g, NULL, m, v, 3, &norm2, 2, args);
+    adamw_run(b, args, w, g, m, v, 3, norm2, 2);
     assert_true(fabsf(m[0] - 0.1f * 2) < 1e-6f && fabsf(v[0] - 0.01f * 4) < 1e-6f);
     /* norm below clip: as it is */
     m[0] = 0;
-    b->adamw(b, w, g, NULL, m, v, 1, &norm2, 5, args);
+    adamw_run(b, args, w, g, m, v, 1, norm2, 5);
     assert_true(fabsf(m[0] - 0.1f * 4) < 1e-6f);
     b->destroy(b);
 }
@@ -81,12 +93,12 @@ static void test_model_steps(void **state)
                               .weight_decay = 0.3,
                               .clip = 1};
     struct sft_error err = {""};
-    struct optim *optim = optim_create(model, support_backend(), &o, &err);
+    struct optim *optim = optim_create(model, support_device(), &o, &err);
     assert_non_null(optim);
     size_t count = model_parameters(model), tensors;
     assert_in_range(optim_bytes(optim), 8 * count, 8 * count + 1024);
     const struct model_tensor *list = model_tensors(model, &tensors);
-    float *w = model_weights(model);
+    float *w = model_weights(model).data;
     double *want = calloc(3 * count, sizeof *want), *m = want + count, *v = m + count;
     assert_non_null(want);
     for (size_t i = 0; i < count; i++)
@@ -97,12 +109,12 @@ static void test_model_steps(void **state)
         for (size_t i = 0; i < count; i++)
             norm2 += (double)g[i] * (double)g[i];
         double factor = fmin(1, o.clip / (sqrt(norm2) + 1e-6));
-        memcpy(model_gradients(model), g, count * sizeof *g);
+        memcpy(model_gradients(model).data, g, count * sizeof *g);
         assert_int_equal(optim_step(optim, step, &norm, &err), 0);
         assert_true(fabs(norm - sqrt(norm2)) < 1e-6 * norm);
         for (size_t t = 0; t < tensors; t++)
-            for (size_t i = list[t].offset;
-                 i < list[t].offset + (size_t)list[t].rows * (size_t)list[t].columns; i++)
+            for (size_t i = list[t].offset; i < list[t].offset + sft_param_elements(&list[t].param);
+                 i++)
                 reference(&o, &want[i], &m[i], &v[i], (double)g[i] * factor, step,
                           strstr(list[t].name, "norm") ? 0 : o.weight_decay);
         free(g);
@@ -193,22 +205,22 @@ static float *quadratic_train(const struct quadratic *q, struct model *model,
     struct sft_error err = {""};
     struct optim_options options = q->options;
     options.states = states;
-    memcpy(model_weights(model), q->start, q->count * sizeof(float));
-    struct optim *optim = optim_create(model, support_backend(), &options, &err);
+    memcpy(model_weights(model).data, q->start, q->count * sizeof(float));
+    struct optim *optim = optim_create(model, support_device(), &options, &err);
     assert_non_null(optim);
     for (int step = 0; step < STEPS; step++) {
-        quadratic_gradient(q, model_weights(model), step, model_gradients(model));
+        quadratic_gradient(q, model_weights(model).data, step, model_gradients(model).data);
         assert_int_equal(optim_step(optim, step, NULL, &err), 0);
     }
     optim_destroy(optim);
     float *w = support_random(q->count, 0);
-    return memcpy(w, model_weights(model), q->count * sizeof *w);
+    return memcpy(w, model_weights(model).data, q->count * sizeof *w);
 }
 
 /* The same with the states rounded by `round` after each step. */
 static float *quadratic_round(const struct quadratic *q, uint16_t (*round)(float))
 {
-    struct backend *b = support_backend();
+    struct device *b = support_device();
     size_t count = q->count;
     float *w = support_random(count, 0), *m = support_random(count, 0);
     float *v = support_random(count, 0), *g = support_random(count, 0);
@@ -224,7 +236,7 @@ static float *quadratic_round(const struct quadratic *q, uint16_t (*round)(float
                                   .correction1 = (float)(1 - pow(q->options.beta1, step + 1)),
                                   .correction2 = (float)(1 - pow(q->options.beta2, step + 1))};
         quadratic_gradient(q, w, step, g);
-        b->adamw(b, w, g, NULL, m, v, count, &norm2, 0, args);
+        adamw_run(b, args, w, g, m, v, count, norm2, 0);
         for (size_t i = 0; i < count; i++) {
             w[i] = of_bf16(round(w[i]));
             m[i] = of_bf16(round(m[i]));
@@ -312,14 +324,14 @@ static const struct adamw_args alike_args = {.lr = 0.003f,
                                              .weight_decay = 0.1f,
                                              .correction1 = 0.3f,
                                              .correction2 = 0.2f,
-                                             .bf16_states = true,
+                                             .states = FORMAT_BF16,
                                              .seed = 7};
 static const float alike_w = 1.25f, alike_m = 0.01171875f, alike_v = 0.00106811523f,
                    alike_g = 0.0383f;
 
 static void alike_step(struct alike *a, size_t first, size_t count, uint64_t seed)
 {
-    struct backend *b = support_backend();
+    struct device *b = support_device();
     struct adamw_args args = alike_args;
     float *g = support_random(count, 0);
     double norm2 = 0;
@@ -331,7 +343,7 @@ static void alike_step(struct alike *a, size_t first, size_t count, uint64_t see
     }
     args.first = first;
     args.seed = seed;
-    b->adamw(b, a->w + first, g, NULL, a->m + first, a->v + first, count, &norm2, 0, args);
+    adamw_run(b, args, a->w + first, g, a->m + first, a->v + first, count, norm2, 0);
     free(g);
 }
 
@@ -345,15 +357,15 @@ static double alike_part(const struct alike *a, int part, size_t i)
 static void test_bf16_states_are_rounded_apart(void **state)
 {
     (void)state;
-    struct backend *b = support_backend();
+    struct device *b = support_device();
     struct alike *a = calloc(1, sizeof *a);
     assert_non_null(a);
     float want[PARTS] = {alike_w, alike_m, alike_v};
     double norm2 = 0, up[PARTS], low[PARTS], high[PARTS];
     assert_true(of_bf16(truncated(alike_m)) == alike_m && of_bf16(truncated(alike_v)) == alike_v);
     struct adamw_args args = alike_args;
-    args.bf16_states = false;
-    b->adamw(b, &want[WEIGHT], &alike_g, NULL, &want[MEAN], &want[SQUARE], 1, &norm2, 0, args);
+    args.states = FORMAT_FP32;
+    adamw_run(b, args, &want[WEIGHT], &alike_g, &want[MEAN], &want[SQUARE], 1, norm2, 0);
     alike_step(a, 0, ALIKE, alike_args.seed);
     for (int part = 0; part < PARTS; part++) {
         low[part] = (double)of_bf16(truncated(want[part]));
@@ -408,9 +420,9 @@ static void layers_differ(const struct model *model, const float *w)
     const struct model_tensor *t = model_tensors(model, &count);
     for (size_t a = 0; a < count; a++)
         for (size_t b = 0; b < a; b++)
-            if (t[a].rows == t[b].rows && t[a].columns == t[b].columns)
+            if (t[a].param.rows == t[b].param.rows && t[a].param.columns == t[b].param.columns)
                 assert_memory_not_equal(w + t[a].offset, w + t[b].offset,
-                                        (size_t)t[a].rows * (size_t)t[a].columns * sizeof *w);
+                                        sft_param_elements(&t[a].param) * sizeof *w);
 }
 
 /* Two steps of one optimizer round apart: were the seed the same each step, an element's small
@@ -428,8 +440,8 @@ static void test_each_step_has_its_own_chance(void **state)
                               .eps = 1e-8,
                               .states = OPTIM_BF16,
                               .seed = 3};
-    struct optim *optim = optim_create(model, support_backend(), &o, NULL);
-    float *w = model_weights(model), *g = model_gradients(model),
+    struct optim *optim = optim_create(model, support_device(), &o, NULL);
+    float *w = model_weights(model).data, *g = model_gradients(model).data,
           *before = support_random(count, 0);
     for (size_t i = 0; i < count; i++) {
         w[i] = 1.5f;
@@ -459,25 +471,25 @@ static void test_bytes(void **state)
     struct sft_preset shape = support_shape(true);
     struct model *model = support_model(&shape, 16);
     struct optim_options o = {.total_steps = 1};
-    size_t count = model_parameters(model), act_size = support_backend()->act_size, bytes[2];
+    size_t count = model_parameters(model), bytes[2];
     for (int states = 0; states < 2; states++) {
         o.states = states ? OPTIM_BF16 : OPTIM_FP32;
-        struct optim *optim = optim_create(model, support_backend(), &o, NULL);
+        struct optim *optim = optim_create(model, support_device(), &o, NULL);
         bytes[states] = optim_bytes(optim);
-        assert_int_equal(bytes[states], optim_plan(count, act_size, o.states));
+        assert_int_equal(bytes[states], optim_plan(count, FORMAT_FP32, o.states));
         optim_destroy(optim);
     }
     assert_in_range(bytes[0], 8 * count, 8 * count + 1024);
     assert_in_range(bytes[1], 4 * count, 4 * count + 1024);
     model_destroy(model);
-    /* a backend of 16 bits: master weights with fp32 states alone */
+    /* a device of 16 bits: master weights with fp32 states alone */
     for (int round = 0; round < 100; round++) {
         count = (size_t)support_between(1, 1 << 30);
-        assert_in_range(optim_plan(count, 2, OPTIM_FP32), 12 * count, 12 * count + 1024);
-        assert_in_range(optim_plan(count, 2, OPTIM_BF16), 4 * count, 4 * count + 1024);
-        assert_in_range(optim_plan(count, 4, OPTIM_FP32), 8 * count, 8 * count + 1024);
+        assert_in_range(optim_plan(count, FORMAT_BF16, OPTIM_FP32), 12 * count, 12 * count + 1024);
+        assert_in_range(optim_plan(count, FORMAT_BF16, OPTIM_BF16), 4 * count, 4 * count + 1024);
+        assert_in_range(optim_plan(count, FORMAT_FP32, OPTIM_FP32), 8 * count, 8 * count + 1024);
     }
-    assert_true(optim_plan(70000000000, 2, OPTIM_FP32) > 840000000000);
+    assert_true(optim_plan(70000000000, FORMAT_BF16, OPTIM_FP32) > 840000000000);
 }
 
 int main(void)

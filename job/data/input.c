@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job/data/input.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Test models take the tokenizer's vocabulary, the others must hold it. */
+static int shape_fit(struct sft_preset *shape, const struct tokenizer *tokenizer,
+                     struct sft_error *err)
+{
+    int vocab = tokenizer_vocab(tokenizer);
+    if (vocab <= shape->vocab)
+        return 0;
+    if (!shape->vocab_grows)
+        return sft_error_set(err, "tokenizer %s has %d pieces, %s holds %d: use this model's own",
+                             tokenizer_name(tokenizer), vocab, shape->name, shape->vocab);
+    shape->vocab = (vocab + 63) / 64 * 64;
+    return 0;
+}
+
+/* "synthetic": *length 0. "synthetic:N": N. Anything else is a file: -1. */
+static int synthetic_read(const char *text, int seq, int *length, struct sft_error *err)
+{
+    static const char word[] = "synthetic";
+    char *end;
+    *length = -1;
+    if (strncmp(text, word, sizeof word - 1) != 0 ||
+        (text[sizeof word - 1] != ':' && text[sizeof word - 1] != '\0'))
+        return 0;
+    *length = 0;
+    if (text[sizeof word - 1] == '\0')
+        return 0;
+    long value = strtol(text + sizeof word, &end, 10);
+    bool digit = text[sizeof word] >= '0' && text[sizeof word] <= '9'; /* no sign, no space */
+    if (!digit || *end != '\0' || value < 2 || value > seq)
+        return sft_error_set(err, "data=%.64s: documents must have from 2 to seq=%d tokens", text,
+                             seq);
+    *length = (int)value;
+    return 0;
+}
+
+static int input_open_data(struct input *input, const struct sft_request *request,
+                           struct sft_error *err)
+{
+    const struct sft_plan *plan = &input->plan;
+    struct sft_request defaults;
+    int length;
+    sft_request_defaults(&defaults, request->preset);
+    if (synthetic_read(request->data, plan->seq, &length, err) < 0)
+        return -1;
+    if (length >= 0)
+        input->data = data_synthetic(input->shape.vocab, plan->seq, length, plan->seed, err);
+    else
+        input->data = data_open(request->data[0] != '\0' ? request->data : defaults.data,
+                                input->tokenizer, plan->seq, plan->seed,
+                                request->skip >= 0 ? request->skip : defaults.skip, err);
+    return input->data == NULL ? -1 : 0;
+}
+
+int input_open(struct input *input, const struct sft_request *request, int nodes, int ranks,
+               struct sft_error *err)
+{
+    memset(input, 0, sizeof *input);
+    if (sft_plan_make_running(&input->plan, request, nodes, ranks, err) < 0)
+        return -1;
+    input->shape = *request->preset;
+    input->tokenizer = tokenizer_open(request->tokenizer, err);
+    if (input->tokenizer == NULL || shape_fit(&input->shape, input->tokenizer, err) < 0)
+        return -1;
+    return input_open_data(input, request, err);
+}
+
+void input_close(struct input *input)
+{
+    data_close(input->data);
+    tokenizer_close(input->tokenizer);
+    memset(input, 0, sizeof *input);
+}

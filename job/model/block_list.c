@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What listing blocks, and blocks themselves, have in common. */
+#include "job/model/block.h"
+
+struct block *block_add(struct model *model, int unit, const struct block_kind *kind)
+{
+    struct block *b = &model->blocks[model->block_count++];
+    b->kind = kind;
+    b->unit = unit;
+    b->last = true;
+    if (b > model->blocks)
+        b[-1].last = b[-1].unit != unit;
+    return b;
+}
+
+void block_leave(const struct block *b, struct model *model, const struct linear *linear,
+                 struct tensor in, enum again again)
+{
+    if (again == AGAIN_CHEAP || (again == AGAIN_ALL && b->last))
+        return;
+    linear_forward(linear, model, model->delta, in);
+    model->added = true;
+}
+
+struct tensor model_borrow(const struct model *model, enum borrow what, int columns)
+{
+    return (struct tensor){model->format, model->rows, columns, model->borrowed[what]};
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job/run/account.h"
+
+#include <stdlib.h>
+
+#include "job/run/result.h"
+
+struct account {
+    const struct observed *run;
+    struct result *result;
+};
+
+static int account_open(const struct observed *run, void **self, struct sft_error *err)
+{
+    if (run->record == NULL)
+        return 0;
+    struct account *account = calloc(1, sizeof *account);
+    if (account == NULL)
+        return sft_error_set(err, "no memory for the record");
+    *account = (struct account){run, run->user};
+    *self = account;
+    return 0;
+}
+
+static int account_step(void *self, struct step *step, struct sft_error *err)
+{
+    struct account *account = self;
+    struct result *result = account->result;
+    int done = step->number + 1 - account->run->training->input->plan.warmup;
+    if (result_add_loss(result, step->loss, err) < 0 ||
+        sft_record_set_integer(&result->record, "steps_done", done > 0 ? done : 0, err) < 0 ||
+        (step->number == 0 &&
+         sft_record_set_real(&result->record, "loss_first", step->loss, err) < 0) ||
+        sft_record_set_real(&result->record, "loss_last", step->loss, err) < 0)
+        return -1;
+    return result_write(result, step->number == 0, err);
+}
+
+/* The ranks' times are there now, those before it have seen to it. */
+static int account_record(void *self, struct sft_record *record, struct sft_error *err)
+{
+    struct account *account = self;
+    (void)record, (void)err;
+    account->result->hosts = account->run->hosts;
+    account->result->host_size = COMM_HOST;
+    account->result->ranks = (size_t)account->run->training->comm->size;
+    return 0;
+}
+
+const struct observer observer_account = {
+    .open = account_open,
+    .step = account_step,
+    .record = account_record,
+    .close = free,
+};

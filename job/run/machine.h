@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What this rank computes on. */
+#ifndef SFT_JOB_RUN_MACHINE_H
+#define SFT_JOB_RUN_MACHINE_H
+
+#include "job/run/host.h"
+#include "job/tensor/device.h"
+#include "lib/request.h"
+
+struct machine {
+    struct host host;
+    struct device *backend;
+    double peak_tflops;  /* dense, the user's peak=, else the data sheet's; 0: not known */
+    double limit_tflops; /* nothing can be faster; 0: not known */
+};
+
+/* device: which of the GPUs that this process sees, -1: none. `local_size` ranks share the node. */
+int machine_create(struct machine *machine, const struct sft_request *request, int device,
+                   int local_size, struct sft_error *err);
+/* One that was not created, or zeroes, too. */
+void machine_destroy(struct machine *machine);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A bias. Forward reads and writes each element once; the bias stays in the first-level cache.
+ * Backward reads each element once: a block sums some rows of 32 V columns, whose bytes stand side
+ * by side, and leaves its share. */
+#include "job/tensor/cuda/kernels.h"
+#include "job/tensor/cuda/shares.cuh"
+
+enum { THREADS = 256, ROW_BLOCKS = 64 };
+
+template <int V>
+static __global__ void sft_bias_forward(bf16 *x, const bf16 *bias, size_t vectors, int width)
+{
+    size_t item = (size_t)blockIdx.x * THREADS + threadIdx.x;
+    float value[V], add[V];
+    if (item >= vectors)
+        return;
+    load<V>(value, x, item * V);
+    load<V>(add, bias, item * V % width);
+#pragma unroll
+    for (int j = 0; j < V; j++)
+        value[j] += add[j];
+    store<V>(x, item * V, value);
+}
+
+template <int V>
+static __global__ void sft_bias_backward(float *shares, const bf16 *dx, int rows, int width)
+{
+    __shared__ float part[8][32 * V];
+    int i = (blockIdx.x * 32 + threadIdx.x) * V;
+    float sum[V], value[V];
+#pragma unroll
+    for (int j = 0; j < V; j++)
+        sum[j] = 0;
+    for (int row = blockIdx.y * 8 + threadIdx.y; row < rows && i < width; row += gridDim.y * 8) {
+        load<V>(value, dx, (size_t)row * width + i);
+#pragma unroll
+        for (int j = 0; j < V; j++)
+            sum[j] += value[j];
+    }
+#pragma unroll
+    for (int j = 0; j < V; j++)
+        part[threadIdx.y][threadIdx.x * V + j] = sum[j];
+    __syncthreads();
+    if (threadIdx.y > 0 || i >= width)
+        return;
+#pragma unroll
+    for (int j = 0; j < V; j++) {
+        float all = 0;
+        for (int y = 0; y < 8; y++)
+            all += part[y][threadIdx.x * V + j];
+        shares[(size_t)blockIdx.y * width + i + j] = all;
+    }
+}
+
+void kernel_bias_forward(cudaStream_t stream, void *x, const void *bias, int rows, int width)
+{
+    size_t count = (size_t)rows * width;
+    if (width % 8 == 0)
+        sft_bias_forward<8><<<blocks_for(count / 8, THREADS), THREADS, 0, stream>>>(
+            (bf16 *)x, (const bf16 *)bias, count / 8, width);
+    else
+        sft_bias_forward<1><<<blocks_for(count, THREADS), THREADS, 0, stream>>>(
+            (bf16 *)x, (const bf16 *)bias, count, width);
+}
+
+size_t kernel_bias_scratch(int width)
+{
+    return (size_t)ROW_BLOCKS * (size_t)width * sizeof(float);
+}
+
+void kernel_bias_backward(cudaStream_t stream, void *dbias, const void *dx, int rows, int width,
+                          void *scratch)
+{
+    int blocks = (rows + 7) / 8 < ROW_BLOCKS ? (rows + 7) / 8 : ROW_BLOCKS;
+    int v = width % 8 == 0 ? 8 : 1;
+    dim3 grid(blocks_for(width, 32 * v), blocks), threads(32, 8);
+    if (v == 8)
+        sft_bias_backward<8>
+            <<<grid, threads, 0, stream>>>((float *)scratch, (const bf16 *)dx, rows, width);
+    else
+        sft_bias_backward<1>
+            <<<grid, threads, 0, stream>>>((float *)scratch, (const bf16 *)dx, rows, width);
+    shares_add(stream, dbias, (const float *)scratch, blocks, width);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of matrix products share: descriptors (matmul_product.c), the choice of an
+ * algorithm (matmul_tune.c), and the table of both (matmul_cublaslt.c). */
+#ifndef SFT_JOB_TENSOR_CUDA_MATMUL_CUBLASLT_H
+#define SFT_JOB_TENSOR_CUDA_MATMUL_CUBLASLT_H
+
+#include "job/tensor/cuda/cuda_internal.h"
+#include "job/tensor/cuda/matmul_cache.h"
+
+struct matmul_operands {
+    void *c;
+    const void *a, *b;
+};
+
+/* A product as the library sees it: column-major, so the operands change places. Made once a key;
+ * what differs from call to call (addresses) is no part of it. */
+struct matmul_product {
+    cublasLtMatmulDesc_t operation;
+    cublasLtMatrixLayout_t first, second, c; /* first is the caller's B */
+    cublasLtMatmulAlgo_t algorithm;
+    float beta;
+};
+
+struct matmul {
+    struct device_cuda *cuda;
+    cublasLtHandle_t handle;
+    cublasLtMatmulPreference_t preference;
+    cudaEvent_t begin, end; /* around what is timed */
+    struct matmul_cache *cache;
+    bool warm;                    /* something was timed for long before */
+    struct matmul_table products; /* struct matmul_product, freed with the device */
+    size_t made;                  /* how often descriptors were, for tests */
+};
+
+/* Enqueue a product; key->alignment is found out here. A failure is kept for sync. */
+void matmul_enqueue(struct device_cuda *cuda, const struct matmul_key *key,
+                    struct matmul_operands operands);
+
+/* The key of operands without gaps between rows, bf16 with sums in fp32; the caller may change it.
+ */
+struct matmul_key matmul_key_bf16(int m, int n, int k, bool transpose_a, bool transpose_b,
+                                  bool accumulate);
+
+/* matmul_product.c */
+/* True, and kept for sync, when `status` is a failure. */
+bool matmul_failed(struct device_cuda *cuda, cublasStatus_t status, const char *what);
+/* Without an algorithm; NULL after a failure. */
+struct matmul_product *matmul_product_create(struct matmul *matmul, const struct matmul_key *key);
+void matmul_product_destroy(void *product);
+cublasStatus_t matmul_product_run(struct matmul *matmul, const struct matmul_product *product,
+                                  const cublasLtMatmulAlgo_t *algorithm, float beta,
+                                  struct matmul_operands operands);
+/* The library can do the product with this algorithm in the workspace. */
+bool matmul_product_takes(struct matmul *matmul, const struct matmul_product *product,
+                          const cublasLtMatmulAlgo_t *algorithm);
+
+/* matmul_tune.c. The fastest algorithm for choice->key, into choice. Timing overwrites C, so a
+ * product that adds to C is timed in another room, or not at all where there is none. -1 after a
+ * failure. */
+int matmul_tune(struct matmul *matmul, const struct matmul_product *product,
+                struct matmul_choice *choice, struct matmul_operands operands);
+
+#endif

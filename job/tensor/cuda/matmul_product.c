@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors of cuBLASLt, and calls with them. */
+#include <stdlib.h>
+
+#include "job/tensor/cuda/matmul_cublaslt.h"
+
+bool matmul_failed(struct device_cuda *cuda, cublasStatus_t status, const char *what)
+{
+    if (status == CUBLAS_STATUS_SUCCESS)
+        return false;
+    cuda_fail(cuda, what, cublasLtGetStatusString(status));
+    return true;
+}
+
+void matmul_product_destroy(void *product)
+{
+    struct matmul_product *p = product;
+    if (p == NULL)
+        return;
+    if (p->operation != NULL)
+        cublasLtMatmulDescDestroy(p->operation);
+    if (p->first != NULL)
+        cublasLtMatrixLayoutDestroy(p->first);
+    if (p->second != NULL)
+        cublasLtMatrixLayoutDestroy(p->second);
+    if (p->c != NULL)
+        cublasLtMatrixLayoutDestroy(p->c);
+    free(p);
+}
+
+static cublasStatus_t operation_create(struct matmul_product *p, const struct matmul_key *key)
+{
+    cublasOperation_t first = key->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasOperation_t second = key->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasLtEpilogue_t epilogue = (cublasLtEpilogue_t)key->epilogue;
+    const struct {
+        cublasLtMatmulDescAttributes_t name;
+        const void *value;
+        size_t size;
+    } set[] = {{CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first},
+               {CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second},
+               {CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue}};
+    cublasStatus_t status = cublasLtMatmulDescCreate(
+        &p->operation, (cublasComputeType_t)key->compute, CUDA_R_32F); /* alpha's, beta's type */
+    for (size_t i = 0; i < sizeof set / sizeof set[0] && status == CUBLAS_STATUS_SUCCESS; i++)
+        status =
+            cublasLtMatmulDescSetAttribute(p->operation, set[i].name, set[i].value, set[i].size);
+    return status;
+}
+
+/* A matrix of `rows` rows that lie `stride` elements apart, as the library sees it: its transpose,
+ * by columns. */
+static cublasStatus_t layout_create(cublasLtMatrixLayout_t *layout, int32_t type, int32_t rows,
+                                    int32_t columns, int32_t stride)
+{
+    return cublasLtMatrixLayoutCreate(layout, (cudaDataType_t)type, (uint64_t)columns,
+                                      (uint64_t)rows, stride);
+}
+
+/* C[m,n] by rows is C^T[n,m] by columns = op(B)^T op(A)^T */
+static cublasStatus_t layouts_create(struct matmul_product *p, const struct matmul_key *key)
+{
+    bool ta = key->transpose_a, tb = key->transpose_b;
+    int32_t m = key->m, n = key->n, k = key->k;
+    cublasStatus_t status =
+        layout_create(&p->first, key->type_b, tb ? n : k, tb ? k : n, key->stride_b);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = layout_create(&p->second, key->type_a, ta ? k : m, ta ? m : k, key->stride_a);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = layout_create(&p->c, key->type_c, m, n, key->stride_c);
+    return status;
+}
+
+struct matmul_product *matmul_product_create(struct matmul *matmul, const struct matmul_key *key)
+{
+    struct matmul_product *p = calloc(1, sizeof *p);
+    if (p == NULL) {
+        cuda_fail(matmul->cuda, "a matrix product's description", "no memory");
+        return NULL;
+    }
+    matmul->made++;
+    p->beta = key->accumulate ? 1 : 0;
+    if (!matmul_failed(matmul->cuda, operation_create(p, key), "a matrix product's description") &&
+        !matmul_failed(matmul->cuda, layouts_create(p, key), "a matrix product's layout"))
+        return p;
+    matmul_product_destroy(p);
+    return NULL;
+}
+
+cublasStatus_t matmul_product_run(struct matmul *matmul, const struct matmul_product *p,
+                                  const cublasLtMatmulAlgo_t *algorithm, float beta,
+                                  struct matmul_operands o)
+{
+    const float one = 1;
+    return cublasLtMatmul(matmul->handle, p->operation, &one, o.b, p->first, o.a, p->second, &beta,
+                          o.c, p->c, o.c, p->c, algorithm, matmul->cuda->workspace, CUDA_WORKSPACE,
+                          matmul->cuda->stream);
+}
+
+bool matmul_product_takes(struct matmul *matmul, const struct matmul_product *p,
+                          const cublasLtMatmulAlgo_t *algorithm)
+{
+    cublasLtMatmulHeuristicResult_t judged;
+    return cublasLtMatmulAlgoCheck(matmul->handle, p->operation, p->first, p->second, p->c, p->c,
+                                   algorithm, &judged) == CUBLAS_STATUS_SUCCESS &&
+           judged.workspaceSize <= CUDA_WORKSPACE;
+}

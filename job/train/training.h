@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is trained: model, slices and optimizer on one device, as its memory lets them be. */
+#ifndef SFT_JOB_TRAIN_TRAINING_H
+#define SFT_JOB_TRAIN_TRAINING_H
+
+#include "job/collective/comm.h"
+#include "job/data/input.h"
+#include "job/model/model.h"
+#include "job/model/shard.h"
+#include "job/tensor/spans.h"
+#include "job/train/fit.h"
+#include "job/train/optim.h"
+#include "lib/request.h"
+
+struct training {
+    const struct input *input; /* this and the next two are others' */
+    struct device *backend;
+    struct comm *comm;
+    double memory_before; /* bytes of the device's memory in use before the model */
+    struct fit fit;
+    struct model *model;
+    struct spans *spans;
+    struct shard *shard;
+    struct optim *optim;
+};
+
+/* Attaches the communicator, fits the plan into the memory that is free, and makes the model with
+ * its first weights. Fails where it does not fit. */
+int training_create(struct training *training, const struct sft_request *request,
+                    const struct input *input, struct device *backend, struct comm *comm,
+                    struct sft_error *err);
+/* One that was not created, or zeroes, too. */
+void training_destroy(struct training *training);
+
+/* Bytes of the device's memory that should be in use while it trains. */
+double training_bytes(const struct training *training);
+
+#endif
