@@ -183,37 +183,6 @@ int sft_record_format(const struct sft_record *record, bool brief, char *text, s
     return 0;
 }
 
-/* The next key to leave; NULL where all are brief. */
-static const char *least_key(const struct sft_record *record)
-{
-    const char *least = NULL;
-    int last = 0;
-    for (size_t i = 0; i < record->count; i++) {
-        const char *key = record->fields[i].key;
-        const struct sft_figure *figure = sft_figure_find(key);
-        int rows = SFT_RECORD_FIELDS, row = figure == NULL ? (int)i : (int)(figure - sft_figures());
-        int order = (figure == NULL ? SFT_DETAIL + 1 : (int)figure->keep) * rows + row;
-        if ((figure == NULL || figure->keep != SFT_BRIEF) && order >= last) {
-            last = order;
-            least = key;
-        }
-    }
-    return least;
-}
-
-int sft_record_fit(struct sft_record *record, size_t size, struct sft_error *err)
-{
-    char text[SFT_RECORD_MAX];
-    size = size < sizeof text ? size : sizeof text;
-    while (sft_record_format(record, false, text, size, NULL) < 0) {
-        const char *key = least_key(record);
-        if (key == NULL)
-            return sft_record_format(record, false, text, size, err);
-        sft_record_unset(record, key);
-    }
-    return 0;
-}
-
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
@@ -325,37 +294,5 @@ int sft_record_next(struct sft_record *record, const char **cursor)
     }
     sft_record_init(record);
     *cursor = end;
-    return 0;
-}
-
-#define HALF (SFT_RECORD_PAGE / 2)
-#define STAMP 16 /* bytes of a half's number, behind all text */
-_Static_assert(SFT_RECORD_MAX + STAMP <= HALF, "a record fits in half of a page");
-
-static unsigned long long half_number(const char *half)
-{
-    char number[STAMP + 1] = "";
-    memcpy(number, half + HALF - STAMP, STAMP);
-    return isdigit((unsigned char)number[0]) ? strtoull(number, NULL, 10) : 0;
-}
-
-const char *sft_record_page_text(const char page[SFT_RECORD_PAGE])
-{
-    return half_number(page + HALF) > half_number(page) ? page + HALF : page;
-}
-
-int sft_record_page(const struct sft_record *record, char page[SFT_RECORD_PAGE],
-                    struct sft_error *err)
-{
-    char text[SFT_RECORD_MAX];
-    if (sft_record_format(record, false, text, sizeof text, err) < 0)
-        return -1;
-    unsigned long long first = half_number(page), second = half_number(page + HALF);
-    char *half = first > second ? page + HALF : page;
-    size_t length = strlen(text);
-    memcpy(half, text, length);
-    memset(half + length, '\n', HALF - length);
-    snprintf(text, sizeof text, "%0*llu", STAMP - 1, (first > second ? first : second) + 1);
-    memcpy(half + HALF - STAMP, text, STAMP - 1);
     return 0;
 }

@@ -1,11 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A comment is the user's own text and, behind it, the records of the job's steps. */
+/* A comment is the user's own text and, behind it, the records of the job's steps; where there is
+ * no room for all, keys leave. */
 #include "lib/record.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/figures.h"
+
 #define STEPS_MAX 256 /* records kept in one comment; older ones are left out */
+
+/* The next key to leave; NULL where all are brief. */
+static const char *least_key(const struct sft_record *record)
+{
+    const char *least = NULL;
+    int last = 0;
+    for (size_t i = 0; i < record->count; i++) {
+        const char *key = record->fields[i].key;
+        const struct sft_figure *figure = sft_figure_find(key);
+        int rows = SFT_RECORD_FIELDS, row = figure == NULL ? (int)i : (int)(figure - sft_figures());
+        int order = (figure == NULL ? SFT_DETAIL + 1 : (int)figure->keep) * rows + row;
+        if ((figure == NULL || figure->keep != SFT_BRIEF) && order >= last) {
+            last = order;
+            least = key;
+        }
+    }
+    return least;
+}
+
+int sft_record_fit(struct sft_record *record, size_t size, struct sft_error *err)
+{
+    char text[SFT_RECORD_MAX];
+    size = size < sizeof text ? size : sizeof text;
+    while (sft_record_format(record, false, text, size, NULL) < 0) {
+        const char *key = least_key(record);
+        if (key == NULL)
+            return sft_record_format(record, false, text, size, err);
+        sft_record_unset(record, key);
+    }
+    return 0;
+}
 
 struct comment {
     char *own; /* the user's text */
