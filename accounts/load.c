@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h" /* _GNU_SOURCE: memmem */
 #include "accounts/load.h"
 
 #include <jansson.h>
@@ -204,8 +203,9 @@ static bool record_tells(const struct sft_record *record)
 /* Beginnings of records in the text. */
 static size_t found_begun(const char *text)
 {
+    const char *end = text + strlen(text);
     size_t count = 0;
-    for (; (text = strstr(text, "sft1{")) != NULL; text++)
+    for (; (text = sft_record_find(text, (size_t)(end - text))) != NULL; text++)
         count++;
     return count;
 }
@@ -315,7 +315,7 @@ static int load_job(const struct load *load, const struct answer_part *part, str
     struct scan_job *chosen = NULL;
     int rc = 0;
     if (id <= 0)
-        load->rows->broken += memmem(part->text, part->length, "sft1{", 5) != NULL;
+        load->rows->broken += sft_record_find(part->text, part->length) != NULL;
     else if (load->chosen == NULL)
         rc = load_records(load, job, NULL, found, err);
     else if ((chosen = scan_find(load->chosen, id,

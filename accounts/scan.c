@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "accounts/text.h"
+#include "lib/record.h"
 
 enum { FIELD_ID, FIELD_SUBMITTED, FIELD_UID, FIELD_ADMIN, FIELD_COMMENT, FIELD_LAST };
 
@@ -76,7 +77,7 @@ static void reader_field(struct reader *reader, const char *text)
         reader->odd |= number_read(text, 1, &again) < 0 || again != job->id;
         break;
     default:
-        job->begun |= strstr(text, "sft1{") != NULL;
+        job->begun |= sft_record_find(text, strlen(text)) != NULL;
     }
 }
 

@@ -56,8 +56,8 @@ static const struct sft_figure figures[] = {
     ROW("data", TEXT, GIVEN, BRIEF, "", "file name of the records, or synthetic",
         AT(SYSTEM, 130, N_("Data"))),
     ROW("data_sum", TEXT, MEASURED, FULL, "", "checksum of that file's bytes", NOWHERE),
-    ROW("records", INTEGER, MEASURED, FULL, "", "documents in one epoch", NOWHERE),
-    ROW("cut", INTEGER, MEASURED, FULL, "",
+    ROW("records", INTEGER, MEASURED, DETAIL, "", "documents in one epoch", NOWHERE),
+    ROW("cut", INTEGER, MEASURED, DETAIL, "",
         "documents longer than the sequence, cut to it or left out", NOWHERE),
     ROW("skipped", INTEGER, MEASURED, FULL, "", "records left out because they are empty or bad",
         NOWHERE),
@@ -65,9 +65,9 @@ static const struct sft_figure figures[] = {
         NOWHERE),
     ROW("tokenizer", TEXT, GIVEN, FULL, "", "file name of the SentencePiece model, or bytes",
         AT(SYSTEM, 140, N_("Tokenizer"))),
-    ROW("vocab", INTEGER, MEASURED, FULL, "", "rows of the embedding table", NOWHERE),
+    ROW("vocab", INTEGER, MEASURED, DETAIL, "", "rows of the embedding table", NOWHERE),
     ROW("parameters", INTEGER, DERIVED, FULL, "", "parameters of the model as it ran", NOWHERE),
-    ROW("request", TEXT, GIVEN, FULL, "", "what was asked for, as --sft-bench= takes it", NOWHERE),
+    ROW("request", TEXT, GIVEN, LONG, "", "what was asked for, as --sft-bench= takes it", NOWHERE),
     ROW("step_ms", REAL, MEASURED, BRIEF, "ms", N_("median time of a measured step on rank 0"),
         AT(SUMMARY, 10, "step", 4, .unit = "ms (median)"), AT(TABLE, 120, "STEP", .yields = 1),
         AT(THROUGHPUT, 40, N_("Step"), 1), AT(DEFINITIONS, 30)),
@@ -109,7 +109,7 @@ static const struct sft_figure figures[] = {
     ROW("slow_host", TEXT, MEASURED, BRIEF, "", "its host", NOWHERE),
     ROW("slow_ms", REAL, MEASURED, BRIEF, "ms", "its median time to compute",
         AT(TABLE, 190, "SLOWEST", .yields = 8)),
-    ROW("ranks_ms", LIST, MEASURED, FULL, "ms", N_("median time to compute of each rank, by rank"),
+    ROW("ranks_ms", LIST, MEASURED, LONG, "ms", N_("median time to compute of each rank, by rank"),
         AT(DEFINITIONS, 90)),
     ROW("mem_gib", REAL, MEASURED, BRIEF, "GiB", N_("peak memory of the rank that used most"),
         AT(SUMMARY, 130, "memory", 4, .unit = "GiB a rank, peak"),
@@ -151,7 +151,7 @@ static const struct sft_figure figures[] = {
         AT(SUMMARY, 160, "", 5, .unit = "in the last step"), AT(TABLE, 180, "LOSS", .yields = 4)),
     ROW("start", TEXT, SLURM, FULL, "", "when the step began, UTC, ISO 8601", NOWHERE),
     ROW("seconds", REAL, SLURM, FULL, "s", "from there to this record", NOWHERE),
-    ROW("hosts", LIST, MEASURED, FULL, "", "hosts that ran, in the order of ranks",
+    ROW("hosts", LIST, MEASURED, LONG, "", "hosts that ran, in the order of ranks",
         AT(SYSTEM, 40, N_("Hosts"))),
     ROW("version", TEXT, MEASURED, BRIEF, "", "of sft-bench", AT(SYSTEM, 70, N_("sft-bench"))),
     ROW("cuda", TEXT, MEASURED, FULL, "", "runtime, driver and libraries of the GPU",
@@ -161,8 +161,8 @@ static const struct sft_figure figures[] = {
         AT(SYSTEM, 120, N_("BLAS"))),
     ROW("pinned", INTEGER, MEASURED, BRIEF, "ranks", "bound to cores near their GPU by the plugin",
         NOWHERE),
-    ROW("cpus", LIST, MEASURED, FULL, "", "cores that rank 0 is bound to", NOWHERE),
-    ROW("nccl_env", TEXT, GIVEN, FULL, "",
+    ROW("cpus", LIST, MEASURED, DETAIL, "", "cores that rank 0 is bound to", NOWHERE),
+    ROW("nccl_env", TEXT, GIVEN, LONG, "",
         "NCCL's variables of rank 0: the plugin's and the user's",
         AT(SYSTEM, 60, N_("NCCL variables"))),
     ROW("nic_gbps", REAL, MEASURED, FULL, "Gb/s",
@@ -215,6 +215,12 @@ const char *sft_origin_name(enum sft_origin origin)
 {
     static const char *const names[] = {"configured", "measured", "derived", "estimated", "slurm"};
     return names[origin];
+}
+
+const char *sft_keep_name(enum sft_keep keep)
+{
+    static const char *const names[] = {"brief", "", "long", "detail"};
+    return names[keep];
 }
 
 const char *sft_type_name(enum sft_type type)

@@ -18,10 +18,13 @@ enum sft_origin {
     SFT_SLURM,     /* said by Slurm: the step daemon's word in a record that it publishes */
 };
 
-/* Who keeps it where a record finds no room. */
+/* Who keeps it. Where a record finds no room its keys leave it in this order: those without a row,
+ * long texts, the others; of one kind from the last row to the first. */
 enum sft_keep {
-    SFT_BRIEF, /* stands in the short form too */
-    SFT_FULL,
+    SFT_BRIEF,  /* stays: what a record cannot do without */
+    SFT_FULL,   /* stands in a record that has the room */
+    SFT_LONG,   /* the same; a long text, which leaves first */
+    SFT_DETAIL, /* in result.json alone: nobody looks for it in the accounting */
 };
 
 /* The places that show some figures and not all; CSV, JSON and the manual have them all. */
@@ -71,6 +74,7 @@ size_t sft_figures_shown(enum sft_view view, const struct sft_figure *shown[SFT_
 /* The word for an origin in JSON, `--keys` and the manual. */
 const char *sft_origin_name(enum sft_origin origin);
 const char *sft_type_name(enum sft_type type);
+const char *sft_keep_name(enum sft_keep keep); /* "" for SFT_FULL */
 
 /* What a program takes the text of a figure for: the row's type, or SFT_TEXT where it is none such;
  * without a row (NULL) a number where it is one. *whole or *real is set accordingly. */

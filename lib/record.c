@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* _GNU_SOURCE: memmem */
 #include "lib/record.h"
 
 #include <ctype.h>
@@ -10,11 +11,12 @@
 #include "lib/figures.h"
 #include "lib/writer.h"
 
-#define OPENING "sft1{"
+#define OPENING 5 /* bytes of "sft2{" */
 #define KEY_MAX 31
 
 void sft_record_init(struct sft_record *record)
 {
+    record->form = SFT_RECORD_FORM;
     record->count = 0;
 }
 
@@ -121,7 +123,7 @@ static bool byte_is_plain(unsigned char c)
 static void write_field(struct writer *w, const char *key, const char *value)
 {
     static const char hex[] = "0123456789ABCDEF";
-    if (w->used > strlen(OPENING))
+    if (w->used > OPENING)
         writer_put(w, ' ');
     writer_text(w, key);
     writer_put(w, '=');
@@ -137,15 +139,21 @@ static void write_field(struct writer *w, const char *key, const char *value)
     }
 }
 
+/* Does a record have it in its text? The first form knows no details. */
+static bool is_written(const struct sft_record *record, const struct sft_figure *figure)
+{
+    return figure == NULL || record->form == 1 || figure->keep != SFT_DETAIL;
+}
+
 int sft_record_format(const struct sft_record *record, bool brief, char *text, size_t size,
                       struct sft_error *err)
 {
     struct writer w;
     writer_begin(&w, text, size < SFT_RECORD_MAX ? size : SFT_RECORD_MAX);
-    writer_text(&w, OPENING);
+    writer_text(&w, record->form == 1 ? "sft1{" : "sft2{");
     for (const struct sft_figure *figure = sft_figures(); figure->name != NULL; figure++) {
         const char *value = sft_record_get(record, figure->name);
-        if (value != NULL && (figure->keep == SFT_BRIEF || !brief))
+        if (value != NULL && is_written(record, figure) && (figure->keep == SFT_BRIEF || !brief))
             write_field(&w, figure->name, value);
     }
     for (size_t i = 0; i < record->count && !brief; i++)
@@ -201,27 +209,51 @@ static int field_parse(struct sft_record *record, char *field, struct sft_error 
     return sft_record_set(record, field, equals + 1, err);
 }
 
+const char *sft_record_find(const char *text, size_t length)
+{
+    const char *end = text + length;
+    while ((text = memmem(text, (size_t)(end - text), "sft", 3)) != NULL) {
+        const char *at = text + 3;
+        while (at < end && isdigit((unsigned char)*at))
+            at++;
+        if (at > text + 3 && at < end && *at == '{')
+            return text;
+        text += 3;
+    }
+    return NULL;
+}
+
+/* The version of the record that begins here; 0: none. */
+static int form_read(const char *text, struct sft_error *err)
+{
+    int form = strncmp(text, "sft1{", OPENING) == 0   ? 1
+               : strncmp(text, "sft2{", OPENING) == 0 ? 2
+                                                      : 0;
+    if (form == 0 && strncmp(text, "sft", 3) == 0 && isdigit((unsigned char)text[3]))
+        sft_error_set(err,
+                      "record: version '%.8s' is not known here; this release reads sft1 and sft2",
+                      text);
+    else if (form == 0)
+        sft_error_set(err, "record: does not begin with sft2{");
+    return form;
+}
+
 int sft_record_parse(struct sft_record *record, const char *text, const char **end,
                      struct sft_error *err)
 {
     sft_record_init(record);
-    size_t opening = strlen(OPENING);
-    if (strncmp(text, "sft", 3) == 0 && isdigit((unsigned char)text[3]) &&
-        strncmp(text, OPENING, opening) != 0)
-        return sft_error_set(err,
-                             "record: version '%.8s' is not known here; this release reads "
-                             "sft1",
-                             text);
-    if (strncmp(text, OPENING, opening) != 0)
-        return sft_error_set(err, "record: does not begin with " OPENING);
-    size_t length = strcspn(text + opening, "}");
-    if (text[opening + length] != '}')
+    int form = form_read(text, err);
+    if (form == 0)
+        return -1;
+    size_t length = strcspn(text + OPENING, "}");
+    if (text[OPENING + length] != '}')
         return sft_error_set(err, "record: has no end");
-    if (opening + length + 2 > SFT_RECORD_MAX)
+    if (OPENING + length + 2 > SFT_RECORD_MAX)
         return sft_error_set(err, "record: longer than %d bytes", SFT_RECORD_MAX - 1);
     char copy[SFT_RECORD_MAX];
-    memcpy(copy, text + opening, length);
+    memcpy(copy, text + OPENING, length);
     copy[length] = '\0';
+    record->form = form;
     char *rest = copy, *field;
     while (length > 0 && (field = strsep(&rest, " ")) != NULL) {
         if (field_parse(record, field, err) < 0) {
@@ -230,29 +262,19 @@ int sft_record_parse(struct sft_record *record, const char *text, const char **e
         }
     }
     if (end != NULL)
-        *end = strchr(text + opening, '}') + 1;
+        *end = text + OPENING + length + 1;
     return 0;
 }
 
 int sft_record_next(struct sft_record *record, const char **cursor)
 {
-    const char *at = *cursor;
-    while ((at = strstr(at, OPENING)) != NULL) {
+    const char *at = *cursor, *end = at + strlen(at);
+    while ((at = sft_record_find(at, (size_t)(end - at))) != NULL) {
         if (sft_record_parse(record, at, cursor, NULL) == 0)
             return 1;
         at++;
     }
     sft_record_init(record);
-    *cursor += strlen(*cursor);
-    return 0;
-}
-
-int sft_record_page(const struct sft_record *record, char page[SFT_RECORD_PAGE],
-                    struct sft_error *err)
-{
-    if (sft_record_format(record, false, page, SFT_RECORD_MAX, err) < 0)
-        return -1;
-    size_t length = strlen(page);
-    memset(page + length, '\n', SFT_RECORD_PAGE - length);
+    *cursor = end;
     return 0;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The result record: one versioned text form, read and written here alone (sft-record(5)).
  *
- * A record is one line `sft1{key=value key=value ...}`. Values hold no white space and no braces:
+ * A record is one line `sft2{key=value key=value ...}`; 2 is the form's version. Older records are
+ * `sft1{...}`: they are read everywhere, and stay in their form. A release that adds keys adds no
+ * form. Values hold no white space and no braces:
  * every byte outside of printable ASCII, and `%`, `{`, `}`, `"`, `'`, '`', `|`, `\` and space, is
  * written %XX. So a record can stand inside other text (a user's comment, other records) and
  * survives sacct, JSON and sacctmgr. Keys that a reader does not know are kept and written back. */
@@ -13,12 +15,11 @@
 
 #include "lib/error.h"
 
-#define SFT_RECORD_MAX 4000 /* longest text of one record, bytes with the NUL */
-#define SFT_RECORD_PAGE                                                                            \
-    4096 /* a record in the memory file: this many bytes, '\n' after its text                      \
-          */
+#define SFT_RECORD_FORM 2       /* that is written */
+#define SFT_RECORD_MAX 8000     /* longest text of one record, bytes with the NUL */
+#define SFT_RECORD_PAGE 16384   /* bytes of the memory file */
 #define SFT_RECORD_COMMENT 1024 /* Slurm's limit of a comment, characters */
-#define SFT_RECORD_FIELDS 96
+#define SFT_RECORD_FIELDS 256
 #define SFT_RECORD_ENV "SFT_BENCH_RECORD_FD" /* number of the memory file's descriptor */
 
 /* Exit status of sft-bench-job. With the last the run is complete, and its record, but a file that
@@ -31,6 +32,7 @@ struct sft_record_field {
 };
 
 struct sft_record {
+    int form; /* 1 or 2: as it was read, and will be written */
     size_t count;
     struct sft_record_field fields[SFT_RECORD_FIELDS];
 };
@@ -56,12 +58,19 @@ const char *sft_record_get(const struct sft_record *record, const char *key);
 /* The number, or `missing` when the field is absent or no number. */
 double sft_record_get_real(const struct sft_record *record, const char *key, double missing);
 
-/* Write `sft1{...}`, in the order of lib/figures.h; with `brief` only the keys of the short form.
- * Returns 0, or -1 when it does not fit in size. */
+/* Write `sft2{...}` in the order of lib/figures.h, without its details; with `brief` only the keys
+ * of the short form. Returns 0, or -1 when it does not fit in size. */
 int sft_record_format(const struct sft_record *record, bool brief, char *text, size_t size,
                       struct sft_error *err);
 
-/* Read one record that begins at text (`sft1{`). *end, if not NULL, is set behind its `}`.
+/* Take keys away, as lib/figures.h orders them, until the text and its NUL fit in size. Returns -1
+ * where not even the brief ones do; they stay. */
+int sft_record_fit(struct sft_record *record, size_t size, struct sft_error *err);
+
+/* Where in length bytes a record of any version begins (`sft`, digits, `{`), or NULL. */
+const char *sft_record_find(const char *text, size_t length);
+
+/* Read one record that begins at text (`sft2{`, `sft1{`). *end, if not NULL, is set behind its `}`.
  * Refuses: no or another version, a key twice, bad escapes, an unfinished record, one longer than
  * SFT_RECORD_MAX. On failure the record is cleared. */
 int sft_record_parse(struct sft_record *record, const char *text, const char **end,
@@ -73,16 +82,22 @@ int sft_record_next(struct sft_record *record, const char **cursor);
 
 /* The text that a job's comment gets: `existing` (NULL: none) with this step's record put in. The
  * user's own text stays in front, letter for letter; a record with the same `step` is replaced,
- * others stay; the result is at most size - 1 bytes. If not all fits, records become brief, oldest
+ * others stay; the result is at most size - 1 bytes. If not all fits, records lose keys, oldest
  * first, this step's last; then the oldest are left out; the user's own text is never cut: if even
  * this step's brief record does not fit behind it, returns 1 and text is `existing` unchanged.
- * Returns 0 on success, -1 on an error. */
+ * Returns 0 on success, -1 on an error. What was written once comes out the same again. */
 int sft_record_merge(const char *existing, const struct sft_record *record, char *text, size_t size,
                      struct sft_error *err);
 
-/* Write a SFT_RECORD_PAGE page: the record, then '\n' to the page's end. One page, so that a kill
- * in the middle of the write leaves the old or the new text, never a mixture. */
+/* A page is what the memory file holds: two halves, each with a record's text, '\n' to its end, and
+ * at the end the number of its writing. A record goes into the half with the smaller number: a kill
+ * in the middle of the write leaves the other, never a mixture. Another program may write its text
+ * to the beginning of an empty page, without a number. `page` is what the file holds before, and
+ * then what to write. */
 int sft_record_page(const struct sft_record *record, char page[SFT_RECORD_PAGE],
                     struct sft_error *err);
+
+/* The newest text in the page; "" in one that nobody wrote to. */
+const char *sft_record_page_text(const char page[SFT_RECORD_PAGE]);
 
 #endif

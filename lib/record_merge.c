@@ -1,34 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A comment is the user's own text and, behind it, the records of the job's steps. */
+/* A comment is the user's own text and, behind it, the records of the job's steps; where there is
+ * no room for all, keys leave. */
 #include "lib/record.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/figures.h"
+
 #define STEPS_MAX 256 /* records kept in one comment; older ones are left out */
+
+/* The next key to leave; NULL where all are brief. */
+static const char *least_key(const struct sft_record *record)
+{
+    const char *least = NULL;
+    int last = 0;
+    for (size_t i = 0; i < record->count; i++) {
+        const char *key = record->fields[i].key;
+        const struct sft_figure *figure = sft_figure_find(key);
+        int rows = SFT_RECORD_FIELDS, row = figure == NULL ? (int)i : (int)(figure - sft_figures());
+        int order = (figure == NULL ? SFT_DETAIL + 1 : (int)figure->keep) * rows + row;
+        if ((figure == NULL || figure->keep != SFT_BRIEF) && order >= last) {
+            last = order;
+            least = key;
+        }
+    }
+    return least;
+}
+
+int sft_record_fit(struct sft_record *record, size_t size, struct sft_error *err)
+{
+    char text[SFT_RECORD_MAX];
+    size = size < sizeof text ? size : sizeof text;
+    while (sft_record_format(record, false, text, size, NULL) < 0) {
+        const char *key = least_key(record);
+        if (key == NULL)
+            return sft_record_format(record, false, text, size, err);
+        sft_record_unset(record, key);
+    }
+    return 0;
+}
 
 struct comment {
     char *own; /* the user's text */
     size_t count;
-    char *full[STEPS_MAX], *brief[STEPS_MAX];
+    char *text[STEPS_MAX]; /* each record's, oldest first */
 };
 
 static void comment_clear(struct comment *comment)
 {
     free(comment->own);
-    for (size_t i = 0; i < comment->count; i++) {
-        free(comment->full[i]);
-        free(comment->brief[i]);
-    }
+    for (size_t i = 0; i < comment->count; i++)
+        free(comment->text[i]);
 }
 
 static void comment_drop_first(struct comment *comment)
 {
-    free(comment->full[0]);
-    free(comment->brief[0]);
+    free(comment->text[0]);
     comment->count--;
-    memmove(comment->full, comment->full + 1, comment->count * sizeof comment->full[0]);
-    memmove(comment->brief, comment->brief + 1, comment->count * sizeof comment->brief[0]);
+    memmove(comment->text, comment->text + 1, comment->count * sizeof comment->text[0]);
 }
 
 static int comment_add(struct comment *comment, const struct sft_record *record,
@@ -39,16 +69,24 @@ static int comment_add(struct comment *comment, const struct sft_record *record,
         comment_drop_first(comment);
     if (sft_record_format(record, false, text, sizeof text, err) < 0)
         return -1;
-    char *full = strdup(text);
-    char *brief = sft_record_format(record, true, text, sizeof text, err) < 0 ? NULL : strdup(text);
-    if (full == NULL || brief == NULL) {
-        free(full);
-        free(brief);
+    comment->text[comment->count] = strdup(text);
+    if (comment->text[comment->count] == NULL)
         return sft_error_set(err, "no memory for a comment");
-    }
-    comment->full[comment->count] = full;
-    comment->brief[comment->count++] = brief;
+    comment->count++;
     return 0;
+}
+
+/* Make a record so many bytes shorter, or as short as it can be. */
+static int comment_shrink(char *text, size_t excess, struct sft_error *err)
+{
+    struct sft_record record;
+    size_t length = strlen(text);
+    if (sft_record_parse(&record, text, NULL, err) < 0)
+        return -1;
+    sft_record_fit(&record, length > excess ? length - excess + 1 : 1, NULL);
+    int rc = sft_record_format(&record, false, text, length + 1, err);
+    sft_record_clear(&record);
+    return rc;
 }
 
 static bool step_is_same(const struct sft_record *a, const struct sft_record *b)
@@ -66,12 +104,12 @@ static int comment_read(struct comment *comment, const char *existing,
     comment->own = malloc(strlen(existing) + 1);
     if (comment->own == NULL)
         return sft_error_set(err, "no memory for a comment");
-    const char *at = existing;
+    const char *at = existing, *last = at + strlen(at);
     struct sft_record record;
-    while (*at != '\0') {
-        const char *begin = strstr(at, "sft1{"), *end = NULL;
+    while (at < last) {
+        const char *begin = sft_record_find(at, (size_t)(last - at)), *end = NULL;
         bool found = begin != NULL && sft_record_parse(&record, begin, &end, NULL) == 0;
-        size_t plain = begin == NULL ? strlen(at) : (size_t)(begin - at) + (found ? 0 : 1);
+        size_t plain = begin == NULL ? (size_t)(last - at) : (size_t)(begin - at) + (found ? 0 : 1);
         memcpy(comment->own + used, at, plain);
         used += plain;
         at += plain;
@@ -89,24 +127,33 @@ static int comment_read(struct comment *comment, const char *existing,
     return 0;
 }
 
-/* Bytes of the whole text, NUL too, when the first `brief` records are brief. */
-static size_t comment_size(const struct comment *comment, size_t brief)
+/* Bytes of the whole text, NUL too. */
+static size_t comment_size(const struct comment *comment)
 {
     size_t size = strlen(comment->own) + 1;
     for (size_t i = 0; i < comment->count; i++)
-        size += strlen(i < brief ? comment->brief[i] : comment->full[i]) +
-                (i > 0 || comment->own[0] != '\0' ? 1 : 0);
+        size += strlen(comment->text[i]) + (i > 0 || comment->own[0] != '\0' ? 1 : 0);
     return size;
 }
 
-static void comment_write(const struct comment *comment, size_t brief, char *text)
+static void comment_write(const struct comment *comment, char *text)
 {
     text = stpcpy(text, comment->own);
     for (size_t i = 0; i < comment->count; i++) {
         if (i > 0 || comment->own[0] != '\0')
             *text++ = ' ';
-        text = stpcpy(text, i < brief ? comment->brief[i] : comment->full[i]);
+        text = stpcpy(text, comment->text[i]);
     }
+}
+
+static int comment_fit(struct comment *comment, size_t size, struct sft_error *err)
+{
+    for (size_t i = 0; i < comment->count && comment_size(comment) > size; i++)
+        if (comment_shrink(comment->text[i], comment_size(comment) - size, err) < 0)
+            return -1;
+    while (comment_size(comment) > size && comment->count > 1)
+        comment_drop_first(comment);
+    return 0;
 }
 
 int sft_record_merge(const char *existing, const struct sft_record *record, char *text, size_t size,
@@ -115,17 +162,11 @@ int sft_record_merge(const char *existing, const struct sft_record *record, char
     struct comment comment = {0};
     existing = existing == NULL ? "" : existing;
     int result = -1;
-    size_t brief = 0;
-    if (comment_read(&comment, existing, record, err) < 0 || comment_add(&comment, record, err) < 0)
+    if (comment_read(&comment, existing, record, err) < 0 ||
+        comment_add(&comment, record, err) < 0 || comment_fit(&comment, size, err) < 0)
         goto out;
-    while (comment_size(&comment, brief) > size && brief < comment.count)
-        brief++;
-    while (comment_size(&comment, brief) > size && comment.count > 1) {
-        comment_drop_first(&comment);
-        brief--;
-    }
-    if (comment_size(&comment, brief) <= size) {
-        comment_write(&comment, brief, text);
+    if (comment_size(&comment) <= size) {
+        comment_write(&comment, text);
         result = 0;
     } else if (strlen(existing) < size) {
         strcpy(text, existing);

@@ -247,22 +247,6 @@ static void drop_unknown(struct sft_record *record)
             sft_record_unset(record, record->fields[i].key);
 }
 
-/* Rather a record without its longest texts than none. */
-static int page_fit(struct sft_record *record, struct sft_error *err)
-{
-    static const char *const longest[] = {"nccl_env", "ranks_ms", "hosts", "request"};
-    char text[SFT_RECORD_MAX];
-    if (sft_record_format(record, false, text, sizeof text, err) == 0)
-        return 0;
-    drop_unknown(record);
-    for (size_t i = 0; i < sizeof longest / sizeof longest[0]; i++) {
-        if (sft_record_format(record, false, text, sizeof text, err) == 0)
-            return 0;
-        sft_record_unset(record, longest[i]);
-    }
-    return sft_record_format(record, false, text, sizeof text, err);
-}
-
 /* State first: it asks whether the page said anything. Checks before facts, which they are held
  * against. */
 static int page_stamp(struct sft_record *record, const struct page_facts *facts, const char *junk,
@@ -273,20 +257,18 @@ static int page_stamp(struct sft_record *record, const struct page_facts *facts,
     if (put_state(record, facts, junk, err) < 0 || put_checks(record, facts, err) < 0 ||
         put_facts(record, facts, err) < 0)
         return -1;
-    return page_fit(record, err);
+    return sft_record_fit(record, SFT_RECORD_MAX, err);
 }
 
 /* The record of what the page says; -1 when it says none. */
 static int page_parse(const char *page, size_t length, const struct page_facts *facts,
                       struct sft_record *record, struct sft_error *err)
 {
-    char text[SFT_RECORD_PAGE + 1];
-    if (length > SFT_RECORD_PAGE)
-        length = SFT_RECORD_PAGE;
-    memcpy(text, page, length);
-    text[length] = '\0';
-    if (sft_record_parse(record, text, NULL, err) < 0)
+    char text[SFT_RECORD_PAGE + 1] = "";
+    memcpy(text, page, length < SFT_RECORD_PAGE ? length : SFT_RECORD_PAGE);
+    if (sft_record_parse(record, sft_record_page_text(text), NULL, err) < 0)
         return -1;
+    record->form = SFT_RECORD_FORM; /* what is published is ours */
     if (page_stamp(record, facts, NULL, err) == 0)
         return 0;
     sft_record_clear(record);

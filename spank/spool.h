@@ -20,7 +20,7 @@ struct spooled {
     uint32_t job_id, step_id;
     bool comment;              /* the job's comment is wanted, too */
     time_t time;               /* when it was written */
-    char text[SFT_RECORD_MAX]; /* sft1{...} */
+    char text[SFT_RECORD_MAX]; /* sft2{...} */
 };
 
 /* DIR/sft-bench of a SlurmdSpoolDir, in which %n is the node's name and %h its host's. Returns 0,

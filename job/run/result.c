@@ -50,7 +50,7 @@ static bool page_is_told(const struct result *result)
     struct sft_record record;
     if (pread(result->file, page, SFT_RECORD_PAGE, 0) != SFT_RECORD_PAGE ||
         memcmp(page, result->page, SFT_RECORD_PAGE) == 0 ||
-        sft_record_parse(&record, page, NULL, NULL) < 0)
+        sft_record_parse(&record, sft_record_page_text(page), NULL, NULL) < 0)
         return false;
     const char *state = sft_record_get(&record, "state");
     bool failed = state != NULL && strcmp(state, "failed") == 0;
@@ -280,7 +280,8 @@ static void page_tell(struct result *result, const char *why)
     char *page = result->page;
     sft_record_init(&record);
     if (result->file >= 0 && pread(result->file, page, SFT_RECORD_PAGE, 0) == SFT_RECORD_PAGE &&
-        (page[0] == '\0' || sft_record_parse(&record, page, NULL, NULL) == 0)) {
+        (page[0] == '\0' ||
+         sft_record_parse(&record, sft_record_page_text(page), NULL, NULL) == 0)) {
         const char *state = sft_record_get(&record, "state");
         bool ended = state != NULL && strcmp(state, "running") != 0;
         if (!ended && sft_record_set(&record, "state", "failed", NULL) == 0 &&
@@ -311,7 +312,8 @@ static void page_cut(struct result *result, const char *why)
 {
     struct sft_record record;
     sft_record_init(&record);
-    if (result->page[0] == '\0' || sft_record_parse(&record, result->page, NULL, NULL) == 0)
+    if (result->page[0] == '\0' ||
+        sft_record_parse(&record, sft_record_page_text(result->page), NULL, NULL) == 0)
         if (sft_record_set(&record, "state", "failed", NULL) == 0 &&
             sft_record_set(&record, "fail", why, NULL) == 0)
             page_put(result, &record, NULL);

@@ -29,7 +29,7 @@ train() {
     python3 - <<'PY'
 import json
 record = open("record").read().strip()
-assert record.startswith("sft"), record
+assert record.startswith("sft2{"), record
 json.dump({"jobs": [{"job_id": 12, "comment": {"administrator": record}}]}, open("sacct.json", "w"))
 PY
     "$build/sft-report" --input sacct.json --json >report.json
@@ -48,6 +48,7 @@ for key, value in theirs.items():
 assert theirs["zero"] == "0" and theirs["step"] == "12.0", "a text that looks like a number"
 assert type(theirs["parameters"]) is int and theirs["parameters"] > 10000
 assert type(theirs["steps_s"]) is float and type(theirs["nodes"]) is int
+assert "cut" in mine and "cut" not in theirs, "a detail stands in result.json alone"
 known = {line.split()[0] for line in open("keys").readlines()[1:]}
 assert set(mine) <= known, set(mine) - known
 PY

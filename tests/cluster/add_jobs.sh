@@ -8,7 +8,7 @@ count=$1 name=$2
 sql() { mariadb --no-defaults -u root --socket="$MYSQL_UNIX_PORT" -N slurm -e "$1"; }
 columns=$(sql "select group_concat('\`', column_name, '\`' order by ordinal_position) from information_schema.columns
     where table_schema = 'slurm' and table_name = 'sft_job_table' and column_name <> 'job_db_inx'")
-last=$(sql "select max(job_db_inx) from sft_job_table where admin_comment like 'sft1{%'")
+last=$(sql "select max(job_db_inx) from sft_job_table where admin_comment like 'sft_{%'")
 values=$columns
 change() { # change COLUMN EXPRESSION
     values=${values/"\`$1\`"/$2}

@@ -47,8 +47,8 @@ ended() {
     wait_for 60 no_srun
     wait_for 60 no_tasks
     wait_for 60 job_field_has "$job" state "$1"
-    wait_for 60 job_field_has "$job" comment "sft1\{.*step=$job\.0 .*state=partial"
-    wait_for 60 job_field_has "$job" admincomment "sft1\{.*state=partial"
+    wait_for 60 job_field_has "$job" comment "sft2\{.*step=$job\.0 .*state=partial"
+    wait_for 60 job_field_has "$job" admincomment "sft2\{.*state=partial"
     echo "# ended after $((SECONDS - since)) s" >&3
     last_job=$job
 }

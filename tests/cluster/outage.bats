@@ -103,9 +103,9 @@ cluster_scene() {
 final_record() {
     local job
     job=$(cat "$FOLDER/$1.job")
-    wait_for 90 job_field_has "$job" admincomment "sft1\{[^}]*$2"
-    wait_for 30 job_field_has "$job" comment "sft1\{[^}]*$2"
-    [ "$(job_field "$job" admincomment | grep -o 'sft1{' | wc -l)" -eq "${3:-1}" ]
+    wait_for 90 job_field_has "$job" admincomment "sft2\{[^}]*$2"
+    wait_for 30 job_field_has "$job" comment "sft2\{[^}]*$2"
+    [ "$(job_field "$job" admincomment | grep -o 'sft2{' | wc -l)" -eq "${3:-1}" ]
 }
 
 ended_with() { # ended_with NAME STATUS : srun's
@@ -119,7 +119,7 @@ said() { # said NAME : how many lines of ours the user saw
 }
 
 users_text() { # users_text NAME : what stands before the record
-    job_field "$(cat "$FOLDER/$1.job")" comment | sed 's/ sft1{.*//'
+    job_field "$(cat "$FOLDER/$1.job")" comment | sed 's/ sft2{.*//'
 }
 
 @test "a run that ended well waits: srun ends 0, the record is complete, the user's text unharmed" {
@@ -258,7 +258,7 @@ forgotten() { # forgotten JOB : by slurmctld
 
 spooled() { # spooled JOB STEP CLUSTER [FIELD] : a node's file
     printf 'sft-bench spool 1\ncluster %s\njob %s\nstep %s\ncomment 1\ntime %s\n' "$3" "$1" "$2" "$(date +%s)"
-    printf 'record sft1{step=%s.%s state=complete%s}\n' "$1" "$2" "${4:+ $4}"
+    printf 'record sft2{step=%s.%s state=complete%s}\n' "$1" "$2" "${4:+ $4}"
 }
 
 @test "the admin's command delivers what a node has, one line a record" {
@@ -300,8 +300,8 @@ EOF
     first=$(sbatch --parsable --array=1-3 -o array.out script)
     for id in 1 2 3; do
         wait_for 60 job_field_has "${first}_$id" state COMPLETED
-        [ "$(job_field "${first}_$id" admincomment | grep -o 'sft1{' | wc -l)" -eq 1 ]
-        job_field_has "${first}_$id" admincomment "sft1\{step=$(job_field "${first}_$id" jobidraw)\.0 state=complete"
+        [ "$(job_field "${first}_$id" admincomment | grep -o 'sft2{' | wc -l)" -eq 1 ]
+        job_field_has "${first}_$id" admincomment "sft2\{step=$(job_field "${first}_$id" jobidraw)\.0 state=complete"
     done
 }
 
@@ -340,7 +340,7 @@ finished() { # finished SRUN OPTION... : a run; its number in $job, what the use
     need_lua
     site 'if job_desc.comment ~= nil then slurm.log_user("not yours"); return slurm.ERROR end'
     finished --comment=mine
-    job_field_has "$job" admincomment '^sft1\{[^}]*state=complete'
+    job_field_has "$job" admincomment '^sft2\{[^}]*state=complete'
     [ "$(job_field "$job" comment)" = mine ]
     [ "$(grep -c 'sft-bench: ' <<<"$output")" -eq 1 ]
     grep -Eq "record of $job\.0: the comment is refused \(.*\); it stands in the job's admin comment alone" <<<"$output"
@@ -350,7 +350,7 @@ finished() { # finished SRUN OPTION... : a run; its number in $job, what the use
     need_lua
     site 'if job_desc.admin_comment ~= nil then return slurm.ERROR end'
     finished
-    job_field_has "$job" comment '^sft1\{[^}]*state=complete'
+    job_field_has "$job" comment '^sft2\{[^}]*state=complete'
     [ -z "$(job_field "$job" admincomment)" ]
     grep -Eq "the admin comment is refused \(.*\); it stands in the job's comment alone" <<<"$output"
 }
@@ -364,22 +364,22 @@ finished() { # finished SRUN OPTION... : a run; its number in $job, what the use
     job=$(newest_job)
     wait_for 30 job_field_has "$job" state 'COMPLETED|FAILED'
     grep -Eq "record of $job\.0 is not in the accounting yet: slurmctld refuses it: " <<<"$output"
-    wait_for 60 job_field_has "$job" admincomment '^sft1\{[^}]*state=complete'
-    job_field_has "$job" comment ' sft1\{[^}]*state=complete'
+    wait_for 60 job_field_has "$job" admincomment '^sft2\{[^}]*state=complete'
+    job_field_has "$job" comment ' sft2\{[^}]*state=complete'
     # Started again, slurmctld sends the ends of all jobs that it knows, with its own comments.
     sleep 6 # its state is saved
     "$CLUSTER" kill-ctld "$FOLDER/c"
     "$CLUSTER" start-ctld "$FOLDER/c"
     wait_for 20 job_field_has "$job" comment 'OK$'
-    wait_for 60 job_field_has "$job" comment ' sft1\{[^}]*state=complete'
-    [ "$(job_field "$job" comment | sed 's/ sft1{.*//')" = "$TEXT" ]
+    wait_for 60 job_field_has "$job" comment ' sft2\{[^}]*state=complete'
+    [ "$(job_field "$job" comment | sed 's/ sft2{.*//')" = "$TEXT" ]
 }
 
 @test "job_submit writes another comment without a word: the admin comment has the record, and one line says so" {
     need_lua
     site 'if job_desc.comment ~= nil then job_desc.comment = "ours" end'
     finished
-    job_field_has "$job" admincomment '^sft1\{[^}]*state=complete'
+    job_field_has "$job" admincomment '^sft2\{[^}]*state=complete'
     [ "$(grep -c 'sft-bench: ' <<<"$output")" -eq 1 ]
     grep -q 'the comment is refused' <<<"$output"
 }
@@ -388,7 +388,7 @@ finished() { # finished SRUN OPTION... : a run; its number in $job, what the use
     need_lua
     site ''
     finished --comment="$(printf '%01000d' 7)"
-    job_field_has "$job" admincomment '^sft1\{[^}]*state=complete'
+    job_field_has "$job" admincomment '^sft2\{[^}]*state=complete'
     [ "$(job_field "$job" comment)" = "$(printf '%01000d' 7)" ]
     grep -q "the comment is refused (what stands in it leaves no room)" <<<"$output"
 }
@@ -404,6 +404,6 @@ finished() { # finished SRUN OPTION... : a run; its number in $job, what the use
     ended_with without 0
     job=$(cat without.job)
     wait_for 30 job_field_has "$job" state COMPLETED
-    job_field_has "$job" admincomment '^sft1\{[^}]*state=complete'
+    job_field_has "$job" admincomment '^sft2\{[^}]*state=complete'
     [ -z "$(job_field "$job" comment)" ]
 }

@@ -156,8 +156,8 @@ SH
     grep -qx 0 "out.$job"
     [ "$(grep -c 'of=4 .*words=<tiny:2>' "out.$job")" -eq 4 ]
     [ "$(grep -c 'of=1 .*words=<tiny:1,gpus=1>' "out.$job")" -eq 1 ]
-    wait_for 10 job_field_has "$job" comment "^mine \| \"own\" sft1\{.*step=$job\.1 .*\} sft1\{.*step=$job\.2 .*\}$"
-    job_field_has "$job" admincomment "^sft1\{.*step=$job\.1 .*\} sft1\{.*step=$job\.2 .*\}$"
+    wait_for 10 job_field_has "$job" comment "^mine \| \"own\" sft2\{.*step=$job\.1 .*\} sft2\{.*step=$job\.2 .*\}$"
+    job_field_has "$job" admincomment "^sft2\{.*step=$job\.1 .*\} sft2\{.*step=$job\.2 .*\}$"
 }
 
 @test "salloc without a command runs the benchmark, with one it shapes the allocation" {
@@ -193,14 +193,14 @@ SH
     text=$(printf "%850s" "" | tr " " u)
     DUMMY_PAD=2000 srun --comment="$text" --sft-bench=tiny:1,gpus=1 >/dev/null
     job=$(last_job)
-    wait_for 10 job_field_has "$job" admincomment "^sft1\{.*pad=x{2000}.*\}$"
+    wait_for 10 job_field_has "$job" admincomment "^sft2\{.*pad=x{2000}.*\}$"
     comment=$(job_field "$job" comment)
     [ "${#comment}" -le 1024 ]
-    [[ $comment == "$text sft1{"*'}' && $comment != *pad=* ]]
+    [[ $comment == "$text sft2{"*'}' && $comment != *pad=* ]]
     text=$(printf '%1020s' '' | tr ' ' u)
     srun --comment="$text" --sft-bench=tiny:1,gpus=1 >/dev/null
     job=$(last_job)
-    wait_for 10 job_field_has "$job" admincomment '^sft1\{.*state=complete'
+    wait_for 10 job_field_has "$job" admincomment '^sft2\{.*state=complete'
     [ "$(job_field "$job" comment)" = "$text" ]
 }
 
@@ -215,14 +215,14 @@ SH
     DUMMY_STATE=none run srun --sft-bench=tiny:2
     [ "$status" -eq 3 ]
     job=$(last_job)
-    wait_for 10 job_field_has "$job" comment '^sft1\{.*state=partial.*\}$'
+    wait_for 10 job_field_has "$job" comment '^sft2\{.*state=partial.*\}$'
     job_field_has "$job" state FAILED
 }
 
 @test "what is no record is logged and not published, and srun ends with 1" {
     DUMMY_STATE=junk DUMMY_SECONDS=0 run srun --sft-bench=tiny:1,gpus=1
     [ "$status" -eq 1 ]
-    [[ $output == *'record of '*'does not begin with sft1{'* ]]
+    [[ $output == *'record of '*'does not begin with sft2{'* ]]
     job=$(last_job)
     [[ $(job_field "$job" comment) != *%n* ]]
     job_field_has "$job" state COMPLETED
@@ -232,7 +232,7 @@ SH
     printf 'job = %s\ncomment = no\n' "$DUMMY" >sft-bench.conf
     srun --comment=mine --sft-bench=tiny:1,gpus=1 >/dev/null
     job=$(last_job)
-    wait_for 10 job_field_has "$job" admincomment '^sft1\{'
+    wait_for 10 job_field_has "$job" admincomment '^sft2\{'
     [ "$(job_field "$job" comment)" = mine ]
 }
 

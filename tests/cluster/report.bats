@@ -159,7 +159,7 @@ setup() {
     as 0 sacctmgr -i add user Tanaka.T account=llm >/dev/null
     as 0 "$CLUSTER" restart "$FOLDER/c" >/dev/null
     as 4301 srun "--sft-bench=$RUN" >/dev/null 2>&1
-    confirmed() { as 0 sacct -X -n -P -u "$1" -o jobidraw,admincomment | sed -n 's/|sft1{.*state=complete.*//p' | tr '\n' ' '; }
+    confirmed() { as 0 sacct -X -n -P -u "$1" -o jobidraw,admincomment | sed -n 's/|sft2{.*state=complete.*//p' | tr '\n' ' '; }
     two() { [ "$(confirmed Tanaka.T | wc -w)" -eq 2 ] && [ "$(confirmed suzuki | wc -w)" -eq 1 ]; }
     wait_for 60 two
     for user in Tanaka.T 4301 suzuki 4302 suzuki,Tanaka.T; do
@@ -187,7 +187,7 @@ setup() {
 
 @test "a job that was requeued has one record, the last run's" {
     job=$(sbatch --parsable --requeue -o /dev/null "--sft-bench=${RUN/steps=2/steps=5000}")
-    has_begun() { scontrol -o show job "$job" | grep -q 'JobState=RUNNING.*sft1{'; }
+    has_begun() { scontrol -o show job "$job" | grep -q 'JobState=RUNNING.*sft2{'; }
     wait_for 60 has_begun
     scontrol requeue "$job"
     waits() { scontrol -o show job "$job" | grep -q 'JobState=PENDING' && job_field_has "$job" state PENDING; }
@@ -198,7 +198,7 @@ setup() {
     scontrol update job "$job" starttime=now
     wait_for 60 has_begun
     scancel "$job"
-    ended() { sacct -X -D -n -P -j "$job" -o state,admincomment | grep -q '^CANCELLED.*sft1{'; }
+    ended() { sacct -X -D -n -P -j "$job" -o state,admincomment | grep -q '^CANCELLED.*sft2{'; }
     wait_for 60 ended
     run "$REPORT" -j "$job" --csv
     [ "$(grep -c "^$job,0,\(partial\|failed\),[a-z]*,.*,CANCELLED," <<<"$output")" -eq 1 ]

@@ -48,8 +48,8 @@ ended() {
     cat run.out
     wait_for 30 no_tasks
     wait_for 30 job_field_has "$job" state "$1"
-    wait_for 30 job_field_has "$job" admincomment "sft1\{.*step=$job\.0 .*$2"
-    job_field_has "$job" comment "sft1\{.*step=$job\.0 .*state=(partial|failed)"
+    wait_for 30 job_field_has "$job" admincomment "sft2\{.*step=$job\.0 .*$2"
+    job_field_has "$job" comment "sft2\{.*step=$job\.0 .*state=(partial|failed)"
     job_field_has "$job" admincomment "steps_done=[0-9]"
     job=
 }

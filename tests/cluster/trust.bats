@@ -53,7 +53,7 @@ own_program() { # own_program REQUEST COMMAND...
 ended() { # ended STATE
     job=$(newest_job)
     wait_for 60 job_field_has "$job" state "$1"
-    wait_for 20 job_field_has "$job" admincomment 'sft1\{'
+    wait_for 20 job_field_has "$job" admincomment 'sft2\{'
     record=$(job_field "$job" admincomment)
     echo "$record"
 }
@@ -118,7 +118,7 @@ SFT_BENCH_LAUNCHED=\$\$ exec srun --mpi=none --sft-bench=tiny:1,gpus=1 "$FOLDER/
 SH
     as_user sbatch -N1 --gpus-per-node=1 -o steps.out steps
     ended FAILED # as its last step is
-    [[ $record == "sft1{step=$job.0 state=complete "*"} sft1{step=$job.1 state=failed "*"}" ]]
+    [[ $record == "sft2{step=$job.0 state=complete "*"} sft2{step=$job.1 state=failed "*"}" ]]
     [ "$(grep -o "step=$job.0 " <<<"$record" | wc -l)" -eq 1 ]
     [[ $record == *"it%20calls%20itself%20step%20$job.0"* ]]
     run "$REPORT" -a -j "$job" --csv
@@ -192,10 +192,10 @@ failed_start() {
     site "$DUMMY"
     DUMMY_FIRST=STOP as_user srun --sft-bench=tiny:1,gpus=1 &
     srun_pid=$!
-    begun() { job=$(newest_job) && scontrol -o show job "$job" | grep -q 'AdminComment=sft1{'; }
+    begun() { job=$(newest_job) && scontrol -o show job "$job" | grep -q 'AdminComment=sft2{'; }
     last=$(newest_job)
     wait_for 30 eval '[ "$(newest_job)" != "$last" ] && begun'
-    scontrol -o show job "$job" | grep -q "AdminComment=sft1{step=$job.0 state=failed model=tiny "
+    scontrol -o show job "$job" | grep -q "AdminComment=sft2{step=$job.0 state=failed model=tiny "
     scancel "$job"
     wait "$srun_pid" || true
     ended CANCELLED

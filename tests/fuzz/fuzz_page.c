@@ -28,7 +28,7 @@ static void check(const struct sft_record *record, const struct page_facts *fact
     REQUIRE(sft_record_parse(&again, text, NULL, NULL) == 0);
     sft_record_clear(&again);
     REQUIRE(sft_record_merge(OTHER, record, merged, sizeof merged, NULL) == 0);
-    REQUIRE(strncmp(merged, OTHER " sft1{step=17.2 ", sizeof OTHER " sft1{step=17.2 " - 1) == 0);
+    REQUIRE(strncmp(merged, OTHER " sft2{step=17.2 ", sizeof OTHER " sft2{step=17.2 " - 1) == 0);
 }
 
 /* The first byte chooses what is known. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "accounts/scan.h"
+#include "lib/record.h"
 
 #define MARK                                                                                       \
     "\x1f"                                                                                         \
@@ -55,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         bool has_mark = memmem(data + 1, length, MARK, sizeof MARK - 1) != NULL;
         scan_text(&scan, text, strlen(text));
         /* Nobody knows the mark when a comment is written, so one with it says nothing. */
-        bool has_record = memmem(data + 1, length, "sft1{", 5) != NULL;
+        bool has_record = sft_record_find((const char *)data + 1, length) != NULL;
         if (!has_mark && (scan.count != (has_record ? 3 : 2) || scan_find(&scan, 7, 1) == NULL ||
                           scan_find(&scan, 9, 3) == NULL))
             abort();

@@ -119,7 +119,7 @@ job_has_ended() {
 # The job's comment may have the brief form, which names none.
 record_check() {
     local where=$1 record state named
-    record=$(grep -o 'sft1{[^}]*}' <<<"$2" | tail -n 1)
+    record=$(grep -o 'sft2{[^}]*}' <<<"$2" | tail -n 1)
     state=$(field_of state <<<"$record")
     named=$(field_of backend <<<"$record")
     if [ -z "$record" ]; then
@@ -136,7 +136,7 @@ record_check() {
 }
 
 sacct_has_record() {
-    sl sacct -X -n -P -j "$1" -o admincomment,comment >"$2" && grep -q 'sft1{.*state=complete' "$2"
+    sl sacct -X -n -P -j "$1" -o admincomment,comment >"$2" && grep -q 'sft2{.*state=complete' "$2"
 }
 
 run_request() { # run_request NUMBER REQUEST

@@ -63,6 +63,14 @@ static void test_trust(void **state)
     assert_string_equal(trust(), "doubted");
     load("sft1{" RUN " checked=program,nodes,ranks,time}", "sft1{step=7.0 model=tiny tok_s=6}");
     assert_string_equal(trust(), "edited");
+    /* Both forms of one step, each way around: what they both have is compared. */
+    load("sft2{" RUN "}", "sft1{step=7.0 model=tiny tok_s=6 cut=1}");
+    assert_string_equal(trust(), "edited");
+    load("sft1{" RUN " cut=1}", "sft2{step=7.0 model=tiny tok_s=5}");
+    assert_string_equal(trust(), "published");
+    load("sft2{" RUN "} sft3{" RUN "}", "");
+    assert_int_equal(rows.broken, 1);
+    assert_string_equal(trust(), "published");
     load("", "sft1{" RUN " checked=program,nodes,ranks,time}");
     assert_false(row_is_checked(rows.row[0]));
     assert_string_equal(trust(), "comment");

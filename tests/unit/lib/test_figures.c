@@ -109,10 +109,10 @@ static void test_manual(void **state)
     const char *item = page;
     for (const struct sft_figure *figure = sft_figures(); figure->name != NULL; figure++) {
         char line[256], text[512];
-        snprintf(line, sizeof line, ".It Va %s Pq %s, %s%s%s%s\n", figure->name,
+        const char *keep = sft_keep_name(figure->keep);
+        snprintf(line, sizeof line, ".It Va %s Pq %s, %s%s%s%s%s\n", figure->name,
                  sft_type_name(figure->type), sft_origin_name(figure->origin),
-                 *figure->unit == '\0' ? "" : ", ", figure->unit,
-                 figure->keep == SFT_BRIEF ? ", brief" : "");
+                 *figure->unit == '\0' ? "" : ", ", figure->unit, *keep == '\0' ? "" : ", ", keep);
         item = strstr(item + 1, "\n.It Va ");
         if (item == NULL || strncmp(item + 1, line, strlen(line)) != 0)
             fail_msg("sft-record(5) has not '%s' but '%.60s'", line, item == NULL ? "" : item + 1);
