@@ -35,11 +35,11 @@ static int main_mode(int argc, char **argv)
 {
     static struct options options;
     struct sft_error err = {""};
-    if (options_parse(&options, argc, argv, &err) < 0)
+    if (job_options_parse(&options, argc, argv, &err) < 0)
         return main_refuse(&err);
     switch (options.mode) {
     case OPTIONS_HELP:
-        options_help(stdout);
+        job_options_help(stdout);
         return SFT_EXIT_DONE;
     case OPTIONS_VERSION:
         puts(PACKAGE_STRING);

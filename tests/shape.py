@@ -5,8 +5,8 @@
     tests/shape.py
 
 Prints a table of function and file lengths and a line for each rule that a file breaks; fails if there is one. Style is
-clang-format 14's (other versions break lines elsewhere), functions are universal-ctags'. A break that is known has its
-line in KNOWN, which fails too once nothing needs it. tests/ has no rule for the length of its files.
+clang-format 14's (other versions break lines elsewhere), functions are universal-ctags'. tests/ has no rule for the length of
+its files.
 """
 import collections
 import os
@@ -28,12 +28,6 @@ ORDER = (
     ("lib", "node", "spank", "accounts", "sweep"),
 )
 FOLDERS = {folder for row in ORDER for folder in row}
-# (rule, file) of what breaks a rule today: to be removed.
-KNOWN = {
-    ("file", "job/model/shard.c"),
-    ("function", "tests/unit/tensor/test_matmul_cache.c"),
-    ("ring", "job/data/batch.c"),
-}
 
 
 class Sources:
@@ -160,21 +154,15 @@ def lists(sources):
 
 def main():
     os.chdir(TOP)
-    sources, bad, used = Sources(), 0, set()
+    sources, bad = Sources(), 0
     for rule, file, what in [*sizes(sources), *style(sources), *ways(sources), *lists(sources)]:
-        if (rule, file) in KNOWN:
-            used.add((rule, file))
-            continue
         bad += 1
         print(f"{file}: {rule}: {what}")
-    for rule, file in sorted(KNOWN - used):
-        bad += 1
-        print(f"tests/shape.py: KNOWN has {rule} of {file}, which is mended: take it out")
     missing = sorted(FOLDERS - set(sources.folders()))
     if missing:
         bad += 1
         print(f"tests/shape.py: no sources in {' '.join(missing)}: nothing was checked there")
-    print(f"{len(sources.lines)} files, {bad} breaks, {len(used)} known ones")
+    print(f"{len(sources.lines)} files, {bad} breaks")
     return 1 if bad else 0
 
 

@@ -41,7 +41,7 @@ for must in sft_request_parse sysfs_text bootstrap_start; do
     refuse "all but the CUDA backend and CUDA" "$cuda" $must "${host[@]}"
 done
 
-# Folder by folder in the design's order: what is undefined there and first defined in a later one.
+# Folder by folder in the design's order: what is undefined there and first defined in a later one, or defined in two.
 libraries=(lib/libsft node/libnode node/libaffinity spank/libspank job/control/libcontrol job/tensor/libtensor
     job/tensor/cuda/libcuda job/collective/libcollective job/model/libmodel job/data/libdata job/train/libtrain
     job/run/librun accounts/libaccounts report/libreport sweep/libsweep)
@@ -51,6 +51,7 @@ for library in "${libraries[@]}"; do
     nm -g "$archive" | awk -v library=$library 'NF >= 2 { print library, $(NF - 1), $NF }' || failed=1
 done >"$build/symbols.txt"
 awk '{ if (!($1 in at)) at[$1] = ++libraries }
+    $2 ~ /[TDBR]/ && $3 in home && home[$3] != $1 { print $1 " and " home[$3] " both define " $3; twice = 1 }
     $2 != "U" && !($3 in home) { home[$3] = $1 }
     $2 == "U" { needs[$1 " " $3] }
     END {
@@ -59,7 +60,7 @@ awk '{ if (!($1 in at)) at[$1] = ++libraries }
             if (p[2] in home && at[home[p[2]]] > at[p[1]]) { print p[1] " needs " p[2] " of " home[p[2]]; bad = 1 }
         }
         if (libraries < 14) { print "only " libraries " libraries were read"; bad = 1 }
-        exit bad
+        exit bad || twice
     }' "$build/symbols.txt" >&2 || failed=1
 
 if ldd "$build/sft-bench-job" | grep -E 'libslurm|libcuda\.so|libnvidia-ml'; then

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "job/data/batch.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "job/data/data.h"
 
 int batch_create(struct batch *batch, int rows, struct sft_error *err)
 {

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "lib/error.h"
+
 struct batch {
     int rows;           /* sequences * seq */
     int32_t *tokens;    /* [rows]; padding holds the tokenizer's end-of-text id */
@@ -17,5 +19,8 @@ struct batch {
     long trained; /* rows with a target */
     double squared_lengths; /* sum over documents of length^2 */
 };
+
+int batch_create(struct batch *batch, int rows, struct sft_error *err);
+void batch_destroy(struct batch *batch); /* frees the arrays; zeroed or NULL does nothing */
 
 #endif

@@ -60,9 +60,6 @@ void data_skipped(const struct data *data, char *text, size_t size);
  * epochs, each epoch in an order of its own. The batch must have been made for that many rows. */
 void data_fill(const struct data *data, uint64_t first, int sequences, struct batch *batch);
 
-int batch_create(struct batch *batch, int rows, struct sft_error *err);
-void batch_destroy(struct batch *batch); /* frees the arrays; zeroed or NULL does nothing */
-
 /* The Alpaca prompt of a record, before the response, malloc'ed. */
 char *data_prompt(const char *instruction, const char *input);
 

@@ -19,7 +19,8 @@ job_model_libmodel_la_SOURCES = \
 	job/model/model_pass.c \
 	job/model/model_units.c \
 	job/model/need.c job/model/need.h \
-	job/model/shard.c job/model/shard.h \
+	job/model/shard.c job/model/shard.h job/model/shard_internal.h \
+	job/model/shard_cut.c \
 	job/model/shard_plan.c
 job_model_libmodel_la_CFLAGS = $(AM_CFLAGS) $(VECTOR_CFLAGS)
 

@@ -5,68 +5,14 @@
  * model_storage), so that collectives are of equal parts and in place. */
 #include "job/model/shard.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEP = 128, NAME = 32 }; /* STEP: elements that pieces are multiples of */
+#include "job/model/shard_internal.h"
 
 /* Slots of the device's marks: what is behind us on LANE_COMPUTE, then some for each unit. */
 enum { SLOT_COMPUTE, SLOT_UNITS };
 enum unit_slot { SLOT_WEIGHTS, SLOT_GRADIENT, SLOT_ACROSS, UNIT_SLOTS };
-
-/* Where a unit's elements are. Whole ones stand in buffers, or in the model's flat arrays. */
-struct unit {
-    struct model_unit place;
-    size_t slice, piece; /* elements of a member's, and of what it has states for */
-    char *weights,
-        *sums; /* own slices: weights with 3 and hybrid; gradients with 2, 3 and hybrid */
-    char *whole, *gradient; /* [slice * members] */
-    char about_weights[NAME], about_gradient[NAME], name[NAME];
-    bool present; /* its own buffer, no layer's, has the weights */
-};
-
-struct shard {
-    struct model *model;
-    struct device *device;
-    struct collective *collective;
-    struct spans *spans;
-    enum sft_zero zero;
-    enum collective_group group; /* that shares a unit's slices */
-    size_t members, pieces;
-    int units;
-    struct unit *unit;              /* [units] */
-    int layer[SHARD_LAYER_BUFFERS]; /* whose weights are in the layers' buffers, or 0 */
-    int micro_batches, micro_batch; /* of the step; the one that runs */
-    int leaving;                    /* unit whose gradient is on its way, -1: none */
-    bool enrolled;                  /* the collectives know the memory */
-    bool spreading;                 /* whole weights may still be on their way */
-    int span;                       /* among spans, of the unit that computes */
-    struct shard_part *parts;
-    size_t part_count, bytes;
-    char *memory; /* slices and buffers */
-};
-
-static bool shares_weights(enum sft_zero zero)
-{
-    return zero == SFT_ZERO_3 || zero == SFT_ZERO_HYBRID;
-}
-
-static bool shares_gradients(enum sft_zero zero)
-{
-    return zero >= SFT_ZERO_2;
-}
-
-struct model_storage shard_storage(enum sft_zero zero, int ranks)
-{
-    size_t multiple = zero == SFT_ZERO_0 ? 1 : (size_t)ranks * STEP;
-    return (struct model_storage){zero <= SFT_ZERO_2, zero <= SFT_ZERO_1, multiple};
-}
-
-static bool is_layer(const struct shard *s, int unit)
-{
-    return unit > 0 && unit < s->units - 1;
-}
 
 static bool last_micro_batch(const struct shard *s)
 {
@@ -76,79 +22,6 @@ static bool last_micro_batch(const struct shard *s)
 static int slot_of(int unit, enum unit_slot slot)
 {
     return SLOT_UNITS + unit * UNIT_SLOTS + (int)slot;
-}
-
-static size_t bytes_of(const struct shard *s, size_t elements)
-{
-    return format_bytes(s->device->format, elements);
-}
-
-struct room {
-    char *base; /* NULL: only count */
-    size_t used;
-};
-
-static char *take(struct room *room, size_t bytes)
-{
-    char *memory = room->base == NULL ? NULL : room->base + room->used;
-    room->used += bytes;
-    return memory;
-}
-
-/* Cut the buffers from `base`, with NULL only count; returns the bytes. */
-static size_t shard_lay(struct shard *s, char *base)
-{
-    struct room room = {base, 0};
-    char *whole[SHARD_LAYER_BUFFERS] = {NULL}, *gradient[SHARD_LAYER_BUFFERS] = {NULL};
-    for (int i = 0; i < s->units; i++) {
-        struct unit *u = &s->unit[i];
-        size_t slice = bytes_of(s, u->slice), all = slice * s->members;
-        int buffer = i % SHARD_LAYER_BUFFERS;
-        bool own = !is_layer(s, i) || i <= SHARD_LAYER_BUFFERS; /* the first ones are all layers' */
-        if (shares_weights(s->zero)) {
-            u->weights = take(&room, slice);
-            u->whole = own ? take(&room, all) : whole[buffer];
-        }
-        if (shares_gradients(s->zero)) {
-            u->sums = take(&room, slice);
-            u->gradient = own ? take(&room, all) : gradient[buffer];
-        }
-        if (is_layer(s, i)) {
-            whole[buffer] = u->whole;
-            gradient[buffer] = u->gradient;
-        }
-    }
-    return room.used;
-}
-
-/* First element of this rank's slice, and of its piece, in the unit. */
-static size_t slice_begin(const struct shard *s, const struct unit *u)
-{
-    return (size_t)s->collective->group_rank[s->group] * u->slice;
-}
-
-static size_t piece_begin(const struct shard *s, const struct unit *u)
-{
-    size_t inside =
-        s->pieces > 1 ? (size_t)s->collective->group_rank[COLLECTIVE_ACROSS] * u->piece : 0;
-    return slice_begin(s, u) + inside;
-}
-
-static void part_add(struct shard *s, const struct unit *u)
-{
-    size_t begin = piece_begin(s, u), inside = begin - slice_begin(s, u), count = u->piece;
-    if (s->zero == SFT_ZERO_0) {
-        begin = 0;
-        count = u->place.count;
-    }
-    s->parts[s->part_count++] = (struct shard_part){
-        .offset = u->place.offset + begin,
-        .count = count,
-        .weights = shares_weights(s->zero) ? u->weights + bytes_of(s, inside)
-                                           : u->whole + bytes_of(s, begin),
-        .gradients = shares_gradients(s->zero) ? u->sums + bytes_of(s, inside)
-                                               : u->gradient + bytes_of(s, begin),
-    };
 }
 
 /* What a lane is given from now on waits for all that was computed. */
@@ -329,61 +202,6 @@ static int shard_leave(void *user, int unit, enum model_pass pass, struct sft_er
     return 0;
 }
 
-static void unit_cut(struct shard *s, int unit)
-{
-    struct unit *u = &s->unit[unit];
-    u->place = model_unit(s->model, unit);
-    u->slice = s->zero == SFT_ZERO_0 ? u->place.count : u->place.count / s->members;
-    u->piece = u->slice / s->pieces;
-    if (unit == 0 || unit == s->units - 1)
-        snprintf(u->name, sizeof u->name, "%s", unit == 0 ? "embedding" : "head");
-    else
-        snprintf(u->name, sizeof u->name, "layer %d", unit - 1);
-    snprintf(u->about_weights, sizeof u->about_weights, "weights of %.16s", u->name);
-    snprintf(u->about_gradient, sizeof u->about_gradient, "gradients of %.16s", u->name);
-}
-
-static void shard_place(struct shard *s, uint64_t seed)
-{
-    const struct model_hooks hooks = {s, shard_enter, shard_leave};
-    char *weights = model_weights(s->model).data, *gradients = model_gradients(s->model).data;
-    if (!shares_weights(s->zero))
-        model_initialize(s->model, seed);
-    for (int i = 0; i < s->units; i++) {
-        struct unit *u = &s->unit[i];
-        model_place(s->model, i, u->whole, u->gradient);
-        if (shares_weights(s->zero))
-            model_initialize_part(s->model, seed, u->weights, u->place.offset + slice_begin(s, u),
-                                  u->slice);
-        else
-            u->whole = weights + bytes_of(s, u->place.offset);
-        if (!shares_gradients(s->zero))
-            u->gradient = gradients + bytes_of(s, u->place.offset);
-        part_add(s, u);
-    }
-    model_hook(s->model, &hooks);
-}
-
-static int shard_allocate(struct shard *s, struct sft_error *err)
-{
-    struct device *d = s->device;
-    s->unit = calloc((size_t)s->units, sizeof *s->unit);
-    s->parts = calloc((size_t)s->units, sizeof *s->parts);
-    if (s->unit == NULL || s->parts == NULL)
-        return sft_error_set(err, "no memory for slices");
-    for (int i = 0; i < s->units; i++)
-        unit_cut(s, i);
-    s->bytes = shard_lay(s, NULL);
-    if (s->bytes == 0)
-        return 0;
-    s->memory = d->allocate(d, s->bytes, err);
-    if (s->memory == NULL)
-        return -1;
-    d->zero(d, s->memory, s->bytes); /* what lies behind a unit's end takes part in sums */
-    shard_lay(s, s->memory);
-    return 0;
-}
-
 /* All that collectives will touch. */
 static void shard_enroll(struct shard *s)
 {
@@ -434,6 +252,7 @@ struct shard *shard_create(struct model *model, struct device *device,
     if (shard_allocate(s, err) < 0)
         goto failed;
     shard_place(s, seed);
+    model_hook(model, &(struct model_hooks){s, shard_enter, shard_leave});
     shard_enroll(s);
     return s;
 failed:
@@ -451,12 +270,6 @@ void shard_destroy(struct shard *s)
     free(s->unit);
     free(s->parts);
     free(s);
-}
-
-const struct shard_part *shard_parts(const struct shard *s, size_t *count)
-{
-    *count = s->part_count;
-    return s->parts;
 }
 
 void shard_begin(struct shard *s, int micro_batches)
@@ -510,9 +323,4 @@ void shard_settle(struct shard *s)
     if (s->spreading)
         s->device->await(s->device, LANE_COMPUTE,
                          slot_of(s->units - 1, hybrid ? SLOT_ACROSS : SLOT_WEIGHTS));
-}
-
-size_t shard_bytes(const struct shard *s)
-{
-    return s->bytes;
 }

@@ -149,7 +149,7 @@ int describe_run(struct run *run, struct sft_error *err)
          nccl = strcmp(run->ranks.collective->name, "nccl") == 0;
     if (!run->result.active)
         return 0;
-    bool gpu = strcmp(run->machine.backend->name, "cuda") == 0;
+    bool gpu = strcmp(run->machine.device->name, "cuda") == 0;
     describe_data(&facts, run->input.data);
     describe_step(step, sizeof step);
     describe_hosts(run, hosts, sizeof hosts);
@@ -162,19 +162,19 @@ int describe_run(struct run *run, struct sft_error *err)
         {"state", "running"},
         {"model", run->input.shape.name},
         {"method", "full"},
-        {"precision", format_traits[run->machine.backend->format].name},
+        {"precision", format_traits[run->machine.device->format].name},
         {"states", gpu ? fit_states_name(run->training.fit.states) : ""},
         {"zero", sft_zero_name(run->training.fit.zero)},
         {"recompute", fit_recompute_name(run->training.fit.recompute)},
-        {"backend", run->machine.backend->name},
-        {"device", gpu ? run->machine.backend->title : run->machine.host.model},
+        {"backend", run->machine.device->name},
+        {"device", gpu ? run->machine.device->title : run->machine.host.model},
         {"data", facts.source},
         {"data_sum", sum},
         {"tokenizer", tokenizer_name(run->input.tokenizer)},
         {"hosts", hosts},
         {"request", request},
         {"version", PACKAGE_VERSION},
-        {"cuda", run->machine.backend->version},
+        {"cuda", run->machine.device->version},
         {"blas", gpu ? "" : blas},
         {"mpi", mpi ? run->ranks.collective->version : ""},
         {"nccl", nccl ? run->ranks.collective->version : ""},
@@ -197,8 +197,8 @@ void describe_summary(const struct run *run)
     char number[SFT_NUMBER], other[SFT_NUMBER];
     printf("%s, %d rank%s on %d node%s, data %s, backend %s %s\n", run->input.shape.title,
            run->input.plan.ranks, run->input.plan.ranks == 1 ? "" : "s", run->ranks.nodes,
-           run->ranks.nodes == 1 ? "" : "s", sft_record_get(r, "data"), run->machine.backend->name,
-           format_traits[run->machine.backend->format].name);
+           run->ranks.nodes == 1 ? "" : "s", sft_record_get(r, "data"), run->machine.device->name,
+           format_traits[run->machine.device->format].name);
     for (size_t i = 0; i < count; i++) {
         const struct sft_show *show = &shown[i]->show[SFT_SUMMARY];
         double value = sft_record_get_real(r, shown[i]->name, NAN);

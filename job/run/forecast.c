@@ -48,7 +48,7 @@ struct sft_fabric forecast_fabric(const struct sft_request *request)
 
 double forecast_tok_s(const struct training *t, const struct sft_request *request)
 {
-    const struct sft_ceiling *ceiling = sft_ceiling_find(t->backend->title);
+    const struct sft_ceiling *ceiling = sft_ceiling_find(t->device->title);
     const struct sft_plan *plan = &t->input->plan;
     const struct sft_preset *shape = &t->input->shape;
     struct sft_work work;

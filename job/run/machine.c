@@ -11,8 +11,8 @@
 void openblas_set_num_threads(int threads);
 #endif
 
-static struct device *backend_create(const struct sft_request *request, int device, int cores,
-                                     struct sft_error *err)
+static struct device *device_create(const struct sft_request *request, int device, int cores,
+                                    struct sft_error *err)
 {
     if (device >= 0)
         return device_create_cuda(device, err);
@@ -28,11 +28,11 @@ static struct device *backend_create(const struct sft_request *request, int devi
 
 static void machine_find_peaks(struct machine *machine, double said)
 {
-    const struct sft_roofline *roofline = sft_roofline_find(machine->backend->title);
+    const struct sft_roofline *roofline = sft_roofline_find(machine->device->title);
     const struct host *host = &machine->host;
     double peak = said > 0 ? said : roofline == NULL ? 0 : roofline->bf16_tflops;
     double limit = 0;
-    if (strcmp(machine->backend->name, "cpu") == 0)
+    if (strcmp(machine->device->name, "cpu") == 0)
         limit = sft_roofline_cpu_tflops(host->cores, host->flags);
     machine->peak_tflops = peak;
     machine->limit_tflops = peak > 0 && (limit == 0 || peak < limit) ? peak : limit;
@@ -42,8 +42,8 @@ int machine_create(struct machine *machine, const struct sft_request *request, i
                    int local_size, struct sft_error *err)
 {
     host_read(&machine->host, local_size);
-    machine->backend = backend_create(request, device, machine->host.cores, err);
-    if (machine->backend == NULL)
+    machine->device = device_create(request, device, machine->host.cores, err);
+    if (machine->device == NULL)
         return -1;
     machine_find_peaks(machine, request->peak);
     return 0;
@@ -51,7 +51,7 @@ int machine_create(struct machine *machine, const struct sft_request *request, i
 
 void machine_destroy(struct machine *machine)
 {
-    if (machine->backend != NULL)
-        machine->backend->destroy(machine->backend);
-    machine->backend = NULL;
+    if (machine->device != NULL)
+        machine->device->destroy(machine->device);
+    machine->device = NULL;
 }

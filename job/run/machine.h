@@ -9,7 +9,7 @@
 
 struct machine {
     struct host host;
-    struct device *backend;
+    struct device *device;
     double peak_tflops;  /* dense, the user's peak=, else the data sheet's; 0: not known */
     double limit_tflops; /* nothing can be faster; 0: not known */
 };

@@ -31,7 +31,7 @@ static void key_help(FILE *out, const struct sft_field *key)
             standard);
 }
 
-void options_help(FILE *out)
+void job_options_help(FILE *out)
 {
     char names[256];
     fprintf(
@@ -76,7 +76,7 @@ static int key_take(struct options *options, char **words, struct sft_error *err
     return equals != NULL ? 1 : 2;
 }
 
-int options_parse(struct options *options, int argc, char **argv, struct sft_error *err)
+int job_options_parse(struct options *options, int argc, char **argv, struct sft_error *err)
 {
     const char *text = NULL;
     memset(options, 0, sizeof *options);

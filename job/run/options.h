@@ -24,7 +24,7 @@ struct options {
     struct sft_request request; /* keys of the command line over those of REQUEST */
 };
 
-int options_parse(struct options *options, int argc, char **argv, struct sft_error *err);
-void options_help(FILE *out);
+int job_options_parse(struct options *options, int argc, char **argv, struct sft_error *err);
+void job_options_help(FILE *out);
 
 #endif

@@ -98,7 +98,7 @@ static int run_prepare(struct run *run, struct sft_error *err)
         input_open(&run->input, request, run->ranks.nodes, run->ranks.control->size, err) < 0 ||
         machine_create(&run->machine, request, run->ranks.device, run->ranks.bootstrap.local_size,
                        err) < 0 ||
-        training_create(&run->training, request, &run->input, run->machine.backend,
+        training_create(&run->training, request, &run->input, run->machine.device,
                         run->ranks.control, run->ranks.collective, err) < 0)
         return -1;
     return run_observe(run, err);

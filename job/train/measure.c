@@ -129,10 +129,10 @@ static double process_gib(void)
 }
 
 /* GiB: of the device in use at the end, since nothing is given back before; else of the process. */
-static double rank_memory(struct device *backend)
+static double rank_memory(struct device *device)
 {
     size_t used, all;
-    backend->memory(backend, &used, &all);
+    device->memory(device, &used, &all);
     return all > 0 ? ldexp((double)used, -30) : process_gib();
 }
 
@@ -173,7 +173,7 @@ static int measure_record(void *self, struct sft_record *record, struct sft_erro
 {
     struct measure *measure = self;
     const struct training *t = measure->run->training;
-    double mine[] = {sft_stats_median(measure->compute, measure->count), rank_memory(t->backend)};
+    double mine[] = {sft_stats_median(measure->compute, measure->count), rank_memory(t->device)};
     double *all = calloc((size_t)t->control->size * 2, sizeof *all);
     if (all == NULL)
         return sft_error_set(err, "no memory for the times of %d ranks", t->control->size);

@@ -22,7 +22,7 @@ static void observe_close(void *self)
 
 static int observe_open(const struct observed *run, void **self, struct sft_error *err)
 {
-    const char *bus_id = run->training->backend->bus_id;
+    const char *bus_id = run->training->device->bus_id;
     struct sft_error why;
     if (bus_id[0] == '\0')
         return 0;

@@ -19,8 +19,8 @@ struct loop {
 static int loop_sum(const struct loop *loop, struct step *step, double *values, size_t count,
                     struct sft_error *err)
 {
-    struct device *backend = loop->t->backend;
-    if (backend->sync(backend, err) < 0)
+    struct device *device = loop->t->device;
+    if (device->sync(device, err) < 0)
         return -1;
     double before = sft_clock_now();
     int result = control_sum(loop->t->control, values, count, err);

@@ -8,14 +8,14 @@ static int training_fit(struct training *t, const struct sft_request *said, stru
 {
     struct sft_request request = *said;
     size_t used, all;
-    t->backend->memory(t->backend, &used, &all);
+    t->device->memory(t->device, &used, &all);
     t->memory_before = (double)used;
-    if (strcmp(t->backend->name, "cpu") == 0 && request.states <= SFT_STATES_AUTO)
+    if (strcmp(t->device->name, "cpu") == 0 && request.states <= SFT_STATES_AUTO)
         request.states = SFT_STATES_FP32;
-    if (strcmp(t->backend->name, "cpu") == 0 && request.zero <= SFT_SHARE_AUTO)
+    if (strcmp(t->device->name, "cpu") == 0 && request.zero <= SFT_SHARE_AUTO)
         request.zero = SFT_SHARE_0;
     return fit_make(&t->fit, &request, &t->input->plan, &t->input->shape, (double)(all - used),
-                    t->backend->format, t->backend->logits, err);
+                    t->device->format, t->device->logits, err);
 }
 
 static int training_make_model(struct training *t, struct sft_error *err)
@@ -23,14 +23,14 @@ static int training_make_model(struct training *t, struct sft_error *err)
     const struct sft_plan *plan = &t->input->plan;
     enum sft_zero zero = t->fit.zero;
     t->model =
-        model_create_stored(t->backend, &t->input->shape, plan->micro_batch * plan->seq,
+        model_create_stored(t->device, &t->input->shape, plan->micro_batch * plan->seq,
                             fit_recompute(&t->fit), shard_storage(zero, t->control->size), err);
     if (t->model == NULL)
         return -1;
-    t->spans = spans_create(t->backend, err);
+    t->spans = spans_create(t->device, err);
     if (t->spans == NULL)
         return -1;
-    t->shard = shard_create(t->model, t->backend, t->collective, zero, plan->seed, t->spans, err);
+    t->shard = shard_create(t->model, t->device, t->collective, zero, plan->seed, t->spans, err);
     return t->shard == NULL ? -1 : 0;
 }
 
@@ -51,17 +51,17 @@ static int training_make_optim(struct training *t, struct sft_error *err)
     };
     size_t count;
     const struct shard_part *parts = shard_parts(t->shard, &count);
-    t->optim = optim_create_parts(t->model, t->backend, &options, parts, count,
+    t->optim = optim_create_parts(t->model, t->device, &options, parts, count,
                                   t->fit.zero == SFT_ZERO_0 ? NULL : t->collective, err);
     return t->optim == NULL ? -1 : 0;
 }
 
 int training_create(struct training *t, const struct sft_request *request,
-                    const struct input *input, struct device *backend, struct control *control,
+                    const struct input *input, struct device *device, struct control *control,
                     struct collective *collective, struct sft_error *err)
 {
     *t = (struct training){
-        .input = input, .backend = backend, .control = control, .collective = collective};
+        .input = input, .device = device, .control = control, .collective = collective};
     if (training_fit(t, request, err) < 0 || training_make_model(t, err) < 0)
         return -1;
     return training_make_optim(t, err);

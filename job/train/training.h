@@ -15,7 +15,7 @@
 
 struct training {
     const struct input *input; /* this and the next three are others' */
-    struct device *backend;
+    struct device *device;
     struct control *control;
     struct collective *collective;
     double memory_before; /* bytes of the device's memory in use before the model */
@@ -29,7 +29,7 @@ struct training {
 /* Fits the plan into the memory that is free, and makes the model with
  * its first weights. Fails where it does not fit. */
 int training_create(struct training *training, const struct sft_request *request,
-                    const struct input *input, struct device *backend, struct control *control,
+                    const struct input *input, struct device *device, struct control *control,
                     struct collective *collective, struct sft_error *err);
 /* One that was not created, or zeroes, too. */
 void training_destroy(struct training *training);

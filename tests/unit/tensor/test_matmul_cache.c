@@ -244,17 +244,25 @@ static bool there(const struct matmul_choice *want)
     return is;
 }
 
-static void test_broken_lines_are_passed_over(void **state)
+/* A file of one choice, number 3: its path, and its text. */
+static const char *file_of_one(char text[4096], size_t *length)
+{
+    static char path[PATH_MAX];
+    add(3);
+    snprintf(path, sizeof path, "%s", only_file(path_in_top("own")));
+    *length = slurp(path, text, 4096);
+    assert_true(*length > 50 && text[*length - 1] == '\n');
+    return path;
+}
+
+/* Cut anywhere, with and without an end of the line, before and behind whole ones. */
+static void test_cut_lines_are_passed_over(void **state)
 {
     (void)state;
     struct matmul_choice first = choice_of(1), last = choice_of(2), cut = choice_of(3);
-    static char text[4096], line[4096];
-    add(3);
-    char *path = strdup(only_file(path_in_top("own")));
-    size_t length = slurp(path, text, sizeof text);
-    assert_true(length > 50 && text[length - 1] == '\n');
-    const char *own = text + strlen(matmul_cache_form);
-    /* cut anywhere, with and without an end of the line, before and behind whole ones */
+    static char text[4096];
+    size_t length;
+    const char *path = file_of_one(text, &length), *own = text + strlen(matmul_cache_form);
     for (size_t keep = 0; keep < strlen(own) - 1; keep++)
         for (int end = 0; end < 2; end++) {
             assert_int_equal(truncate(path, 0), 0);
@@ -274,14 +282,31 @@ static void test_broken_lines_are_passed_over(void **state)
             if (end || keep == 0)
                 assert_true(found(&last));
         }
-    /* a line that another one runs into is lost, but only that one, and nothing wrong is read */
+}
+
+/* A line that another one runs into is lost, but only that one, and nothing wrong is read. */
+static void test_lines_that_run_into_each_other(void **state)
+{
+    (void)state;
+    struct matmul_choice first = choice_of(1), last = choice_of(2), cut = choice_of(3);
+    static char text[4096];
+    size_t length;
+    const char *path = file_of_one(text, &length);
     assert_int_equal(truncate(path, 0), 0);
     append(path, text, length - 20);
     add(1);
     assert_false(found(&cut) || found(&first));
     add(2);
     assert_true(found(&last));
-    /* foreign ones */
+}
+
+static void test_foreign_lines_are_passed_over(void **state)
+{
+    (void)state;
+    struct matmul_choice first = choice_of(1), last = choice_of(2);
+    static char text[4096], line[4096];
+    size_t length;
+    const char *path = file_of_one(text, &length);
     static const char *const foreign[] = {
         "\n",
         " \n",
@@ -306,6 +331,7 @@ static void test_broken_lines_are_passed_over(void **state)
         "1 2 3 0 1 256 0.5 1 2 3 4 5 6 7 8\n",          /* of the first form */
     };
     struct matmul_choice none = {.key = KEY_NUMBERS};
+    add(2);
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
         append(path, foreign[i], strlen(foreign[i]));
     append(path, "a\0b\n\0\n\xff\xfe\n", 9);
@@ -320,7 +346,6 @@ static void test_broken_lines_are_passed_over(void **state)
     assert_false(there(&none));
     append(path, good, sizeof good - 1);
     assert_true(there(&none));
-    free(path);
 }
 
 /* A file of the first form had no line that says so; of a later one; cut off; none of ours. Nothing
@@ -517,7 +542,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_added_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_devices_and_versions_are_apart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_broken_lines_are_passed_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cut_lines_are_passed_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lines_that_run_into_each_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_foreign_lines_are_passed_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_forms_are_written_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_first_of_two_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_folder_costs_only_the_cache, setup, teardown),
