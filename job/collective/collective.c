@@ -70,6 +70,7 @@ enum collective_type collective_type_of(const struct device *device)
 {
     static const enum collective_type types[FORMATS] = {
         [FORMAT_FP32] = COLLECTIVE_FP32, [FORMAT_BF16] = COLLECTIVE_BF16};
+    _Static_assert(FORMATS == 2, "a type for the new format");
     return types[device->format];
 }
 

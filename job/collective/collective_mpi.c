@@ -76,6 +76,19 @@ static const char *call_name(const struct collective_call *call)
     return call->type == COLLECTIVE_FP32 ? "all-reduce of floats" : "all-reduce of doubles";
 }
 
+static int call_run(const struct mpi_call *m, const struct collective_call *call, int member)
+{
+    switch (call->kind) {
+    case COLLECTIVE_ALL_REDUCE:
+        return all_reduce(m, call);
+    case COLLECTIVE_REDUCE_SCATTER:
+        return reduce_scatter(m, call, member);
+    case COLLECTIVE_ALL_GATHER:
+        break;
+    }
+    return all_gather(m, call, member);
+}
+
 static int mpi_run(struct collective *c, struct device *device, const struct collective_call *call,
                    struct sft_error *err)
 {
@@ -94,9 +107,7 @@ static int mpi_run(struct collective *c, struct device *device, const struct col
         return sft_error_set(err, "%s of %zu elements a rank: MPI counts to %d", call->what,
                              call->count, INT_MAX);
     watchdog_enter(mpi->control->watchdog, call_name(call));
-    int status = call->kind == COLLECTIVE_ALL_REDUCE       ? all_reduce(&m, call)
-                 : call->kind == COLLECTIVE_REDUCE_SCATTER ? reduce_scatter(&m, call, member)
-                                                           : all_gather(&m, call, member);
+    int status = call_run(&m, call, member);
     watchdog_leave(mpi->control->watchdog);
     return mpi_check(c, status, call->what, err);
 }

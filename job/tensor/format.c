@@ -22,6 +22,8 @@ static uint16_t bf16_nearest(float value)
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+_Static_assert(FORMATS == 2, "format_encode and format_decode know the formats one by one");
+
 void format_encode(enum format format, void *to, const float *from, size_t count)
 {
     if (format == FORMAT_FP32)
