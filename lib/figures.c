@@ -57,7 +57,7 @@ static const struct sft_figure figures[] = {
         AT(SYSTEM, 130, N_("Data"))),
     ROW("data_sum", TEXT, MEASURED, FULL, "", "checksum of that file's bytes", NOWHERE),
     ROW("records", INTEGER, MEASURED, DETAIL, "", "documents in one epoch", NOWHERE),
-    ROW("cut", INTEGER, MEASURED, DETAIL, "",
+    ROW("cut", INTEGER, MEASURED, BRIEF, "",
         "documents longer than the sequence, cut to it or left out", NOWHERE),
     ROW("skipped", INTEGER, MEASURED, FULL, "", "records left out because they are empty or bad",
         NOWHERE),

@@ -12,6 +12,7 @@
 
 #include "accounts/spawn.h"
 #include "accounts/text.h"
+#include "report/html.h"
 
 enum { WIDTH = 900, HEIGHT = 380 };
 
@@ -103,14 +104,37 @@ static size_t labels_length(const struct chart *chart)
     return length;
 }
 
+/* 1, 2 or 5 times a power of ten, so that about five stand on the axis. */
+static double nice_step(double most)
+{
+    double step = pow(10, floor(log10(most / 5)));
+    return step * (most / step > 25 ? 5 : most / step > 10 ? 2 : 1);
+}
+
+/* Large values as "12,500": rounded to thousands two ticks could look alike. */
+static void put_y_tics(FILE *out, double most)
+{
+    if (most < 1000 || most > 1e15)
+        return;
+    double step = nice_step(most);
+    fprintf(out, "set ytics (");
+    for (int i = 0; i * step < most + step; i++) {
+        char text[80];
+        html_number_text(i * step, 0, text, sizeof text);
+        fprintf(out, "%s'%s' %.9g", i > 0 ? ", " : "", text, i * step);
+    }
+    fprintf(out, ")\n");
+}
+
 static void put_axes(FILE *out, const struct chart *chart)
 {
     fprintf(out,
             "set encoding utf8\nset termoption noenhanced\nset border 3 lc rgb '#444444'\nset tics "
             "nomirror\n"
-            "set grid ytics lc rgb '#dddddd' lt 1\nset yrange [0:*]\nset format y '%s'\n"
-            "set key outside top left horizontal Left reverse samplen 2\nset xlabel ",
-            chart_most(chart) >= 10000 ? "%.0s %c" : "%g");
+            "set grid ytics lc rgb '#dddddd' lt 1\nset yrange [0:*]\nset format y '%%g'\n"
+            "set key outside top left horizontal Left reverse samplen 2\n");
+    put_y_tics(out, chart_most(chart));
+    fprintf(out, "set xlabel ");
     put_text(out, chart->x_title);
     fprintf(out, "\nset ylabel ");
     put_text(out, chart->y_title);
@@ -125,7 +149,9 @@ static void put_axes(FILE *out, const struct chart *chart)
         fprintf(out, ")%s\nset xrange [-0.6:%g]\n",
                 labels_length(chart) > 90 ? " rotate by -25" : "", (double)chart->labels - 0.4);
     } else if (chart->bars) {
-        fprintf(out, "set xrange [-0.6:%g]\n", (double)chart->line[0].count - 0.4);
+        /* whole numbers, about 16 of them */
+        fprintf(out, "set xtics %zu\nset xrange [-0.6:%g]\n", chart->line[0].count / 16 + 1,
+                (double)chart->line[0].count - 0.4);
     } else {
         put_tics(out, chart);
     }

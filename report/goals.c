@@ -2,131 +2,199 @@
 #include "report/goals.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct goal_rate rates[] = {
-    {"llama-7b", "7B", 8, 1280},
-    {"llama-13b", "13B", 8, 640},
-    {"llama-70b", "70B", 8, 160},
-    {NULL, NULL, 0, 0},
-};
+#include "lib/roofline.h"
+#include "report/lang.h"
 
-static const struct goal_scaling scalings[] = {{2, 95}, {4, 90}, {8, 80}, {0, 0}};
-
-const struct goal_rate *goal_rates(void)
+static const char *text_of(const struct row *row, const char *key)
 {
-    return rates;
+    const char *value = sft_record_get(&row->record, key);
+    return value != NULL ? value : "";
 }
 
-const struct goal_scaling *goal_scalings(void)
+static bool is_other(const char *wanted, const char *text)
 {
-    return scalings;
+    return wanted[0] != '\0' && strcmp(wanted, text) != 0;
 }
 
-double goal_efficiency(int nodes)
+/* A goal that names no workload is about real records. */
+static bool is_other_workload(const struct sft_goal *goal, const struct row *row)
 {
-    for (const struct goal_scaling *goal = scalings; goal->nodes != 0; goal++)
-        if (goal->nodes == nodes)
-            return goal->efficiency;
+    if (goal->workload[0] == '\0')
+        return (row->marks & ROW_SYNTHETIC) != 0;
+    return is_other(goal->workload, text_of(row, "workload")) &&
+           is_other(goal->workload, text_of(row, "data"));
+}
+
+static bool are_other_samples(const struct sft_goal *goal, const struct row *row)
+{
+    double length = sft_record_get_real(&row->record, "tok_s", NAN) /
+                    sft_record_get_real(&row->record, "samples_s", NAN);
+    return goal->sample_tokens > 0 && !(fabs(length / goal->sample_tokens - 1) <= GOAL_LENGTH);
+}
+
+static unsigned row_why(const struct sft_goal *goal, const struct row *row)
+{
+    bool whole = sft_record_get_real(&row->record, "cut", NAN) == 0;
+    unsigned why = is_other_workload(goal, row) ? GOAL_WORKLOAD : 0;
+    if (is_other(goal->method, text_of(row, "method")) ||
+        is_other(goal->precision, text_of(row, "precision")))
+        why |= GOAL_METHOD;
+    if (row->record.form == 1)
+        return why | GOAL_OLD;
+    return why | (whole ? 0u : GOAL_CUT) | (are_other_samples(goal, row) ? GOAL_SAMPLES : 0u);
+}
+
+static unsigned cell_why(const struct sft_goal *goal, const struct group_cell *cell)
+{
+    unsigned why = 0;
+    for (size_t i = 0; i < cell->count; i++)
+        why |= row_why(goal, cell->run[i]);
+    return why;
+}
+
+/* Is the goal about this place, whatever ran there? */
+static bool is_about(const struct sft_goal *goal, const struct group_series *series,
+                     const struct group_cell *cell)
+{
+    return cell->count > 0 && !is_other(goal->model, series->model) &&
+           (goal->nodes < 0 || goal->nodes == cell->nodes) &&
+           (goal->gpus < 0 || goal->gpus == cell->ranks) &&
+           (goal->kind == SFT_GOAL_SCALING ? cell->nodes > 1
+                                           : strcmp(series->backend, "cuda") == 0);
+}
+
+static double cell_value(const struct sft_goal *goal, const struct group_cell *cell)
+{
+    double tok_s = group_figure(cell, "tok_s").median;
+    switch (goal->kind) {
+    case SFT_GOAL_SCALING:
+        return cell->efficiency;
+    case SFT_GOAL_USE:
+        return group_figure(cell, "gpu_util").median;
+    case SFT_GOAL_RATE:
+        break;
+    }
+    return goal->samples_s > 0 ? tok_s / goal->sample_tokens : tok_s / cell->ranks;
+}
+
+/* The highest peak of bf16 among the devices that ran, or of FP8 where the goal says so. */
+static double peak_of(struct goal_checks *checks, const struct sft_goal *goal,
+                      const struct groups *groups)
+{
+    double most = NAN;
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct sft_roofline *roofline = sft_roofline_find(groups->series[i].device);
+        double peak = roofline == NULL                      ? 0
+                      : strcmp(goal->precision, "fp8") == 0 ? roofline->fp8_tflops
+                                                            : roofline->bf16_tflops;
+        if (groups->series[i].base_nodes > 0 && peak > 0 && !(peak <= most)) {
+            most = peak;
+            checks->device = groups->series[i].device;
+        }
+    }
+    return most;
+}
+
+static int gpus_of_node(const struct groups *groups)
+{
+    for (size_t i = 0; i < groups->count; i++)
+        if (groups->series[i].base_nodes > 0 && strcmp(groups->series[i].backend, "cuda") == 0)
+            return groups->series[i].ranks_per_node;
     return 0;
 }
 
-const struct group_cell *goal_cell(const struct groups *groups, const struct goal_rate *goal,
-                                   const struct group_series **series)
+static bool is_decisive(const struct goal_check *check, const struct goal_check *than)
 {
-    const struct group_cell *best = NULL;
-    double most = 0;
-    for (size_t i = 0; i < groups->count; i++) {
-        const struct group_series *s = &groups->series[i];
-        if (strcmp(s->model, goal->model) != 0)
-            continue;
-        for (size_t k = 0; k < s->count; k++) {
-            const struct group_cell *cell = &s->cell[k];
-            double rate = group_figure(cell, "samples_s").median;
-            if (cell->ranks == goal->ranks && cell->count > 0 &&
-                (cell->marks & GROUP_SYNTHETIC) == 0 && rate > most) {
-                best = cell;
-                most = rate;
-                *series = s;
-            }
-        }
-    }
-    return best;
+    if (isnan(than->value))
+        return true;
+    return check->goal->kind == SFT_GOAL_RATE ? check->value > than->value
+                                              : check->value < than->value;
 }
 
-static void add(struct goal_checks *checks, struct goal_check check)
+static void judge(struct goal_check *decided, const struct group_series *series,
+                  const struct group_cell *cell)
 {
-    checks->check[checks->count++] = check;
-}
-
-static void add_rates(struct goal_checks *checks, const struct groups *groups)
-{
-    for (const struct goal_rate *goal = rates; goal->model != NULL; goal++) {
-        struct goal_check check = {GOAL_RATE, goal, 0, goal->samples_s, NAN, NULL, NULL};
-        check.cell = goal_cell(groups, goal, &check.series);
-        if (check.cell != NULL)
-            check.value = group_figure(check.cell, "samples_s").median;
-        add(checks, check);
-    }
-}
-
-static const struct group_cell *cell_of(const struct group_series *series, int nodes)
-{
-    for (size_t k = 0; k < series->count; k++)
-        if (series->cell[k].nodes == nodes && series->cell[k].count > 0)
-            return &series->cell[k];
-    return NULL;
-}
-
-static void add_scaling(struct goal_checks *checks, const struct group_series *series)
-{
-    bool more = false;
-    for (size_t k = 0; k < series->count; k++)
-        more |= series->cell[k].count > 0 && series->cell[k].nodes > 1;
-    if (series->base_nodes != 1 || !more)
+    struct goal_check check = *decided;
+    unsigned why = cell_why(check.goal, cell);
+    if (check.goal->kind == SFT_GOAL_SCALING && series->base_nodes != 1)
+        why |= GOAL_BASE;
+    decided->why |= why;
+    check.value = why == 0 ? cell_value(check.goal, cell) : NAN;
+    if (isnan(check.value))
         return;
-    for (const struct goal_scaling *goal = scalings; goal->nodes != 0; goal++) {
-        struct goal_check check = {GOAL_SCALING, NULL,   goal->nodes, goal->efficiency,
-                                   NAN,          series, NULL};
-        check.cell = cell_of(series, goal->nodes);
-        if (check.cell != NULL)
-            check.value = check.cell->efficiency;
-        add(checks, check);
-    }
+    check.series = series;
+    check.cell = cell;
+    check.of = ++decided->of;
+    check.why = decided->why;
+    if (is_decisive(&check, decided))
+        *decided = check;
 }
 
-static void add_use(struct goal_checks *checks, const struct group_series *series)
+static struct goal_check check_of(struct goal_checks *checks, const struct sft_goal *goal,
+                                  const struct groups *groups)
 {
-    for (size_t k = 0; k < series->count; k++) {
-        struct group_figure use = group_figure(&series->cell[k], "gpu_util");
-        struct goal_check check = {
-            GOAL_USE,        NULL, 0, GOAL_UTILIZATION, use.count > 0 ? use.median : NAN, series,
-            &series->cell[k]};
-        if (series->cell[k].count > 0)
-            add(checks, check);
-    }
-}
-
-int goal_checks_make(struct goal_checks *checks, const struct groups *groups, struct sft_error *err)
-{
-    size_t room = sizeof rates / sizeof *rates;
+    struct goal_check check = {.goal = goal, .value = NAN};
+    check.needs = 100 * sft_goal_tflops(goal, gpus_of_node(groups)) / peak_of(checks, goal, groups);
     for (size_t i = 0; i < groups->count; i++)
-        room += sizeof scalings / sizeof *scalings + groups->series[i].count;
-    checks->count = 0;
-    checks->check = calloc(room, sizeof *checks->check);
+        for (size_t k = 0; k < groups->series[i].count; k++)
+            if (is_about(goal, &groups->series[i], &groups->series[i].cell[k]))
+                judge(&check, &groups->series[i], &groups->series[i].cell[k]);
+    return check;
+}
+
+int goal_checks_make(struct goal_checks *checks, const struct sft_goals *goals,
+                     const struct groups *groups, struct sft_error *err)
+{
+    *checks = (struct goal_checks){goals, NULL, 0, NULL};
+    if (goals == NULL)
+        return 0;
+    checks->check = calloc(goals->count + 1, sizeof *checks->check);
     if (checks->check == NULL)
-        return sft_error_set(err, "no memory for %zu goals", room);
-    add_rates(checks, groups);
-    for (size_t i = 0; i < groups->count; i++)
-        add_scaling(checks, &groups->series[i]);
-    for (size_t i = 0; i < groups->count; i++)
-        add_use(checks, &groups->series[i]);
+        return sft_error_set(err, "no memory for %zu goals", goals->count);
+    for (size_t i = 0; i < goals->count; i++)
+        checks->check[checks->count++] = check_of(checks, &goals->goal[i], groups);
     return 0;
 }
 
 void goal_checks_clear(struct goal_checks *checks)
 {
     free(checks->check);
-    *checks = (struct goal_checks){0, NULL};
+    *checks = (struct goal_checks){NULL, NULL, 0, NULL};
+}
+
+const char *goal_why_text(unsigned bit)
+{
+    static const char *const texts[] = {
+        N_("other workload"),
+        N_("other method or precision"),
+        N_("records were cut, or the run does not say that none was"),
+        N_("samples of another length"),
+        N_("older records, whose throughput is a median with padding"),
+        N_("one node was not measured"),
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (bit == 1u << i)
+            return texts[i];
+    return "";
+}
+
+static double rounded(double value, int digits)
+{
+    double scale = pow(10, digits);
+    return round(value * scale) / scale;
+}
+
+int goal_digits(const struct goal_check *check)
+{
+    double goal = sft_goal_value(check->goal), value = check->value;
+    int digits = goal >= 1000 ? 0 : 1;
+    while (digits < 6 &&
+           (fabs(rounded(goal, digits) - goal) > 1e-9 * goal ||
+            (isfinite(value) && value < goal && rounded(value, digits) >= rounded(goal, digits))))
+        digits++;
+    return digits;
 }

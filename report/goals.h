@@ -1,58 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the runs are held against: samples a second on 8 GPUs, scaling efficiency and GPU
- * utilization. */
+/* Runs against the goals that somebody has set (lib/goals.h). Only runs of a goal's own work decide
+ * it: its workload, method and precision, samples of its length, nothing cut. */
 #ifndef REPORT_GOALS_H
 #define REPORT_GOALS_H
 
 #include <stdbool.h>
 
+#include "lib/goals.h"
 #include "report/group.h"
 
-#define GOAL_UTILIZATION 90 /* % of the time, by NVML */
+/* Samples count as those of a goal that are within so much of its tokens. */
+#define GOAL_LENGTH 0.1
 
-struct goal_rate {
-    const char *model, *title; /* preset; "7B" */
-    int ranks;
-    double samples_s;
+/* Why runs of the goal's model, on its nodes or GPUs, do not decide it. */
+enum goal_why {
+    GOAL_WORKLOAD = 1, /* of another workload, or generated where the goal names none */
+    GOAL_METHOD = 2,   /* method or precision */
+    GOAL_CUT = 4,      /* records were cut, or the run does not say that none was */
+    GOAL_SAMPLES = 8,  /* longer or shorter samples */
+    GOAL_OLD = 16,     /* of the first form: a median, padding in it */
+    GOAL_BASE = 32,    /* scaling: one node was not measured */
 };
 
-struct goal_scaling {
-    int nodes;
-    double efficiency; /* % */
-};
-
-/* Ended by a NULL model, and by 0 nodes. */
-const struct goal_rate *goal_rates(void);
-const struct goal_scaling *goal_scalings(void);
-
-/* The goal for so many nodes; 0: there is none. */
-double goal_efficiency(int nodes);
-
-/* The cell with the highest median of samples_s among those with counted runs of that model, real
- * data and that many ranks; NULL: not measured. */
-const struct group_cell *goal_cell(const struct groups *groups, const struct goal_rate *goal,
-                                   const struct group_series **series);
-
-/* One figure beside its goal. */
+/* One figure beside its goal: of a rate the fastest configuration's, for a single one is enough; of
+ * scaling and GPU utilization the lowest, for they are about all that ran. */
 struct goal_check {
-    enum goal_kind { GOAL_RATE, GOAL_SCALING, GOAL_USE } kind;
-    const struct goal_rate *rate;      /* of GOAL_RATE, else NULL */
-    int nodes;                         /* of GOAL_SCALING */
-    double goal, value;                /* samples/s or %; NaN: not measured */
-    const struct group_series *series; /* NULL where no configuration was measured */
-    const struct group_cell *cell;     /* NULL: not measured */
+    const struct sft_goal *goal;
+    size_t of;                         /* configurations and numbers of nodes that it is one of */
+    double value;                      /* in the goal's unit; NaN: not measured */
+    double needs;                      /* % of the peak, of a rate; NaN: not known */
+    unsigned why;                      /* of enum goal_why, where it is not measured */
+    const struct group_series *series; /* NULL: not measured */
+    const struct group_cell *cell;
 };
 
 struct goal_checks {
+    const struct sft_goals *goals;
+    const char *device; /* whose peak `needs` is a share of; NULL: none is known */
     size_t count;
-    struct goal_check *check;
+    struct goal_check *check; /* one for each goal */
 };
 
-/* The rates of all models; the scaling to each number of nodes of every series that was measured on
- * one node and on more; GPU utilization of every cell with counted runs. Fails without memory. */
-int goal_checks_make(struct goal_checks *checks, const struct groups *groups,
-                     struct sft_error *err);
+/* goals NULL: no checks. Fails without memory. */
+int goal_checks_make(struct goal_checks *checks, const struct sft_goals *goals,
+                     const struct groups *groups, struct sft_error *err);
 void goal_checks_clear(struct goal_checks *checks);
+
+/* Untranslated, of one bit. */
+const char *goal_why_text(unsigned bit);
 
 static inline bool goal_is_measured(const struct goal_check *check)
 {
@@ -61,7 +56,17 @@ static inline bool goal_is_measured(const struct goal_check *check)
 
 static inline bool goal_is_met(const struct goal_check *check)
 {
-    return check->value >= check->goal;
+    return check->value >= sft_goal_value(check->goal);
 }
+
+/* It asks more than the hardware can do at most. */
+static inline bool goal_is_beyond(const struct goal_check *check)
+{
+    return check->needs > 100;
+}
+
+/* Digits behind the point with which value and goal look as they compare: 94.96 of 95 is no
+ * "95.0, not met". */
+int goal_digits(const struct goal_check *check);
 
 #endif

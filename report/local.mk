@@ -8,15 +8,17 @@ report_libreport_la_SOURCES = \
 	report/group.c report/group.h \
 	report/group_print.c report/group_print.h \
 	report/html.c report/html.h \
+	report/jobs.c report/jobs.h \
 	report/lang.c report/lang.h \
 	report/options.c report/options.h \
 	report/output.c report/output.h \
 	report/page.c report/page.h report/page_internal.h \
+	report/page_appendix.c report/page_choice.c report/page_cost.c \
 	report/page_figures.c report/page_goals.c \
 	report/page_method.c \
 	report/page_ranks.c \
-	report/page_summary.c \
-	report/page_table.c \
+	report/page_summary.c report/page_system.c \
+	report/page_table.c report/page_trend.c \
 	report/pdf.c report/pdf.h \
 	report/ranks.c report/ranks.h \
 	report/table.c report/table.h

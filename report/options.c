@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "accounts/arguments.h"
 
@@ -21,8 +22,17 @@ enum {
     OPT_LANG,
     OPT_CHARTS,
     OPT_PRICE,
-    OPT_ONLY
+    OPT_ONLY,
+    OPT_GOALS,
+    OPT_TITLE,
+    OPT_SITE,
+    OPT_TOKENS
 };
+
+#ifndef SFT_SYSCONFDIR
+#define SFT_SYSCONFDIR "/etc"
+#endif
+#define SITE_GOALS SFT_SYSCONFDIR "/sft-goals.conf"
 
 static const struct option long_options[] = {
     {"job", required_argument, NULL, 'j'},
@@ -44,6 +54,10 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"charts", required_argument, NULL, OPT_CHARTS},
     {"price", required_argument, NULL, OPT_PRICE},
+    {"tokens", required_argument, NULL, OPT_TOKENS},
+    {"goals", required_argument, NULL, OPT_GOALS},
+    {"title", required_argument, NULL, OPT_TITLE},
+    {"site", required_argument, NULL, OPT_SITE},
     {"sort", required_argument, NULL, 'S'},
     {"wide", no_argument, NULL, 'w'},
     {"keys", no_argument, NULL, OPT_KEYS},
@@ -86,6 +100,11 @@ void options_help(FILE *out)
         "  -o, --output FILE      write there; pdf needs it\n"
         "      --charts DIR       also write the page's charts there, as SVG and PNG\n"
         "      --price P[:CUR]    of a GPU for an hour: cost of a million tokens [CUR: USD]\n"
+        "      --tokens N[k|M|G|T]  of your own fine-tuning, all epochs: its time and cost\n"
+        "      --goals FILE       hold the runs against these goals, sft-goals(5); none: not even\n"
+        "                         the site's\n"
+        "      --title TEXT       of the page\n"
+        "      --site TEXT        who ran it [the cluster's name]\n"
         "      --sort KEY         job, date, user, state or a record's key [job]; -KEY: downwards\n"
         "  -w, --wide             every column, also where the terminal is narrower\n"
         "\n"
@@ -138,6 +157,23 @@ static int set_price(struct options *options, const char *text, struct sft_error
     return 0;
 }
 
+/* "66000000", "66M" or "1.2G" */
+static int set_tokens(struct options *options, const char *text, struct sft_error *err)
+{
+    static const char units[] = "kMGT";
+    char *end;
+    options->tokens = strtod(text, &end);
+    const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
+    if (end == text || (*end != '\0' && (unit == NULL || end[1] != '\0')))
+        return sft_error_set(err, "--tokens: '%.40s' is not of the form 66000000, 66M or 1.2G",
+                             text);
+    if (unit != NULL)
+        options->tokens *= pow(1000, (double)(unit - units + 1));
+    if (!isfinite(options->tokens) || options->tokens < 1 || options->tokens > 1e18)
+        return sft_error_set(err, "--tokens: '%.40s' is no number of tokens", text);
+    return 0;
+}
+
 static int set_text(const char **field, const char *name, const char *value, struct sft_error *err)
 {
     if (*value == '\0')
@@ -174,6 +210,14 @@ static int set_page_option(struct options *options, int option, time_t now, stru
         return set_lang(options, optarg, err);
     case OPT_PRICE:
         return set_price(options, optarg, err);
+    case OPT_TOKENS:
+        return set_tokens(options, optarg, err);
+    case OPT_GOALS:
+        return set_text(&options->goals_file, "goals", optarg, err);
+    case OPT_TITLE:
+        return set_text(&options->title, "title", optarg, err);
+    case OPT_SITE:
+        return set_text(&options->site, "site", optarg, err);
     case OPT_CHARTS:
         return set_text(&options->charts, "charts", optarg, err);
     case 'o':
@@ -234,6 +278,20 @@ static int set_option(void *context, int option, struct sft_error *err)
     return set_page_option(options, option, line->now, err);
 }
 
+/* A mistake in them is said before the accounting is asked. */
+static int load_goals(struct options *options, struct sft_error *err)
+{
+    const char *path = options->goals_file;
+    if (options->form <= OPTIONS_JSON)
+        return path == NULL ? 0
+                            : sft_error_set(err, "--goals: are of a page: --format html or pdf");
+    if (path == NULL && access(SITE_GOALS, F_OK) == 0)
+        path = SITE_GOALS;
+    if (path == NULL || strcmp(path, "none") == 0)
+        return 0;
+    return sft_goals_load(&options->goals, path, err);
+}
+
 /* What goes with what. */
 static int options_finish(struct options *options, int argc, char **argv, time_t now,
                           struct sft_error *err)
@@ -259,6 +317,8 @@ static int options_finish(struct options *options, int argc, char **argv, time_t
         return sft_error_set(err, "--format pdf: needs --output FILE");
     if (options->form > OPTIONS_JSON && options->action == OPTIONS_COMPARE)
         return sft_error_set(err, "--compare: --format is table, csv or json");
+    if (load_goals(options, err) < 0)
+        return -1;
     /* A saved file is shown whole unless a time was said. */
     if (options->input != NULL && options->filter.since == 0)
         options->filter.since = 1;

@@ -10,6 +10,7 @@
 #include "lib/error.h"
 #include "accounts/filter.h"
 #include "accounts/grid.h"
+#include "lib/goals.h"
 
 /* The first ones are a grid's. */
 enum options_form {
@@ -39,8 +40,13 @@ struct options {
     const char *charts; /* folder for the charts' files; NULL: none */
     double price;       /* of a GPU for an hour; 0: not said */
     char currency[8];
+    double tokens;          /* of the reader's own fine-tuning; 0: not said */
+    const char *title;      /* of the page; NULL: the usual one */
+    const char *site;       /* who ran it; NULL: the clusters */
     const char *compare[2]; /* the sets */
     char dated[40];         /* output's default of --report-only */
+    const char *goals_file; /* NULL: the site's, where there is one; "none": none */
+    struct sft_goals goals; /* of a page; none where count is 0 */
     struct filter filter;
 };
 

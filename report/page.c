@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "report/jobs.h"
+
 static const char style[] =
     ":root{--ink:#1a1a1a;--soft:#555;--line:#c8c8c8;--band:#f4f6f8;--good:#00674f;--bad:#a33c00}"
     "*{box-sizing:border-box}"
@@ -26,6 +28,13 @@ static const char style[] =
     "th,td:first-child{min-width:3.2em}tbody "
     "td:first-child{min-width:8.5em}td.n:first-child{min-width:3em}"
     "td:last-child{min-width:5.5em}"
+    ".result{font-size:19px;line-height:1.45;font-weight:600;max-width:none;margin:14px 0}"
+    ".box{display:grid;grid-template-columns:repeat(auto-fit,minmax(230px,1fr));gap:6px 24px;"
+    "margin:16px 0;padding:12px 16px;border:1px solid var(--line);background:var(--band)}"
+    ".box div{min-width:0}.box dt{font-size:12.5px;color:var(--soft)}.box "
+    "dd{margin:0;overflow-wrap:anywhere}"
+    "td.n small{display:block;color:var(--soft)}"
+    ".jobs{columns:2;column-gap:28px;max-width:none;font-size:12px;padding-left:18px}"
     "sup{font-size:10px;color:var(--soft);margin-left:1px}"
     ".met{color:var(--good);font-weight:600}.missed{color:var(--bad);font-weight:600}.none{color:"
     "var(--soft)}"
@@ -36,12 +45,15 @@ static const char style[] =
     "var(--line);padding:12px}"
     "@page{size:A4;margin:14mm 12mm}"
     "@media "
-    "print{body{max-width:none;padding:0;font-size:10.5pt}h1{font-size:20pt}h2{font-size:14pt;"
-    "break-after:avoid}"
-    "table{font-size:8.5pt}th,td{padding:2px "
-    "4px}tr{break-inside:avoid}thead{display:table-header-group}"
-    "caption,thead{break-after:avoid}tbody tr:first-child{break-before:avoid}"
-    "code{font-size:8pt}p,ul{max-width:none}}";
+    "print{body{max-width:none;padding:0;font-size:9.5pt;line-height:1.35}"
+    "h1{font-size:18pt}h2{font-size:12.5pt;margin:13pt 0 4pt;break-after:avoid}"
+    "table{font-size:7.5pt;margin:5pt 0 8pt}th,td{padding:1.5px 3px}tr{break-inside:avoid}"
+    "thead{display:table-header-group}caption,thead{break-after:avoid}"
+    "tbody tr:first-child{break-before:avoid}figure{margin:5pt 0}figure "
+    "svg{max-height:60mm}figcaption{font-size:8pt}"
+    "code{font-size:7pt}p,ul{max-width:none;margin:3pt 0}.result{font-size:12pt}"
+    ".box{margin:6pt 0;padding:5pt 8pt;gap:2pt 14pt;grid-template-columns:repeat(4,1fr)}"
+    ".jobs{font-size:7pt}}";
 
 bool page_next(const struct page *page, struct page_place *place)
 {
@@ -77,7 +89,7 @@ void page_paragraph(struct page *page, const char *text)
 void page_put_jobs(struct page *page, const struct group_cell *cell)
 {
     char jobs[256], letters[16];
-    group_jobs(cell, jobs, sizeof jobs);
+    jobs_text(cell->run, cell->count, JOBS_MOST, jobs, sizeof jobs);
     group_letters(cell->marks, letters);
     fprintf(page->out, " <span class=\"soft\">(");
     html_text(page->out, _("jobs"));
@@ -128,7 +140,7 @@ int page_chart(struct page *page, struct chart *chart, const char *caption, stru
     return rc;
 }
 
-static void date_of(long long at, char *text, size_t size)
+void page_date(long long at, char *text, size_t size)
 {
     time_t time = (time_t)at;
     struct tm tm;
@@ -157,6 +169,11 @@ static void put_clusters(struct page *page)
         fprintf(page->out, " &middot; ");
 }
 
+static const char *title_of(const struct options *options)
+{
+    return options->title != NULL ? options->title : _("Fine-tuning performance report");
+}
+
 static void page_title(struct page *page)
 {
     long long first = 0, last = 0;
@@ -166,13 +183,18 @@ static void page_title(struct page *page)
         first = first == 0 || (row->started > 0 && row->started < first) ? row->started : first;
         last = row->ended > last ? row->ended : last;
     }
-    date_of(first, from, sizeof from);
-    date_of(last, to, sizeof to);
-    date_of(time(NULL), now, sizeof now);
+    page_date(first, from, sizeof from);
+    page_date(last, to, sizeof to);
+    page_date(time(NULL), now, sizeof now);
     fprintf(page->out, "<header><h1>");
-    html_text(page->out, _("Fine-tuning performance report"));
+    html_text(page->out, title_of(page->options));
     fprintf(page->out, "</h1>\n<p class=\"soft\">");
-    put_clusters(page);
+    if (page->options->site != NULL) {
+        html_text(page->out, page->options->site);
+        fprintf(page->out, " &middot; ");
+    } else {
+        put_clusters(page);
+    }
     if (page->options->filter.sweep != NULL) {
         html_text(page->out, page->options->filter.sweep);
         fprintf(page->out, " &middot; ");
@@ -195,40 +217,68 @@ static void page_legend(struct page *page)
         _("configured"), _("said by Slurm"));
 }
 
+/* What the appendix leaves out it says. */
+static void page_appendix(struct page *page)
+{
+    page_heading(page, "appendix", _("Appendix"));
+    page_legend(page);
+    if (page->shown_count < page->cells) {
+        fprintf(page->out, "<p>");
+        fprintf(page->out,
+                _("The tables have %zu of %zu configurations, of each model the fastest. All of "
+                  "them: sft-report --groups."),
+                page->shown_count, page->cells);
+        fprintf(page->out, "</p>\n");
+    }
+}
+
 static int page_sections(struct page *page, struct sft_error *err)
 {
-    page_summary(page);
-    page_legend(page);
+    if (page_summary(page, err) < 0)
+        return -1;
+    page_cost(page);
     page_goals(page);
-    page_system(page);
-    if (page_throughput(page, err) < 0 || page_scaling(page, err) < 0 ||
-        page_utilization(page, err) < 0)
+    if (page_trend(page, err) < 0)
+        return -1;
+    page_method(page);
+    page_appendix(page);
+    page_throughput(page);
+    if (page_utilization(page, err) < 0)
         return -1;
     page_plan(page);
     if (page_ranks(page, err) < 0)
         return -1;
-    page_energy(page);
-    page_spread(page);
+    page_system(page);
     page_aside(page);
-    page_method(page);
+    page_definitions(page);
+    page_commands(page);
+    page_jobs(page);
     return 0;
 }
 
 int page_write(const struct groups *groups, const struct rows *rows, const struct options *options,
                FILE *out, struct sft_error *err)
 {
-    struct page page = {out, groups, rows, options, chart_possible(), false, {0, NULL}};
-    if (lang_set(options->japanese, err) < 0 || goal_checks_make(&page.goals, groups, err) < 0)
+    struct page page = {.out = out, .groups = groups, .rows = rows, .options = options};
+    const struct sft_goals *goals = options->goals.count > 0 ? &options->goals : NULL;
+    page.gnuplot = chart_possible();
+    if (lang_set(options->japanese, err) < 0 ||
+        goal_checks_make(&page.goals, goals, groups, err) < 0)
         return -1;
+    if (page_choose(&page, err) < 0) {
+        goal_checks_clear(&page.goals);
+        return -1;
+    }
     fprintf(out,
             "<!DOCTYPE html>\n<html lang=\"%s\">\n<head><meta charset=\"utf-8\">\n"
             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
             options->japanese ? "ja" : "en");
-    html_text(out, _("Fine-tuning performance report"));
+    html_text(out, title_of(options));
     fprintf(out, "</title>\n<style>%s</style></head>\n<body>\n", style);
     page_title(&page);
     int rc = page_sections(&page, err);
     goal_checks_clear(&page.goals);
+    free(page.shown);
     if (rc == 0)
         fprintf(out, "</body></html>\n");
     return rc;

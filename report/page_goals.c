@@ -1,56 +1,105 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every goal beside what was measured. */
+/* Every goal that somebody has set beside what was measured. */
 #include "report/page_internal.h"
 
-static void goal_table(struct page *page, enum goal_kind kind)
+#include <math.h>
+#include <string.h>
+
+#include "report/jobs.h"
+
+static bool is_rate(const struct goal_check *check)
 {
-    static const struct {
-        const char *caption, *title, *key;
-    } tables[] = {
-        [GOAL_RATE] = {N_("Samples a second on 8 GPUs"),
-                       N_("Measured on one configuration, the fastest"), "samples_s"},
-        [GOAL_SCALING] = {N_("Scaling efficiency over nodes"), N_("Efficiency"), NULL},
-        [GOAL_USE] = {N_("GPU utilization"), N_("GPU utilization"), "gpu_util"},
+    return check->goal->kind == SFT_GOAL_RATE;
+}
+
+static void goal_table(struct page *page, enum sft_goal_kind kind)
+{
+    static const char *const captions[] = {
+        [SFT_GOAL_RATE] = N_("Throughput; the fastest configuration of each goal's work"),
+        [SFT_GOAL_SCALING] = N_("Scaling efficiency; the lowest that was measured"),
+        [SFT_GOAL_USE] = N_("GPU utilization; the lowest that was measured"),
     };
-    const char *unit = kind == GOAL_RATE ? _("samples/s") : "%";
-    page_table(page, _(tables[kind].caption));
-    if (kind == GOAL_RATE)
-        html_th(page->out, _("Model"), "model");
+    page_table(page, _(captions[kind]));
+    html_th(page->out, _("Goal"), NULL);
+    html_th(page->out, _("What"), NULL);
     html_th(page->out, _("Configuration"), NULL);
-    if (kind != GOAL_RATE)
-        html_th(page->out, _("Nodes"), "nodes");
-    html_th_unit(page->out, _("Goal"), unit, SFT_GIVEN);
-    if (tables[kind].key != NULL)
-        html_th(page->out, _(tables[kind].title), tables[kind].key);
-    else
-        html_th_unit(page->out, _(tables[kind].title), unit, SFT_DERIVED);
+    html_th(page->out, _("Nodes"), "nodes");
+    html_th_unit(page->out, _("Asked for"), kind == SFT_GOAL_RATE ? "" : "%", SFT_GIVEN);
+    html_th_unit(page->out, _("Measured"), kind == SFT_GOAL_RATE ? "" : "%",
+                 kind == SFT_GOAL_USE ? SFT_MEASURED : SFT_DERIVED);
+    if (kind == SFT_GOAL_RATE)
+        html_th_unit(page->out, _("Needs of the peak"), "%", SFT_ESTIMATED);
+    html_th_count(page->out, _("Configurations"));
     html_th(page->out, _("Result"), NULL);
     page_th_jobs(page);
     page_table_rows(page);
 }
 
-/* met, not met or not measured */
+/* "samples/s of 128 tokens, 8 GPUs, alpaca-packed" */
+static void td_asked(struct page *page, const struct sft_goal *goal)
+{
+    char tokens[64];
+    fprintf(page->out, "<td>");
+    if (goal->samples_s > 0) {
+        html_number_text(goal->sample_tokens, goal->sample_tokens < 10 ? 1 : 0, tokens,
+                         sizeof tokens);
+        fprintf(page->out, _("samples/s of %s tokens"), tokens);
+    } else if (goal->kind == SFT_GOAL_RATE) {
+        html_text(page->out, _("tokens/s a GPU"));
+    } else {
+        html_text(page->out, goal->kind == SFT_GOAL_USE ? _("time busy, by NVML")
+                                                        : _("of the rate of a GPU on one node"));
+    }
+    const char *const texts[] = {goal->kind == SFT_GOAL_RATE ? "" : goal->model, goal->method,
+                                 goal->precision, goal->workload};
+    if (goal->gpus > 0)
+        fprintf(page->out, _(", GPUs: %d"), goal->gpus);
+    if (goal->nodes > 0)
+        fprintf(page->out, _(", nodes: %d"), goal->nodes);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i][0] != '\0') {
+            fprintf(page->out, ", ");
+            html_text(page->out, texts[i]);
+        }
+    fprintf(page->out, "</td>");
+}
+
+/* met, not met, not measured and why, or beyond the hardware */
 static void td_result(struct page *page, const struct goal_check *check)
 {
     bool measured = goal_is_measured(check), met = goal_is_met(check);
-    fprintf(page->out, "<td class=\"%s\">", !measured ? "none" : met ? "met" : "missed");
-    html_text(page->out, !measured ? _("not measured") : met ? _("met") : _("not met"));
+    bool beyond = !measured && goal_is_beyond(check);
+    fprintf(page->out, "<td class=\"%s\">", met ? "met" : measured || beyond ? "missed" : "none");
+    html_text(page->out, met        ? _("met")
+                         : measured ? _("not met")
+                         : beyond   ? _("beyond the hardware")
+                                    : _("not measured"));
+    const char *between = ": ";
+    for (unsigned bit = 1; !measured && bit <= GOAL_BASE; bit <<= 1)
+        if (check->why & bit) {
+            fprintf(page->out, "%s", between);
+            html_text(page->out, _(goal_why_text(bit)));
+            between = "; ";
+        }
     fprintf(page->out, "</td>");
 }
 
 static void goal_line(struct page *page, const struct goal_check *check)
 {
+    int digits = goal_digits(check);
     char title[256] = "";
     if (check->series != NULL)
         group_title(page->groups, check->series, title, sizeof title);
     fprintf(page->out, "<tr>");
-    if (check->kind == GOAL_RATE)
-        html_td_text(page->out, check->rate->title);
+    html_td_text(page->out, check->goal->name);
+    td_asked(page, check->goal);
     html_td_text(page->out, title);
-    if (check->kind != GOAL_RATE)
-        html_td_whole(page->out, check->kind == GOAL_SCALING ? check->nodes : check->cell->nodes);
-    html_td_number(page->out, check->goal, 0);
-    html_td_number(page->out, check->value, 1);
+    html_td_number(page->out, check->cell != NULL ? check->cell->nodes : NAN, 0);
+    html_td_number(page->out, sft_goal_value(check->goal), digits);
+    html_td_number(page->out, check->value, digits);
+    if (is_rate(check))
+        html_td_number(page->out, check->needs, 0);
+    html_td_whole(page->out, (long long)check->of);
     td_result(page, check);
     if (check->cell != NULL)
         page_td_jobs(page, check->cell);
@@ -58,25 +107,78 @@ static void goal_line(struct page *page, const struct goal_check *check)
         fprintf(page->out, "<td></td><td></td></tr>\n");
 }
 
+static void kind_table(struct page *page, enum sft_goal_kind kind)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < page->goals.count; i++) {
+        const struct goal_check *check = &page->goals.check[i];
+        if (check->goal->kind != kind)
+            continue;
+        if (lines++ == 0)
+            goal_table(page, kind);
+        goal_line(page, check);
+    }
+    if (lines > 0)
+        page_table_end(page);
+}
+
+static void put_counts(struct page *page)
+{
+    int met = 0, missed = 0, open = 0;
+    for (size_t i = 0; i < page->goals.count; i++) {
+        const struct goal_check *check = &page->goals.check[i];
+        met += goal_is_met(check);
+        missed += goal_is_measured(check) && !goal_is_met(check);
+        open += !goal_is_measured(check);
+    }
+    fprintf(page->out, "<p>");
+    if (page->goals.goals->by[0] != '\0') {
+        html_text(page->out, _("Set by:"));
+        fprintf(page->out, " ");
+        html_text(page->out, page->goals.goals->by);
+        fprintf(page->out, ". ");
+    }
+    fprintf(page->out, _("Goals met: %d, not met: %d, not measured: %d."), met, missed, open);
+    fprintf(page->out, "</p>\n");
+}
+
+/* "70B: needs 107 % of the peak of NVIDIA H200" */
+static void put_beyond(struct page *page, const struct goal_check *check)
+{
+    fprintf(page->out, "<li><b>");
+    html_text(page->out, check->goal->name);
+    fprintf(page->out, "</b>: ");
+    fprintf(page->out, check->goal->method[0] == '\0' || strcmp(check->goal->method, "full") == 0
+                           ? _("full training needs more than the hardware can do:")
+                           : _("needs more than the hardware can do:"));
+    fprintf(page->out, " ");
+    html_number(page->out, check->needs, 0);
+    fprintf(page->out, " %% ");
+    html_text(page->out, strcmp(check->goal->precision, "fp8") == 0 ? _("of the FP8 peak")
+                                                                    : _("of the bf16 peak"));
+    fprintf(page->out, ", ");
+    html_text(page->out, page->goals.device);
+    fprintf(page->out, "</li>\n");
+}
+
 void page_goals(struct page *page)
 {
+    bool any = false;
+    if (page->goals.goals == NULL)
+        return;
     page_heading(page, "goals", _("Goals"));
-    for (enum goal_kind kind = GOAL_RATE; kind <= GOAL_USE; kind++) {
-        int lines = 0;
-        goal_table(page, kind);
-        for (size_t i = 0; i < page->goals.count; i++)
-            if (page->goals.check[i].kind == kind) {
-                goal_line(page, &page->goals.check[i]);
-                lines++;
-            }
-        if (lines == 0) {
-            fprintf(page->out, "<tr><td colspan=\"7\" class=\"none\">");
-            html_text(page->out,
-                      kind == GOAL_SCALING
-                          ? _("not measured: no configuration was run on one node and on 2, 4 or 8")
-                          : _("not measured"));
-            fprintf(page->out, "</td></tr>\n");
+    put_counts(page);
+    for (size_t i = 0; i < page->goals.count; i++)
+        if (goal_is_beyond(&page->goals.check[i])) {
+            fprintf(page->out, "%s", any ? "" : "<ul>\n");
+            put_beyond(page, &page->goals.check[i]);
+            any = true;
         }
-        page_table_end(page);
-    }
+    fprintf(page->out, "%s", any ? "</ul>\n" : "");
+    page_paragraph(page, /* xgettext:no-c-format */
+                   _("Only runs of a goal's own work decide it: its workload, method and "
+                     "precision, samples within 10% of its tokens, and no record cut. Samples "
+                     "a second are tokens a second over the goal's tokens of a sample."));
+    for (int kind = SFT_GOAL_RATE; kind <= SFT_GOAL_USE; kind++)
+        kind_table(page, (enum sft_goal_kind)kind);
 }

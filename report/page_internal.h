@@ -18,7 +18,16 @@ struct page {
     bool gnuplot;
     bool said; /* that it is missing */
     struct goal_checks goals;
+    const struct group_cell **shown; /* [shown_count] whose figures the tables have */
+    size_t shown_count, cells;       /* cells: all with counted runs */
 };
+
+/* More cells than this do not all stand in each table: a report is read. */
+#define PAGE_LINES 12
+
+/* Choose page->shown: all, or of each model as many as of the others, its fastest configurations
+ * first. Fails without memory. */
+int page_choose(struct page *page, struct sft_error *err);
 
 /* A cell with counted runs, and its series. */
 struct page_place {
@@ -28,6 +37,21 @@ struct page_place {
 
 /* The next cell with counted runs after *place (all NULL: the first); false at the end. */
 bool page_next(const struct page *page, struct page_place *place);
+/* The same of the shown ones. */
+bool page_next_shown(const struct page *page, struct page_place *place);
+
+/* Tokens/s of a rank; NaN where nothing counts. */
+double page_rate(const struct group_cell *cell);
+
+/* The series that stands for the model of the series `first`: measured on the most numbers of
+ * nodes, of these the fastest. *next is the first of the next model. NULL: no counted run. */
+const struct group_series *page_leader(const struct page *page, size_t first, size_t *next);
+
+/* The series' last cell with counted runs, NULL: none. */
+const struct group_cell *page_largest(const struct group_series *series);
+
+/* "2026-11-26 18:00 +0000"; "" where the time is not known. */
+void page_date(long long at, char *text, size_t size);
 
 void page_heading(struct page *page, const char *id, const char *title);
 void page_paragraph(struct page *page, const char *text);
@@ -54,9 +78,18 @@ struct page_column {
 };
 
 /* All of the table: configuration, these columns and the figures of `view` (SFT_VIEWS: none) by
- * their places, marks and jobs. */
+ * their places, marks and jobs; of the shown cells. A column in which none of them has a figure is
+ * not there, and a table without a column neither. */
 void page_columns(struct page *page, const char *caption, enum sft_view view,
                   const struct page_column *own, size_t count);
+/* Has the table a figure? Counts say nothing by themselves. */
+bool page_has_columns(const struct page *page, enum sft_view view, const struct page_column *own,
+                      size_t count);
+
+/* The different values of a key over the counted runs, by first appearance: at most
+ * PAGE_VALUES. "cluster" and "partition" are Slurm's. */
+#define PAGE_VALUES 16
+size_t page_values(const struct page *page, const char *key, const char *value[PAGE_VALUES]);
 
 /* "(jobs 12 13, marks F)", in small letters. */
 void page_put_jobs(struct page *page, const struct group_cell *cell);
@@ -64,18 +97,23 @@ void page_put_jobs(struct page *page, const struct group_cell *cell);
 /* Draw and clear the chart; the caption stands below it. */
 int page_chart(struct page *page, struct chart *chart, const char *caption, struct sft_error *err);
 
-/* The sections, in the page's order. */
-void page_summary(struct page *page);
+/* The sections, in the page's order; one that has nothing to say is not there. */
+int page_summary(struct page *page, struct sft_error *err);
+void page_cost(struct page *page);
 void page_goals(struct page *page);
-void page_system(struct page *page);
-int page_throughput(struct page *page, struct sft_error *err);
-int page_scaling(struct page *page, struct sft_error *err);
+int page_trend(struct page *page, struct sft_error *err);
+void page_method(struct page *page);
+void page_throughput(struct page *page);
 int page_utilization(struct page *page, struct sft_error *err);
 void page_plan(struct page *page);
 int page_ranks(struct page *page, struct sft_error *err);
-void page_energy(struct page *page);
-void page_spread(struct page *page);
+void page_system(struct page *page);
 void page_aside(struct page *page);
-void page_method(struct page *page);
+void page_definitions(struct page *page);
+void page_commands(struct page *page);
+void page_jobs(struct page *page);
+
+/* The box of the first screen. */
+void page_box(struct page *page);
 
 #endif

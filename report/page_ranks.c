@@ -89,9 +89,44 @@ static void td_host(struct page *page, const struct ranks *ranks, size_t host)
     fprintf(page->out, "</td>");
 }
 
+static void host_line(struct page *page, const struct ranks *ranks, size_t host, size_t each)
+{
+    char span[64];
+    double median = ranks->hosts > 0 ? ranks->host_ms[host] : ranks->median;
+    snprintf(span, sizeof span, "%zu\xe2\x80\x93%zu", host * each, (host + 1) * each - 1);
+    fprintf(page->out, "<tr>");
+    td_host(page, ranks, host);
+    html_td_text(page->out, span);
+    html_td_number(page->out, median, 2);
+    html_td_number(page->out, 100 * (median / ranks->median - 1), 1);
+    list_outliers(page, ranks, host * each, each);
+}
+
+/* Something of it stands out. */
+static bool host_stands_out(const struct ranks *ranks, size_t host, size_t each)
+{
+    bool out = ranks->hosts > 0 && ranks->host_out[host];
+    for (size_t i = host * each; i < (host + 1) * each; i++)
+        out |= ranks->out[i];
+    return out;
+}
+
+static bool any_out(const bool *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (out[i])
+            return true;
+    return false;
+}
+
+enum { FEW_HOSTS = 4 }; /* all of which stand in the table */
+
+/* Of many hosts those that stand out. */
 static void hosts_table(struct page *page, const struct ranks *ranks, const struct row *run)
 {
     char caption[160];
+    size_t hosts = ranks->hosts > 0 ? ranks->hosts : 1, left = 0, lines = 0,
+           each = ranks->hosts > 0 ? ranks->each : ranks->count;
     snprintf(caption, sizeof caption, _("Time to compute by host, job %lld"), run->job_id);
     page_table(page, caption);
     html_th(page->out, _("Host"), NULL);
@@ -100,38 +135,40 @@ static void hosts_table(struct page *page, const struct ranks *ranks, const stru
     html_th_unit(page->out, _("Against all"), "%", SFT_DERIVED);
     html_th_unit(page->out, _("Ranks that stand out, against the median"), "%", SFT_DERIVED);
     page_table_rows(page);
-    size_t hosts = ranks->hosts > 0 ? ranks->hosts : 1,
-           each = ranks->hosts > 0 ? ranks->each : ranks->count;
-    for (size_t h = 0; h < hosts; h++) {
-        char span[64];
-        double median = ranks->hosts > 0 ? ranks->host_ms[h] : ranks->median;
-        snprintf(span, sizeof span, "%zu\xe2\x80\x93%zu", h * each, (h + 1) * each - 1);
-        fprintf(page->out, "<tr>");
-        td_host(page, ranks, h);
-        html_td_text(page->out, span);
-        html_td_number(page->out, median, 2);
-        html_td_number(page->out, 100 * (median / ranks->median - 1), 1);
-        list_outliers(page, ranks, h * each, each);
-    }
+    for (size_t h = 0; h < hosts; h++)
+        if (lines < PAGE_LINES && (hosts <= FEW_HOSTS || host_stands_out(ranks, h, each))) {
+            host_line(page, ranks, h, each);
+            lines++;
+        } else {
+            left++;
+        }
     page_table_end(page);
+    if (left > 0) {
+        fprintf(page->out, "<p>");
+        fprintf(page->out, _("Hosts that are not in the table: %zu; it has those that stand out."),
+                left);
+        fprintf(page->out, "</p>\n");
+    }
 }
 
-static int run_charts(struct page *page, const struct ranks *ranks, const struct row *run,
-                      size_t index, struct sft_error *err)
+/* Hosts, or where there is one the ranks: one chart, and only where something stands out. */
+static int run_chart(struct page *page, const struct ranks *ranks, const struct row *run,
+                     size_t index, struct sft_error *err)
 {
     const char *model = sft_record_get(&run->record, "model");
     char id[32], caption[256];
     model = model != NULL ? model : "?";
-    if (ranks->hosts > 1) {
+    if (ranks->hosts > 1 && any_out(ranks->host_out, ranks->hosts)) {
         snprintf(id, sizeof id, "hosts-%zu", index + 1);
         snprintf(caption, sizeof caption,
                  _("Time to compute a step by host, median of its ranks, waiting left out: "
                    "%.60s, job %lld"),
                  model, run->job_id);
-        if (bars_chart(page, ranks->host_ms, ranks->host_out, ranks->hosts, ranks, id, caption,
-                       err) < 0)
-            return -1;
+        return bars_chart(page, ranks->host_ms, ranks->host_out, ranks->hosts, ranks, id, caption,
+                          err);
     }
+    if (!any_out(ranks->out, ranks->count))
+        return 0;
     snprintf(id, sizeof id, "ranks-%zu", index + 1);
     snprintf(caption, sizeof caption,
              _("Median time to compute a step of each rank, waiting left out: %.60s, job %lld"),
@@ -139,28 +176,58 @@ static int run_charts(struct page *page, const struct ranks *ranks, const struct
     return bars_chart(page, ranks->ms, ranks->out, ranks->count, NULL, id, caption, err);
 }
 
+/* A table and a chart of equals say no more. */
+static void page_nothing(struct page *page, const struct ranks *ranks, const struct row *run)
+{
+    const char *model = sft_record_get(&run->record, "model");
+    char text[256], ms[64];
+    html_number_text(ranks->median, 2, ms, sizeof ms);
+    snprintf(text, sizeof text, _("%.60s, job %lld: none of %zu ranks stands out, median %s ms."),
+             model != NULL ? model : "?", run->job_id, ranks->count, ms);
+    page_paragraph(page, text);
+}
+
 static int page_run(struct page *page, const struct row *run, size_t index, struct sft_error *err)
 {
     struct ranks ranks;
     if (!ranks_read(&ranks, &run->record))
         return 0;
-    hosts_table(page, &ranks, run);
-    int rc = run_charts(page, &ranks, run, index, err);
+    int rc = 0;
+    if (any_out(ranks.out, ranks.count) || any_out(ranks.host_out, ranks.hosts)) {
+        hosts_table(page, &ranks, run);
+        rc = run_chart(page, &ranks, run, index, err);
+    } else {
+        page_nothing(page, &ranks, run);
+    }
     ranks_clear(&ranks);
     return rc;
 }
+
+/* Is there a run whose ranks' times can be read? */
+static bool any_run(const struct page *page)
+{
+    size_t next;
+    for (size_t i = 0; i < page->groups->count; i = next)
+        if (run_of(page, i, &next) != NULL)
+            return true;
+    return false;
+}
+
+enum { MODELS_MOST = 4 };
 
 int page_ranks(struct page *page, struct sft_error *err)
 {
     size_t next;
     int shown = 0;
+    if (!any_run(page))
+        return 0;
     page_heading(page, "ranks", _("Hosts and ranks"));
     page_paragraph(page, /* xgettext:no-c-format */
                    _("Of each model the last counted run on the most nodes. A rank stands "
                      "out where its time is "
                      "more than 3 scaled median absolute deviations and more than 3% from "
                      "the median of all."));
-    for (size_t i = 0; i < page->groups->count; i = next) {
+    for (size_t i = 0; i < page->groups->count && shown < MODELS_MOST; i = next) {
         const struct row *run = run_of(page, i, &next);
         if (run == NULL)
             continue;
@@ -168,7 +235,5 @@ int page_ranks(struct page *page, struct sft_error *err)
             return -1;
         shown++;
     }
-    if (shown == 0)
-        page_paragraph(page, _("No counted run has the times of its ranks."));
     return 0;
 }

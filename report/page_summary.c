@@ -1,225 +1,241 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a reader wants first: the figures in sentences, the goals that were missed, and what it ran
- * on. */
+/* The first screen: what it ran on, the result in a sentence, in a chart and in a table. */
 #include "report/page_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a series the cell with the most nodes that has counted runs. */
-static const struct group_cell *largest(const struct group_series *series)
+/* The leader whose cell is the largest; of equal ones the largest model, which comes last. */
+static const struct group_series *headline(const struct page *page)
 {
-    const struct group_cell *best = NULL;
-    for (size_t k = 0; k < series->count; k++)
-        if (series->cell[k].count > 0)
-            best = &series->cell[k];
+    const struct group_series *best = NULL;
+    for (size_t i = 0, next; i < page->groups->count; i = next) {
+        const struct group_series *series = page_leader(page, i, &next);
+        if (series != NULL &&
+            (best == NULL || page_largest(series)->ranks >= page_largest(best)->ranks))
+            best = series;
+    }
     return best;
 }
 
-/* "<b>title</b>, 8 nodes, 64 ranks: 1,234 tokens/s, 96 samples/s, MFU 60.1%, scaling 95.1%" */
-static void put_series(struct page *page, const struct group_series *series)
+/* Tokens/s of a CPU's rank are few. */
+static int rate_digits(const struct group_series *series)
 {
-    const struct group_cell *cell = largest(series);
-    char title[256];
-    if (cell == NULL)
+    return strcmp(series->backend, "cuda") == 0 ? 0 : 1;
+}
+
+/* ", MFU 60.1 %" */
+static void put_share(struct page *page, const char *title, double value)
+{
+    if (!isfinite(value))
         return;
-    group_title(page->groups, series, title, sizeof title);
-    fprintf(page->out, "<li><b>");
-    html_text(page->out, title);
-    fprintf(page->out, "</b>, ");
-    fprintf(page->out, _("nodes: %d, ranks: %d"), cell->nodes, cell->ranks);
-    fprintf(page->out, ": ");
-    html_number(page->out, group_figure(cell, "tok_s").median, 0);
-    html_origin(page->out, "tok_s");
-    fprintf(page->out, " %s, ", _("tokens/s"));
-    html_number(page->out, group_figure(cell, "samples_s").median, 1);
-    html_origin(page->out, "samples_s");
-    fprintf(page->out, " %s", _("samples/s"));
-    if (group_figure(cell, "mfu").count > 0) {
-        fprintf(page->out, ", MFU ");
-        html_number(page->out, group_figure(cell, "mfu").median, 1);
-        html_origin(page->out, "mfu");
-        fprintf(page->out, " %%");
-    }
-    if (cell->nodes > series->base_nodes) {
-        fprintf(page->out, ", %s ", _("scaling efficiency"));
-        html_number(page->out, cell->efficiency, 1);
-        html_origin_of(page->out, SFT_DERIVED);
-        fprintf(page->out, " %%");
-    }
-    page_put_jobs(page, cell);
-    fprintf(page->out, "</li>\n");
-}
-
-/* "Not met: 7B on 8 GPUs, 512.0 of 1,280 samples/s (jobs 7 8 9)" */
-static void put_missed(struct page *page, const struct goal_check *check)
-{
-    char title[256];
-    fprintf(page->out, "<li><span class=\"missed\">");
-    html_text(page->out, _("not met"));
-    fprintf(page->out, "</span>: ");
-    if (check->kind == GOAL_RATE) {
-        fprintf(page->out, _("%s on %d GPUs"), check->rate->title, check->rate->ranks);
-    } else {
-        group_title(page->groups, check->series, title, sizeof title);
-        html_text(page->out, title);
-        fprintf(page->out, ", ");
-        fprintf(page->out, _("nodes: %d, ranks: %d"), check->cell->nodes, check->cell->ranks);
-    }
     fprintf(page->out, ", ");
-    html_text(page->out, check->kind == GOAL_RATE      ? _("throughput")
-                         : check->kind == GOAL_SCALING ? _("scaling efficiency")
-                                                       : _("GPU utilization"));
+    html_text(page->out, title);
     fprintf(page->out, " ");
-    html_number(page->out, check->value, 1);
-    if (check->kind == GOAL_SCALING)
-        html_origin_of(page->out, SFT_DERIVED);
-    else
-        html_origin(page->out, check->kind == GOAL_RATE ? "samples_s" : "gpu_util");
-    fprintf(page->out, " %s, ", check->kind == GOAL_RATE ? _("samples/s") : "%");
-    html_text(page->out, _("goal"));
-    fprintf(page->out, " ");
-    html_number(page->out, check->goal, 0);
-    page_put_jobs(page, check->cell);
-    fprintf(page->out, "</li>\n");
+    html_number(page->out, value, 1);
+    fprintf(page->out, " %%");
 }
 
-static void put_goals(struct page *page)
+/* "llama-7b full bf16 trains 1,234,567 tokens/s on 64 GPUs (nodes: 8): 19,290 tokens/s a GPU, MFU
+ * 60.1 %, scaling efficiency 95.1 % (jobs 10, 12, 14)" */
+static void put_sentence(struct page *page, const struct group_series *series)
 {
-    int met = 0, missed = 0, open = 0;
-    for (size_t i = 0; i < page->goals.count; i++) {
-        const struct goal_check *check = &page->goals.check[i];
-        bool measured = goal_is_measured(check);
-        met += measured && goal_is_met(check);
-        missed += measured && !goal_is_met(check);
-        /* No NVML where the CPU trains. */
-        open +=
-            !measured && (check->kind != GOAL_USE || strcmp(check->series->backend, "cuda") == 0);
-    }
-    fprintf(page->out, "<li>");
-    fprintf(page->out, _("Goals met: %d, not met: %d, not measured: %d."), met, missed, open);
-    if (missed > 0) {
-        fprintf(page->out, "\n<ul>\n");
-        for (size_t i = 0; i < page->goals.count; i++)
-            if (goal_is_measured(&page->goals.check[i]) && !goal_is_met(&page->goals.check[i]))
-                put_missed(page, &page->goals.check[i]);
-        fprintf(page->out, "</ul>\n");
-    }
-    fprintf(page->out, "</li>\n");
+    const struct group_cell *cell = page_largest(series);
+    bool on_gpus = strcmp(series->backend, "cuda") == 0;
+    char title[256], all[80], each[80], text[768];
+    group_title(page->groups, series, title, sizeof title);
+    html_number_text(group_figure(cell, "tok_s").median, rate_digits(series), all, sizeof all);
+    html_number_text(page_rate(cell), rate_digits(series), each, sizeof each);
+    snprintf(text, sizeof text,
+             on_gpus ? _("%s trains %s tokens/s on %d GPUs (nodes: %d): %s tokens/s a GPU")
+                     : _("%s trains %s tokens/s on %d ranks (nodes: %d): %s tokens/s a rank"),
+             title, all, cell->ranks, cell->nodes, each);
+    fprintf(page->out, "<p class=\"result\">");
+    html_text(page->out, text);
+    put_share(page, "MFU", group_figure(cell, "mfu").median);
+    if (cell->nodes > series->base_nodes)
+        put_share(page, _("scaling efficiency"), cell->efficiency);
+    page_put_jobs(page, cell);
+    fprintf(page->out, "</p>\n");
 }
 
-/* Configurations with counted runs, and those of them with few repeats. */
-static void cells_count(const struct page *page, int *cells, int *few)
+static bool chart_series(struct chart *chart, const struct group_series *series, const char *title)
+{
+    bool first = chart->lines == 0;
+    struct chart_line *line = chart_add(chart, title, series->count, true);
+    struct chart_line *ideal = chart_add(chart, first ? _("ideal") : "", series->count, false);
+    double base = NAN;
+    if (line == NULL || ideal == NULL)
+        return false;
+    ideal->ideal = true;
+    for (size_t k = 0; k < series->count; k++) {
+        const struct group_cell *cell = &series->cell[k];
+        struct group_figure tok_s = group_figure(cell, "tok_s");
+        if (isnan(base))
+            base = page_rate(cell);
+        line->x[k] = ideal->x[k] = cell->nodes;
+        line->y[k] = page_rate(cell);
+        line->low[k] = tok_s.min / cell->ranks;
+        line->high[k] = tok_s.max / cell->ranks;
+        ideal->y[k] = base;
+    }
+    return true;
+}
+
+/* Of each model the leader, while there is room; where no model ran on two numbers of nodes there
+ * is no line to draw. */
+static int speed_chart(struct page *page, struct sft_error *err)
+{
+    struct chart chart = {
+        .id = "speed", .x_title = _("nodes"), .y_title = _("tokens/s a GPU or rank")};
+    bool any = false;
+    for (size_t i = 0, next; i < page->groups->count && chart.lines + 2 <= CHART_LINES; i = next) {
+        const struct group_series *series = page_leader(page, i, &next);
+        char title[256];
+        if (series == NULL || page_largest(series)->nodes == series->base_nodes)
+            continue;
+        group_title(page->groups, series, title, sizeof title);
+        if (!chart_series(&chart, series, title)) {
+            chart_clear(&chart);
+            return sft_error_set(err, "no memory for a chart");
+        }
+        any = true;
+    }
+    if (any)
+        return page_chart(page, &chart,
+                          _("Tokens a second of a GPU or rank by nodes: median of the repeats, the "
+                            "range from the slowest to the fastest, and the ideal, which is the "
+                            "smallest number of nodes"),
+                          err);
+    chart_clear(&chart);
+    return 0;
+}
+
+enum { NODES_MOST = 8 };
+
+/* The numbers of nodes that were run, ascending; of more than NODES_MOST the smallest ones and the
+ * largest. */
+static size_t nodes_of(const struct page *page, int nodes[NODES_MOST])
 {
     struct page_place place = {NULL, NULL};
-    *cells = *few = 0;
-    while (page_next(page, &place)) {
-        (*cells)++;
-        *few += (place.cell->marks & GROUP_FEW) != 0;
+    size_t count = 0;
+    while (page_next_shown(page, &place)) {
+        int next = place.cell->nodes;
+        size_t at = 0;
+        while (at < count && nodes[at] < next)
+            at++;
+        if (at < count && nodes[at] == next)
+            continue;
+        if (count == NODES_MOST && at == count) {
+            nodes[count - 1] = next;
+            continue;
+        }
+        if (count == NODES_MOST && at == count - 1)
+            continue;
+        size_t last = count == NODES_MOST ? count - 2 : count;
+        for (size_t i = last; i > at; i--)
+            nodes[i] = nodes[i - 1];
+        nodes[at] = next;
+        count += count < NODES_MOST;
+    }
+    return count;
+}
+
+static void td_cell(struct page *page, const struct group_series *series, int nodes)
+{
+    fprintf(page->out, "<td class=\"n\">");
+    for (size_t k = 0; k < series->count; k++) {
+        const struct group_cell *cell = &series->cell[k];
+        if (cell->nodes != nodes || cell->count == 0)
+            continue;
+        html_number(page->out, page_rate(cell), rate_digits(series));
+        if (cell->nodes > series->base_nodes) {
+            fprintf(page->out, "<small>");
+            html_number(page->out, cell->efficiency, 1);
+            fprintf(page->out, " %%</small>");
+        }
+        break;
+    }
+    fprintf(page->out, "</td>");
+}
+
+static void speed_table(struct page *page)
+{
+    struct page_place place = {NULL, NULL};
+    const struct group_series *last = NULL;
+    int nodes[NODES_MOST];
+    size_t count = nodes_of(page, nodes);
+    page_table(page, _("Tokens a second of a GPU or rank by nodes; below it the scaling "
+                       "efficiency"));
+    html_th(page->out, _("Configuration"), NULL);
+    for (size_t i = 0; i < count; i++) {
+        char title[64];
+        snprintf(title, sizeof title, nodes[i] == 1 ? _("%d node") : _("%d nodes"), nodes[i]);
+        html_th_unit(page->out, title, _("tokens/s"), SFT_DERIVED);
+    }
+    page_table_rows(page);
+    while (page_next_shown(page, &place)) {
+        char title[256];
+        if (place.series == last)
+            continue;
+        last = place.series;
+        group_title(page->groups, last, title, sizeof title);
+        fprintf(page->out, "<tr>");
+        html_td_text(page->out, title);
+        for (size_t i = 0; i < count; i++)
+            td_cell(page, last, nodes[i]);
+        fprintf(page->out, "</tr>\n");
+    }
+    page_table_end(page);
+}
+
+static size_t few_repeats(const struct page *page)
+{
+    struct page_place place = {NULL, NULL};
+    size_t few = 0;
+    while (page_next(page, &place))
+        few += (place.cell->marks & GROUP_FEW) != 0;
+    return few;
+}
+
+static void put_warnings(struct page *page)
+{
+    size_t few = few_repeats(page), aside = page->groups->runs - page->groups->counted;
+    if (few > 0) {
+        fprintf(page->out, "<p>");
+        fprintf(page->out,
+                _("Configurations with fewer than %d repeats, whose figures are preliminary: %zu "
+                  "of %zu."),
+                GROUP_REPEATS, few, page->cells);
+        fprintf(page->out, "</p>\n");
+    }
+    if (aside > 0) {
+        fprintf(page->out, "<p>");
+        fprintf(page->out,
+                _("Runs that stand aside and are in no figure: %zu. The reasons are listed below."),
+                aside);
+        fprintf(page->out, "</p>\n");
     }
 }
 
-void page_summary(struct page *page)
+int page_summary(struct page *page, struct sft_error *err)
 {
-    int cells, few;
-    cells_count(page, &cells, &few);
-    page_heading(page, "summary", _("Summary"));
-    if (page->groups->counted == 0) {
+    const struct group_series *series = headline(page);
+    if (series == NULL) {
+        page_heading(page, "summary", _("Summary"));
         page_paragraph(
             page,
             _("No run counts, so there is no figure to report. The runs that stand aside, and why, "
               "are listed below."));
-        return;
+        return 0;
     }
-    fprintf(page->out, "<ul>\n");
-    for (size_t i = 0; i < page->groups->count; i++)
-        put_series(page, &page->groups->series[i]);
-    put_goals(page);
-    if (few > 0) {
-        fprintf(page->out, "<li>");
-        fprintf(page->out,
-                _("Configurations with fewer than %d repeats, whose figures are preliminary: %d of "
-                  "%d."),
-                GROUP_REPEATS, few, cells);
-        fprintf(page->out, "</li>\n");
-    }
-    if (page->groups->runs > page->groups->counted) {
-        fprintf(page->out, "<li>");
-        fprintf(page->out,
-                _("Runs that stand aside and are in no figure: %zu. The reasons are listed below."),
-                page->groups->runs - page->groups->counted);
-        fprintf(page->out, "</li>\n");
-    }
-    fprintf(page->out, "</ul>\n");
-}
-
-/* The different values of a key over the counted runs, a line each with the jobs that have it. */
-struct value {
-    const char *text;
-    size_t count;
-    long long first, last;
-};
-
-static size_t values_of(const struct page *page, const char *key, struct value value[16])
-{
-    struct page_place place = {NULL, NULL};
-    size_t count = 0;
-    while (page_next(page, &place))
-        for (size_t i = 0; i < place.cell->count; i++) {
-            const struct row *row = place.cell->run[i];
-            const char *text = strcmp(key, "cluster") == 0     ? row->cluster
-                               : strcmp(key, "partition") == 0 ? row->partition
-                                                               : sft_record_get(&row->record, key);
-            size_t k = 0;
-            if (text == NULL || *text == '\0')
-                continue;
-            while (k < count && strcmp(value[k].text, text) != 0)
-                k++;
-            if (k == 16)
-                continue;
-            if (k == count)
-                value[count++] = (struct value){text, 0, row->job_id, row->job_id};
-            value[k].count++;
-            value[k].first = row->job_id < value[k].first ? row->job_id : value[k].first;
-            value[k].last = row->job_id > value[k].last ? row->job_id : value[k].last;
-        }
-    return count;
-}
-
-static void system_line(struct page *page, const char *title, const char *key)
-{
-    struct value value[16];
-    size_t count = values_of(page, key, value);
-    for (size_t i = 0; i < count; i++) {
-        char jobs[96];
-        snprintf(jobs, sizeof jobs, _("%zu runs, jobs %lld to %lld"), value[i].count,
-                 value[i].first, value[i].last);
-        fprintf(page->out, "<tr>");
-        if (i == 0) {
-            fprintf(page->out, "<td rowspan=\"%zu\">", count);
-            html_text(page->out, title);
-            fprintf(page->out, "</td>");
-        }
-        html_td_text(page->out, value[i].text);
-        html_td_text(page->out, jobs);
-        fprintf(page->out, "</tr>\n");
-    }
-}
-
-void page_system(struct page *page)
-{
-    const struct sft_figure *shown[SFT_VIEW_MAX];
-    size_t count = sft_figures_shown(SFT_SYSTEM, shown);
-    page_heading(page, "system", _("System and software"));
-    page_table(page,
-               _("As the records have it; what differs between runs stands in lines of its own"));
-    html_th(page->out, _("What"), NULL);
-    html_th(page->out, _("Value"), NULL);
-    html_th(page->out, _("Runs"), NULL);
-    page_table_rows(page);
-    system_line(page, _("Cluster"), "cluster");
-    system_line(page, _("Partition"), "partition");
-    for (size_t i = 0; i < count; i++)
-        system_line(page, _(shown[i]->show[SFT_SYSTEM].title), shown[i]->name);
-    page_table_end(page);
+    page_box(page);
+    page_heading(page, "summary", _("Result"));
+    put_sentence(page, series);
+    if (speed_chart(page, err) < 0)
+        return -1;
+    speed_table(page);
+    put_warnings(page);
+    return 0;
 }

@@ -2,7 +2,10 @@
 /* Tables of the page; most have a line for each configuration and number of nodes. */
 #include "report/page_internal.h"
 
+#include <math.h>
 #include <string.h>
+
+#include "report/jobs.h"
 
 #define PAGE_COLUMNS (SFT_VIEW_MAX + 16)
 
@@ -50,7 +53,7 @@ void page_td_jobs(struct page *page, const struct group_cell *cell)
 {
     char jobs[256], letters[16];
     group_letters(cell->marks, letters);
-    group_jobs(cell, jobs, sizeof jobs);
+    jobs_text(cell->run, cell->count, JOBS_MOST, jobs, sizeof jobs);
     html_td_text(page->out, letters);
     html_td_text(page->out, jobs);
     fprintf(page->out, "</tr>\n");
@@ -67,12 +70,27 @@ static void put_heading(struct page *page, const struct page_column *column)
         html_th_count(page->out, title);
 }
 
+static double value_of(const struct page *page, const struct page_place *place,
+                       const struct page_column *column)
+{
+    return column->value != NULL ? column->value(page, place)
+                                 : group_figure(place->cell, column->key).median;
+}
+
+static bool is_filled(const struct page *page, const struct page_column *column)
+{
+    struct page_place place = {NULL, NULL};
+    while (page_next_shown(page, &place))
+        if (isfinite(value_of(page, &place, column)))
+            return true;
+    return false;
+}
+
 static void put_value(struct page *page, const struct page_place *place,
                       const struct page_column *column)
 {
     bool on_cpu = strcmp(place->series->backend, "cpu") == 0;
-    double value = column->value != NULL ? column->value(page, place)
-                                         : group_figure(place->cell, column->key).median;
+    double value = value_of(page, place, column);
     html_td_number(page->out, value,
                    on_cpu && column->digits_cpu > 0 ? column->digits_cpu : column->digits);
 }
@@ -87,17 +105,36 @@ static struct page_column column_of(const struct sft_figure *figure, enum sft_vi
                                 .digits_cpu = show->digits_cpu};
 }
 
-/* Our own columns and the view's figures, by their places; returns how many. */
-static size_t columns_make(struct page_column *column, enum sft_view view,
+/* Our own columns and the view's figures, by their places, those that are filled; returns how
+ * many. */
+static size_t columns_make(const struct page *page, struct page_column *column, enum sft_view view,
                            const struct page_column *own, size_t count)
 {
     const struct sft_figure *shown[SFT_VIEW_MAX];
     size_t figures = view == SFT_VIEWS ? 0 : sft_figures_shown(view, shown), made = 0;
-    for (size_t f = 0, i = 0; f < figures || i < count;)
-        column[made++] = f == figures || (i < count && own[i].place < shown[f]->show[view].place)
-                             ? own[i++]
-                             : column_of(shown[f++], view);
+    for (size_t f = 0, i = 0; f < figures || i < count;) {
+        column[made] = f == figures || (i < count && own[i].place < shown[f]->show[view].place)
+                           ? own[i++]
+                           : column_of(shown[f++], view);
+        made += is_filled(page, &column[made]);
+    }
     return made;
+}
+
+static bool is_figure(const struct page_column *column)
+{
+    return column->key != NULL || column->unit != NULL;
+}
+
+bool page_has_columns(const struct page *page, enum sft_view view, const struct page_column *own,
+                      size_t count)
+{
+    struct page_column column[PAGE_COLUMNS];
+    count = columns_make(page, column, view, own, count);
+    for (size_t c = 0; c < count; c++)
+        if (is_figure(&column[c]))
+            return true;
+    return false;
 }
 
 void page_columns(struct page *page, const char *caption, enum sft_view view,
@@ -105,14 +142,16 @@ void page_columns(struct page *page, const char *caption, enum sft_view view,
 {
     struct page_column column[PAGE_COLUMNS];
     struct page_place place = {NULL, NULL};
-    count = columns_make(column, view, own, count);
+    if (!page_has_columns(page, view, own, count))
+        return;
+    count = columns_make(page, column, view, own, count);
     page_table(page, caption);
     page_th_place(page);
     for (size_t c = 0; c < count; c++)
         put_heading(page, &column[c]);
     page_th_jobs(page);
     page_table_rows(page);
-    while (page_next(page, &place)) {
+    while (page_next_shown(page, &place)) {
         page_td_place(page, &place);
         for (size_t c = 0; c < count; c++)
             put_value(page, &place, &column[c]);
