@@ -1,6 +1,7 @@
 # libsft: no Slurm, no CUDA
 noinst_LTLIBRARIES += lib/libsft.la
 lib_libsft_la_SOURCES = \
+	lib/ceilings.c lib/ceilings.h lib/ceilings_read.c \
 	lib/clock.c lib/clock.h \
 	lib/error.c lib/error.h \
 	lib/fields.c lib/fields.h \
@@ -21,7 +22,7 @@ lib_libsft_la_SOURCES = \
 	lib/words.c lib/words.h \
 	lib/writer.c lib/writer.h
 
-unit_tests += tests/unit/lib/test_figures tests/unit/lib/test_file_write tests/unit/lib/test_manual tests/unit/lib/test_params tests/unit/lib/test_plan \
+unit_tests += tests/unit/lib/test_ceilings tests/unit/lib/test_figures tests/unit/lib/test_file_write tests/unit/lib/test_manual tests/unit/lib/test_params tests/unit/lib/test_plan \
 	tests/unit/lib/test_predict tests/unit/lib/test_preset tests/unit/lib/test_record tests/unit/lib/test_request \
 	tests/unit/lib/test_stats tests/unit/lib/test_timeline tests/unit/lib/test_writer
-fuzz_targets += tests/fuzz/fuzz_record tests/fuzz/fuzz_request
+fuzz_targets += tests/fuzz/fuzz_ceilings tests/fuzz/fuzz_record tests/fuzz/fuzz_request

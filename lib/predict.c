@@ -1,29 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/predict.h"
 
-#include <stddef.h>
-#include <string.h>
-
 #include "lib/params.h"
-
-/* As tests/bench/ceilings printed them: doc/measurements.md. */
-static const struct sft_ceiling table[] = {
-    {"NVIDIA H200",
-     695,
-     3970,
-     3.3,
-     {128, 512, 1024, 2048, 4096, 8192, 0},
-     {133, 313, 422, 484, 539, 570, 0},
-     {53, 174, 250, 313, 364, 397, 0}},
-};
-
-const struct sft_ceiling *sft_ceiling_find(const char *device_name)
-{
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-        if (strcmp(device_name, table[i].device) == 0)
-            return &table[i];
-    return NULL;
-}
 
 enum { LAUNCHES = 27 }; /* kernels of a layer, forward and backward */
 

@@ -5,23 +5,9 @@
 
 #include <stdbool.h>
 
+#include "lib/ceilings.h"
 #include "lib/preset.h"
 #include "lib/request.h"
-
-/* Rates that large operations sustain on a device at its power limit, measured; doc/measurements.md
- * has the commands. */
-struct sft_ceiling {
-    const char *device;   /* its name, as the driver says it */
-    double matmul_tflops; /* bf16 matrix products of a Llama's shapes */
-    double memory_gbs;    /* elementwise kernels, GB/s read and written */
-    double launch_us;     /* a kernel, on the CPU */
-    /* Causal attention by length of the documents, TFLOP/s of useful work, heads of 128 */
-    int lengths[8]; /* ascending, ended by 0 */
-    double forward[8], backward[8];
-};
-
-/* The entry of the device of exactly that name, or NULL: nothing was measured on such a device. */
-const struct sft_ceiling *sft_ceiling_find(const char *device_name);
 
 /* One micro-batch and one step of one rank. */
 struct sft_work {

@@ -23,7 +23,12 @@ static const double outside = 2.0 * 1000 * 512 + 512;
 
 static struct sft_ceiling ceiling_of(double tflops)
 {
-    return (struct sft_ceiling){"made up", tflops, 1e12, 0, {1, 0}, {1e12}, {1e12}};
+    return (struct sft_ceiling){.device = "made up",
+                                .matmul_tflops = tflops,
+                                .memory_gbs = 1e12,
+                                .lengths = {1, 0},
+                                .forward = {1e12},
+                                .backward = {1e12}};
 }
 
 static struct sft_work work_of(int accumulation)
