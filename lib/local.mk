@@ -13,7 +13,7 @@ lib_libsft_la_SOURCES = \
 	lib/params.c lib/params.h lib/params_gpt2.c lib/params_internal.h lib/params_llama.c \
 	lib/plan.c lib/plan.h \
 	lib/preset.c lib/preset.h \
-	lib/record.c lib/record.h lib/record_merge.c lib/record_page.c \
+	lib/record.c lib/record.h lib/record_ceiling.c lib/record_merge.c lib/record_page.c \
 	lib/request.c lib/request.h \
 	lib/predict.c lib/predict.h \
 	lib/roofline.c lib/roofline.h \

@@ -52,13 +52,22 @@ static const struct sft_field keys[] = {
     {"seed", SFT_FIELD_INT, FIELD(seed), 0, 9007199254740992.0, .argument = "N", .standard = "42",
      .help = "seed of weights, packing and order"},
     {"peak", SFT_FIELD_REAL, FIELD(peak), 1e-6, 1e6, .scope = SFT_SCOPE_SITE_TOO,
-     .argument = "TFLOPS", .help = "peak of one device in TFLOP/s, for MFU, where it is not known"},
+     .argument = "TFLOPS",
+     .help = "peak of one device in TFLOP/s, for MFU, where it is not known; never above the data "
+             "sheet's"},
     {"nvlink_gbs", SFT_FIELD_REAL, FIELD(nvlink_gbs), 0.001, 1e5, .scope = SFT_SCOPE_SITE_TOO,
      .argument = "GB/s", .standard = "366",
      .help = "busbw of collectives inside a node, of a GPU, that --plan assumes"},
     {"nic_gbs", SFT_FIELD_REAL, FIELD(nic_gbs), 0.001, 1e5, .scope = SFT_SCOPE_SITE_TOO,
      .argument = "GB/s", .standard = "92",
      .help = "busbw of collectives across nodes, of a node, that --plan assumes"},
+    {"ceilings", SFT_FIELD_TEXT, FIELD(ceilings), .scope = SFT_SCOPE_SITE_TOO, .argument = "FILE",
+     .otherwise = "the site's, or none",
+     .help = "what GPUs sustain, sft-ceilings(5), for predictions and --plan"},
+    {"gpu_model", SFT_FIELD_TEXT, FIELD(gpu_model), .argument = "GPU", .otherwise = "H200",
+     .help =
+         "GPU that --plan is for: H100, H200, H20, B200, A100, L40S, or a device of the file of "
+         "ceilings="},
     {"device", SFT_FIELD_WORD, FIELD(device), .words = sft_device_words, .standard = "auto",
      .help = "what trains; auto: a GPU if the job has one"},
     {"states", SFT_FIELD_WORD, FIELD(states), .words = sft_states_words, .standard = "auto",

@@ -46,6 +46,9 @@ struct sft_request {
     char tokenizer[SFT_REQUEST_PATH]; /* SentencePiece model, or "bytes" */
     char trace[SFT_REQUEST_PATH];     /* file for one step's timeline, "": none */
     char out[SFT_REQUEST_PATH];       /* folder for result.json; made when missing */
+    /* File of what GPUs sustain, sft-ceilings(5), "": none; and the GPU that --plan is for, "": an
+     * H200. */
+    char ceilings[SFT_REQUEST_PATH], gpu_model[128];
 };
 
 /* Values of the keys that choose among words, in the order of their words. */
@@ -99,7 +102,7 @@ const char *sft_request_subject(enum sft_task task, const struct sft_preset *pre
 
 /* Is `actual` what `wanted` asked for: the same task, model and nodes, and of every key the same
  * value? Where `wanted` says nothing, `actual` may have what a site gives: data, tokenizer, bind,
- * peak, nvlink_gbs, nic_gbs. */
+ * peak, nvlink_gbs, nic_gbs, ceilings. */
 bool sft_request_covers(const struct sft_request *wanted, const struct sft_request *actual);
 
 /* Write the request so that sft_request_parse reads it back the same: only what was said. */

@@ -20,6 +20,24 @@ struct sft_fabric sft_fabric_default(void)
     };
 }
 
+void sft_fabric_measured(struct sft_fabric *fabric, const struct sft_ceiling *ceiling,
+                         const struct sft_preset *shape, int nodes)
+{
+    double bytes = element * (double)sft_params_unit(shape, 1);
+    double inside = sft_ceiling_busbw(ceiling, 1, bytes);
+    double across = nodes > 1 ? sft_ceiling_busbw(ceiling, nodes, bytes) : 0;
+    if (inside > 0) {
+        fabric->nvlink_gbs = inside;
+        fabric->nvlink_us = 0;
+    }
+    if (across > 0) {
+        fabric->nic_gbs = across;
+        fabric->nic_us = 0;
+    }
+    if (inside > 0 || across > 0)
+        fabric->source = "by the file of ceilings";
+}
+
 const char *sft_zero_name(enum sft_zero zero)
 {
     return sft_share_words[SFT_SHARE_0 + (int)zero];

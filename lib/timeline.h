@@ -29,6 +29,11 @@ struct sft_fabric {
 /* 8 x H200 with NVLink, 2 x 400GbE a node. */
 struct sft_fabric sft_fabric_default(void);
 
+/* Of a run on so many nodes, what was measured of busbw with that device, at the size of a layer's
+ * weights, in place of what fabric says; its start is in it. Nothing where it was not measured. */
+void sft_fabric_measured(struct sft_fabric *fabric, const struct sft_ceiling *ceiling,
+                         const struct sft_preset *shape, int nodes);
+
 struct sft_layout {
     int nodes, gpus; /* gpus a node, all with one rank */
     enum sft_zero zero;

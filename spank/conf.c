@@ -38,6 +38,9 @@ static const struct sft_field keys[] = {
     {"tokenizer", SFT_FIELD_TEXT, FIELD(tokenizer), .argument = "FILE",
      .example = "/shared/sft/llama2-tokenizer.model",
      .help = "SentencePiece model that every node can read, or bytes, for requests that name none"},
+    {"ceilings", SFT_FIELD_PATH, FIELD(ceilings), .argument = "FILE",
+     .example = "/shared/sft/ceilings.conf",
+     .help = "what this site's GPUs sustain, sft-ceilings(5), that every node can read"},
     {"mpi", SFT_FIELD_TEXT, FIELD(mpi), .argument = "TYPE", .standard = "pmix",
      .help = "type for srun's --mpi"},
     {"comment", SFT_FIELD_FLAG, FIELD(comment), .standard = "yes",
@@ -270,6 +273,7 @@ static void fill_figure(double *field, double site)
 
 void conf_fill_figures(const struct conf *conf, struct sft_request *request)
 {
+    fill_text(request->ceilings, conf->ceilings);
     fill_figure(&request->nvlink_gbs, conf->fabric.nvlink_gbs);
     fill_figure(&request->nic_gbs, conf->fabric.nic_gbs);
     fill_figure(&request->peak, conf->fabric.peak_tflops);

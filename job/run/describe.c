@@ -99,6 +99,12 @@ static int describe_forecast(struct run *run, struct sft_error *err)
     if (sft_record_set_real(record, "mem_plan_gib", ldexp(planned, -30), err) < 0)
         return -1;
     double tok_s = forecast_tok_s(&run->training, run->request);
+    if (run->training.device->processors > 0 &&
+        sft_ceiling_find(run->training.device->title) == NULL)
+        fprintf(stderr,
+                "sft-bench-job: nothing is predicted: what a %s sustains is not known; "
+                "tests/bench/ceilings measures it, ceilings= names its file\n",
+                run->training.device->title);
     return tok_s > 0 ? sft_record_set_real(record, "tok_s_plan", tok_s, err) : 0;
 }
 
@@ -167,6 +173,7 @@ int describe_run(struct run *run, struct sft_error *err)
         {"zero", sft_zero_name(run->training.fit.zero)},
         {"recompute", fit_recompute_name(run->training.fit.recompute)},
         {"backend", run->machine.device->name},
+        {"ceiling", run->machine.ceiling},
         {"device", gpu ? run->machine.device->title : run->machine.host.model},
         {"data", facts.source},
         {"data_sum", sum},
@@ -206,6 +213,8 @@ void describe_summary(const struct run *run)
             printf("%-10s %s %s\n", show->title, sft_number(number, value, show->digits),
                    show->unit);
     }
+    if (strcmp(run->machine.ceiling, "data sheet") != 0 && run->machine.ceiling[0] != '\0')
+        printf("%-10s %s\n", "peak", run->machine.ceiling);
     if (run->input.plan.ranks > 1)
         printf("slowest    rank %s on %s: %s ms to compute, median of the ranks %s ms\n",
                sft_record_get(r, "slow_rank"), sft_record_get(r, "slow_host"),

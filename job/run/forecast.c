@@ -21,12 +21,17 @@ bool forecast_work(struct sft_work *work, const struct input *input)
     return true;
 }
 
-bool forecast_make(struct sft_prediction *prediction, const char *device, const struct input *input,
-                   const struct fit *fit)
+int forecast_gpu(struct sft_gpu *gpu, const struct sft_request *request, struct sft_error *err)
 {
-    const struct sft_ceiling *ceiling = sft_ceiling_find(device);
+    const char *model = request->gpu_model[0] != '\0' ? request->gpu_model : PLAN_GPU;
+    return sft_gpu_find(gpu, model, err) < 0 ? sft_error_prefix(err, "gpu_model") : 0;
+}
+
+bool forecast_make(struct sft_prediction *prediction, const struct sft_ceiling *ceiling,
+                   const struct input *input, const struct fit *fit)
+{
     struct sft_work work;
-    if (ceiling == NULL || !forecast_work(&work, input))
+    if (!forecast_work(&work, input))
         return false;
     work.states = fit->states;
     work.recompute = fit->recompute;
@@ -34,9 +39,12 @@ bool forecast_make(struct sft_prediction *prediction, const char *device, const 
     return true;
 }
 
-struct sft_fabric forecast_fabric(const struct sft_request *request)
+struct sft_fabric forecast_fabric(const struct sft_request *request,
+                                  const struct sft_ceiling *ceiling, const struct sft_preset *shape,
+                                  int nodes)
 {
     struct sft_fabric f = sft_fabric_default();
+    sft_fabric_measured(&f, ceiling, shape, nodes);
     if (request->nvlink_gbs > 0 || request->nic_gbs > 0)
         f.source = "as the request says";
     if (request->nvlink_gbs > 0)
@@ -58,7 +66,7 @@ double forecast_tok_s(const struct training *t, const struct sft_request *reques
     work.recompute = t->fit.recompute;
     if (plan->ranks == 1)
         return sft_predict(shape, &work, ceiling).tok_s;
-    struct sft_fabric fabric = forecast_fabric(request);
+    struct sft_fabric fabric = forecast_fabric(request, ceiling, shape, plan->nodes);
     struct sft_layout layout = {plan->nodes, plan->ranks / plan->nodes, t->fit.zero};
     return sft_timeline_make(shape, &work, ceiling, &fabric, &layout).tok_s;
 }

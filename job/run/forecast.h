@@ -9,20 +9,22 @@
 #include "lib/predict.h"
 #include "lib/timeline.h"
 
-/* The device that --plan tells of when there is none: the one with measured ceilings, and its
- * memory that a job finds free, GiB. */
-#define PLAN_DEVICE "NVIDIA H200"
-#define PLAN_GIB 139
-#define PLAN_GPUS 8 /* of a node whose GPUs the request does not say: HGX */
+#define PLAN_GPU "H200" /* that --plan is for when gpu_model= says nothing: measured by us */
+#define PLAN_GPUS 8     /* of a node whose GPUs the request does not say: HGX */
 
 /* The data as one rank's micro-batch sees them on average; false without memory. */
 bool forecast_work(struct sft_work *work, const struct input *input);
-/* On the device of that name, with what was fitted into it; false where no ceilings of it are known
- * or there is no memory to look at the data. */
-bool forecast_make(struct sft_prediction *prediction, const char *device, const struct input *input,
-                   const struct fit *fit);
-/* Bandwidths that a forecast of many GPUs goes by: the request's, else the default fabric's. */
-struct sft_fabric forecast_fabric(const struct sft_request *request);
+/* The GPU that --plan is for; fails where gpu_model= names none that is known. */
+int forecast_gpu(struct sft_gpu *gpu, const struct sft_request *request, struct sft_error *err);
+/* On such a device, with what was fitted into it; false where there is no memory to look at the
+ * data. */
+bool forecast_make(struct sft_prediction *prediction, const struct sft_ceiling *ceiling,
+                   const struct input *input, const struct fit *fit);
+/* Bandwidths that a forecast of many GPUs goes by: the request's, else those measured with that
+ * device, else the default fabric's. */
+struct sft_fabric forecast_fabric(const struct sft_request *request,
+                                  const struct sft_ceiling *ceiling, const struct sft_preset *shape,
+                                  int nodes);
 /* Tokens a second of all ranks, their collectives counted; 0 on devices whose ceilings are not
  * known. */
 double forecast_tok_s(const struct training *training, const struct sft_request *request);

@@ -19,15 +19,27 @@ void preview_check(const struct input *input)
         printf("skipped    %s\n", text);
 }
 
-static void preview_device(const struct input *input, const struct sft_request *request)
+/* Where the plan's speed comes from, when it is no measurement on such a GPU. */
+static void preview_ceilings(const struct sft_gpu *gpu)
+{
+    if (gpu->ceiling.estimated)
+        printf(
+            "ceilings   estimated for %s: none were measured; %.4g TFLOP/s of products, %.4g GB/s "
+            "of memory are the shares of the data sheet that an H200 reaches; "
+            "tests/bench/ceilings measures, ceilings= names its file\n",
+            gpu->name, gpu->ceiling.matmul_tflops, gpu->ceiling.memory_gbs);
+}
+
+static void preview_device(const struct input *input, const struct sft_request *request,
+                           const struct sft_gpu *gpu)
 {
     const struct sft_plan *plan = &input->plan;
-    static const char device[] = PLAN_DEVICE;
+    const char *device = gpu->name;
     struct fit fit;
     struct sft_error err = {""};
     struct sft_prediction p;
     char tok_s[SFT_NUMBER];
-    if (fit_make(&fit, request, plan, &input->shape, ldexp(PLAN_GIB, 30), DEVICE_CUDA_FORMAT,
+    if (fit_make(&fit, request, plan, &input->shape, ldexp(gpu->gib, 30), DEVICE_CUDA_FORMAT,
                  DEVICE_CUDA_LOGITS, &err) < 0) {
         printf("%s %s\n", device, err.text);
         return;
@@ -39,7 +51,7 @@ static void preview_device(const struct input *input, const struct sft_request *
            ldexp(fit.optim, -30), ldexp(fit.reserve, -30), fit_states_name(fit.states),
            fit_recompute_name(fit.recompute), sft_zero_name(fit.zero),
            fit_why(&fit, request, plan));
-    if (!forecast_make(&p, device, input, &fit))
+    if (!forecast_make(&p, &gpu->ceiling, input, &fit))
         return;
     printf("           predicted %s tokens/s a GPU without communication, %.4g s a step: products "
            "%.3g, attention %.3g, elementwise %.3g, recomputing %.3g, optimizer %.3g\n",
@@ -49,7 +61,8 @@ static void preview_device(const struct input *input, const struct sft_request *
            p.step * (plan->steps + plan->warmup) / 60, plan->steps + plan->warmup);
 }
 
-void preview_plan(const struct input *input, const struct sft_request *request)
+void preview_plan(const struct input *input, const struct sft_request *request,
+                  const struct sft_gpu *gpu)
 {
     const struct sft_plan *plan = &input->plan;
     const struct sft_preset *shape = &input->shape;
@@ -65,7 +78,8 @@ void preview_plan(const struct input *input, const struct sft_request *request)
            plan->lr_warmup, plan->weight_decay, plan->clip);
     printf("data       %s: %ld records, %.1f tokens a record, %ld cut, packs %.1f%% full\n",
            facts.source, facts.records, facts.mean_length, facts.cut, 100 * facts.fill);
-    preview_device(input, request);
+    preview_ceilings(gpu);
+    preview_device(input, request, gpu);
     if (request->nodes > 0)
-        scaling_print(input, request);
+        scaling_print(input, request, gpu);
 }

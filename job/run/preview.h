@@ -4,10 +4,12 @@
 #define SFT_JOB_RUN_PREVIEW_H
 
 #include "job/data/input.h"
+#include "lib/ceilings.h"
 
 /* --check: what was found. */
 void preview_check(const struct input *input);
 /* --plan */
-void preview_plan(const struct input *input, const struct sft_request *request);
+void preview_plan(const struct input *input, const struct sft_request *request,
+                  const struct sft_gpu *gpu);
 
 #endif

@@ -41,16 +41,18 @@ static int train_check(const struct options *options)
     int gpus = request->gpus > 0 ? request->gpus : plan && request->nodes > 0 ? PLAN_GPUS : 1;
     struct sft_error err = {""};
     struct input input = {0};
+    struct sft_gpu gpu;
     int status = SFT_EXIT_DONE;
-    if (check_files(request, &err) < 0 ||
+    if (check_files(request, &err) < 0 || sft_ceilings_load(request->ceilings, &err) < 0 ||
+        forecast_gpu(&gpu, request, &err) < 0 ||
         input_open(&input, request, nodes, nodes * gpus, &err) < 0)
         status = task_complain(&err);
     else if (!plan)
         preview_check(&input);
     else if (options->json)
-        scaling_print_json(&input, request);
+        scaling_print_json(&input, request, &gpu);
     else
-        preview_plan(&input, request);
+        preview_plan(&input, request, &gpu);
     input_close(&input);
     return status;
 }
@@ -95,6 +97,7 @@ static int run_prepare(struct run *run, struct sft_error *err)
 {
     const struct sft_request *request = run->request;
     if (result_folder(&run->result, request->out, err) < 0 ||
+        sft_ceilings_load(request->ceilings, err) < 0 ||
         input_open(&run->input, request, run->ranks.nodes, run->ranks.control->size, err) < 0 ||
         machine_create(&run->machine, request, run->ranks.device, run->ranks.bootstrap.local_size,
                        err) < 0 ||

@@ -20,6 +20,7 @@ struct device {
     char title[128];       /* the device's name as the machine says it */
     char version[128];     /* of the libraries it runs on, for records; "" when not its own */
     char bus_id[32];       /* "0000:1b:00.0", for NVML; "" when it is no GPU */
+    int processors;        /* multiprocessors, of a MIG slice its own; 0: no GPU */
     enum format format;    /* of the weights and activations that it trains with */
     size_t logits;         /* elements of logits worth having at once */
     const struct ops *ops; /* what it computes */
