@@ -78,9 +78,11 @@ char *scaling_cause(const struct scaling *s, int row, char text[SCALING_CAUSE])
     if (a->micro_batch > b->micro_batch)
         cause_add_numbers(text, "a larger micro-batch fits (%s, not %s)", a->micro_batch,
                           b->micro_batch);
-    if (a->states != b->states)
-        cause_add(text, "other states (%s, not %s)", fit_states_name(a->states),
+    if (a->states == SFT_STATES_BF16 && b->states == SFT_STATES_FP32)
+        cause_add(text, "smaller states (%s, not %s)", fit_states_name(a->states),
                   fit_states_name(b->states));
+    if (text[0] != '\0')
+        return text;
     if (a->zero != b->zero)
         cause_add(text, "shared otherwise (zero=%s, not %s)", sft_zero_name(a->zero),
                   sft_zero_name(b->zero));
