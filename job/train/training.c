@@ -14,8 +14,9 @@ static int training_fit(struct training *t, const struct sft_request *said, stru
         request.states = SFT_STATES_FP32;
     if (strcmp(t->device->name, "cpu") == 0 && request.zero <= SFT_SHARE_AUTO)
         request.zero = SFT_SHARE_0;
-    return fit_make(&t->fit, &request, &t->input->plan, &t->input->shape, (double)(all - used),
-                    t->device->format, t->device->logits, err);
+    return fit_make(&t->fit, &request, &t->input->plan, &t->input->shape,
+                    all > used ? (double)(all - used) : 0, t->device->format, t->device->logits,
+                    err);
 }
 
 static int training_make_model(struct training *t, struct sft_error *err)
