@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/request_help.h"
 
+enum { WORD = 22 }; /* columns of the words */
+
 static void help_models(FILE *out)
 {
     fprintf(out, "models:\n");
@@ -19,8 +21,10 @@ static void help_key(FILE *out, const struct sft_field *key, bool option)
     int length = snprintf(word, sizeof word, option ? "--%s %s" : "%s=%s", key->name, argument);
     for (int i = 2; option && i < length; i++)
         word[i] = word[i] == '_' ? '-' : word[i];
-    fprintf(out, standard[0] == '\0' ? "  %-22s %s\n" : "  %-22s %s [%s]\n", word, key->help,
-            standard);
+    fprintf(out, "  %-*s ", WORD, word);
+    if (length > WORD)
+        fprintf(out, "\n  %*s ", WORD, "");
+    fprintf(out, standard[0] == '\0' ? "%s\n" : "%s [%s]\n", key->help, standard);
 }
 
 void sft_request_help(FILE *out, bool options)
