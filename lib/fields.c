@@ -79,10 +79,11 @@ void sft_fields_clear(const struct sft_field *table, void *object)
 void sft_fields_default(const struct sft_field *table, void *object, bool tiny)
 {
     sft_fields_clear(table, object);
-    for (const struct sft_field *field = table; field->name != NULL; field++)
-        if (field->standard != NULL)
-            sft_field_read(field, object,
-                           tiny && field->tiny != NULL ? field->tiny : field->standard, NULL);
+    for (const struct sft_field *field = table; field->name != NULL; field++) {
+        const char *value = tiny && field->tiny != NULL ? field->tiny : field->standard;
+        if (value != NULL)
+            sft_field_read(field, object, value, NULL);
+    }
 }
 
 /* A whole number in decimal, nothing before or behind it. */

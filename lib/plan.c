@@ -115,6 +115,28 @@ static int plan_batch(struct sft_plan *plan, const struct sft_request *request,
     return 0;
 }
 
+/* How long is trained. Where seconds say it nobody knows the number of steps before. */
+static int plan_length(struct sft_plan *plan, const struct sft_request *request,
+                       const struct sft_request *defaults, struct sft_error *err)
+{
+    if (request->steps > 0 && request->seconds > 0)
+        return sft_error_set(err, "steps=%d and seconds=%g exclude each other: leave one out",
+                             request->steps, request->seconds);
+    plan->warmup = said_or(request->warmup, defaults->warmup);
+    if (request->seconds > 0 || (request->steps < 0 && defaults->steps < 0)) {
+        plan->seconds = real_or(request->seconds, defaults->seconds);
+        plan->lr_warmup = said_or(request->lr_warmup, plan->warmup);
+        return 0;
+    }
+    plan->steps = said_or(request->steps, defaults->steps);
+    int total = plan->steps + plan->warmup;
+    plan->lr_warmup = said_or(request->lr_warmup, (total * defaults->lr_warmup + 99) / 100);
+    if (plan->lr_warmup > total)
+        return sft_error_set(err, "lr_warmup=%d is more than all %d steps (warmup + steps)",
+                             plan->lr_warmup, total);
+    return 0;
+}
+
 static int plan_training(struct sft_plan *plan, const struct sft_request *request,
                          struct sft_error *err)
 {
@@ -124,17 +146,12 @@ static int plan_training(struct sft_plan *plan, const struct sft_request *reques
     sft_request_defaults(&defaults, plan->preset);
     if (plan_batch(plan, request, &defaults, err) < 0)
         return -1;
-    plan->steps = said_or(request->steps, defaults.steps);
-    plan->warmup = said_or(request->warmup, defaults.warmup);
-    int total = plan->steps + plan->warmup;
+    if (plan_length(plan, request, &defaults, err) < 0)
+        return -1;
     plan->lr = real_or(request->lr, defaults.lr);
-    plan->lr_warmup = said_or(request->lr_warmup, (total * defaults.lr_warmup + 99) / 100);
     plan->weight_decay = real_or(request->weight_decay, defaults.weight_decay);
     plan->clip = real_or(request->clip, defaults.clip);
     plan->seed = (uint64_t)(request->seed >= 0 ? request->seed : defaults.seed);
-    if (plan->lr_warmup > total)
-        return sft_error_set(err, "lr_warmup=%d is more than all %d steps (warmup + steps)",
-                             plan->lr_warmup, total);
     return 0;
 }
 

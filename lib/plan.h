@@ -24,6 +24,10 @@ struct sft_cluster {
     int ranks;                 /* and of all of them together */
 };
 
+/* Where seconds say how long is measured: these steps however long they take, since a median of
+ * fewer says little, and no more than those. */
+enum { SFT_PLAN_STEPS_LEAST = 5, SFT_PLAN_STEPS_MOST = 1000000 };
+
 /* Of another task than training only what stands before seq is set, and preset is NULL. */
 struct sft_plan {
     enum sft_task task;
@@ -37,7 +41,9 @@ struct sft_plan {
     int micro_batch;   /* sequences of one forward pass on one rank */
     int accumulation;  /* forward passes of one rank in one step */
     int global_batch;  /* ranks * micro_batch * accumulation */
-    int steps, warmup;
+    int steps;         /* measured; 0: as many as `seconds` take */
+    double seconds;    /* measured at least; 0: `steps` say */
+    int warmup;        /* steps before them */
     double lr;
     int lr_warmup;
     double weight_decay, clip;

@@ -23,7 +23,8 @@ struct sft_request {
     const struct sft_preset *preset; /* that is trained; NULL: another task */
     int nodes;
     int gpus;         /* GPUs, and so tasks, on each node; 0: no GPU, one task a node on the CPU */
-    int steps;        /* measured steps */
+    int steps;        /* measured steps, */
+    double seconds;   /* or seconds of them, at least: not both */
     int warmup;       /* steps before them, not measured */
     int seq;          /* tokens of one packed sequence */
     int micro_batch;  /* sequences of one forward pass on one rank */

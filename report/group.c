@@ -14,7 +14,8 @@
 
 /* How far a record's own figures may stand apart: they have six digits. */
 #define GROUP_AGREE 0.01
-#define GROUP_WIDE 0.05 /* spread of repeats that is marked */
+#define GROUP_STEADY 0.02 /* by less a record does not say that it was unsteady */
+#define GROUP_WIDE 0.05   /* spread of repeats that is marked */
 
 static const char *const versions[] = {"version", "cuda", "nccl", "mpi", "blas"};
 
@@ -60,11 +61,34 @@ static bool is_impossible(const struct row *row)
     return (!isnan(tflops) && sft_roofline_check(tflops, peak, "", NULL) < 0) || mfu > 100;
 }
 
+/* No more than the tokens that a step can hold, padding too; unsteady: percent by which the median
+ * step was faster than all of them. */
+static bool is_too_fast(const struct row *row, double tokens)
+{
+    double unsteady = real_of(row, "unsteady"), step_s = real_of(row, "step_ms") / 1000;
+    double median = real_of(row, "tok_s") / (1 - (isnan(unsteady) ? 0 : unsteady) / 100);
+    return median * step_s > tokens * (1 + GROUP_AGREE + GROUP_STEADY);
+}
+
+/* A step's tokens against the record's throughput: over all measured steps, or, in the first form,
+ * the median one. A record that lost its details may say the tokens without padding alone. */
+static bool tokens_agree(const struct row *row, double tokens)
+{
+    double processed = real_of(row, "tok_s_processed"), tok_s = real_of(row, "tok_s");
+    double mean_s = real_of(row, "steps_s") / real_of(row, "steps_done");
+    if (row->record.form == 1)
+        return agree((is_positive(processed) ? processed : tok_s) * real_of(row, "step_ms") / 1000,
+                     tokens);
+    if (is_too_fast(row, tokens))
+        return false;
+    return is_positive(processed) ? agree(processed * mean_s, tokens)
+                                  : !(tok_s * mean_s > tokens * (1 + GROUP_AGREE));
+}
+
 static bool is_inconsistent(const struct row *row)
 {
     double tokens = real_of(row, "global_batch") * real_of(row, "seq");
-    double step_s = real_of(row, "step_ms") / 1000;
-    return !agree(real_of(row, "tok_s") * step_s, tokens) ||
+    return !tokens_agree(row, tokens) ||
            !agree(100 * real_of(row, "tflops") / real_of(row, "peak_tflops"), real_of(row, "mfu"));
 }
 

@@ -124,7 +124,6 @@ static int describe_numbers(struct run *run, const struct data_facts *facts, str
         {"micro_batch", plan->micro_batch},
         {"accumulation", plan->accumulation},
         {"global_batch", plan->global_batch},
-        {"steps", plan->steps},
         {"steps_done", 0},
         {"warmup", plan->warmup},
         {"seed", (long long)plan->seed},
@@ -136,6 +135,9 @@ static int describe_numbers(struct run *run, const struct data_facts *facts, str
         {"parameters", (long long)sft_params_count(&run->input.shape)},
     };
     if (describe_wholes(record, wholes, sizeof wholes / sizeof wholes[0], err) < 0)
+        return -1;
+    if (plan->steps > 0 ? sft_record_set_integer(record, "steps", plan->steps, err) < 0
+                        : sft_record_set_real(record, "measure_s", plan->seconds, err) < 0)
         return -1;
     return sft_record_set_real(record, "lr", plan->lr, err);
 }

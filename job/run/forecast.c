@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job/run/forecast.h"
 
+#include <math.h>
+
 enum { BATCHES = 8 };
 
 bool forecast_work(struct sft_work *work, const struct input *input)
@@ -34,6 +36,12 @@ bool forecast_make(struct sft_prediction *prediction, const char *device, const 
     return true;
 }
 
+int forecast_steps(const struct sft_plan *plan, double step)
+{
+    double steps = fmax(ceil(plan->seconds / step), SFT_PLAN_STEPS_LEAST);
+    return plan->warmup + (plan->steps > 0 ? plan->steps : (int)fmin(steps, SFT_PLAN_STEPS_MOST));
+}
+
 struct sft_fabric forecast_fabric(const struct sft_request *request)
 {
     struct sft_fabric f = sft_fabric_default();
@@ -56,9 +64,10 @@ double forecast_tok_s(const struct training *t, const struct sft_request *reques
         return 0;
     work.states = t->fit.states;
     work.recompute = t->fit.recompute;
+    double fill = data_facts(t->input->data).fill; /* what is predicted is padding, too */
     if (plan->ranks == 1)
-        return sft_predict(shape, &work, ceiling).tok_s;
+        return fill * sft_predict(shape, &work, ceiling).tok_s;
     struct sft_fabric fabric = forecast_fabric(request);
     struct sft_layout layout = {plan->nodes, plan->ranks / plan->nodes, t->fit.zero};
-    return sft_timeline_make(shape, &work, ceiling, &fabric, &layout).tok_s;
+    return fill * sft_timeline_make(shape, &work, ceiling, &fabric, &layout).tok_s;
 }

@@ -21,10 +21,12 @@ bool forecast_work(struct sft_work *work, const struct input *input);
  * or there is no memory to look at the data. */
 bool forecast_make(struct sft_prediction *prediction, const char *device, const struct input *input,
                    const struct fit *fit);
+/* Steps of the plan, those of warm-up too, where one takes so many seconds. */
+int forecast_steps(const struct sft_plan *plan, double step);
 /* Bandwidths that a forecast of many GPUs goes by: the request's, else the default fabric's. */
 struct sft_fabric forecast_fabric(const struct sft_request *request);
-/* Tokens a second of all ranks, their collectives counted; 0 on devices whose ceilings are not
- * known. */
+/* Tokens that are no padding, a second of all ranks, their collectives counted; 0 on devices whose
+ * ceilings are not known. */
 double forecast_tok_s(const struct training *training, const struct sft_request *request);
 
 #endif

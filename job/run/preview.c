@@ -45,8 +45,8 @@ static void preview_device(const struct input *input, const struct sft_request *
            "%.3g, attention %.3g, elementwise %.3g, recomputing %.3g, optimizer %.3g\n",
            sft_number(tok_s, p.tok_s, 5), p.step, p.matmul, p.attention, p.elementwise, p.recompute,
            p.optimizer);
-    printf("           about %.3g min for all %d steps\n",
-           p.step * (plan->steps + plan->warmup) / 60, plan->steps + plan->warmup);
+    int steps = forecast_steps(plan, p.step);
+    printf("           about %.3g min for all %d steps\n", p.step * steps / 60, steps);
 }
 
 void preview_plan(const struct input *input, const struct sft_request *request)
@@ -59,8 +59,12 @@ void preview_plan(const struct input *input, const struct sft_request *request)
     printf("ranks      %d on %d node%s\n", plan->ranks, plan->nodes, plan->nodes == 1 ? "" : "s");
     printf("batch      %d sequences of %d tokens a step: %d ranks x %d x %d accumulations\n",
            plan->global_batch, plan->seq, plan->ranks, plan->micro_batch, plan->accumulation);
-    printf("steps      %d measured after %d of warm-up, seed %llu\n", plan->steps, plan->warmup,
-           (unsigned long long)plan->seed);
+    if (plan->steps > 0)
+        printf("steps      %d measured after %d of warm-up, seed %llu\n", plan->steps, plan->warmup,
+               (unsigned long long)plan->seed);
+    else
+        printf("steps      %g s of them measured after %d of warm-up, seed %llu\n", plan->seconds,
+               plan->warmup, (unsigned long long)plan->seed);
     printf("rate       lr %g after %d steps of warm-up, weight decay %g, clip %g\n", plan->lr,
            plan->lr_warmup, plan->weight_decay, plan->clip);
     printf("data       %s: %ld records, %.1f tokens a record, %ld cut, packs %.1f%% full\n",

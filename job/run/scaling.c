@@ -70,7 +70,8 @@ static void json_estimate(json_t *root, const struct sft_plan *plan, const struc
         sft_timeline_make(shape, &work, sft_ceiling_find(PLAN_DEVICE), &fabric, &layout);
     json_object_set_new(root, "step_s", json_real(t.step));
     json_object_set_new(root, "tok_s", json_real(t.tok_s));
-    json_object_set_new(root, "seconds", json_real(t.step * (plan->steps + plan->warmup)));
+    json_object_set_new(root, "steps", json_integer(forecast_steps(plan, t.step)));
+    json_object_set_new(root, "seconds", json_real(t.step * forecast_steps(plan, t.step)));
     json_object_set_new(root, "zero", json_string(sft_zero_name(fit->zero)));
     json_object_set_new(root, "states", json_string(fit_states_name(fit->states)));
 }
@@ -82,9 +83,10 @@ void scaling_print_json(const struct input *input, const struct sft_request *req
     struct fit fit;
     struct sft_error err = {""};
     struct sft_work work;
-    json_t *root =
-        json_pack("{s:s, s:s, s:i, s:i, s:i}", "model", shape->name, "device", PLAN_DEVICE, "nodes",
-                  plan->nodes, "ranks", plan->ranks, "steps", plan->steps + plan->warmup);
+    json_t *root = json_pack("{s:s, s:s, s:i, s:i}", "model", shape->name, "device", PLAN_DEVICE,
+                             "nodes", plan->nodes, "ranks", plan->ranks);
+    if (plan->steps > 0)
+        json_object_set_new(root, "steps", json_integer(plan->steps + plan->warmup));
     bool fits = fit_make(&fit, request, plan, shape, ldexp(PLAN_GIB, 30), DEVICE_CUDA_FORMAT,
                          DEVICE_CUDA_LOGITS, &err) == 0;
     json_object_set_new(root, "fits", json_boolean(fits));

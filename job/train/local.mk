@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += job/train/libtrain.la
 job_train_libtrain_la_SOURCES = \
 	job/train/fit.c job/train/fit.h \
+	job/train/halts.c job/train/halts.h \
 	job/train/measure.c \
 	job/train/observe_sensors.c \
 	job/train/observer.c job/train/observer.h \
@@ -15,6 +16,7 @@ job_train_libtrain_la_SOURCES = \
 job_train_libtrain_la_LIBADD = -ldl
 
 unit_tests += tests/unit/train/test_fit \
+	tests/unit/train/test_measure \
 	tests/unit/train/test_observer \
 	tests/unit/train/test_optim \
 	tests/unit/train/test_sensors

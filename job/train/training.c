@@ -41,7 +41,7 @@ static int training_make_optim(struct training *t, struct sft_error *err)
     const struct optim_options options = {
         .lr = plan->lr,
         .lr_warmup = plan->lr_warmup,
-        .total_steps = plan->warmup + plan->steps,
+        .total_steps = plan->steps > 0 ? plan->warmup + plan->steps : 0,
         .beta1 = 0.9,
         .beta2 = 0.95,
         .eps = 1e-8,

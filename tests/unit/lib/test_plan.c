@@ -42,10 +42,18 @@ static void test_a_model_and_nodes_are_enough(void **state)
     assert_int_equal(p.global_batch, p.ranks * p.micro_batch * p.accumulation);
     assert_true(p.seed == 42 && p.clip == 1);
     assert_int_equal(p.accumulation, 4);
-    assert_int_equal(p.steps, 20);
+    assert_true(p.steps == 0 && p.seconds == 60);
     assert_int_equal(p.warmup, 5);
+    assert_int_equal(p.lr_warmup, 5); /* nobody knows how many steps: those that are not measured */
+    p = planned("llama-7b:4,steps=20", &eight);
+    assert_true(p.steps == 20 && p.seconds == 0);
     assert_int_equal(p.lr_warmup, 1); /* 3% of all, rounded up */
     assert_true(p.lr == 2e-5 && p.weight_decay == 0);
+    p = planned("tiny:4", &eight);
+    assert_true(p.steps == 20 && p.seconds == 0);
+    p = planned("tiny:4,seconds=7.5,lr_warmup=3", &eight);
+    assert_true(p.steps == 0 && p.seconds == 7.5 && p.lr_warmup == 3);
+
     assert_int_equal(planned("tiny", &eight).accumulation, 2);
     assert_int_equal(planned("llama-7b", &eight).nodes, 1);
     assert_int_equal(planned("tiny:2,gpus=0", &eight).tasks_per_node, 1);
