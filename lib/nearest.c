@@ -19,11 +19,15 @@ static char plain(char c)
     return c == '-' || c == '_' ? '_' : (char)tolower((unsigned char)c);
 }
 
+/* A figure that was written was meant. */
+static int cost_drop(char a)
+{
+    return isdigit((unsigned char)a) ? NUMBER : 1;
+}
+
 static int cost(char a, char b)
 {
-    if (plain(a) == plain(b))
-        return 0;
-    return isdigit((unsigned char)a) && isdigit((unsigned char)b) ? NUMBER : 1;
+    return plain(a) == plain(b) ? 0 : cost_drop(a);
 }
 
 static int least(int a, int b)
@@ -39,9 +43,11 @@ static int distance(const char *a, const char *b)
     for (int k = 0; k <= length; k++)
         last[k] = k;
     for (int i = 1; a[i - 1] != '\0'; i++) {
-        now[0] = i;
+        int drop = cost_drop(a[i - 1]);
+        now[0] = last[0] + drop;
         for (int k = 1; k <= length; k++) {
-            now[k] = least(last[k - 1] + cost(a[i - 1], b[k - 1]), least(last[k], now[k - 1]) + 1);
+            now[k] = least(last[k - 1] + cost(a[i - 1], b[k - 1]),
+                           least(last[k] + drop, now[k - 1] + 1));
             if (i > 1 && k > 1 && cost(a[i - 1], b[k - 2]) == 0 && cost(a[i - 2], b[k - 1]) == 0)
                 now[k] = least(now[k], before[k - 2] + 1);
         }
