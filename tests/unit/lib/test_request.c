@@ -100,7 +100,7 @@ static void test_a_slip_is_asked_about(void **state)
         {"tiny,microbatch=3", "micro_batch"},
         {"tiny,seq_len=3", "seq"},
         {"tiny,Data=x", "data"},
-        {"tiny,recomputation=block", "recompute"},
+        {"tiny,recomput=block", "recompute"},
         {"tiny,optimizer=sgd", ""},
         {"tiny,=3", ""},
         {"tiny,xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx=1",
