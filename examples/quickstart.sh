@@ -72,6 +72,6 @@ That was a test model on the CPU, in a private cluster that stops now. On your o
   4. measure:                                           srun --sft-bench=llama-7b:2
   5. read it again, or as a page:                       sft-report --format html --output report.html
 
-srun --sft-bench=help lists models and keys; man 7 sft-bench has all of it. The build stays in
-$build, and doc/first-run.md shows what each of these prints.
+srun --sft-bench=help lists models and keys; man 7 sft-bench has all of it; doc/first-run.md explains
+what you have just seen. The build stays in $build.
 NEXT
