@@ -202,8 +202,8 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         raise(SIGKILL);
-    spank_setenv(spank, SAID_NODE_ENV, PACKAGE_VERSION, 1);
     if (plugin_step(spank, &step)) {
+        spank_setenv(spank, SAID_NODE_ENV, PACKAGE_VERSION, 1);
         if (conf_load(&conf, ac, av, &err) < 0)
             conf_init(&conf);
         network_task(spank, &conf, place_task(spank, &conf));
