@@ -57,7 +57,8 @@ static void test_both_forms(void **state)
 {
     (void)state;
     static const char *const texts[][2] = {
-        {"sft1{step=7.0 vocab=9 tok_s=5 cpus=3 zz=1}", "sft1{step=7.0 vocab=9 tok_s=5 cpus=3 zz=1}"},
+        {"sft1{step=7.0 vocab=9 tok_s=5 cpus=3 zz=1}",
+         "sft1{step=7.0 vocab=9 tok_s=5 cpus=3 zz=1}"},
         {"sft2{step=7.0 vocab=9 cpus=3 tok_s=5 zz=1}", "sft2{step=7.0 tok_s=5 zz=1}"},
         {"sft2{zz=1 tok_s=5 step=7.0}", "sft2{step=7.0 tok_s=5 zz=1}"},
     };
@@ -215,7 +216,8 @@ static void test_steps_of_one_job_stand_together(void **state)
 static void test_forms_stand_side_by_side(void **state)
 {
     (void)state;
-    const char *old = "own sft1{step=7.0 state=complete model=tiny tok_s=5 cpus=3} sft3{step=7.9} t";
+    const char *old =
+        "own sft1{step=7.0 state=complete model=tiny tok_s=5 cpus=3} sft3{step=7.9} t";
     for (size_t size = SFT_RECORD_COMMENT + 1; size > 150; size -= 13) {
         char once[SFT_RECORD_COMMENT + 1], again[SFT_RECORD_COMMENT + 1];
         struct sft_record record = step_record("7.1", "complete");
