@@ -35,6 +35,8 @@ static const struct sft_figure figures[] = {
         NOWHERE),
     ROW("recompute", TEXT, GIVEN, FULL, "",
         "what the backward pass computed again: none, norms or block", NOWHERE),
+    ROW("chosen", LIST, GIVEN, FULL, "",
+        "which of micro_batch, states, recompute and zero were chosen, not asked for", NOWHERE),
     ROW("backend", TEXT, GIVEN, FULL, "", "what computed: cpu or cuda", NOWHERE),
     ROW("device", TEXT, MEASURED, FULL, "", "rank 0's device as the machine names it",
         AT(SYSTEM, 30, N_("Device"))),

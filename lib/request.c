@@ -40,11 +40,14 @@ static const struct sft_field keys[] = {
     {"seq", SFT_FIELD_INT, FIELD(seq), 32, 131072, .argument = "N", .standard = "4096",
      .tiny = "1024", .otherwise = "1024 for tiny and GPT-2, else 4096",
      .help = "tokens of one packed sequence"},
-    {"micro_batch", SFT_FIELD_INT, FIELD(micro_batch), 1, 1024, .argument = "N", .standard = "1",
-     .help = "sequences of one forward pass on one rank"},
+    {"micro_batch", SFT_FIELD_INT, FIELD(micro_batch), 1, 1024, .zero = "auto",
+     .argument = "N|auto", .standard = "auto",
+     .help = "sequences of one forward pass on one rank; auto: on a GPU the fastest that fits"},
     {"global_batch", SFT_FIELD_INT, FIELD(global_batch), 1, 1048576, .argument = "N",
-     .standard = "4", .tiny = "2", .per = " micro-batches a rank",
-     .help = "sequences of one optimizer step over all ranks"},
+     .standard = "4", .tiny = "2", .per = " a rank",
+     .help =
+         "sequences of one optimizer step over all ranks; the default takes whole micro-batches, "
+         "so one that is larger is a step"},
     {"lr", SFT_FIELD_REAL, FIELD(lr), 0, 1, .argument = "RATE", .standard = "2e-5", .tiny = "1e-3",
      .help = "highest learning rate"},
     {"lr_warmup", SFT_FIELD_INT, FIELD(lr_warmup), 0, 1e6, .argument = "N", .standard = "3",
@@ -144,8 +147,9 @@ static int key_refuse(const struct sft_field *key, enum sft_fault fault, const c
     char words[128];
     switch (key->type) {
     case SFT_FIELD_INT:
-        return sft_error_set(err, "%s=%.64s: must be a whole number from %.0f to %.0f", key->name,
-                             value, key->min, key->max);
+        return sft_error_set(err, "%s=%.64s: must be a whole number from %.0f to %.0f%s%s",
+                             key->name, value, key->min, key->max, key->zero == NULL ? "" : ", or ",
+                             key->zero == NULL ? "" : key->zero);
     case SFT_FIELD_REAL:
         return sft_error_set(err, "%s=%.64s: must be a number from %g to %g", key->name, value,
                              key->min, key->max);

@@ -27,5 +27,6 @@ unit_tests += tests/unit/run/test_explain \
 	tests/unit/run/test_network \
 	tests/unit/run/test_place \
 	tests/unit/run/test_release \
-	tests/unit/run/test_result
+	tests/unit/run/test_result \
+	tests/unit/run/test_scaling
 fuzz_targets += tests/fuzz/fuzz_network
