@@ -34,8 +34,7 @@ int training_fit(struct training *t, const struct sft_request *request, struct i
     t->question = fit_question(&t->request, &input->plan, &input->shape);
     t->question.format = device->format;
     t->question.logits = device->logits;
-    double left = all > used ? (double)(all - used) : 0;
-    t->question.available = cpu ? left : fit_room(left);
+    t->question.available = cpu ? 0 : fit_room((double)(all - used));
     if (known != NULL)
         t->question.ceiling = known;
     if (workload_make(&t->question.workload, input, err) < 0)
