@@ -19,8 +19,9 @@ static void help_key(FILE *out, const struct sft_field *key, bool option)
     sft_field_argument(key, argument, sizeof argument);
     sft_field_default(key, standard, sizeof standard);
     int length = snprintf(word, sizeof word, option ? "--%s %s" : "%s=%s", key->name, argument);
-    for (int i = 2; option && i < length; i++)
-        word[i] = word[i] == '_' ? '-' : word[i];
+    for (char *at = word + 2; option && *at != '\0'; at++)
+        if (*at == '_')
+            *at = '-';
     fprintf(out, "  %-*s ", WORD, word);
     if (length > WORD)
         fprintf(out, "\n  %*s ", WORD, "");
