@@ -23,6 +23,7 @@ struct sft_fabric {
     double nic_gbs;    /* collectives across nodes, of a whole node, all its NICs together */
     double nvlink_us;  /* until a collective inside a node, or across nodes, moves data */
     double nic_us;
+    bool nvlink_assumed, nic_assumed; /* neither said nor measured */
     const char *source;
 };
 
@@ -49,7 +50,6 @@ struct sft_timeline {
     double exposed; /* of the step, waiting for collectives: step - compute */
     double nvlink, nic; /* busy */
     double tok_s;       /* tokens processed a second by all ranks */
-    double efficiency;  /* tok_s a GPU / that of one node with the same layout; 1 for one node */
     const char *bound;  /* what is busy longest: "compute", "NVLink" or "network" */
 };
 

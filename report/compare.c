@@ -121,28 +121,41 @@ static const struct grid_column columns[] = {
     {NULL, NULL, NULL, false},
 };
 
-/* The same work: all that tells series apart but the device, which is what two clusters differ in.
- */
+static bool same_keys(const struct group_series *a, const struct group_series *b, int from, int to)
+{
+    for (int i = from; i < to; i++)
+        if (strcmp(a->key[i], b->key[i]) != 0)
+            return false;
+    return true;
+}
+
+/* The same work: all that tells series apart but device, software and way, which is what two
+ * clusters, or before and after, differ in. */
 static bool same_work(const struct group_series *a, const struct group_series *b)
 {
     return strcmp(a->model, b->model) == 0 && strcmp(a->method, b->method) == 0 &&
            strcmp(a->precision, b->precision) == 0 && strcmp(a->data, b->data) == 0 &&
            a->seq == b->seq && a->micro_batch == b->micro_batch &&
-           a->accumulation == b->accumulation && a->ranks_per_node == b->ranks_per_node;
+           a->accumulation == b->accumulation && a->ranks_per_node == b->ranks_per_node &&
+           same_keys(a, b, 0, GROUP_WORK_KEYS);
 }
 
+/* Of several the one that was done in the same way. */
 static const struct group_cell *cell_find(const struct groups *groups,
                                           const struct group_series *series,
                                           const struct group_cell *cell)
 {
+    const struct group_cell *found = NULL;
     for (size_t i = 0; i < groups->count; i++)
         for (size_t k = 0; same_work(&groups->series[i], series) && k < groups->series[i].count;
              k++) {
             const struct group_cell *other = &groups->series[i].cell[k];
-            if (other->nodes == cell->nodes && other->ranks == cell->ranks && other->count > 0)
-                return other;
+            if (other->nodes == cell->nodes && other->ranks == cell->ranks && other->count > 0 &&
+                (found == NULL ||
+                 same_keys(&groups->series[i], series, GROUP_SOFTWARE_KEYS, GROUP_KEYS)))
+                found = other;
         }
-    return NULL;
+    return found;
 }
 
 /* The counted runs' tok_s; all of them have it, or they would not count. */

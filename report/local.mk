@@ -5,7 +5,8 @@ report_libreport_la_SOURCES = \
 	report/chart.c report/chart.h \
 	report/compare.c report/compare.h \
 	report/goals.c report/goals.h \
-	report/group.c report/group.h \
+	report/group.c report/group.h report/group_internal.h \
+	report/group_aside.c \
 	report/group_print.c report/group_print.h \
 	report/html.c report/html.h \
 	report/lang.c report/lang.h \
