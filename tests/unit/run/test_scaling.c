@@ -3,6 +3,8 @@
 #include "tests/unit/unit.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "job/run/scaling.h"
 
@@ -125,6 +127,38 @@ static void test_what_is_said_is_no_range(void **state)
     scene_close(&s);
 }
 
+/* A site's file: its GPU is taken for the word, its rates decide, and busbw that was measured
+ * inside a node and across nodes is no range. A GPU that it lacks is an estimate. */
+static void test_a_plan_by_the_sites_ceilings(void **state)
+{
+    (void)state;
+    static struct scene s;
+    struct sft_error err = {""};
+    char path[] = "/tmp/test_scaling.XXXXXX";
+    FILE *file = fdopen(mkstemp(path), "w");
+    fprintf(file, "device = NVIDIA H100 80GB HBM3\nmatmul_tflops = 347.5\nmemory_gbs = 1985\n"
+                  "launch_us = 3.3\nattention = 128 66.5 26.5\nattention = 4096 269.5 182\n"
+                  "busbw = 1 1e8 366\nbusbw = 2 1e8 92\n");
+    fclose(file);
+    const struct scaling *t =
+        scene_open(&s, "llama-7b:2,micro_batch=1,gpu_model=H200,data=synthetic:4096", 2);
+    double h200 = forecast_gpu(&t->rows[0], false);
+    scene_close(&s);
+    t = scene_open(&s, "llama-7b:2,micro_batch=1,gpu_model=H100,data=synthetic:4096", 2);
+    assert_true(t->rows[0].gpu.ceiling.estimated);
+    assert_true(t->rows[1].tok_s_low < t->rows[1].tok_s);
+    scene_close(&s);
+    assert_int_equal(sft_ceilings_load(path, &err), 0);
+    unlink(path);
+    t = scene_open(&s, "llama-7b:2,micro_batch=1,gpu_model=H100,data=synthetic:4096", 2);
+    assert_string_equal(t->rows[0].gpu.name, "NVIDIA H100 80GB HBM3");
+    assert_true(!t->rows[0].gpu.ceiling.estimated);
+    assert_true(fabs(forecast_gpu(&t->rows[0], false) / h200 - 0.5) < 0.02); /* all rates halved */
+    assert_true(t->rows[1].tok_s_low == t->rows[1].tok_s);
+    scene_close(&s);
+    assert_int_equal(sft_ceilings_load("", &err), 0);
+}
+
 /* 13B in fp32 on nodes of one GPU: 16 bytes a parameter are 194 GiB, one H200 has 134.8; two share
  * the states. What is named fits, and one node fewer does not. */
 static void test_the_gpus_that_would_do(void **state)
@@ -157,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_columns_agree),
         cmocka_unit_test(test_above_100_has_its_cause),
         cmocka_unit_test(test_what_is_said_is_no_range),
+        cmocka_unit_test(test_a_plan_by_the_sites_ceilings),
         cmocka_unit_test(test_the_gpus_that_would_do),
     };
     return cmocka_run_group_tests_name("scaling", tests, NULL, NULL);
