@@ -12,6 +12,7 @@
 #include "report/compare.h"
 #include "accounts/csv.h"
 #include "report/group_print.h"
+#include "accounts/folder.h"
 #include "accounts/json.h"
 #include "accounts/load.h"
 #include "report/options.h"
@@ -51,9 +52,9 @@ static void say_none(const struct options *options)
     if (from > 1 && localtime_r(&from, &tm) != NULL)
         strftime(since, sizeof since, " since %Y-%m-%d %H:%M", &tm);
     fputs("sft-report: no sft-bench records found", stderr);
-    if (options->input != NULL)
-        fprintf(stderr, " in %s",
-                strcmp(options->input, "-") == 0 ? "standard input" : options->input);
+    for (size_t i = 0; i < options->inputs; i++)
+        fprintf(stderr, "%s%s", i == 0 ? " in " : ", ",
+                strcmp(options->files[i], "-") == 0 ? "standard input" : options->files[i]);
     for (size_t i = 0; i < filter->job_count; i++)
         fprintf(stderr, "%s%lld", i == 0 ? " for job " : ", ", filter->jobs[i]);
     if (filter->user != NULL)
@@ -120,6 +121,23 @@ static int finish_output(struct sft_error *err)
     return 0;
 }
 
+static void say_queued(const struct rows *rows)
+{
+    if (rows->queued)
+        fputs(
+            "sft-report: note: this cluster has no accounting (slurmdbd): these are the jobs that "
+            "slurmctld still knows; read older ones' result.json with --input\n",
+            stderr);
+}
+
+static int load_rows(struct rows *rows, const struct options *options, struct sft_error *err)
+{
+    int rc = options->inputs == 0 ? load_sacct(rows, &options->filter, err) : 0;
+    for (size_t i = 0; rc == 0 && i < options->inputs; i++)
+        rc = folder_load(rows, &options->filter, options->files[i], err);
+    return rc;
+}
+
 static int report(const struct options *options, struct sft_error *err)
 {
     struct rows rows;
@@ -129,12 +147,12 @@ static int report(const struct options *options, struct sft_error *err)
     /* A wrong key is said before sacct is asked. */
     if (rows_sort(&rows, options->sort, err) < 0)
         goto out;
-    if ((options->input != NULL ? load_file(&rows, &options->filter, options->input, err)
-                                : load_sacct(&rows, &options->filter, err)) < 0)
+    if (load_rows(&rows, options, err) < 0)
         goto out;
     rows_sort(&rows, options->sort, NULL);
     say_broken(&rows);
     say_nameless(&rows, options);
+    say_queued(&rows);
     status = rows.count > 0 ? EXIT_SUCCESS : EXIT_NONE_FOUND;
     if (rows.count == 0)
         say_none(options);
@@ -161,7 +179,7 @@ static int load_set(struct rows *rows, const struct options *options, const char
     *filter = options->filter;
     if (strncmp(set, "file:", 5) == 0) {
         filter->since = 1;
-        rc = load_file(rows, filter, set + 5, err);
+        rc = folder_load(rows, filter, set + 5, err);
     } else {
         if (strncmp(set, "jobs:", 5) == 0)
             rc = filter_set_jobs(filter, set + 5, err);
@@ -235,6 +253,8 @@ int main(int argc, char **argv)
     text_make_plain(err.text);
     if (status == EXIT_BAD)
         fprintf(stderr, "sft-report: %s\n", err.text);
+    if (options != NULL)
+        options_clear(options);
     free(options);
     return status;
 }

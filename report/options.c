@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* _GNU_SOURCE: reallocarray */
 #include "report/options.h"
 
 #include <math.h>
@@ -54,6 +55,12 @@ static const struct option long_options[] = {
 
 static const char *const forms[] = {"table", "csv", "json", "html", "pdf"};
 
+void options_clear(struct options *options)
+{
+    free(options->files);
+    options->files = NULL;
+}
+
 void options_help(FILE *out)
 {
     fprintf(
@@ -72,7 +79,8 @@ void options_help(FILE *out)
         "  -u, --user NAME        only this user's jobs\n"
         "  -a, --all-users        everyone's jobs, as far as Slurm shows them to you\n"
         "  -s, --state STATE      complete, partial, failed, running, or all [all]\n"
-        "      --input FILE       read what `sacct --json` printed from FILE; -: stdin\n"
+        "      --input FILE...    read result.json files, folders of them, or what `sacct --json`\n"
+        "                         printed; -: stdin\n"
         "\n"
         "How they are shown:\n"
         "      --format FORM      table, csv, json, html or pdf [table]\n"
@@ -143,6 +151,18 @@ static int set_text(const char **field, const char *name, const char *value, str
     if (*value == '\0')
         return sft_error_set(err, "--%s: needs a value", name);
     *field = value;
+    return 0;
+}
+
+static int add_input(struct options *options, char *path, struct sft_error *err)
+{
+    if (*path == '\0')
+        return sft_error_set(err, "--input: needs a value");
+    char **grown = reallocarray(options->files, options->inputs + 1, sizeof *grown);
+    if (grown == NULL)
+        return sft_error_set(err, "no memory");
+    options->files = grown;
+    options->files[options->inputs++] = path;
     return 0;
 }
 
@@ -226,7 +246,7 @@ static int set_option(void *context, int option, struct sft_error *err)
         options->wide = true;
         return 0;
     case 'i':
-        return set_text(&options->input, "input", optarg, err);
+        return add_input(options, optarg, err);
     case OPT_COMPARE:
         options->action = OPTIONS_COMPARE;
         return set_text(&options->compare[0], "compare", optarg, err);
@@ -243,6 +263,10 @@ static int options_finish(struct options *options, int argc, char **argv, time_t
     if (options->action == OPTIONS_COMPARE && options->compare[1] == NULL)
         return sft_error_set(err,
                              "--compare: needs two sets: sweep:NAME, jobs:ID[,ID...] or file:PATH");
+    /* `--input runs/NAME` with a star in it: the shell made several words of it. */
+    while (options->inputs > 0 && optind < argc)
+        if (add_input(options, argv[optind++], err) < 0)
+            return -1;
     if (optind < argc)
         return sft_error_set(err, "%s: unexpected word; name jobs with --job, see --help",
                              argv[optind]);
@@ -260,7 +284,7 @@ static int options_finish(struct options *options, int argc, char **argv, time_t
     if (options->form > OPTIONS_JSON && options->action == OPTIONS_COMPARE)
         return sft_error_set(err, "--compare: --format is table, csv or json");
     /* A saved file is shown whole unless a time was said. */
-    if (options->input != NULL && options->filter.since == 0)
+    if (options->inputs > 0 && options->filter.since == 0)
         options->filter.since = 1;
     return filter_finish(&options->filter, now, err);
 }

@@ -31,9 +31,10 @@ struct options {
     enum options_action action;
     enum options_form form;
     bool wide;
-    bool groups;       /* repeats side by side, in place of a line for each record */
-    bool japanese;     /* the page's language */
-    const char *input; /* NULL: ask sacct */
+    bool groups;   /* repeats side by side, in place of a line for each record */
+    bool japanese; /* the page's language */
+    char **files;  /* and folders, that were saved */
+    size_t inputs; /* so many; 0: ask sacct */
     const char *sort;
     const char *output; /* file; NULL: stdout */
     const char *charts; /* folder for the charts' files; NULL: none */
@@ -44,9 +45,12 @@ struct options {
     struct filter filter;
 };
 
-/* Read the command line. Texts stay in argv. Fails with one line on what cannot be read. */
+/* Read the command line. Texts stay in argv. Fails with one line on what cannot be read; to be
+ * cleared in any case. */
 int options_parse(struct options *options, int argc, char **argv, time_t now,
                   struct sft_error *err);
+
+void options_clear(struct options *options);
 
 void options_help(FILE *out);
 
