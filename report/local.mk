@@ -12,11 +12,11 @@ report_libreport_la_SOURCES = \
 	report/options.c report/options.h \
 	report/output.c report/output.h \
 	report/page.c report/page.h report/page_internal.h \
-	report/page_figures.c report/page_goals.c \
+	report/page_aloud.c report/page_figures.c report/page_goals.c \
 	report/page_method.c \
 	report/page_ranks.c \
 	report/page_summary.c \
-	report/page_table.c \
+	report/page_style.c report/page_table.c \
 	report/pdf.c report/pdf.h \
 	report/ranks.c report/ranks.h \
 	report/table.c report/table.h

@@ -144,7 +144,7 @@ for tag in ("h1", "h2", "caption", "p", "li"):
     for a, b in zip(re.findall(f"<{tag}[^>]*>(.*?)</{tag}>", en, re.S), re.findall(f"<{tag}[^>]*>(.*?)</{tag}>", ja, re.S)):
         a, b = re.sub("<[^>]*>", "", a).strip(), re.sub("<[^>]*>", "", b).strip()
         assert a != b or a in names, a
-for a, b in zip(re.findall("<th [^>]*>(.*?)</th>", en, re.S), re.findall("<th [^>]*>(.*?)</th>", ja, re.S)):
+for a, b in zip(re.findall('<th scope="col"[^>]*>(.*?)</th>', en, re.S), re.findall('<th scope="col"[^>]*>(.*?)</th>', ja, re.S)):
     a, b = re.split("<", a)[0], re.split("<", b)[0]
     assert a != b or a in names, a
 PY
@@ -168,6 +168,49 @@ browser=$(command -v chromium || command -v chromium-browser || command -v googl
 flags=(--headless --disable-gpu --disable-dev-shm-usage --hide-scrollbars)
 [ "$(id -u)" -ne 0 ] || flags+=(--no-sandbox)
 
+phone() { # phone PAGE : the page is no wider than 390 px; what is wider scrolls in a frame of its own
+    python3 - "$1" <<'PY' || return 1
+import sys
+text = open(sys.argv[1], encoding="utf-8").read()
+probe = """<script>addEventListener('load', () => {
+ const page = document.getElementById('w').contentDocument, wide = page.documentElement.scrollWidth;
+ document.title = 'probe:' + wide + ':' + page.querySelectorAll('.table').length;
+});</script>"""
+open("inner.html", "w", encoding="utf-8").write(text)
+import html
+open("probe.html", "w", encoding="utf-8").write("<!DOCTYPE html><meta charset=utf-8><body><iframe id=w width=390 height=2000 "
+    "style='border:0' srcdoc=\"" + html.escape(text, quote=True) + "\"></iframe>" + probe)
+PY
+    "$browser" "${flags[@]}" --dump-dom "file://$work/probe.html" >dom 2>/dev/null
+    grep -o '<title>probe:[^<]*' dom | tee title
+    [[ $(cat title) =~ probe:([0-9]+):([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -le 390 ] && [ "${BASH_REMATCH[2]}" -gt 8 ]
+}
+read_aloud() { # read_aloud PAGE : every table is headed and named, every chart has its figures in words
+    python3 - "$1" <<'PY'
+import re, sys
+text = open(sys.argv[1], encoding="utf-8").read()
+tables = re.findall(r"<table>.*?</table>", text, re.S)
+assert len(tables) > 8
+for table in tables:
+    assert re.match(r"<table><caption>[^<]", table), table[:80]
+    head = re.search(r"<thead>(.*?)</thead>", table, re.S).group(1)
+    assert "<th " in head and all('scope="col"' in th for th in re.findall(r"<th[^>]*>", head)), head
+assert len(re.findall(r'<th scope="row">', text)) > 20
+charts = re.findall(r"<figure.*?</figure>", text, re.S)
+assert len(charts) > 4
+for chart in charts:
+    assert re.search(r'role="img" aria-label="[^"<]{10,}"', chart)
+    assert re.search(r'<ul class="aloud">.*<li>.*\d', chart[chart.index("</svg>"):], re.S)
+# 7B on 4 nodes, as the table has it
+assert "4: 457,048" in text
+PY
+}
+fonts() { # fonts PDF : fonts are fonts, no drawings of single letters; pages are numbered
+    pdffonts "$1" >fonts.txt && ! grep -q 'Type 3' fonts.txt && grep -q 'TrueType' fonts.txt || { cat fonts.txt; return 1; }
+    local pages
+    pages=$(pdfinfo "$1" | awk '$1 == "Pages:" { print $2 }')
+    pdftotext -f "$pages" -l "$pages" "$1" - | grep -qx "$pages / $pages" && pdftotext -f 2 -l 2 "$1" - | grep -qx "2 / $pages"
+}
 rendered() { # rendered PAGE : no message of the page's, all charts have a size, nothing wider than the window
     python3 - "$1" <<'PY' || return 1
 import sys
@@ -176,7 +219,7 @@ probe = """<script>addEventListener('load', () => {
  const bad = [];
  if (document.documentElement.scrollWidth > 1280) bad.push('wider: ' + document.documentElement.scrollWidth);
  for (const e of document.querySelectorAll('h1,h2,p,li,td,th,caption,figcaption,code'))
-  if (e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline') bad.push('cut: ' + e.textContent);
+  if (!e.closest('.aloud') && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline') bad.push('cut: ' + e.textContent);
  for (const f of document.querySelectorAll('figure svg')) {
   const r = f.getBoundingClientRect(); if (r.width < 600 || r.height < 200) bad.push('chart: ' + r.width);
   for (const t of f.querySelectorAll('text')) { const b = t.getBoundingClientRect();
@@ -210,9 +253,20 @@ PY
 if [ -n "$browser" ] && command -v gnuplot >/dev/null; then
     ok "a browser renders it at 1280 px: no complaint, nothing cut" rendered en.html
     [ -z "$nls" ] || ok "the Japanese page, too" rendered ja.html
+    ok "on a phone of 390 px nothing is wider than the page" phone en.html
+    [ -z "$nls" ] || ok "nor in Japanese" phone ja.html
+    ok "tables and charts can be read aloud" read_aloud en.html
     if command -v pdftotext >/dev/null; then
         ok "on A4 every heading and figure is there" printed en.html en.pdf
         [ -z "$nls" ] || ok "of the Japanese page, too" printed ja.html ja.pdf
+        ok "the PDF has real fonts and page numbers" fonts en.pdf
+        if [ -z "$nls" ]; then
+            skip "the Japanese PDF's fonts" "built without gettext"
+        elif fc-list | grep -qE 'BIZ UDPGothic|IPAexGothic|IPAPGothic'; then
+            ok "the Japanese PDF, too" fonts ja.pdf
+        else
+            skip "the Japanese PDF's fonts" "no Japanese TrueType font (Debian: fonts-morisawa-bizud-gothic)"
+        fi
     fi
     make_pdf() { "$report" --input "$src/tests/fixtures/sacct-report.json" --format pdf --output "it's a.pdf" &&
         head -c 5 "it's a.pdf" | grep -q '%PDF-' && [ "$(ls -d ./it* | wc -l)" -eq 1 ]; }
