@@ -49,6 +49,8 @@ static unsigned marks_of(const struct row *row)
                *doubted = sft_record_get(&row->record, "doubted");
     return (strcmp(row->state, "partial") == 0 ? ROW_PARTIAL : 0) |
            (doubted != NULL && *doubted != '\0' ? ROW_DOUBTED : 0) |
+           (row->record.form == 1 && sft_record_get(&row->record, "tok_s") ? ROW_MEDIAN : 0) |
+           (sft_record_get(&row->record, "unsteady") != NULL ? ROW_UNSTEADY : 0) |
            (data != NULL && strncmp(data, "synthetic", 9) == 0 &&
                     (data[9] == '\0' || data[9] == ':')
                 ? ROW_SYNTHETIC
@@ -68,6 +70,10 @@ static int add_row(const struct load *load, const json_t *job, const struct scan
     sft_record_init(record);
     row->state = row_state_of(&row->record, row->job_state);
     row->marks = marks | marks_of(row);
+    if (row_renew(row, err) < 0) {
+        row_destroy(row);
+        return -1;
+    }
     if (!filter_takes(load->filter, row) ||
         (chosen == NULL && !filter_chooses(load->filter, row))) {
         row_destroy(row);

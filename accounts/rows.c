@@ -154,6 +154,20 @@ int rows_sort(struct rows *rows, const char *key, struct sft_error *err)
     return 0;
 }
 
+int row_renew(struct row *row, struct sft_error *err)
+{
+    struct sft_record *record = &row->record;
+    const char *real = sft_record_get(record, "tok_s_real"),
+               *processed = sft_record_get(record, "tok_s");
+    if (record->form != 1 || real == NULL || processed == NULL || strcmp(real, processed) == 0)
+        return 0;
+    char kept[32];
+    snprintf(kept, sizeof kept, "%s", processed);
+    return sft_record_set(record, "tok_s", real, err) < 0
+               ? -1
+               : sft_record_set(record, "tok_s_processed", kept, err);
+}
+
 /* By run of a step; 0: the same step of the same job. */
 static int compare_runs(const struct row *a, const struct row *b)
 {

@@ -16,6 +16,8 @@ enum row_mark {
     ROW_COMMENT_ALONE = 8, /* only in the job's comment, which the job's owner can write */
     ROW_FILE = 256,        /* out of a result.json: nobody but who wrote the file stands for it */
     ROW_DOUBTED = 16, /* the step daemon found the record at odds with what Slurm and root saw */
+    ROW_MEDIAN = 32,  /* of the first form: throughput is work over the median step */
+    ROW_UNSTEADY = 64 /* throughput and that of the median step part by more than 2% */
 };
 
 struct row {
@@ -50,6 +52,9 @@ void row_asked(const char *comment, char *asked, size_t size);
 
 struct row *row_create(void); /* NULL without memory; its texts are still NULL */
 void row_destroy(struct row *row);
+/* Where a record of the first form counts padding as work, its tok_s becomes what it is in the
+ * second, tokens without; it stays over the median step (ROW_MEDIAN). */
+int row_renew(struct row *row, struct sft_error *err);
 
 /* Take the row over; on failure it is destroyed. */
 int rows_add(struct rows *rows, struct row *row, struct sft_error *err);

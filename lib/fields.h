@@ -33,6 +33,7 @@ struct sft_field {
     size_t offset, size;      /* of the value in its struct */
     double min, max;          /* of numbers, both allowed */
     const char *const *words; /* of SFT_FIELD_WORD, ended by NULL */
+    const char *zero; /* of a whole number, whose min is above 0: the word that stands for 0 */
     enum sft_field_scope scope;
     const char *argument;  /* the value's name, where it is no word: N, FILE, ... */
     const char *standard;  /* default, as one would write it; NULL: none */

@@ -29,22 +29,30 @@ const char *const sft_bind_words[] = {[SFT_BIND_AUTO] = "auto", [SFT_BIND_NONE] 
 static const struct sft_field keys[] = {
     {"gpus", SFT_FIELD_INT, FIELD(gpus), 0, 64, .argument = "N", .otherwise = "the node's GPUs",
      .help = "GPUs, and so tasks, on each node; 0: one task a node on the CPU"},
-    {"steps", SFT_FIELD_INT, FIELD(steps), 1, 1e6, .argument = "N", .standard = "20",
-     .help = "measured steps"},
+    {"steps", SFT_FIELD_INT, FIELD(steps), 1, 1e6, .argument = "N", .tiny = "20",
+     .otherwise = "20 for tiny, else what seconds= takes",
+     .help = "measured steps, in place of seconds="},
+    {"seconds", SFT_FIELD_REAL, FIELD(seconds), 0.1, 604800, .argument = "SECONDS",
+     .standard = "60", .otherwise = "60, but not for tiny",
+     .help = "measure for at least so long, and 5 steps"},
     {"warmup", SFT_FIELD_INT, FIELD(warmup), 0, 1e5, .argument = "N", .standard = "5",
      .help = "steps before them that are trained but not measured"},
     {"seq", SFT_FIELD_INT, FIELD(seq), 32, 131072, .argument = "N", .standard = "4096",
      .tiny = "1024", .otherwise = "1024 for tiny and GPT-2, else 4096",
      .help = "tokens of one packed sequence"},
-    {"micro_batch", SFT_FIELD_INT, FIELD(micro_batch), 1, 1024, .argument = "N", .standard = "1",
-     .help = "sequences of one forward pass on one rank"},
+    {"micro_batch", SFT_FIELD_INT, FIELD(micro_batch), 1, 1024, .zero = "auto",
+     .argument = "N|auto", .standard = "auto",
+     .help = "sequences of one forward pass on one rank; auto: on a GPU the fastest that fits"},
     {"global_batch", SFT_FIELD_INT, FIELD(global_batch), 1, 1048576, .argument = "N",
-     .standard = "4", .tiny = "2", .per = " micro-batches a rank",
-     .help = "sequences of one optimizer step over all ranks"},
+     .standard = "4", .tiny = "2", .per = " a rank",
+     .help =
+         "sequences of one optimizer step over all ranks; the default takes whole micro-batches, "
+         "so one that is larger is a step"},
     {"lr", SFT_FIELD_REAL, FIELD(lr), 0, 1, .argument = "RATE", .standard = "2e-5", .tiny = "1e-3",
      .help = "highest learning rate"},
     {"lr_warmup", SFT_FIELD_INT, FIELD(lr_warmup), 0, 1e6, .argument = "N", .standard = "3",
-     .per = "% of all steps", .help = "steps of linear learning rate warm-up"},
+     .per = "% of steps=", .otherwise = "3% of all steps, or without steps= those of warmup=",
+     .help = "steps of linear learning rate warm-up"},
     {"weight_decay", SFT_FIELD_REAL, FIELD(weight_decay), 0, 1, .argument = "RATE", .standard = "0",
      .help = "AdamW weight decay"},
     {"clip", SFT_FIELD_REAL, FIELD(clip), 0, 1e6, .argument = "NORM", .standard = "1",
@@ -134,8 +142,9 @@ static int key_refuse(const struct sft_field *key, enum sft_fault fault, const c
     char words[128];
     switch (key->type) {
     case SFT_FIELD_INT:
-        return sft_error_set(err, "%s=%.64s: must be a whole number from %.0f to %.0f", key->name,
-                             value, key->min, key->max);
+        return sft_error_set(err, "%s=%.64s: must be a whole number from %.0f to %.0f%s%s",
+                             key->name, value, key->min, key->max, key->zero == NULL ? "" : ", or ",
+                             key->zero == NULL ? "" : key->zero);
     case SFT_FIELD_REAL:
         return sft_error_set(err, "%s=%.64s: must be a number from %g to %g", key->name, value,
                              key->min, key->max);

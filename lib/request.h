@@ -23,10 +23,11 @@ struct sft_request {
     const struct sft_preset *preset; /* that is trained; NULL: another task */
     int nodes;
     int gpus;         /* GPUs, and so tasks, on each node; 0: no GPU, one task a node on the CPU */
-    int steps;        /* measured steps */
+    int steps;        /* measured steps, */
+    double seconds;   /* or seconds of them, at least: not both */
     int warmup;       /* steps before them, not measured */
     int seq;          /* tokens of one packed sequence */
-    int micro_batch;  /* sequences of one forward pass on one rank */
+    int micro_batch;  /* sequences of one forward pass on one rank; 0: auto */
     int global_batch; /* sequences of one optimizer step over all ranks */
     double lr;        /* highest learning rate */
     int lr_warmup;    /* steps of linear warm-up */
@@ -81,7 +82,7 @@ const struct sft_field *sft_request_keys(void);
 void sft_request_init(struct sft_request *request);
 
 /* Every key's default for this model; NULL: any but the test model. Two count something else than
- * the key does: global_batch the micro-batches of a rank, lr_warmup the percent of all steps. */
+ * the key does: global_batch the sequences of a rank, lr_warmup the percent of all steps. */
 void sft_request_defaults(struct sft_request *request, const struct sft_preset *preset);
 
 /* Read `model[:nodes][,key=value...]`, or `explain[:nodes]...`. In a value, `\,` is a comma and

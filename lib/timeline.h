@@ -44,7 +44,6 @@ struct sft_timeline {
     double exposed; /* of the step, waiting for collectives: step - compute */
     double nvlink, nic; /* busy */
     double tok_s;       /* tokens processed a second by all ranks */
-    double efficiency;  /* tok_s a GPU / that of one node with the same layout; 1 for one node */
     const char *bound;  /* what is busy longest: "compute", "NVLink" or "network" */
 };
 

@@ -8,6 +8,7 @@
 #include "lib/stats.h"
 #include "accounts/grid.h"
 #include "report/group_print.h"
+#include "report/lang.h"
 
 static double log_mean(const double *values, size_t count)
 {
@@ -102,8 +103,9 @@ struct compare_ratio compare_figures(const double *a, size_t na, const double *b
 
 const char *compare_verdict_text(enum compare_verdict verdict)
 {
-    static const char *const texts[] = {"B is faster", "B is slower",
-                                        "no difference beyond the spread", "too few repeats"};
+    static const char *const texts[] = {N_("B is faster"), N_("B is slower"),
+                                        N_("no difference beyond the spread"),
+                                        N_("too few repeats")};
     return texts[verdict];
 }
 
@@ -121,27 +123,35 @@ static const struct grid_column columns[] = {
     {NULL, NULL, NULL, false},
 };
 
-/* The same work: all that tells series apart but the device, which is what two clusters differ in.
- */
-static bool same_work(const struct group_series *a, const struct group_series *b)
+static bool same_keys(const struct group_series *a, const struct group_series *b, int from, int to)
 {
-    return strcmp(a->model, b->model) == 0 && strcmp(a->method, b->method) == 0 &&
-           strcmp(a->precision, b->precision) == 0 && strcmp(a->data, b->data) == 0 &&
-           a->seq == b->seq && a->micro_batch == b->micro_batch &&
-           a->accumulation == b->accumulation && a->ranks_per_node == b->ranks_per_node;
+    for (int i = from; i < to; i++)
+        if (strcmp(a->key[i], b->key[i]) != 0)
+            return false;
+    return true;
 }
 
-static const struct group_cell *cell_find(const struct groups *groups,
-                                          const struct group_series *series,
-                                          const struct group_cell *cell)
+/* The same work: all that tells series apart but device, software and way, which is what two
+ * clusters, or before and after, differ in; and what was asked to differ. */
+static bool same_work(const struct group_series *a, const struct group_series *b, unsigned across)
 {
-    for (size_t i = 0; i < groups->count; i++)
-        for (size_t k = 0; same_work(&groups->series[i], series) && k < groups->series[i].count;
-             k++) {
-            const struct group_cell *other = &groups->series[i].cell[k];
-            if (other->nodes == cell->nodes && other->ranks == cell->ranks && other->count > 0)
-                return other;
-        }
+    return strcmp(a->model, b->model) == 0 && strcmp(a->data, b->data) == 0 &&
+           (strcmp(a->method, b->method) == 0 || (across & OPTIONS_METHOD)) &&
+           (strcmp(a->precision, b->precision) == 0 || (across & OPTIONS_PRECISION)) &&
+           a->seq == b->seq && a->micro_batch == b->micro_batch &&
+           a->accumulation == b->accumulation && a->ranks_per_node == b->ranks_per_node &&
+           same_keys(a, b, 0, GROUP_WORK_KEYS);
+}
+
+/* The series' cell for as many nodes and ranks, where both are the same work. */
+static const struct group_cell *cell_in(const struct group_series *other,
+                                        const struct group_series *series,
+                                        const struct group_cell *cell, unsigned across)
+{
+    for (size_t k = 0; same_work(other, series, across) && k < other->count; k++)
+        if (other->cell[k].nodes == cell->nodes && other->cell[k].ranks == cell->ranks &&
+            other->cell[k].count > 0)
+            return &other->cell[k];
     return NULL;
 }
 
@@ -154,62 +164,134 @@ static double *cell_speeds(const struct group_cell *cell)
     return values;
 }
 
-static int pair_add(struct grid *grid, const char *title, const struct group_cell *a,
-                    const struct group_cell *b)
+static int pair_add(struct compare *compare, struct compare_pair pair)
 {
-    double *x = cell_speeds(a), *y = cell_speeds(b);
-    int rc = -1;
-    if (x != NULL && y != NULL && grid_line(grid) == 0) {
-        struct compare_ratio r = compare_figures(x, a->count, y, b->count);
-        rc = grid_set(grid, "series", "%s", title) | grid_set(grid, "nodes", "%d", a->nodes) |
-             grid_set(grid, "a_runs", "%zu", a->count) | grid_set(grid, "b_runs", "%zu", b->count) |
-             grid_set_real(grid, "a_tok_s", r.a, 0) | grid_set_real(grid, "b_tok_s", r.b, 0) |
-             grid_set_real(grid, "ratio", r.ratio, 4) | grid_set_real(grid, "low", r.low, 4) |
-             grid_set_real(grid, "high", r.high, 4) |
-             grid_set(grid, "verdict", "%s", compare_verdict_text(r.verdict));
+    struct compare_pair *grown =
+        realloc(compare->pair, (compare->count + 1) * sizeof *compare->pair);
+    if (grown == NULL)
+        return -1;
+    compare->pair = grown;
+    double *x = cell_speeds(pair.a), *y = cell_speeds(pair.b);
+    int rc = x != NULL && y != NULL ? 0 : -1;
+    if (rc == 0) {
+        pair.ratio = compare_figures(x, pair.a->count, y, pair.b->count);
+        compare->pair[compare->count++] = pair;
     }
     free(x);
     free(y);
     return rc;
 }
 
+/* Of several the one that was done in the same way; across what was asked all of them. */
+static int pairs_of(struct compare *compare, const struct group_series *series,
+                    const struct group_cell *cell)
+{
+    struct compare_pair found = {.a_series = series, .a = cell};
+    for (size_t i = 0; i < compare->b->count; i++) {
+        const struct group_series *other = &compare->b->series[i];
+        const struct group_cell *same = cell_in(other, series, cell, compare->across);
+        if (same == NULL)
+            continue;
+        if (found.b == NULL || compare->across != 0 ||
+            same_keys(other, series, GROUP_SOFTWARE_KEYS, GROUP_KEYS)) {
+            found.b_series = other;
+            found.b = same;
+        }
+        if (compare->across != 0 && pair_add(compare, found) < 0)
+            return -1;
+    }
+    return found.b == NULL || compare->across != 0 ? 0 : pair_add(compare, found);
+}
+
+int compare_make(struct compare *compare, const struct groups *a, const struct groups *b,
+                 unsigned across, struct sft_error *err)
+{
+    *compare = (struct compare){.a = a, .b = b, .across = across};
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t k = 0; k < a->series[i].count; k++)
+            if (a->series[i].cell[k].count > 0 &&
+                pairs_of(compare, &a->series[i], &a->series[i].cell[k]) < 0)
+                return sft_error_set(err, "no memory for the comparison");
+    return 0;
+}
+
+void compare_clear(struct compare *compare)
+{
+    free(compare->pair);
+    compare->pair = NULL;
+    compare->count = 0;
+}
+
+bool compare_has(const struct compare *compare, const struct groups *groups,
+                 const struct group_series *series, const struct group_cell *cell)
+{
+    const struct groups *other = groups == compare->a ? compare->b : compare->a;
+    for (size_t i = 0; i < other->count; i++)
+        if (cell_in(&other->series[i], series, cell, compare->across) != NULL)
+            return true;
+    return false;
+}
+
+void compare_title(const struct compare *compare, const struct compare_pair *pair, char *text,
+                   size_t size)
+{
+    char other[256];
+    group_title(compare->a, pair->a_series, text, size);
+    group_title(compare->b, pair->b_series, other, sizeof other);
+    size_t used = strlen(text);
+    if (strcmp(pair->a_series->method, pair->b_series->method) != 0 ||
+        strcmp(pair->a_series->precision, pair->b_series->precision) != 0)
+        snprintf(text + used, size - used, " / %s", other);
+}
+
+static int line_add(struct grid *grid, const struct compare *compare,
+                    const struct compare_pair *pair)
+{
+    const struct compare_ratio *r = &pair->ratio;
+    char title[512];
+    compare_title(compare, pair, title, sizeof title);
+    return grid_line(grid) < 0
+               ? -1
+               : grid_set(grid, "series", "%s", title) |
+                     grid_set(grid, "nodes", "%d", pair->a->nodes) |
+                     grid_set(grid, "a_runs", "%zu", pair->a->count) |
+                     grid_set(grid, "b_runs", "%zu", pair->b->count) |
+                     grid_set_real(grid, "a_tok_s", r->a, 0) |
+                     grid_set_real(grid, "b_tok_s", r->b, 0) |
+                     grid_set_real(grid, "ratio", r->ratio, 4) |
+                     grid_set_real(grid, "low", r->low, 4) |
+                     grid_set_real(grid, "high", r->high, 4) |
+                     grid_set(grid, "verdict", "%s", compare_verdict_text(r->verdict));
+}
+
 /* What only `groups` has. */
-static void print_alone(const struct groups *groups, const struct groups *other, char which,
-                        FILE *out)
+static void print_alone(const struct compare *compare, const struct groups *groups, FILE *out)
 {
     for (size_t i = 0; i < groups->count; i++)
         for (size_t k = 0; k < groups->series[i].count; k++) {
             const struct group_cell *cell = &groups->series[i].cell[k];
             char title[256];
             group_title(groups, &groups->series[i], title, sizeof title);
-            if (cell->count > 0 && cell_find(other, &groups->series[i], cell) == NULL)
-                fprintf(out, "only in %c: %s on %d node%s\n", which, title, cell->nodes,
-                        cell->nodes == 1 ? "" : "s");
+            if (cell->count > 0 && !compare_has(compare, groups, &groups->series[i], cell))
+                fprintf(out, "only in %c: %s on %d node%s\n", groups == compare->a ? 'A' : 'B',
+                        title, cell->nodes, cell->nodes == 1 ? "" : "s");
         }
 }
 
-int compare_print(const struct groups *a, const struct groups *b, enum options_form form, FILE *out,
+int compare_print(const struct compare *compare, enum options_form form, FILE *out,
                   struct sft_error *err)
 {
     struct grid grid;
     int rc = 0;
     grid_init(&grid, columns);
-    for (size_t i = 0; rc == 0 && i < a->count; i++)
-        for (size_t k = 0; rc == 0 && k < a->series[i].count; k++) {
-            const struct group_cell *cell = &a->series[i].cell[k];
-            const struct group_cell *other =
-                cell->count > 0 ? cell_find(b, &a->series[i], cell) : NULL;
-            char title[256];
-            group_title(a, &a->series[i], title, sizeof title);
-            if (other != NULL)
-                rc = pair_add(&grid, title, cell, other);
-        }
+    for (size_t i = 0; rc == 0 && i < compare->count; i++)
+        rc = line_add(&grid, compare, &compare->pair[i]);
     rc = rc < 0 ? sft_error_set(err, "no memory for the comparison")
                 : grid_write(&grid, (enum grid_form)form, out, err);
     grid_clear(&grid);
     if (rc == 0 && form == OPTIONS_TABLE) {
-        print_alone(a, b, 'A', out);
-        print_alone(b, a, 'B', out);
+        print_alone(compare, compare->a, out);
+        print_alone(compare, compare->b, out);
     }
     return rc;
 }

@@ -34,9 +34,35 @@ double compare_t975(double freedom);
 
 const char *compare_verdict_text(enum compare_verdict verdict);
 
-/* A line for each series and number of nodes that both sets have, by the groups' order; those that
- * only one has are told below the table. */
-int compare_print(const struct groups *a, const struct groups *b, enum options_form form, FILE *out,
+struct compare_pair {
+    const struct group_series *a_series, *b_series;
+    const struct group_cell *a, *b;
+    struct compare_ratio ratio;
+};
+
+struct compare {
+    const struct groups *a, *b;
+    unsigned across; /* of enum options_across */
+    size_t count;
+    struct compare_pair *pair; /* by a's order */
+};
+
+/* A pair for each series and number of nodes that both sets have, or each that differs in `across`
+ * alone. The groups must outlive it. Fails only without memory; to be cleared in any case. */
+int compare_make(struct compare *compare, const struct groups *a, const struct groups *b,
+                 unsigned across, struct sft_error *err);
+void compare_clear(struct compare *compare);
+
+/* Has the other set what stands in this cell of `groups` (a or b)? */
+bool compare_has(const struct compare *compare, const struct groups *groups,
+                 const struct group_series *series, const struct group_cell *cell);
+
+/* What it is: A's title, and where B's is another B's behind a slash. */
+void compare_title(const struct compare *compare, const struct compare_pair *pair, char *text,
+                   size_t size);
+
+/* A line for each pair; those that only one set has are told below the table. */
+int compare_print(const struct compare *compare, enum options_form form, FILE *out,
                   struct sft_error *err);
 
 #endif

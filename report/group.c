@@ -8,89 +8,30 @@
 
 #include "lib/params.h"
 #include "lib/preset.h"
-#include "lib/roofline.h"
 #include "lib/stats.h"
+#include "report/group_internal.h"
 #include "report/lang.h"
 
-/* How far a record's own figures may stand apart: they have six digits. */
-#define GROUP_AGREE 0.01
 #define GROUP_WIDE 0.05 /* spread of repeats that is marked */
 
-static const char *const versions[] = {"version", "cuda", "nccl", "mpi", "blas"};
+const char *const group_keys[GROUP_KEYS] = {"tokenizer", "data_sum", "workload", "form",
+                                            "version",   "cuda",     "nccl",     "mpi",
+                                            "blas",      "states",   "zero",     "recompute"};
+/* Repeats may differ in these, and say so. */
+static const char *const others[] = {"hosts", "seed", "steps", "measure_s", "warmup", "nccl_env"};
 
-static const char *text_of(const struct row *row, const char *key)
+/* Throughput of the first form is another figure. */
+static const char *key_of(const struct row *row, const char *key)
 {
-    const char *value = sft_record_get(&row->record, key);
-    return value != NULL ? value : "";
-}
-
-static double real_of(const struct row *row, const char *key)
-{
-    return sft_record_get_real(&row->record, key, NAN);
-}
-
-/* 0 where the record has no such number. */
-static int whole_of(const struct row *row, const char *key)
-{
-    double value = real_of(row, key);
-    return value >= 0 && value <= 1e9 ? (int)value : 0;
-}
-
-static bool is_positive(double value)
-{
-    return isfinite(value) && value > 0;
-}
-
-/* True also where one of them is not known. */
-static bool agree(double a, double b)
-{
-    return !is_positive(a) || !is_positive(b) || fabs(a - b) <= GROUP_AGREE * fmax(a, b);
-}
-
-static bool is_impossible(const struct row *row)
-{
-    double tflops = real_of(row, "tflops"), mfu = real_of(row, "mfu");
-    const struct sft_roofline *roofline = sft_roofline_find(text_of(row, "device"));
-    if (!is_positive(real_of(row, "step_ms")) || !is_positive(real_of(row, "tok_s")) ||
-        !is_positive(real_of(row, "samples_s")))
-        return true;
-    double peak = roofline == NULL                                ? 0
-                  : strcmp(text_of(row, "precision"), "fp8") == 0 ? roofline->fp8_tflops
-                                                                  : roofline->bf16_tflops;
-    return (!isnan(tflops) && sft_roofline_check(tflops, peak, "", NULL) < 0) || mfu > 100;
-}
-
-static bool is_inconsistent(const struct row *row)
-{
-    double tokens = real_of(row, "global_batch") * real_of(row, "seq");
-    double step_s = real_of(row, "step_ms") / 1000;
-    return !agree(real_of(row, "tok_s") * step_s, tokens) ||
-           !agree(100 * real_of(row, "tflops") / real_of(row, "peak_tflops"), real_of(row, "mfu"));
-}
-
-static unsigned aside_of(const struct row *row)
-{
-    unsigned why = 0;
-    if (strcmp(row->state, "complete") != 0)
-        why |= GROUP_NOT_COMPLETE;
-    if (row->marks & ROW_COMMENT_ALONE)
-        why |= GROUP_COMMENT_ALONE;
-    if (row->marks & ROW_DOUBTED)
-        why |= GROUP_DOUBTED;
-    /* A run that ended early has not all figures; then there is nothing to judge. */
-    if (why & GROUP_NOT_COMPLETE)
-        return why;
-    if (is_impossible(row))
-        why |= GROUP_IMPOSSIBLE;
-    else if (is_inconsistent(row))
-        why |= GROUP_INCONSISTENT;
-    return why;
+    if (strcmp(key, "form") == 0)
+        return row->marks & ROW_MEDIAN ? "median" : "";
+    return text_of(row, key);
 }
 
 static struct group_series series_of(const struct row *row)
 {
     int nodes = whole_of(row, "nodes"), ranks = whole_of(row, "ranks");
-    return (struct group_series){
+    struct group_series series = {
         .model = text_of(row, "model"),
         .method = text_of(row, "method"),
         .precision = text_of(row, "precision"),
@@ -102,6 +43,9 @@ static struct group_series series_of(const struct row *row)
         .accumulation = whole_of(row, "accumulation"),
         .ranks_per_node = nodes > 0 ? ranks / nodes : 0,
     };
+    for (int i = 0; i < GROUP_KEYS; i++)
+        series.key[i] = key_of(row, group_keys[i]);
+    return series;
 }
 
 static double size_of(const char *model)
@@ -130,13 +74,31 @@ static int series_compare(const struct group_series *a, const struct group_serie
         order = strcmp(texts[i][0], texts[i][1]);
     for (size_t i = 0; order == 0 && i < sizeof wholes / sizeof wholes[0]; i++)
         order = (wholes[i][0] > wholes[i][1]) - (wholes[i][0] < wholes[i][1]);
+    for (int i = 0; order == 0 && i < GROUP_SOFTWARE_KEYS; i++)
+        order = strcmp(a->key[i], b->key[i]);
     return order;
 }
 
-static int rows_compare(const struct row *a, const struct row *b)
+static int way_compare(const struct row *a, const struct row *b)
+{
+    int order = 0;
+    for (int i = GROUP_SOFTWARE_KEYS; order == 0 && i < GROUP_KEYS; i++)
+        order = strcmp(key_of(a, group_keys[i]), key_of(b, group_keys[i]));
+    return order;
+}
+
+static bool same_size(const struct row *a, const struct row *b)
+{
+    return whole_of(a, "nodes") == whole_of(b, "nodes") &&
+           whole_of(a, "ranks") == whole_of(b, "ranks");
+}
+
+static int rows_compare(const struct row *a, const struct row *b, bool ways)
 {
     const struct group_series x = series_of(a), y = series_of(b);
     int order = series_compare(&x, &y);
+    if (order == 0 && ways)
+        order = way_compare(a, b);
     const double keys[][2] = {{whole_of(a, "nodes"), whole_of(b, "nodes")},
                               {whole_of(a, "ranks"), whole_of(b, "ranks")},
                               {(double)a->job_id, (double)b->job_id}};
@@ -147,7 +109,12 @@ static int rows_compare(const struct row *a, const struct row *b)
 
 static int rows_by_group(const void *a, const void *b)
 {
-    return rows_compare(*(const struct row *const *)a, *(const struct row *const *)b);
+    return rows_compare(*(const struct row *const *)a, *(const struct row *const *)b, false);
+}
+
+static int rows_by_way(const void *a, const void *b)
+{
+    return rows_compare(*(const struct row *const *)a, *(const struct row *const *)b, true);
 }
 
 struct group_figure group_figure(const struct group_cell *cell, const char *key)
@@ -171,11 +138,11 @@ struct group_figure group_figure(const struct group_cell *cell, const char *key)
     return figure;
 }
 
-static bool cell_is_mixed(const struct group_cell *cell)
+static bool cell_has_others(const struct group_cell *cell)
 {
     for (size_t i = 1; i < cell->count; i++)
-        for (size_t k = 0; k < sizeof versions / sizeof versions[0]; k++)
-            if (strcmp(text_of(cell->run[i], versions[k]), text_of(cell->run[0], versions[k])) != 0)
+        for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+            if (strcmp(text_of(cell->run[i], others[k]), text_of(cell->run[0], others[k])) != 0)
                 return true;
     return false;
 }
@@ -186,8 +153,8 @@ static unsigned cell_marks(const struct group_cell *cell)
     unsigned marks = 0;
     if (cell->count < GROUP_REPEATS)
         marks |= GROUP_FEW;
-    if (cell_is_mixed(cell))
-        marks |= GROUP_MIXED;
+    if (cell_has_others(cell))
+        marks |= GROUP_OTHERS;
     for (size_t i = 0; i < cell->count; i++) {
         marks |= cell->run[i]->marks & ROW_SYNTHETIC ? GROUP_SYNTHETIC : 0;
         marks |= cell->run[i]->marks & ROW_EDITED ? GROUP_EDITED : 0;
@@ -210,7 +177,7 @@ static int cell_make(struct group_cell *cell, struct row *const *row, size_t cou
     if (cell->run == NULL || cell->aside_run == NULL || cell->aside_why == NULL)
         return sft_error_set(err, "no memory for groups of runs");
     for (size_t i = 0; i < count; i++) {
-        unsigned why = aside_of(row[i]);
+        unsigned why = group_aside_of(row[i]);
         if (why == 0) {
             cell->run[cell->count++] = row[i];
         } else {
@@ -231,32 +198,53 @@ static double cell_rate(const struct group_cell *cell)
 static void series_judge(struct group_series *series)
 {
     double base = NAN;
+    const struct row *first = NULL;
     for (size_t i = 0; i < series->count; i++) {
         struct group_cell *cell = &series->cell[i];
+        if (cell->count > 0 && series->base_nodes == 0) {
+            series->base_nodes = cell->nodes;
+            base = cell_rate(cell);
+            first = cell->run[0];
+        }
+        if (cell->count > 0 && way_compare(cell->run[0], first) != 0)
+            cell->marks |= GROUP_WAYS;
         series->marks |= cell->marks;
         if (cell->count == 0)
             continue;
-        if (series->base_nodes == 0) {
-            series->base_nodes = cell->nodes;
-            base = cell_rate(cell);
-        }
         cell->efficiency = 100 * cell_rate(cell) / base;
     }
 }
 
-/* How many rows from the first on belong together; cell: by nodes and ranks, too. */
-static size_t run_length(struct row *const *row, size_t count, bool cell)
+enum together { SERIES, SERIES_OF_A_WAY, CELL };
+
+/* How many rows from the first on belong together. */
+static size_t run_length(struct row *const *row, size_t count, enum together what)
 {
     const struct group_series first = series_of(row[0]);
     size_t length = 1;
     for (; length < count; length++) {
         const struct group_series next = series_of(row[length]);
         if (series_compare(&first, &next) != 0 ||
-            (cell && (whole_of(row[length], "nodes") != whole_of(row[0], "nodes") ||
-                      whole_of(row[length], "ranks") != whole_of(row[0], "ranks"))))
+            (what == SERIES_OF_A_WAY && way_compare(row[0], row[length]) != 0) ||
+            (what == CELL && !same_size(row[0], row[length])))
             break;
     }
     return length;
+}
+
+/* Were counted runs of one size done in several ways? Then none of them are repeats of the others.
+ */
+static bool has_ways(struct row *const *row, size_t count)
+{
+    const struct row *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (group_aside_of(row[i]) != 0)
+            continue;
+        if (first != NULL && same_size(first, row[i]) && way_compare(first, row[i]) != 0)
+            return true;
+        first = first != NULL && same_size(first, row[i]) ? first : row[i];
+    }
+    return false;
 }
 
 static int series_make(struct group_series *series, struct row *const *row, size_t count,
@@ -267,7 +255,7 @@ static int series_make(struct group_series *series, struct row *const *row, size
     if (series->cell == NULL)
         return sft_error_set(err, "no memory for groups of runs");
     for (size_t begin = 0; begin < count;) {
-        size_t length = run_length(row + begin, count - begin, true);
+        size_t length = run_length(row + begin, count - begin, CELL);
         if (cell_make(&series->cell[series->count++], row + begin, length, err) < 0)
             return -1;
         begin += length;
@@ -281,6 +269,21 @@ static void groups_count(struct groups *groups)
     for (size_t i = 0; i < groups->count; i++)
         for (size_t k = 0; k < groups->series[i].count; k++)
             groups->counted += groups->series[i].cell[k].count;
+}
+
+/* The series of one work. */
+static int work_make(struct groups *groups, struct row **row, size_t count, struct sft_error *err)
+{
+    bool ways = has_ways(row, count);
+    if (ways)
+        qsort(row, count, sizeof *row, rows_by_way);
+    for (size_t begin = 0; begin < count;) {
+        size_t length = run_length(row + begin, count - begin, ways ? SERIES_OF_A_WAY : SERIES);
+        if (series_make(&groups->series[groups->count++], row + begin, length, err) < 0)
+            return -1;
+        begin += length;
+    }
+    return 0;
 }
 
 int groups_make(struct groups *groups, const struct rows *rows, struct sft_error *err)
@@ -299,8 +302,8 @@ int groups_make(struct groups *groups, const struct rows *rows, struct sft_error
         qsort(sorted, rows->count, sizeof *sorted, rows_by_group);
     }
     for (size_t begin = 0; rc == 0 && begin < rows->count;) {
-        size_t length = run_length(sorted + begin, rows->count - begin, false);
-        rc = series_make(&groups->series[groups->count++], sorted + begin, length, err);
+        size_t length = run_length(sorted + begin, rows->count - begin, SERIES);
+        rc = work_make(groups, sorted + begin, length, err);
         begin += length;
     }
     free(sorted);
@@ -327,32 +330,16 @@ void groups_clear(struct groups *groups)
     memset(groups, 0, sizeof *groups);
 }
 
-static const char *text_of_bit(const char *const *texts, size_t count, unsigned bit)
-{
-    for (size_t i = 0; i < count; i++)
-        if (bit == 1u << i)
-            return texts[i];
-    return "";
-}
-
-const char *group_aside_text(unsigned bit)
-{
-    static const char *const texts[] = {
-        N_("not complete"),
-        N_("in the user's comment alone: no step daemon published it"),
-        N_("impossible: above the hardware's roofline, or a figure is missing or not positive"),
-        N_("inconsistent: its own figures contradict each other"),
-        N_("doubted: program, nodes, ranks or time are not what Slurm and root saw"),
-    };
-    return text_of_bit(texts, sizeof texts / sizeof texts[0], bit);
-}
-
 const char *group_mark_text(unsigned bit)
 {
     static const char *const texts[] = {
-        N_("fewer than 3 repeats"), N_("mixed versions of software"),
-        N_("synthetic data"),       N_("a comment was edited; the admin comment counts"),
-        N_("runs stand aside"),     N_("the repeats differ by more than 5%"),
+        N_("fewer than 3 repeats"),
+        N_("other states, sharing or recomputation than on the fewest nodes"),
+        N_("synthetic data"),
+        N_("a comment was edited; the admin comment counts"),
+        N_("runs stand aside"),
+        N_("the repeats differ by more than 5%"),
+        N_("repeats of different hosts, seed, length or NCCL variables"),
     };
-    return text_of_bit(texts, sizeof texts / sizeof texts[0], bit);
+    return group_bit_text(texts, sizeof texts / sizeof texts[0], bit);
 }

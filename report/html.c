@@ -31,7 +31,7 @@ static void put_byte(FILE *out, unsigned char c)
 }
 
 enum {
-    WORD_LONG = 16, /* letters from which a word may break behind punctuation */
+    WORD_LONG = 24, /* letters from which a word may break behind punctuation */
     WORD_MOST = 40  /* a line of every width holds so many */
 };
 
@@ -101,7 +101,7 @@ void html_number(FILE *out, double value, int digits)
 void html_origin_of(FILE *out, enum sft_origin origin)
 {
     /* The joiner keeps it in the line of what it marks. */
-    fprintf(out, "&#8288;<sup>%c</sup>", sft_origin_name(origin)[0]);
+    fprintf(out, "<sup>&#8288;%c</sup>", sft_origin_name(origin)[0]);
 }
 
 void html_origin(FILE *out, const char *key)

@@ -2,17 +2,18 @@
 bin_PROGRAMS += sft-report
 noinst_LTLIBRARIES += report/libreport.la
 report_libreport_la_SOURCES = \
-	report/chart.c report/chart.h \
+	report/chart.c report/chart.h report/chart_ids.c report/chart_ids.h \
 	report/compare.c report/compare.h \
 	report/goals.c report/goals.h \
-	report/group.c report/group.h \
+	report/group.c report/group.h report/group_internal.h \
+	report/group_aside.c \
 	report/group_print.c report/group_print.h \
 	report/html.c report/html.h \
 	report/lang.c report/lang.h \
 	report/options.c report/options.h \
 	report/output.c report/output.h \
 	report/page.c report/page.h report/page_internal.h \
-	report/page_aloud.c report/page_figures.c report/page_goals.c \
+	report/page_aloud.c report/page_compare.c report/page_figures.c report/page_goals.c \
 	report/page_method.c \
 	report/page_ranks.c \
 	report/page_summary.c \

@@ -196,6 +196,18 @@ static int load_set(struct rows *rows, const struct options *options, const char
     return rc;
 }
 
+static int write_compared(const struct options *options, const struct groups groups[2], FILE *out,
+                          struct sft_error *err)
+{
+    struct compare compare;
+    int rc = compare_make(&compare, &groups[0], &groups[1], options->across, err);
+    if (rc == 0)
+        rc = options->form > OPTIONS_JSON ? page_compare(&compare, options, out, err)
+                                          : compare_print(&compare, options->form, out, err);
+    compare_clear(&compare);
+    return rc;
+}
+
 static int compare(const struct options *options, struct sft_error *err)
 {
     struct rows rows[2];
@@ -208,9 +220,8 @@ static int compare(const struct options *options, struct sft_error *err)
         if ((rc = load_set(&rows[i], options, options->compare[i], err)) == 0)
             rc = groups_make(&groups[i], &rows[i], err);
     if (rc == 0 && (rc = output_begin(&output, options->output, err)) == 0)
-        rc = output_end(&output,
-                        compare_print(&groups[0], &groups[1], options->form, output.file, err),
-                        options->form, err);
+        rc = output_end(&output, write_compared(options, groups, output.file, err), options->form,
+                        err);
     for (int i = 0; i < 2; i++) {
         groups_clear(&groups[i]);
         rows_clear(&rows[i]);

@@ -22,7 +22,8 @@ enum {
     OPT_LANG,
     OPT_CHARTS,
     OPT_PRICE,
-    OPT_ONLY
+    OPT_ONLY,
+    OPT_ACROSS
 };
 
 static const struct option long_options[] = {
@@ -40,6 +41,7 @@ static const struct option long_options[] = {
     {"csv", no_argument, NULL, OPT_CSV},
     {"groups", no_argument, NULL, OPT_GROUPS},
     {"compare", required_argument, NULL, OPT_COMPARE},
+    {"across", required_argument, NULL, OPT_ACROSS},
     {"report-only", no_argument, NULL, OPT_ONLY},
     {"lang", required_argument, NULL, OPT_LANG},
     {"output", required_argument, NULL, 'o'},
@@ -89,6 +91,8 @@ void options_help(FILE *out)
         "      --groups           repeats side by side: throughput, spread, scaling efficiency\n"
         "      --compare A B      two sets: ratio and confidence interval. A set is sweep:NAME,\n"
         "                         jobs:ID[,ID...] or file:PATH\n"
+        "      --across WHAT      of these what differs, too: precision, method or "
+        "precision,method\n"
         "      --report-only      the page of everyone's records into sft-report-DATE.html\n"
         "      --lang LANGUAGE    of the page: en or ja [en]\n"
         "  -o, --output FILE      write there; pdf needs it\n"
@@ -129,6 +133,23 @@ static int set_lang(struct options *options, const char *name, struct sft_error 
     return options->japanese || strcmp(name, "en") == 0
                ? 0
                : sft_error_set(err, "--lang: '%.40s' is neither en nor ja", name);
+}
+
+static int set_across(struct options *options, const char *words, struct sft_error *err)
+{
+    for (const char *at = words; *at != '\0'; at += *at == ',') {
+        size_t length = strcspn(at, ",");
+        if (length == 9 && strncmp(at, "precision", 9) == 0)
+            options->across |= OPTIONS_PRECISION;
+        else if (length == 6 && strncmp(at, "method", 6) == 0)
+            options->across |= OPTIONS_METHOD;
+        else
+            break;
+        at += length;
+        if (*at == '\0')
+            return 0;
+    }
+    return sft_error_set(err, "--across: '%.40s' is neither precision, method nor both", words);
 }
 
 /* "4.10" or "600:JPY" */
@@ -192,6 +213,8 @@ static int set_page_option(struct options *options, int option, time_t now, stru
         return set_format(options, optarg, err);
     case OPT_LANG:
         return set_lang(options, optarg, err);
+    case OPT_ACROSS:
+        return set_across(options, optarg, err);
     case OPT_PRICE:
         return set_price(options, optarg, err);
     case OPT_CHARTS:
@@ -281,8 +304,8 @@ static int options_finish(struct options *options, int argc, char **argv, time_t
     }
     if (options->form == OPTIONS_PDF && options->output == NULL)
         return sft_error_set(err, "--format pdf: needs --output FILE");
-    if (options->form > OPTIONS_JSON && options->action == OPTIONS_COMPARE)
-        return sft_error_set(err, "--compare: --format is table, csv or json");
+    if (options->across != 0 && options->action != OPTIONS_COMPARE)
+        return sft_error_set(err, "--across: is of --compare A B");
     /* A saved file is shown whole unless a time was said. */
     if (options->inputs > 0 && options->filter.since == 0)
         options->filter.since = 1;

@@ -27,6 +27,9 @@ enum options_action {
     OPTIONS_KEYS
 };
 
+/* What may differ between the sets of a comparison. */
+enum options_across { OPTIONS_PRECISION = 1, OPTIONS_METHOD = 2 };
+
 struct options {
     enum options_action action;
     enum options_form form;
@@ -41,6 +44,7 @@ struct options {
     double price;       /* of a GPU for an hour; 0: not said */
     char currency[8];
     const char *compare[2]; /* the sets */
+    unsigned across;        /* of enum options_across */
     char dated[40];         /* output's default of --report-only */
     struct filter filter;
 };

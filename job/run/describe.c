@@ -98,7 +98,7 @@ static int describe_forecast(struct run *run, struct sft_error *err)
     double planned = training_bytes(&run->training);
     if (sft_record_set_real(record, "mem_plan_gib", ldexp(planned, -30), err) < 0)
         return -1;
-    double tok_s = forecast_tok_s(&run->training, run->request);
+    double tok_s = forecast_tok_s(&run->training);
     return tok_s > 0 ? sft_record_set_real(record, "tok_s_plan", tok_s, err) : 0;
 }
 
@@ -124,7 +124,6 @@ static int describe_numbers(struct run *run, const struct data_facts *facts, str
         {"micro_batch", plan->micro_batch},
         {"accumulation", plan->accumulation},
         {"global_batch", plan->global_batch},
-        {"steps", plan->steps},
         {"steps_done", 0},
         {"warmup", plan->warmup},
         {"seed", (long long)plan->seed},
@@ -137,6 +136,9 @@ static int describe_numbers(struct run *run, const struct data_facts *facts, str
     };
     if (describe_wholes(record, wholes, sizeof wholes / sizeof wholes[0], err) < 0)
         return -1;
+    if (plan->steps > 0 ? sft_record_set_integer(record, "steps", plan->steps, err) < 0
+                        : sft_record_set_real(record, "measure_s", plan->seconds, err) < 0)
+        return -1;
     return sft_record_set_real(record, "lr", plan->lr, err);
 }
 
@@ -144,7 +146,7 @@ int describe_run(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = &run->result.record;
     struct data_facts facts = data_facts(run->input.data);
-    char step[48], hosts[700], request[301], blas[128], sum[32] = "";
+    char step[48], hosts[700], request[301], blas[128], chosen[FIT_CHOSEN], sum[32] = "";
     bool mpi = strcmp(run->ranks.collective->name, "mpi") == 0,
          nccl = strcmp(run->ranks.collective->name, "nccl") == 0;
     if (!run->result.active)
@@ -155,6 +157,7 @@ int describe_run(struct run *run, struct sft_error *err)
     describe_hosts(run, hosts, sizeof hosts);
     describe_request(run, request, sizeof request);
     describe_blas(blas, sizeof blas);
+    fit_chosen(run->request, &run->input.plan, chosen);
     if (facts.checksum != 0)
         snprintf(sum, sizeof sum, "%016llx", (unsigned long long)facts.checksum);
     const struct text texts[] = {
@@ -166,6 +169,7 @@ int describe_run(struct run *run, struct sft_error *err)
         {"states", gpu ? fit_states_name(run->training.fit.states) : ""},
         {"zero", sft_zero_name(run->training.fit.zero)},
         {"recompute", fit_recompute_name(run->training.fit.recompute)},
+        {"chosen", chosen},
         {"backend", run->machine.device->name},
         {"device", gpu ? run->machine.device->title : run->machine.host.model},
         {"data", facts.source},

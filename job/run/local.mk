@@ -25,5 +25,6 @@ job_run_librun_la_LIBADD = $(JANSSON_LIBS)
 unit_tests += tests/unit/run/test_explain \
 	tests/unit/run/test_network \
 	tests/unit/run/test_place \
-	tests/unit/run/test_result
+	tests/unit/run/test_result \
+	tests/unit/run/test_scaling
 fuzz_targets += tests/fuzz/fuzz_network

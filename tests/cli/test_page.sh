@@ -164,6 +164,29 @@ else
     skip "the Japanese page" "built without gettext"
 fi
 
+compared() { # compared LANG FILE : A is the fixture; B the same on another device, 10% faster
+    sed -e 's/device=NVIDIA%20H200/device=NVIDIA%20B200/g' "$src/tests/fixtures/sacct-report.json" | python3 -c '
+import json, re, sys
+faster = lambda m: m.group(1) + "%.6g" % (float(m.group(2)) * 1.1)
+slower = lambda m: m.group(1) + "%.6g" % (float(m.group(2)) / 1.1)
+text = re.sub(r"(\b(?:tok_s|tok_s_real|tok_s_processed|samples_s|tflops|mfu)=)([0-9.]+)", faster, sys.stdin.read())
+print(re.sub(r"(\b(?:step_ms|steps_s)=)([0-9.]+)", slower, text))' >b.json
+    "$report" --compare "file:$src/tests/fixtures/sacct-report.json" file:b.json --format html --lang "$1" --output "$2" &&
+        grep -q 'A: NVIDIA H200' "$2" && grep -q 'B: NVIDIA B200' "$2" && grep -q '>1\.100<' "$2" && grep -q '</html>' "$2" &&
+        ! grep -q '<script' "$2"
+}
+ok "a comparison is a page, and names what A and B ran on" compared en compare.html
+across() {
+    sed -e 's/precision=bf16/precision=fp8/g' "$src/tests/fixtures/sacct-report.json" >fp8.json
+    local sets=("file:$src/tests/fixtures/sacct-report.json" file:fp8.json)
+    "$report" --compare "${sets[@]}" >apart && "$report" --compare "${sets[@]}" --across precision >together
+    grep -q 'only in A: llama-7b full bf16' apart && ! grep -q 'bf16.* / .*fp8' apart &&
+        grep -q 'llama-7b full bf16.* / llama-7b full fp8.* 1\.0000 ' together && ! grep -q 'only in' together &&
+        ! "$report" --compare "${sets[@]}" --across size 2>/dev/null
+}
+ok "precisions are compared when asked, and named" across
+[ -z "$nls" ] || ok "a comparison in Japanese" compared ja compare-ja.html
+
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
 flags=(--headless --disable-gpu --disable-dev-shm-usage --hide-scrollbars)
 [ "$(id -u)" -ne 0 ] || flags+=(--no-sandbox)

@@ -171,7 +171,7 @@ static void test_without_accounting(void **state)
     assert_int_equal(row->array_id, 20);
     assert_string_equal(row->job_name, "a AdminComment=x");
     assert_string_equal(sft_record_get(&row->record, "tok_s"), "5");
-    assert_int_equal(row->marks, ROW_EDITED);
+    assert_int_equal(row->marks, ROW_EDITED | ROW_MEDIAN);
     assert_int_equal(row->elapsed, 90);
     assert_string_equal(rows.row[1]->state, "running");
     assert_int_equal(rows.row[1]->ended, 0); /* its time limit's is no end */

@@ -39,12 +39,15 @@ static void test_all_is_read(void **state)
     assert_int_equal(r.warmup, -1);
     assert_true(r.clip == -1);
     assert_int_equal(parsed("tiny").nodes, -1);
+    assert_int_equal(parsed("tiny").micro_batch, -1);
+    assert_int_equal(parsed("tiny,micro_batch=auto").micro_batch, 0);
 }
 
 static void test_written_text_reads_back(void **state)
 {
     (void)state;
     static const char *texts[] = {"tiny", "tiny:2", "llama-70b:16384,gpus=8,lr=0.1,clip=0",
+                                  "tiny:2,micro_batch=auto",
                                   "tiny:2,data=/a\\,b\\\\c.json,out=x y"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         char once[SFT_REQUEST_MAX], twice[SFT_REQUEST_MAX];

@@ -105,7 +105,10 @@ static void test_two_sets(void **state)
         assert_int_equal(groups_make(&groups[k], &rows[k], NULL), 0);
     }
     FILE *out = open_memstream(&text, &size);
-    assert_int_equal(compare_print(&groups[0], &groups[1], OPTIONS_TABLE, out, NULL), 0);
+    struct compare compare;
+    assert_int_equal(compare_make(&compare, &groups[0], &groups[1], 0, NULL), 0);
+    assert_int_equal(compare_print(&compare, OPTIONS_TABLE, out, NULL), 0);
+    compare_clear(&compare);
     fclose(out);
     assert_contains(text, "1.1998");
     assert_contains(text, "B is faster");
