@@ -27,9 +27,11 @@ enum { EXIT_NONE_FOUND = 1, EXIT_BAD = 2 };
 static void print_keys(void)
 {
     printf("%-14s %-10s %-10s %s\n", "KEY", "UNIT", "ORIGIN", "MEANING");
-    for (const struct sft_figure *figure = sft_figures(); figure->name != NULL; figure++)
-        printf("%-14s %-10s %-10s %s\n", figure->name, *figure->unit == '\0' ? "-" : figure->unit,
+    for (const struct sft_figure *figure = sft_figures(); figure->name != NULL; figure++) {
+        const char *unit = *figure->unit == '\0' ? "-" : figure->unit;
+        printf("%-14s %s%*s %-10s %s\n", figure->name, unit, 10 - text_width(unit), "",
                sft_origin_name(figure->origin), figure->help);
+    }
 }
 
 /* Columns of the terminal; 0, no limit, where the output goes elsewhere. */

@@ -187,6 +187,7 @@ int page_write(const struct groups *groups, const struct rows *rows, const struc
     struct page page = {out, groups, rows, options, chart_possible(), false, {0, NULL}};
     if (lang_set(options->japanese, err) < 0 || goal_checks_make(&page.goals, groups, err) < 0)
         return -1;
+    lang_zone(options->japanese);
     page_begin(out, _("Fine-tuning performance report"), options->japanese);
     page_title(&page);
     int rc = page_sections(&page, err);

@@ -119,6 +119,48 @@ no_pdf() {
 }
 ok "without a browser a PDF is refused in one line, and no file is left" no_pdf
 
+everywhere() { # NaN, huge and hostile values in every figure, through every format
+    "$report" --keys | awk 'NR > 1 { print $1 }' >keys && [ "$(wc -l <keys)" -gt 60 ] && python3 - <<'PY' || return 1
+import json
+values = ["nan", "-inf", "1e999", "9" * 300, "-0", "1e308", "-1e18", "%3Cscript%3Ealert(1)%3C/script%3E%22%27%26", "%1B[31m%00%FF%0A,;",
+          "%3D1+1", "%E2%80%AE%D7%90", "x" * 700, ""]
+jobs, number = [], 0
+for key in open("keys").read().split():
+    if key == "step":
+        continue
+    for value in values:
+        number += 1
+        rest = {"state": "complete", "model": "tiny", "method": "full", "precision": "bf16", "nodes": "1", "ranks": "1",
+                "step_ms": "100", "tok_s": "1000", "samples_s": "1", "backend": "cuda", "steps_s": "1", "steps_done": "10"}
+        rest[key] = value
+        text = "sft2{step=%d.0 %s}" % (number, " ".join(f"{k}={v}" for k, v in rest.items()))
+        jobs.append({"job_id": number, "name": "a", "user": "u", "cluster": "c", "state": {"current": "COMPLETED"},
+                     "comment": {"administrator": text, "job": text}})
+json.dump({"jobs": jobs}, open("given.json", "w"))
+PY
+    local form
+    for form in table csv json html; do
+        "$report" --input given.json --format $form --output every.$form 2>err || { cat err; return 1; }
+        iconv -f UTF-8 -t UTF-8 every.$form >/dev/null || return 1
+        ! LC_ALL=C grep -q $'[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]' every.$form || { echo "control characters in $form"; return 1; }
+    done
+    "$report" --input given.json --groups >groups && "$report" --compare file:given.json file:given.json --format html --output both.html || return 1
+    python3 - <<'PY'
+import csv, json, re
+lines = list(csv.reader(open("every.csv", newline="", encoding="utf-8")))
+records = json.load(open("every.json", encoding="utf-8"))
+assert len(records) == len(lines) - 1 > 700
+assert len({len(line) for line in lines}) == 1, "not square"
+assert not [c for line in lines for c in line if c[:1] in "=@" and c], "a formula"
+for name in ("every.html", "both.html"):
+    text = open(name, encoding="utf-8").read()
+    assert "<script" not in text and text.rstrip().endswith("</html>")
+    cells = [re.sub("<[^>]*>", "", c) for c in re.findall(r'<td class="n">(.*?)</td>', text, re.S)]
+    assert cells and not [c for c in cells if re.search("nan|inf|e[+]", c, re.I)], "no figure"
+PY
+}
+ok "NaN, huge and hostile values in every figure pass every format" everywhere
+
 careful() { # a FIFO stands for what must not be replaced, a device among it
     mkfifo fifo && ln -s linked.html link && echo old >linked.html && ln -s nowhere/x dangling
     ! page en fifo && [ -p fifo ] && ! page en . && ! page en dangling && [ -L dangling ] &&
@@ -149,6 +191,10 @@ for a, b in zip(re.findall('<th scope="col"[^>]*>(.*?)</th>', en, re.S), re.find
     assert a != b or a in names, a
 PY
 }
+japans() { # °C and yen, and Japan's time unless TZ says another
+    grep -q '°C' en.html && grep -q '°C' ja.html && grep -q '円' ja.html && ! grep -q 'JPY' ja.html &&
+        (unset TZ && page ja jst.html && grep -q '+0900' jst.html) && TZ=UTC0 page ja utc.html && ! grep -q '+0900' utc.html
+}
 catalogue() {
     msgfmt --check --statistics -o /dev/null "$src/po/ja.po" 2>stat || { cat stat; return 1; }
     cat stat
@@ -159,6 +205,7 @@ catalogue() {
 }
 if [ -n "$nls" ]; then
     ok "the Japanese page has the same figures and nothing in English" translated
+    ok "its units, currency and times are Japan's" japans
     command -v xgettext >/dev/null && ok "every text has its translation" catalogue
 else
     skip "the Japanese page" "built without gettext"
@@ -291,6 +338,7 @@ if [ -n "$browser" ] && command -v gnuplot >/dev/null; then
             skip "the Japanese PDF's fonts" "no Japanese TrueType font (Debian: fonts-morisawa-bizud-gothic)"
         fi
     fi
+    ok "so do they in a PDF" "$report" --input given.json --format pdf --output every.pdf
     make_pdf() { "$report" --input "$src/tests/fixtures/sacct-report.json" --format pdf --output "it's a.pdf" &&
         head -c 5 "it's a.pdf" | grep -q '%PDF-' && [ "$(ls -d ./it* | wc -l)" -eq 1 ]; }
     ok "--format pdf makes the file and leaves no other" make_pdf
