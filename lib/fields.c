@@ -57,6 +57,12 @@ const struct sft_field *sft_field_find(const struct sft_field *table, const char
     return NULL;
 }
 
+void sft_fields_offer(const struct sft_field *table, struct nearest *nearest)
+{
+    for (const struct sft_field *field = table; field->name != NULL; field++)
+        nearest_offer(nearest, field->name, field->name);
+}
+
 void sft_fields_clear(const struct sft_field *table, void *object)
 {
     for (const struct sft_field *field = table; field->name != NULL; field++) {

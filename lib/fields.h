@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "lib/error.h"
+#include "lib/nearest.h"
 
 enum sft_field_type {
     SFT_FIELD_INT,  /* int or long long, as the size says; -1: not said */
@@ -48,6 +49,9 @@ struct sft_field {
 
 /* The row of that name ('-' is taken for '_'), NULL: none. */
 const struct sft_field *sft_field_find(const struct sft_field *table, const char *name);
+
+/* All names, for a word that is none. */
+void sft_fields_offer(const struct sft_field *table, struct nearest *nearest);
 
 /* Nothing said yet, in none of the table's fields. */
 void sft_fields_clear(const struct sft_field *table, void *object);

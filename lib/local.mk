@@ -8,12 +8,13 @@ lib_libsft_la_SOURCES = \
 	lib/file_read.c lib/file_read.h \
 	lib/file_write.c lib/file_write.h \
 	lib/nccl_env.c lib/nccl_env.h \
+	lib/nearest.c lib/nearest.h \
 	lib/number.c lib/number.h \
 	lib/params.c lib/params.h lib/params_gpt2.c lib/params_internal.h lib/params_llama.c \
 	lib/plan.c lib/plan.h \
 	lib/preset.c lib/preset.h \
 	lib/record.c lib/record.h lib/record_merge.c lib/record_page.c \
-	lib/request.c lib/request.h \
+	lib/request.c lib/request.h lib/request_help.c lib/request_help.h \
 	lib/predict.c lib/predict.h \
 	lib/roofline.c lib/roofline.h \
 	lib/stats.c lib/stats.h \

@@ -84,9 +84,10 @@ static const struct sft_field keys[] = {
     {"timeout", SFT_FIELD_INT, FIELD(timeout), 10, 86400, .argument = "SECONDS", .standard = "180",
      .help = "longest wait in one collective before the run is ended, naming the rank at fault"},
     {"data", SFT_FIELD_TEXT, FIELD(data), .scope = SFT_SCOPE_SITE_TOO, .argument = "FILE",
-     .standard = SFT_PKGDATADIR "/instructions.json",
-     .otherwise = "the site's, or the examples that are installed",
-     .help = "Alpaca-format JSON, `synthetic`, or `synthetic:N` for documents of N tokens"},
+     .standard = "synthetic", .tiny = SFT_PKGDATADIR "/instructions.json",
+     .otherwise = "the site's, or for tiny the examples that are installed, else synthetic",
+     .help = "Alpaca-format JSON, or `synthetic` for documents of Alpaca's lengths, `synthetic:N` "
+             "for N tokens each"},
     {"skip", SFT_FIELD_REAL, FIELD(skip), 0, 100, .argument = "PERCENT", .standard = "1",
      .help = "bad records of the data that may be left out; 0: none, nor empty ones"},
     {"tokenizer", SFT_FIELD_TEXT, FIELD(tokenizer), .scope = SFT_SCOPE_SITE_TOO, .argument = "FILE",
@@ -131,9 +132,13 @@ void sft_request_init(struct sft_request *request)
 
 static int key_unknown(const char *name, struct sft_error *err)
 {
-    char known[512];
-    return sft_error_set(err, "unknown key '%.64s'; the keys are: %s", name,
-                         sft_field_names(keys, known, sizeof known));
+    struct nearest nearest;
+    char known[512], meant[96];
+    nearest_begin(&nearest, name);
+    sft_fields_offer(keys, &nearest);
+    return sft_error_set(err, "unknown key '%.64s'; the keys are: %s%s", name,
+                         sft_field_names(keys, known, sizeof known),
+                         nearest_ask(&nearest, meant, sizeof meant));
 }
 
 static int key_refuse(const struct sft_field *key, enum sft_fault fault, const char *value,
@@ -210,6 +215,18 @@ const char *sft_request_subject(enum sft_task task, const struct sft_preset *pre
     return task == SFT_TASK_TRAIN ? preset->name : task_words[task];
 }
 
+static int model_unknown(const char *name, struct sft_error *err)
+{
+    struct nearest nearest;
+    char names[256], meant[96];
+    nearest_begin(&nearest, name);
+    nearest_offer(&nearest, task_words[SFT_TASK_EXPLAIN], task_words[SFT_TASK_EXPLAIN]);
+    sft_preset_offer(&nearest);
+    return sft_error_set(err, "unknown model '%.64s'; the models are: %s%s", name,
+                         sft_preset_names(names, sizeof names),
+                         nearest_ask(&nearest, meant, sizeof meant));
+}
+
 static int model_parse(struct sft_request *request, char *part, struct sft_error *err)
 {
     char *colon = strchr(part, ':');
@@ -224,8 +241,7 @@ static int model_parse(struct sft_request *request, char *part, struct sft_error
         return sft_error_set(err, "%s: not in this version", part);
     request->preset = sft_preset_find(part);
     if (request->task == SFT_TASK_TRAIN && request->preset == NULL)
-        return sft_error_set(err, "unknown model '%.64s'; the models are: %s", part,
-                             sft_preset_names(names, sizeof names));
+        return model_unknown(part, err);
     if (colon != NULL && sft_field_read(&nodes, request, colon + 1, err) != SFT_FAULT_NONE)
         return sft_error_set(err, "%.64s:%.64s: nodes must be a whole number from 1 to %d", part,
                              colon + 1, SFT_REQUEST_NODES_MAX);

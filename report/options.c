@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "accounts/arguments.h"
+#include "lib/preset.h"
 
 enum {
     OPT_SINCE = 256,
@@ -187,6 +188,13 @@ static int add_input(struct options *options, char *path, struct sft_error *err)
     return 0;
 }
 
+/* Records have our own names of models. */
+static int set_model(struct filter *filter, const char *value, struct sft_error *err)
+{
+    const struct sft_preset *preset = sft_preset_find(value);
+    return set_text(&filter->model, "model", preset != NULL ? preset->name : value, err);
+}
+
 static int set_time(struct options *options, int option, time_t now, struct sft_error *err)
 {
     bool end = option == OPT_UNTIL;
@@ -246,7 +254,7 @@ static int set_option(void *context, int option, struct sft_error *err)
     case 'j':
         return filter_set_jobs(&options->filter, optarg, err);
     case 'm':
-        return set_text(&options->filter.model, "model", optarg, err);
+        return set_model(&options->filter, optarg, err);
     case OPT_SWEEP:
         return set_text(&options->filter.sweep, "sweep", optarg, err);
     case OPT_SINCE:

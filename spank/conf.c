@@ -97,10 +97,15 @@ static int conf_refuse(const struct sft_field *field, enum sft_fault fault, cons
 
 static int conf_unknown(const char *key, struct sft_error *err)
 {
-    char own[256], network[512];
-    return sft_error_set(err, "unknown key '%s'; known are %s, %s", key,
+    struct nearest nearest;
+    char own[256], network[512], meant[96];
+    nearest_begin(&nearest, key);
+    sft_fields_offer(keys, &nearest);
+    sft_fields_offer(conf_fabric_keys(), &nearest);
+    return sft_error_set(err, "unknown key '%s'; known are %s, %s%s", key,
                          sft_field_names(keys, own, sizeof own),
-                         sft_field_names(conf_fabric_keys(), network, sizeof network));
+                         sft_field_names(conf_fabric_keys(), network, sizeof network),
+                         nearest_ask(&nearest, meant, sizeof meant));
 }
 
 static int conf_set(struct conf *conf, const char *key, const char *value, struct sft_error *err)

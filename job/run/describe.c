@@ -173,8 +173,9 @@ int describe_run(struct run *run, struct sft_error *err)
         {"backend", run->machine.device->name},
         {"device", gpu ? run->machine.device->title : run->machine.host.model},
         {"data", facts.source},
+        {"workload", facts.workload},
         {"data_sum", sum},
-        {"tokenizer", tokenizer_name(run->input.tokenizer)},
+        {"tokenizer", facts.drawn ? "none" : tokenizer_name(run->input.tokenizer)},
         {"hosts", hosts},
         {"request", request},
         {"version", PACKAGE_VERSION},
@@ -199,9 +200,11 @@ void describe_summary(const struct run *run)
     const struct sft_figure *shown[SFT_VIEW_MAX];
     size_t count = sft_figures_shown(SFT_SUMMARY, shown);
     char number[SFT_NUMBER], other[SFT_NUMBER];
-    printf("%s, %d rank%s on %d node%s, data %s, backend %s %s\n", run->input.shape.title,
+    const char *workload = sft_record_get(r, "workload");
+    printf("%s, %d rank%s on %d node%s, data %s%s%s, backend %s %s\n", run->input.shape.title,
            run->input.plan.ranks, run->input.plan.ranks == 1 ? "" : "s", run->ranks.nodes,
-           run->ranks.nodes == 1 ? "" : "s", sft_record_get(r, "data"), run->machine.device->name,
+           run->ranks.nodes == 1 ? "" : "s", sft_record_get(r, "data"), workload != NULL ? " " : "",
+           workload != NULL ? workload : "", run->machine.device->name,
            format_traits[run->machine.device->format].name);
     for (size_t i = 0; i < count; i++) {
         const struct sft_show *show = &shown[i]->show[SFT_SUMMARY];

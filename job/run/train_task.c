@@ -10,6 +10,7 @@
 #include "job/run/forecast.h"
 #include "job/run/placement.h"
 #include "job/run/preview.h"
+#include "job/run/release.h"
 #include "job/run/run.h"
 #include "job/train/train.h"
 #include "lib/file_write.h"
@@ -115,11 +116,21 @@ static int run_ready(struct run *run, struct sft_error *err)
     return control_agree(control, run_prepare(run, err), err);
 }
 
+/* Who asked for the CPU knows it. */
+static void run_tell(const struct run *run)
+{
+    const struct sft_request *request = run->request;
+    if (run->ranks.control->rank == 0 && run->ranks.device < 0 &&
+        request->device != SFT_DEVICE_CPU && request->gpus != 0)
+        host_tell_cpu(stderr);
+}
+
 /* After the first step begins the others may wait for us: whoever fails ends them all. */
 static int run_train(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = run->observed.record;
-    if (describe_run(run, err) < 0 ||
+    run_tell(run);
+    if (release_tell(run->ranks.control, run->ranks.hosts, err) < 0 || describe_run(run, err) < 0 ||
         placement_record(run->ranks.control, run->ranks.collective->on_device,
                          run->ranks.bootstrap.local_rank, run->ranks.hosts, record, err) < 0 ||
         train_run(&run->training, run->observers, record, err) < 0 ||

@@ -29,7 +29,8 @@ struct device {
     /* Memory, aligned to 256 bytes, not initialized; NULL and err when there is none. */
     void *(*allocate)(struct device *d, size_t bytes, struct sft_error *err);
     void (*release)(struct device *d, void *memory);
-    /* Bytes of the device's memory: in use by anyone, and all; 0 where it has none of its own. */
+    /* Bytes of the device's memory: in use by anyone, and all. Where it has none of its own: in use
+     * by this process, and 0. */
     void (*memory)(struct device *d, size_t *used, size_t *all);
     void (*zero)(struct device *d, void *memory, size_t bytes);
     /* bytes, raw, between host and device; read waits */

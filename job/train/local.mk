@@ -21,6 +21,7 @@ unit_tests += tests/unit/train/test_fit \
 	tests/unit/train/test_measure \
 	tests/unit/train/test_observer \
 	tests/unit/train/test_optim \
+	tests/unit/train/test_progress \
 	tests/unit/train/test_sensors
 
 # NVML as the test scripts it, and once more as an old driver has it. -rpath makes a shared library

@@ -34,7 +34,7 @@ int training_fit(struct training *t, const struct sft_request *request, struct i
     t->question = fit_question(&t->request, &input->plan, &input->shape);
     t->question.format = device->format;
     t->question.logits = device->logits;
-    t->question.available = cpu ? (double)(all - used) : fit_room((double)(all - used));
+    t->question.available = cpu ? 0 : fit_room((double)(all - used));
     if (known != NULL)
         t->question.ceiling = known;
     if (workload_make(&t->question.workload, input, err) < 0)

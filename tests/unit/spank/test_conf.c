@@ -72,7 +72,8 @@ static void test_complaints_name_file_and_line(void **state)
         "cpus_per_task, data, tokenizer, mpi, comment, update_seconds, hold_seconds, fabric, "
         "fabric_exclude, fabric_addresses, socket_interface, traffic_class, "
         "adaptive_routing, qps_per_connection, split_data_on_qps, cross_nic, net_plugin, "
-        "topo_file, nccl_env, exclude_hosts, nvlink_gbs, nic_gbs, peak_tflops");
+        "topo_file, nccl_env, exclude_hosts, nvlink_gbs, nic_gbs, peak_tflops; did you mean "
+        "gpus_per_node?");
     assert_refused("# c\ngpus_per_node = many", "site.conf:2: gpus_per_node: 'many' is no number");
     assert_refused("gpus_per_node = 65", "site.conf:1: gpus_per_node: 65 is out of range, 0 to 64");
     assert_refused("update_seconds = 99999999999999999999",
