@@ -8,6 +8,7 @@
 #include "lib/stats.h"
 #include "accounts/grid.h"
 #include "report/group_print.h"
+#include "report/repeats.h"
 #include "report/lang.h"
 
 static double log_mean(const double *values, size_t count)
@@ -27,63 +28,14 @@ static double log_variance(const double *values, size_t count, double mean)
     return sum / (double)(count - 1) / (double)count;
 }
 
-/* P(T <= t) for t >= 0 by the regularized incomplete beta function's continued fraction (Lentz;
- * Press et al., Numerical Recipes, 6.4). */
-static double beta_fraction(double a, double b, double x)
-{
-    const double tiny = 1e-300;
-    double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), f = d;
-    for (int m = 1; m < 500; m++) {
-        double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-        double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-        d = 1 / fmax(1 + even * d, tiny);
-        c = fmax(1 + even / c, tiny);
-        f *= d * c;
-        double next = 1 + odd * d;
-        d = 1 / (fabs(next) < tiny ? tiny : next);
-        c = 1 + odd / c;
-        f *= d * c;
-        if (fabs(d * c - 1) < 1e-14)
-            break;
-    }
-    return f;
-}
-
-static double beta_regular(double a, double b, double x)
-{
-    if (x <= 0 || x >= 1)
-        return x <= 0 ? 0 : 1;
-    double front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x));
-    return x < (a + 1) / (a + b + 2) ? front * beta_fraction(a, b, x) / a
-                                     : 1 - front * beta_fraction(b, a, 1 - x) / b;
-}
-
-static double t_distribution(double t, double freedom)
-{
-    return 1 - 0.5 * beta_regular(freedom / 2, 0.5, freedom / (freedom + t * t));
-}
-
-double compare_t975(double freedom)
-{
-    double low = 0, high = 1000;
-    for (int i = 0; i < 100; i++) {
-        double middle = (low + high) / 2;
-        if (t_distribution(middle, freedom) < 0.975)
-            low = middle;
-        else
-            high = middle;
-    }
-    return (low + high) / 2;
-}
-
 static void interval(struct compare_ratio *r, double va, size_t na, double vb, size_t nb)
 {
-    double both = va + vb;
     /* Repeats that are all the same tell nothing of their spread but that it is small. */
-    double freedom = both > 0
-                         ? both * both / (va * va / (double)(na - 1) + vb * vb / (double)(nb - 1))
-                         : (double)(na + nb - 2);
-    double half = compare_t975(freedom) * sqrt(both);
+    va = fmax(va, REPEATS_FLOOR * REPEATS_FLOOR / (double)na);
+    vb = fmax(vb, REPEATS_FLOOR * REPEATS_FLOOR / (double)nb);
+    double both = va + vb;
+    double freedom = both * both / (va * va / (double)(na - 1) + vb * vb / (double)(nb - 1));
+    double half = repeats_t(COMPARE_QUANTILE, freedom) * sqrt(both);
     r->low = r->ratio * exp(-half);
     r->high = r->ratio * exp(half);
 }
@@ -92,12 +44,14 @@ struct compare_ratio compare_figures(const double *a, size_t na, const double *b
 {
     double ma = log_mean(a, na), mb = log_mean(b, nb);
     struct compare_ratio r = {
-        sft_stats_median(a, na), sft_stats_median(b, nb), exp(mb - ma), NAN, NAN, COMPARE_TOO_FEW};
-    if (na < 2 || nb < 2)
+        sft_stats_median(a, na), sft_stats_median(b, nb), exp(mb - ma), NAN, NAN, NAN,
+        COMPARE_TOO_FEW};
+    if (na < GROUP_REPEATS || nb < GROUP_REPEATS)
         return r;
     interval(&r, log_variance(a, na, ma), na, log_variance(b, nb, mb), nb);
-    if (na >= GROUP_REPEATS && nb >= GROUP_REPEATS)
-        r.verdict = r.low > 1 ? COMPARE_FASTER : r.high < 1 ? COMPARE_SLOWER : COMPARE_NONE;
+    r.verdict = r.low > 1 ? COMPARE_FASTER : r.high < 1 ? COMPARE_SLOWER : COMPARE_NONE;
+    if (r.verdict == COMPARE_NONE)
+        r.hidden = 100 * fmax(r.high - 1, 1 - r.low);
     return r;
 }
 
@@ -119,6 +73,7 @@ static const struct grid_column columns[] = {
     {"ratio", "B/A", "", false},
     {"low", "FROM", "95%", false},
     {"high", "TO", "95%", false},
+    {"hidden", "HIDDEN", "%", false},
     {"verdict", "VERDICT", "", true},
     {NULL, NULL, NULL, false},
 };
@@ -261,6 +216,7 @@ static int line_add(struct grid *grid, const struct compare *compare,
                      grid_set_real(grid, "ratio", r->ratio, 4) |
                      grid_set_real(grid, "low", r->low, 4) |
                      grid_set_real(grid, "high", r->high, 4) |
+                     grid_set_real(grid, "hidden", r->hidden, 1) |
                      grid_set(grid, "verdict", "%s", compare_verdict_text(r->verdict));
 }
 

@@ -20,12 +20,14 @@ report_libreport_la_SOURCES = \
 	report/page_style.c report/page_table.c \
 	report/pdf.c report/pdf.h \
 	report/ranks.c report/ranks.h \
+	report/repeats.c report/repeats.h \
 	report/table.c report/table.h
 report_libreport_la_LIBADD = $(JANSSON_LIBS) $(LIBINTL)
 sft_report_SOURCES = report/main.c
 sft_report_LDADD = report/libreport.la accounts/libaccounts.la lib/libsft.la
 
 unit_tests += tests/unit/report/test_report_compare tests/unit/report/test_report_files \
-	tests/unit/report/test_report_group tests/unit/report/test_report_output tests/unit/report/test_report_page
+	tests/unit/report/test_report_group tests/unit/report/test_report_output tests/unit/report/test_report_page \
+	tests/unit/report/test_report_repeats
 test_support += tests/unit/report/report_rows.c tests/unit/report/report_rows.h
 fuzz_targets += tests/fuzz/fuzz_groups

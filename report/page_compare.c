@@ -29,6 +29,16 @@ static void set_name(const struct groups *groups, char letter, char *text, size_
     text_make_utf8(text, strlen(text));
 }
 
+/* "no difference beyond the spread; up to 1.3% may hide" */
+static void put_verdict(struct page *page, const struct compare_ratio *r)
+{
+    char text[256], hidden[96] = "";
+    if (!isnan(r->hidden))
+        snprintf(hidden, sizeof hidden, _("; up to %.1f%% may hide"), r->hidden);
+    snprintf(text, sizeof text, "%s%s", _(compare_verdict_text(r->verdict)), hidden);
+    html_td_text(page->out, text);
+}
+
 static void put_line(struct page *page, const struct compare *compare,
                      const struct compare_pair *pair)
 {
@@ -43,7 +53,7 @@ static void put_line(struct page *page, const struct compare *compare,
     html_td_number(page->out, r->ratio, 3);
     html_td_number(page->out, r->low, 3);
     html_td_number(page->out, r->high, 3);
-    html_td_text(page->out, _(compare_verdict_text(r->verdict)));
+    put_verdict(page, r);
     group_jobs(pair->a, jobs, sizeof jobs);
     html_td_text(page->out, jobs);
     group_jobs(pair->b, jobs, sizeof jobs);
