@@ -162,8 +162,10 @@ static const struct sft_figure figures[] = {
         AT(DEFINITIONS, 110)),
     ROW("sm_mhz", REAL, MEASURED, FULL, "MHz", "mean clock of the slowest GPU",
         AT(UTILIZATION, 50, N_("SM clock, slowest"))),
-    ROW("temp_c", REAL, MEASURED, FULL, "C", "mean temperature of the hottest GPU",
-        AT(ENERGY, 30, N_("Temperature, hottest"))),
+    ROW("temp_c", REAL, MEASURED, FULL,
+        "\xc2\xb0"
+        "C",
+        "mean temperature of the hottest GPU", AT(ENERGY, 30, N_("Temperature, hottest"))),
     ROW("limited", REAL, MEASURED, FULL, "%",
         "of the samples in which power or heat held a clock back",
         AT(SUMMARY, 120, "held back", 3, .unit = "% of the samples, by power or heat"),

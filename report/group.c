@@ -11,6 +11,7 @@
 #include "lib/stats.h"
 #include "report/group_internal.h"
 #include "report/lang.h"
+#include "report/repeats.h"
 
 #define GROUP_WIDE 0.05 /* spread of repeats that is marked */
 
@@ -147,6 +148,23 @@ static bool cell_has_others(const struct group_cell *cell)
     return false;
 }
 
+/* Of the repeats in the order of their jobs. */
+static unsigned cell_shape(const struct group_cell *cell)
+{
+    double *values = calloc(cell->count + 1, sizeof *values);
+    unsigned marks = 0;
+    if (values == NULL)
+        return 0;
+    for (size_t i = 0; i < cell->count; i++)
+        values[i] = real_of(cell->run[i], "tok_s");
+    if (repeats_outlier(values, cell->count))
+        marks |= GROUP_OUTLIER;
+    if (repeats_drift(values, cell->count))
+        marks |= GROUP_DRIFT;
+    free(values);
+    return marks;
+}
+
 static unsigned cell_marks(const struct group_cell *cell)
 {
     struct group_figure tok_s = group_figure(cell, "tok_s");
@@ -161,6 +179,7 @@ static unsigned cell_marks(const struct group_cell *cell)
     }
     if (cell->aside > 0)
         marks |= GROUP_ASIDE;
+    marks |= cell_shape(cell);
     if (tok_s.count > 1 && (tok_s.max - tok_s.min) / tok_s.median > GROUP_WIDE)
         marks |= GROUP_SPREAD;
     return marks;
@@ -340,6 +359,8 @@ const char *group_mark_text(unsigned bit)
         N_("runs stand aside"),
         N_("the repeats differ by more than 5%"),
         N_("repeats of different hosts, seed, length or NCCL variables"),
+        N_("a repeat stands apart from the others"),
+        N_("the repeats rise or fall from run to run"),
     };
     return group_bit_text(texts, sizeof texts / sizeof texts[0], bit);
 }

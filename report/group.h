@@ -37,6 +37,9 @@ enum group_mark {
     GROUP_EDITED = 8,    /* a counted run's comment was edited; the figure is the admin comment's */
     GROUP_ASIDE = 16,    /* runs stand aside */
     GROUP_SPREAD = 32,   /* the counted runs' tok_s differ: (max - min) / median over 5% */
+    GROUP_OUTLIER = 128, /* one of the counted runs' tok_s stands apart from the others */
+    GROUP_DRIFT = 256,   /* they rise or fall from run to run */
+    GROUP_LAST = GROUP_DRIFT,
     GROUP_OTHERS = 64, /* repeats differ in what is left out by choice: hosts, seed, length, NCCL's
                         * variables */
 };

@@ -47,7 +47,7 @@ static void columns_make(const struct shown *shown, struct grid_column *column)
 
 char group_mark_letter(unsigned bit)
 {
-    static const char letters[] = "FWSEAVO";
+    static const char letters[] = "FWSEAVOLD";
     for (int i = 0; letters[i] != '\0'; i++)
         if (bit == 1u << i)
             return letters[i];
@@ -56,7 +56,7 @@ char group_mark_letter(unsigned bit)
 
 void group_letters(unsigned marks, char text[16])
 {
-    for (unsigned bit = 1; bit <= GROUP_OTHERS; bit <<= 1)
+    for (unsigned bit = 1; bit <= GROUP_LAST; bit <<= 1)
         if (marks & bit)
             *text++ = group_mark_letter(bit);
     *text = '\0';
@@ -165,7 +165,7 @@ static void print_marks(const struct groups *groups, FILE *out)
     unsigned all = 0;
     for (size_t i = 0; i < groups->count; i++)
         all |= groups->series[i].marks;
-    for (unsigned bit = 1; bit <= GROUP_SPREAD; bit <<= 1)
+    for (unsigned bit = 1; bit <= GROUP_LAST; bit <<= 1)
         if (all & bit)
             fprintf(out, "%c  %s\n", group_mark_letter(bit), group_mark_text(bit));
 }

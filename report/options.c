@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* _GNU_SOURCE: reallocarray */
 #include "report/options.h"
 
 #include <math.h>
@@ -22,7 +23,8 @@ enum {
     OPT_LANG,
     OPT_CHARTS,
     OPT_PRICE,
-    OPT_ONLY
+    OPT_ONLY,
+    OPT_ACROSS
 };
 
 static const struct option long_options[] = {
@@ -40,6 +42,7 @@ static const struct option long_options[] = {
     {"csv", no_argument, NULL, OPT_CSV},
     {"groups", no_argument, NULL, OPT_GROUPS},
     {"compare", required_argument, NULL, OPT_COMPARE},
+    {"across", required_argument, NULL, OPT_ACROSS},
     {"report-only", no_argument, NULL, OPT_ONLY},
     {"lang", required_argument, NULL, OPT_LANG},
     {"output", required_argument, NULL, 'o'},
@@ -54,6 +57,12 @@ static const struct option long_options[] = {
 };
 
 static const char *const forms[] = {"table", "csv", "json", "html", "pdf"};
+
+void options_clear(struct options *options)
+{
+    free(options->files);
+    options->files = NULL;
+}
 
 void options_help(FILE *out)
 {
@@ -73,7 +82,8 @@ void options_help(FILE *out)
         "  -u, --user NAME        only this user's jobs\n"
         "  -a, --all-users        everyone's jobs, as far as Slurm shows them to you\n"
         "  -s, --state STATE      complete, partial, failed, running, or all [all]\n"
-        "      --input FILE       read what `sacct --json` printed from FILE; -: stdin\n"
+        "      --input FILE...    read result.json files, folders of them, or what `sacct --json`\n"
+        "                         printed; -: stdin\n"
         "\n"
         "How they are shown:\n"
         "      --format FORM      table, csv, json, html or pdf [table]\n"
@@ -82,6 +92,8 @@ void options_help(FILE *out)
         "      --groups           repeats side by side: throughput, spread, scaling efficiency\n"
         "      --compare A B      two sets: ratio and confidence interval. A set is sweep:NAME,\n"
         "                         jobs:ID[,ID...] or file:PATH\n"
+        "      --across WHAT      of these what differs, too: precision, method or "
+        "precision,method\n"
         "      --report-only      the page of everyone's records into sft-report-DATE.html\n"
         "      --lang LANGUAGE    of the page: en or ja [en]\n"
         "  -o, --output FILE      write there; pdf needs it\n"
@@ -124,6 +136,23 @@ static int set_lang(struct options *options, const char *name, struct sft_error 
                : sft_error_set(err, "--lang: '%.40s' is neither en nor ja", name);
 }
 
+static int set_across(struct options *options, const char *words, struct sft_error *err)
+{
+    for (const char *at = words; *at != '\0'; at += *at == ',') {
+        size_t length = strcspn(at, ",");
+        if (length == 9 && strncmp(at, "precision", 9) == 0)
+            options->across |= OPTIONS_PRECISION;
+        else if (length == 6 && strncmp(at, "method", 6) == 0)
+            options->across |= OPTIONS_METHOD;
+        else
+            break;
+        at += length;
+        if (*at == '\0')
+            return 0;
+    }
+    return sft_error_set(err, "--across: '%.40s' is neither precision, method nor both", words);
+}
+
 /* "4.10" or "600:JPY" */
 static int set_price(struct options *options, const char *text, struct sft_error *err)
 {
@@ -144,6 +173,18 @@ static int set_text(const char **field, const char *name, const char *value, str
     if (*value == '\0')
         return sft_error_set(err, "--%s: needs a value", name);
     *field = value;
+    return 0;
+}
+
+static int add_input(struct options *options, char *path, struct sft_error *err)
+{
+    if (*path == '\0')
+        return sft_error_set(err, "--input: needs a value");
+    char **grown = reallocarray(options->files, options->inputs + 1, sizeof *grown);
+    if (grown == NULL)
+        return sft_error_set(err, "no memory");
+    options->files = grown;
+    options->files[options->inputs++] = path;
     return 0;
 }
 
@@ -180,6 +221,8 @@ static int set_page_option(struct options *options, int option, time_t now, stru
         return set_format(options, optarg, err);
     case OPT_LANG:
         return set_lang(options, optarg, err);
+    case OPT_ACROSS:
+        return set_across(options, optarg, err);
     case OPT_PRICE:
         return set_price(options, optarg, err);
     case OPT_CHARTS:
@@ -234,7 +277,7 @@ static int set_option(void *context, int option, struct sft_error *err)
         options->wide = true;
         return 0;
     case 'i':
-        return set_text(&options->input, "input", optarg, err);
+        return add_input(options, optarg, err);
     case OPT_COMPARE:
         options->action = OPTIONS_COMPARE;
         return set_text(&options->compare[0], "compare", optarg, err);
@@ -251,6 +294,10 @@ static int options_finish(struct options *options, int argc, char **argv, time_t
     if (options->action == OPTIONS_COMPARE && options->compare[1] == NULL)
         return sft_error_set(err,
                              "--compare: needs two sets: sweep:NAME, jobs:ID[,ID...] or file:PATH");
+    /* `--input runs/NAME` with a star in it: the shell made several words of it. */
+    while (options->inputs > 0 && optind < argc)
+        if (add_input(options, argv[optind++], err) < 0)
+            return -1;
     if (optind < argc)
         return sft_error_set(err, "%s: unexpected word; name jobs with --job, see --help",
                              argv[optind]);
@@ -265,10 +312,10 @@ static int options_finish(struct options *options, int argc, char **argv, time_t
     }
     if (options->form == OPTIONS_PDF && options->output == NULL)
         return sft_error_set(err, "--format pdf: needs --output FILE");
-    if (options->form > OPTIONS_JSON && options->action == OPTIONS_COMPARE)
-        return sft_error_set(err, "--compare: --format is table, csv or json");
+    if (options->across != 0 && options->action != OPTIONS_COMPARE)
+        return sft_error_set(err, "--across: is of --compare A B");
     /* A saved file is shown whole unless a time was said. */
-    if (options->input != NULL && options->filter.since == 0)
+    if (options->inputs > 0 && options->filter.since == 0)
         options->filter.since = 1;
     return filter_finish(&options->filter, now, err);
 }

@@ -27,26 +27,34 @@ enum options_action {
     OPTIONS_KEYS
 };
 
+/* What may differ between the sets of a comparison. */
+enum options_across { OPTIONS_PRECISION = 1, OPTIONS_METHOD = 2 };
+
 struct options {
     enum options_action action;
     enum options_form form;
     bool wide;
-    bool groups;       /* repeats side by side, in place of a line for each record */
-    bool japanese;     /* the page's language */
-    const char *input; /* NULL: ask sacct */
+    bool groups;   /* repeats side by side, in place of a line for each record */
+    bool japanese; /* the page's language */
+    char **files;  /* and folders, that were saved */
+    size_t inputs; /* so many; 0: ask sacct */
     const char *sort;
     const char *output; /* file; NULL: stdout */
     const char *charts; /* folder for the charts' files; NULL: none */
     double price;       /* of a GPU for an hour; 0: not said */
     char currency[8];
     const char *compare[2]; /* the sets */
+    unsigned across;        /* of enum options_across */
     char dated[40];         /* output's default of --report-only */
     struct filter filter;
 };
 
-/* Read the command line. Texts stay in argv. Fails with one line on what cannot be read. */
+/* Read the command line. Texts stay in argv. Fails with one line on what cannot be read; to be
+ * cleared in any case. */
 int options_parse(struct options *options, int argc, char **argv, time_t now,
                   struct sft_error *err);
+
+void options_clear(struct options *options);
 
 void options_help(FILE *out);
 

@@ -305,12 +305,13 @@ void page_energy(struct page *page)
     };
     double price = page->options->price;
     page_heading(page, "energy", _("Energy and cost"));
-    snprintf(unit, sizeof unit, _("%s for a million tokens"), page->options->currency);
+    snprintf(unit, sizeof unit, _("%s for a million tokens"),
+             lang_currency(page->options->currency));
     if (price > 0) {
         char text[160], amount[64];
         html_number_text(price, 2, amount, sizeof amount);
         snprintf(text, sizeof text, _("Cost: a GPU costs %s %s an hour, as given with --price."),
-                 amount, page->options->currency);
+                 amount, lang_currency(page->options->currency));
         page_paragraph(page, text);
     }
     page_columns(page, _("Medians over the counted runs"), SFT_ENERGY, columns, price > 0 ? 1 : 0);

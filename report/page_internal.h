@@ -29,6 +29,10 @@ struct page_place {
 /* The next cell with counted runs after *place (all NULL: the first); false at the end. */
 bool page_next(const struct page *page, struct page_place *place);
 
+/* All of a page before its first heading, and after its last line. */
+void page_begin(FILE *out, const char *title, bool japanese);
+void page_end(FILE *out);
+
 void page_heading(struct page *page, const char *id, const char *title);
 void page_paragraph(struct page *page, const char *text);
 /* <table><caption>...<thead><tr>, for the headings; then page_table_rows, and page_table_end. */
@@ -63,6 +67,9 @@ void page_put_jobs(struct page *page, const struct group_cell *cell);
 
 /* Draw and clear the chart; the caption stands below it. */
 int page_chart(struct page *page, struct chart *chart, const char *caption, struct sft_error *err);
+
+/* The chart's figures in words, for who cannot see it. */
+void page_chart_aloud(struct page *page, const struct chart *chart);
 
 /* The sections, in the page's order. */
 void page_summary(struct page *page);

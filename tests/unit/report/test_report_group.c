@@ -235,9 +235,9 @@ static void test_marks(void **state)
     assert_int_equal(groups.series[0].marks,
                      GROUP_FEW | GROUP_SPREAD | GROUP_EDITED | GROUP_OTHERS);
     assert_int_equal(groups.series[1].cell[0].marks, GROUP_SYNTHETIC);
-    for (unsigned bit = 1; bit <= GROUP_OTHERS; bit <<= 1)
+    for (unsigned bit = 1; bit <= GROUP_LAST; bit <<= 1)
         assert_true(group_mark_text(bit)[0] != '\0');
-    assert_string_equal(group_mark_text(GROUP_OTHERS << 1), "");
+    assert_string_equal(group_mark_text(GROUP_LAST << 1), "");
 }
 
 /* The base of the efficiency is the smallest number of nodes that has counted runs. */
