@@ -17,6 +17,13 @@ static const struct sft_ceiling table[] = {
      .lengths = {128, 512, 1024, 2048, 4096, 8192, 0},
      .forward = {133, 313, 422, 484, 539, 570, 0},
      .backward = {53, 174, 250, 313, 364, 397, 0}},
+    {.device = "NVIDIA H100 80GB HBM3",
+     .matmul_tflops = 701,
+     .memory_gbs = 2885,
+     .launch_us = 3.36,
+     .lengths = {128, 512, 1024, 2048, 4096, 8192, 0},
+     .forward = {95, 317, 412, 478, 531, 566, 0},
+     .backward = {39, 137, 219, 290, 345, 386, 0}},
 };
 
 static struct sft_ceilings site; /* sft_ceilings_load's */

@@ -25,13 +25,11 @@ static bool agree(double a, double b)
 static bool is_impossible(const struct row *row)
 {
     double tflops = real_of(row, "tflops"), mfu = real_of(row, "mfu");
-    const struct sft_roofline *roofline = sft_roofline_find(text_of(row, "device"));
+    bool fp8 = strcmp(text_of(row, "precision"), "fp8") == 0;
     if (!is_positive(real_of(row, "step_ms")) || !is_positive(real_of(row, "tok_s")) ||
         !is_positive(real_of(row, "samples_s")))
         return true;
-    double peak = roofline == NULL                                ? 0
-                  : strcmp(text_of(row, "precision"), "fp8") == 0 ? roofline->fp8_tflops
-                                                                  : roofline->bf16_tflops;
+    double peak = sft_roofline_peak(text_of(row, "device"), 0, fp8);
     return (!isnan(tflops) && sft_roofline_check(tflops, peak, "", NULL) < 0) || mfu > 100;
 }
 

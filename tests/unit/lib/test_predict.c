@@ -256,7 +256,8 @@ static void test_known_devices(void **state)
     assert_non_null(sft_ceiling_find("NVIDIA H200"));
     assert_null(sft_ceiling_find("NVIDIA GeForce RTX 4090"));
     assert_null(sft_ceiling_find("NVIDIA H200 NVL"));
-    assert_null(sft_ceiling_find("NVIDIA H100 80GB HBM3"));
+    assert_non_null(sft_ceiling_find("NVIDIA H100 80GB HBM3"));
+    assert_null(sft_ceiling_find("NVIDIA H100 NVL"));
     assert_null(sft_ceiling_find("CPU"));
     assert_null(sft_ceiling_find(""));
 }

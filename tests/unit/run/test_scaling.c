@@ -144,7 +144,7 @@ static void test_a_plan_by_the_sites_ceilings(void **state)
         scene_open(&s, "llama-7b:2,micro_batch=1,gpu_model=H200,data=synthetic:4096", 2);
     double h200 = forecast_gpu(&t->rows[0], false);
     scene_close(&s);
-    t = scene_open(&s, "llama-7b:2,micro_batch=1,gpu_model=H100,data=synthetic:4096", 2);
+    t = scene_open(&s, "llama-7b:2,micro_batch=1,gpu_model=B200,data=synthetic:4096", 2);
     assert_true(t->rows[0].gpu.ceiling.estimated);
     assert_true(t->rows[1].tok_s_low < t->rows[1].tok_s);
     scene_close(&s);
