@@ -11,8 +11,8 @@
 #define SFT_CEILING_NAME 128   /* bytes of a device's name, with the NUL */
 #define SFT_CEILING_LENGTHS 16 /* attention's, with the 0 behind them */
 #define SFT_CEILING_BUSBW 64
-#define SFT_CEILINGS_MAX 16             /* devices of a file */
-#define SFT_CEILINGS_BYTES (256 * 1024) /* of a file */
+#define SFT_CEILINGS_MAX 16       /* devices of a file */
+#define SFT_CEILINGS_BYTES 262144 /* of a file */
 
 /* As nccl-tests defines busbw of an all-gather: of a GPU where nodes is 1, else of a whole node. */
 struct sft_busbw {
