@@ -165,7 +165,7 @@ static void print_marks(const struct groups *groups, FILE *out)
     unsigned all = 0;
     for (size_t i = 0; i < groups->count; i++)
         all |= groups->series[i].marks;
-    for (unsigned bit = 1; bit <= GROUP_SPREAD; bit <<= 1)
+    for (unsigned bit = 1; bit <= GROUP_OTHERS; bit <<= 1)
         if (all & bit)
             fprintf(out, "%c  %s\n", group_mark_letter(bit), group_mark_text(bit));
 }

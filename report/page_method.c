@@ -40,7 +40,7 @@ static void aside_lines(struct page *page, const struct group_series *series,
 static void marks_list(struct page *page)
 {
     fprintf(page->out, "<ul>\n");
-    for (unsigned bit = 1; bit <= GROUP_SPREAD; bit <<= 1) {
+    for (unsigned bit = 1; bit <= GROUP_OTHERS; bit <<= 1) {
         fprintf(page->out, "<li><b>%c</b> ", group_mark_letter(bit));
         html_text(page->out, _(group_mark_text(bit)));
         fprintf(page->out, "</li>\n");
