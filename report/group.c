@@ -15,9 +15,9 @@
 
 #define GROUP_WIDE 0.05 /* spread of repeats that is marked */
 
-const char *const group_keys[GROUP_KEYS] = {"tokenizer", "data_sum", "workload", "form",
-                                            "version",   "cuda",     "nccl",     "mpi",
-                                            "blas",      "states",   "zero",     "recompute"};
+const char *const group_keys[GROUP_KEYS] = {"tokenizer", "data_sum",  "workload", "form",
+                                            "version",   "cuda",      "blas",     "states",
+                                            "zero",      "recompute", "nccl",     "mpi"};
 /* Repeats may differ in these, and say so. */
 static const char *const others[] = {"hosts", "seed", "steps", "measure_s", "warmup", "nccl_env"};
 
@@ -86,6 +86,18 @@ static int way_compare(const struct row *a, const struct row *b)
     for (int i = GROUP_SOFTWARE_KEYS; order == 0 && i < GROUP_KEYS; i++)
         order = strcmp(key_of(a, group_keys[i]), key_of(b, group_keys[i]));
     return order;
+}
+
+/* Did a cell do it in another way than the first one? A lone rank has no collectives. */
+static bool is_other_way(const struct row *row, const struct row *first)
+{
+    for (int i = GROUP_SOFTWARE_KEYS; i < GROUP_KEYS; i++) {
+        const char *here = key_of(row, group_keys[i]), *there = key_of(first, group_keys[i]);
+        if (strcmp(here, there) != 0 &&
+            (i < GROUP_COLLECTIVE_KEYS || (*here != '\0' && *there != '\0')))
+            return true;
+    }
+    return false;
 }
 
 static bool same_size(const struct row *a, const struct row *b)
@@ -225,7 +237,7 @@ static void series_judge(struct group_series *series)
             base = cell_rate(cell);
             first = cell->run[0];
         }
-        if (cell->count > 0 && way_compare(cell->run[0], first) != 0)
+        if (cell->count > 0 && is_other_way(cell->run[0], first))
             cell->marks |= GROUP_WAYS;
         series->marks |= cell->marks;
         if (cell->count == 0)
@@ -353,7 +365,7 @@ const char *group_mark_text(unsigned bit)
 {
     static const char *const texts[] = {
         N_("fewer than 3 repeats"),
-        N_("other states, sharing or recomputation than on the fewest nodes"),
+        N_("other states, sharing, recomputation or collectives than on the fewest nodes"),
         N_("synthetic data"),
         N_("a comment was edited; the admin comment counts"),
         N_("runs stand aside"),

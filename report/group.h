@@ -31,8 +31,9 @@ enum group_aside {
 
 /* What a reader must know of a cell or a series before using its figures. */
 enum group_mark {
-    GROUP_FEW = 1,       /* fewer than GROUP_REPEATS counted runs */
-    GROUP_WAYS = 2,      /* states, sharing or recomputation are not those of the first cell */
+    GROUP_FEW = 1,  /* fewer than GROUP_REPEATS counted runs */
+    GROUP_WAYS = 2, /* states, sharing, recomputation or the version of collectives are not those
+                     * of the first cell */
     GROUP_SYNTHETIC = 4, /* generated data */
     GROUP_EDITED = 8,    /* a counted run's comment was edited; the figure is the admin comment's */
     GROUP_ASIDE = 16,    /* runs stand aside */
@@ -67,9 +68,10 @@ struct group_cell {
 
 /* What else the same work is, what software did it, and in which way: keys of the record. */
 enum {
-    GROUP_WORK_KEYS = 4,     /* from 0 */
-    GROUP_SOFTWARE_KEYS = 9, /* from there */
-    GROUP_KEYS = 12,         /* the way */
+    GROUP_WORK_KEYS = 4,        /* from 0 */
+    GROUP_SOFTWARE_KEYS = 7,    /* from there */
+    GROUP_COLLECTIVE_KEYS = 10, /* the way: states, sharing, recomputation, */
+    GROUP_KEYS = 12, /* and the libraries of collectives, which a lone rank has none of */
 };
 extern const char *const group_keys[GROUP_KEYS];
 

@@ -146,6 +146,18 @@ static void test_ways_by_nodes(void **state)
     for (int i = 0; i < 3; i++)
         assert_true(groups.series[i].count == 1 && groups.series[i].marks == 0);
     rows_clear(&rows);
+    three(10, 1, 1000, "ranks=1"); /* one rank has no collectives, and is the others' base */
+    three(20, 2, 2000, "ranks=2 nccl=2.28");
+    three(30, 4, 4000, "ranks=4 nccl=2.21");
+    make();
+    assert_int_equal(groups.count, 1);
+    assert_true(groups.series[0].cell[1].marks == 0 && groups.series[0].cell[2].marks == 0);
+    rows_clear(&rows);
+    three(10, 1, 1000, "nccl=2.28");
+    three(20, 2, 2000, "nccl=2.21");
+    make();
+    assert_int_equal(groups.series[0].cell[1].marks, GROUP_WAYS);
+    rows_clear(&rows);
     three(10, 1, 1000, "zero=0");
     test_row(&rows, 20, 1, 1000, "zero=1")->state = "failed"; /* decides nothing */
     make();
