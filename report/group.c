@@ -29,10 +29,26 @@ static const char *key_of(const struct row *row, const char *key)
     return text_of(row, key);
 }
 
-static struct group_series series_of(const struct row *row)
+/* A row and what decides where it stands, looked up once. */
+struct run {
+    const struct row *row;
+    struct group_series series; /* without cells */
+    double parameters;          /* of its model */
+    int nodes, ranks;
+    unsigned aside; /* group_aside_of */
+};
+
+static double size_of(const char *model)
+{
+    const struct sft_preset *preset = sft_preset_find(model);
+    return preset != NULL ? (double)sft_params_count(preset) : INFINITY;
+}
+
+static struct run run_of(const struct row *row)
 {
     int nodes = whole_of(row, "nodes"), ranks = whole_of(row, "ranks");
-    struct group_series series = {
+    struct run run = {.row = row, .nodes = nodes, .ranks = ranks, .aside = group_aside_of(row)};
+    run.series = (struct group_series){
         .model = text_of(row, "model"),
         .method = text_of(row, "method"),
         .precision = text_of(row, "precision"),
@@ -45,25 +61,15 @@ static struct group_series series_of(const struct row *row)
         .ranks_per_node = nodes > 0 ? ranks / nodes : 0,
     };
     for (int i = 0; i < GROUP_KEYS; i++)
-        series.key[i] = key_of(row, group_keys[i]);
-    return series;
+        run.series.key[i] = key_of(row, group_keys[i]);
+    run.parameters = size_of(run.series.model);
+    return run;
 }
 
-static double size_of(const char *model)
+static int work_compare(const struct run *x, const struct run *y)
 {
-    const struct sft_preset *preset = sft_preset_find(model);
-    return preset != NULL ? (double)sft_params_count(preset) : INFINITY;
-}
-
-static int compare_sizes(const char *a, const char *b)
-{
-    double x = size_of(a), y = size_of(b);
-    return (x > y) - (x < y);
-}
-
-static int series_compare(const struct group_series *a, const struct group_series *b)
-{
-    int order = compare_sizes(a->model, b->model);
+    const struct group_series *a = &x->series, *b = &y->series;
+    int order = (x->parameters > y->parameters) - (x->parameters < y->parameters);
     const char *const texts[][2] = {{a->model, b->model},         {a->method, b->method},
                                     {a->precision, b->precision}, {a->data, b->data},
                                     {a->device, b->device},       {a->backend, b->backend}};
@@ -80,11 +86,11 @@ static int series_compare(const struct group_series *a, const struct group_serie
     return order;
 }
 
-static int way_compare(const struct row *a, const struct row *b)
+static int way_compare(const struct run *a, const struct run *b)
 {
     int order = 0;
     for (int i = GROUP_SOFTWARE_KEYS; order == 0 && i < GROUP_KEYS; i++)
-        order = strcmp(key_of(a, group_keys[i]), key_of(b, group_keys[i]));
+        order = strcmp(a->series.key[i], b->series.key[i]);
     return order;
 }
 
@@ -100,34 +106,31 @@ static bool is_other_way(const struct row *row, const struct row *first)
     return false;
 }
 
-static bool same_size(const struct row *a, const struct row *b)
+static bool same_size(const struct run *a, const struct run *b)
 {
-    return whole_of(a, "nodes") == whole_of(b, "nodes") &&
-           whole_of(a, "ranks") == whole_of(b, "ranks");
+    return a->nodes == b->nodes && a->ranks == b->ranks;
 }
 
-static int rows_compare(const struct row *a, const struct row *b, bool ways)
+static int runs_compare(const struct run *a, const struct run *b, bool ways)
 {
-    const struct group_series x = series_of(a), y = series_of(b);
-    int order = series_compare(&x, &y);
+    int order = work_compare(a, b);
     if (order == 0 && ways)
         order = way_compare(a, b);
-    const double keys[][2] = {{whole_of(a, "nodes"), whole_of(b, "nodes")},
-                              {whole_of(a, "ranks"), whole_of(b, "ranks")},
-                              {(double)a->job_id, (double)b->job_id}};
+    const long long keys[][2] = {
+        {a->nodes, b->nodes}, {a->ranks, b->ranks}, {a->row->job_id, b->row->job_id}};
     for (size_t i = 0; order == 0 && i < sizeof keys / sizeof keys[0]; i++)
         order = (keys[i][0] > keys[i][1]) - (keys[i][0] < keys[i][1]);
-    return order != 0 ? order : strcmp(row_step(a), row_step(b));
+    return order != 0 ? order : strcmp(row_step(a->row), row_step(b->row));
 }
 
-static int rows_by_group(const void *a, const void *b)
+static int runs_by_work(const void *a, const void *b)
 {
-    return rows_compare(*(const struct row *const *)a, *(const struct row *const *)b, false);
+    return runs_compare(a, b, false);
 }
 
-static int rows_by_way(const void *a, const void *b)
+static int runs_by_way(const void *a, const void *b)
 {
-    return rows_compare(*(const struct row *const *)a, *(const struct row *const *)b, true);
+    return runs_compare(a, b, true);
 }
 
 struct group_figure group_figure(const struct group_cell *cell, const char *key)
@@ -197,23 +200,21 @@ static unsigned cell_marks(const struct group_cell *cell)
     return marks;
 }
 
-static int cell_make(struct group_cell *cell, struct row *const *row, size_t count,
+static int cell_make(struct group_cell *cell, const struct run *run, size_t count,
                      struct sft_error *err)
 {
-    *cell = (struct group_cell){
-        .nodes = whole_of(row[0], "nodes"), .ranks = whole_of(row[0], "ranks"), .efficiency = NAN};
+    *cell = (struct group_cell){.nodes = run[0].nodes, .ranks = run[0].ranks, .efficiency = NAN};
     cell->run = calloc(count, sizeof *cell->run);
     cell->aside_run = calloc(count, sizeof *cell->aside_run);
     cell->aside_why = calloc(count, sizeof *cell->aside_why);
     if (cell->run == NULL || cell->aside_run == NULL || cell->aside_why == NULL)
         return sft_error_set(err, "no memory for groups of runs");
     for (size_t i = 0; i < count; i++) {
-        unsigned why = group_aside_of(row[i]);
-        if (why == 0) {
-            cell->run[cell->count++] = row[i];
+        if (run[i].aside == 0) {
+            cell->run[cell->count++] = run[i].row;
         } else {
-            cell->aside_why[cell->aside] = why;
-            cell->aside_run[cell->aside++] = row[i];
+            cell->aside_why[cell->aside] = run[i].aside;
+            cell->aside_run[cell->aside++] = run[i].row;
         }
     }
     cell->marks = cell_marks(cell);
@@ -248,46 +249,43 @@ static void series_judge(struct group_series *series)
 
 enum together { SERIES, SERIES_OF_A_WAY, CELL };
 
-/* How many rows from the first on belong together. */
-static size_t run_length(struct row *const *row, size_t count, enum together what)
+/* How many runs from the first on belong together. */
+static size_t run_length(const struct run *run, size_t count, enum together what)
 {
-    const struct group_series first = series_of(row[0]);
     size_t length = 1;
-    for (; length < count; length++) {
-        const struct group_series next = series_of(row[length]);
-        if (series_compare(&first, &next) != 0 ||
-            (what == SERIES_OF_A_WAY && way_compare(row[0], row[length]) != 0) ||
-            (what == CELL && !same_size(row[0], row[length])))
-            break;
-    }
+    while (length < count && work_compare(&run[0], &run[length]) == 0 &&
+           (what != SERIES_OF_A_WAY || way_compare(&run[0], &run[length]) == 0) &&
+           (what != CELL || same_size(&run[0], &run[length])))
+        length++;
     return length;
 }
 
 /* Were counted runs of one size done in several ways? Then none of them are repeats of the others.
  */
-static bool has_ways(struct row *const *row, size_t count)
+static bool has_ways(const struct run *run, size_t count)
 {
-    const struct row *first = NULL;
+    const struct run *first = NULL;
     for (size_t i = 0; i < count; i++) {
-        if (group_aside_of(row[i]) != 0)
+        if (run[i].aside != 0)
             continue;
-        if (first != NULL && same_size(first, row[i]) && way_compare(first, row[i]) != 0)
+        if (first == NULL || !same_size(first, &run[i]))
+            first = &run[i];
+        else if (way_compare(first, &run[i]) != 0)
             return true;
-        first = first != NULL && same_size(first, row[i]) ? first : row[i];
     }
     return false;
 }
 
-static int series_make(struct group_series *series, struct row *const *row, size_t count,
+static int series_make(struct group_series *series, const struct run *run, size_t count,
                        struct sft_error *err)
 {
-    *series = series_of(row[0]);
+    *series = run[0].series;
     series->cell = calloc(count, sizeof *series->cell);
     if (series->cell == NULL)
         return sft_error_set(err, "no memory for groups of runs");
     for (size_t begin = 0; begin < count;) {
-        size_t length = run_length(row + begin, count - begin, CELL);
-        if (cell_make(&series->cell[series->count++], row + begin, length, err) < 0)
+        size_t length = run_length(run + begin, count - begin, CELL);
+        if (cell_make(&series->cell[series->count++], run + begin, length, err) < 0)
             return -1;
         begin += length;
     }
@@ -303,18 +301,30 @@ static void groups_count(struct groups *groups)
 }
 
 /* The series of one work. */
-static int work_make(struct groups *groups, struct row **row, size_t count, struct sft_error *err)
+static int work_make(struct groups *groups, struct run *run, size_t count, struct sft_error *err)
 {
-    bool ways = has_ways(row, count);
+    bool ways = has_ways(run, count);
     if (ways)
-        qsort(row, count, sizeof *row, rows_by_way);
+        qsort(run, count, sizeof *run, runs_by_way);
     for (size_t begin = 0; begin < count;) {
-        size_t length = run_length(row + begin, count - begin, ways ? SERIES_OF_A_WAY : SERIES);
-        if (series_make(&groups->series[groups->count++], row + begin, length, err) < 0)
+        size_t length = run_length(run + begin, count - begin, ways ? SERIES_OF_A_WAY : SERIES);
+        if (series_make(&groups->series[groups->count++], run + begin, length, err) < 0)
             return -1;
         begin += length;
     }
     return 0;
+}
+
+/* Where each row stands, in the order of the series; NULL without memory. */
+static struct run *runs_sorted(const struct rows *rows)
+{
+    struct run *runs = calloc(rows->count, sizeof *runs);
+    if (runs == NULL)
+        return NULL;
+    for (size_t i = 0; i < rows->count; i++)
+        runs[i] = run_of(rows->row[i]);
+    qsort(runs, rows->count, sizeof *runs, runs_by_work);
+    return runs;
 }
 
 int groups_make(struct groups *groups, const struct rows *rows, struct sft_error *err)
@@ -323,21 +333,20 @@ int groups_make(struct groups *groups, const struct rows *rows, struct sft_error
     groups->runs = rows->count;
     if (rows->count == 0)
         return 0;
-    struct row **sorted = calloc(rows->count, sizeof *sorted);
+    struct run *runs = runs_sorted(rows);
     groups->series = calloc(rows->count, sizeof *groups->series);
-    int rc = 0;
-    if (sorted == NULL || groups->series == NULL)
-        rc = sft_error_set(err, "no memory for groups of runs");
-    if (sorted != NULL) {
-        memcpy(sorted, rows->row, rows->count * sizeof *sorted);
-        qsort(sorted, rows->count, sizeof *sorted, rows_by_group);
+    if (runs == NULL || groups->series == NULL) {
+        free(runs);
+        groups_clear(groups);
+        return sft_error_set(err, "no memory for groups of runs");
     }
+    int rc = 0;
     for (size_t begin = 0; rc == 0 && begin < rows->count;) {
-        size_t length = run_length(sorted + begin, rows->count - begin, SERIES);
-        rc = work_make(groups, sorted + begin, length, err);
+        size_t length = run_length(runs + begin, rows->count - begin, SERIES);
+        rc = work_make(groups, runs + begin, length, err);
         begin += length;
     }
-    free(sorted);
+    free(runs);
     if (rc < 0)
         groups_clear(groups);
     else

@@ -78,11 +78,6 @@ static int measure_add(struct measure *measure, const struct step *step, struct 
     return 0;
 }
 
-static int set_real(struct sft_record *record, const char *key, double value, struct sft_error *err)
-{
-    return sft_record_set_real(record, key, value, err);
-}
-
 /* "3-5,12", numbers of measured steps from 1; cut at an end of one where there are too many. */
 static size_t slow_steps(const struct measure *measure, double median, char text[SLOW_TEXT])
 {
@@ -113,7 +108,8 @@ static int record_steadiness(const struct measure *measure, double median, struc
     double tok_s = measure->sum.real / measure->seconds;
     double steady = measure->sum.real / ((double)measure->count * median);
     char at[SLOW_TEXT];
-    if (measure->stopped > 0.5 && set_real(record, "suspended_s", measure->stopped, err) < 0)
+    if (measure->stopped > 0.5 &&
+        sft_record_set_real(record, "suspended_s", measure->stopped, err) < 0)
         return -1;
     if (fabs(tok_s / steady - 1) <= UNSTEADY) {
         static const char *const keys[] = {"unsteady", "tok_s_median", "slow_steps", "slow_at"};
@@ -122,8 +118,8 @@ static int record_steadiness(const struct measure *measure, double median, struc
         return 0;
     }
     size_t slow = slow_steps(measure, median, at);
-    if (set_real(record, "unsteady", 100 * (steady - tok_s) / steady, err) < 0 ||
-        set_real(record, "tok_s_median", steady, err) < 0 ||
+    if (sft_record_set_real(record, "unsteady", 100 * (steady - tok_s) / steady, err) < 0 ||
+        sft_record_set_real(record, "tok_s_median", steady, err) < 0 ||
         sft_record_set_integer(record, "slow_steps", (long long)slow, err) < 0)
         return -1;
     return sft_record_set(record, "slow_at", at, err);
@@ -159,7 +155,8 @@ static int record_figures(const struct measure *measure, double median, struct s
         {"tok_s_processed", sum->processed > sum->real ? sum->processed / all : NAN},
     };
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
-        if (!isnan(reals[i].value) && set_real(run->record, reals[i].key, reals[i].value, err) < 0)
+        if (!isnan(reals[i].value) &&
+            sft_record_set_real(run->record, reals[i].key, reals[i].value, err) < 0)
             return -1;
     if (sft_record_set_integer(run->record, "steps_done", (long long)measure->count, err) < 0)
         return -1;
