@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "accounts/text.h"
 #include "lib/figures.h"
@@ -19,6 +20,8 @@ static int names_add(struct names *names, const char *name)
     for (size_t i = 0; i < names->count; i++)
         if (strcmp(names->name[i], name) == 0)
             return 0;
+    if (strcmp(name, "step") == 0)
+        return 0; /* "12.0" would only say job_id and step_id once more */
     if (names->count == names->room) {
         size_t room = names->room == 0 ? 128 : names->room * 2;
         const char **grown = realloc(names->name, room * sizeof *grown);
@@ -94,6 +97,25 @@ void csv_field(const char *text, FILE *out)
     free(plain);
 }
 
+void csv_heading(const char *name, const char *unit, FILE *out)
+{
+    char text[128];
+    snprintf(text, sizeof text, "%.60s%s%.60s%s", name, *unit != '\0' ? " [" : "", unit,
+             *unit != '\0' ? "]" : "");
+    csv_field(text, out);
+}
+
+/* UTC, ISO 8601; nothing where it is not known. */
+static void write_time(long long at, FILE *out)
+{
+    time_t time = (time_t)at;
+    struct tm tm;
+    char text[40];
+    if (at > 0 && gmtime_r(&time, &tm) != NULL &&
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+        fputs(text, out);
+}
+
 static void write_header(const struct names *names, FILE *out)
 {
     const struct row empty = {0};
@@ -102,8 +124,9 @@ static void write_header(const struct names *names, FILE *out)
     for (size_t i = 0; field[i].name != NULL; i++)
         fprintf(out, "%s%s", i == 0 ? "" : ",", field[i].name);
     for (size_t i = 0; i < names->count; i++) {
+        const struct sft_figure *figure = sft_figure_find(names->name[i]);
         putc(',', out);
-        csv_field(names->name[i], out);
+        csv_heading(names->name[i], figure != NULL ? figure->unit : "", out);
     }
     fputs("\r\n", out);
 }
@@ -117,6 +140,8 @@ static void write_row(const struct row *row, const struct names *names, FILE *ou
             putc(',', out);
         if (field[i].text != NULL)
             csv_field(field[i].text, out);
+        else if (field[i].time)
+            write_time(field[i].number, out);
         else
             fprintf(out, "%lld", field[i].number);
     }

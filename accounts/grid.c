@@ -135,7 +135,10 @@ static void csv_write_grid(const struct grid *grid, FILE *out)
 {
     for (size_t line = 0; line <= grid->lines; line++)
         for (size_t c = 0; c < grid->columns; c++) {
-            csv_field(line == 0 ? grid->column[c].name : grid_text(grid, line - 1, c), out);
+            if (line == 0)
+                csv_heading(grid->column[c].name, grid->column[c].unit, out);
+            else
+                csv_field(grid_text(grid, line - 1, c), out);
             fputs(c + 1 == grid->columns ? "\r\n" : ",", out);
         }
 }

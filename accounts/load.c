@@ -2,15 +2,16 @@
 #include "accounts/load.h"
 
 #include <jansson.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/figures.h"
-#include "lib/request.h"
 #include "accounts/answer.h"
+#include "accounts/convert.h"
+#include "accounts/facts.h"
 #include "accounts/source.h"
 #include "accounts/text.h"
 
@@ -30,67 +31,6 @@ struct found {
     bool paired[STEPS_MAX]; /* the other comment has the same step */
 };
 
-/* A number as Slurm writes it: plain, or since 23.02 {"set": , "infinite": , "number": }. */
-static long long json_number_of(const json_t *value)
-{
-    if (json_is_object(value)) {
-        if (json_is_false(json_object_get(value, "set")))
-            return 0;
-        value = json_object_get(value, "number");
-    }
-    if (json_is_real(value)) {
-        double real = json_real_value(value);
-        return real > 0 && real < 9e15 ? (long long)real : 0;
-    }
-    return json_is_integer(value) ? json_integer_value(value) : 0;
-}
-
-#define NO_TIME 4294967293LL /* from here on: Slurm's infinite, none and not set */
-
-static long long json_time_of(const json_t *times, const char *key)
-{
-    long long value = json_number_of(json_object_get(times, key));
-    return value > 0 && value < NO_TIME ? value : 0;
-}
-
-static const char *json_text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
-static bool job_is_alive(const char *state)
-{
-    static const char *const alive[] = {"RUNNING",   "COMPLETING", "PENDING",
-                                        "SUSPENDED", "RESIZING",   "CONFIGURING",
-                                        "STOPPED",   "SIGNALING",  "STAGE_OUT"};
-    for (size_t i = 0; i < sizeof alive / sizeof *alive; i++)
-        if (strcmp(state, alive[i]) == 0)
-            return true;
-    return false;
-}
-
-static bool has_flag(const json_t *state, const char *flag)
-{
-    for (size_t i = 1; i < json_array_size(state); i++) {
-        const char *word = json_string_value(json_array_get(state, i));
-        if (word != NULL && strcmp(word, flag) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* `state.current` is a word in 22.05 and a list of words (the state, then its flags) since 23.02. A
- * run that was requeued has ended: what waits is the job's next run, with a line of its own in the
- * accounting. */
-static const char *job_state_of(const json_t *job)
-{
-    const json_t *state = json_object_get(json_object_get(job, "state"), "current");
-    const json_t *first = json_is_array(state) ? json_array_get(state, 0) : state;
-    const char *word = json_is_string(first) ? json_string_value(first) : "UNKNOWN";
-    return job_is_alive(word) && has_flag(state, "REQUEUED") ? "REQUEUED" : word;
-}
-
 /* The state to show. A record that says `running` in a job that has ended was left behind by a run
  * that was killed. */
 static const char *row_state_of(const struct sft_record *record, const char *job_state)
@@ -99,7 +39,7 @@ static const char *row_state_of(const struct sft_record *record, const char *job
     const char *state = sft_record_get(record, "state");
     for (size_t i = 0; state != NULL && i < sizeof states / sizeof *states; i++)
         if (strcmp(state, states[i]) == 0)
-            return i == 3 && !job_is_alive(job_state) ? "partial" : states[i];
+            return i == 3 && !facts_is_alive(job_state) ? "partial" : states[i];
     return "unknown";
 }
 
@@ -109,52 +49,12 @@ static unsigned marks_of(const struct row *row)
                *doubted = sft_record_get(&row->record, "doubted");
     return (strcmp(row->state, "partial") == 0 ? ROW_PARTIAL : 0) |
            (doubted != NULL && *doubted != '\0' ? ROW_DOUBTED : 0) |
+           (row->record.form == 1 && sft_record_get(&row->record, "tok_s") ? ROW_MEDIAN : 0) |
+           (sft_record_get(&row->record, "unsteady") != NULL ? ROW_UNSTEADY : 0) |
            (data != NULL && strncmp(data, "synthetic", 9) == 0 &&
                     (data[9] == '\0' || data[9] == ':')
                 ? ROW_SYNTHETIC
                 : 0);
-}
-
-/* Slurm before 24.11 has no user where the job has no association; then the name of its uid. */
-static const char *job_user_of(const json_t *job, const struct scan_job *chosen, char *number,
-                               size_t size)
-{
-    const char *user = json_text_of(job, "user");
-    if (*user != '\0' || chosen == NULL)
-        return user;
-    const struct passwd *known = getpwuid((uid_t)chosen->uid);
-    snprintf(number, size, "%lld", chosen->uid);
-    return known != NULL ? known->pw_name : number;
-}
-
-static int row_read_job(struct row *row, const json_t *job, const struct scan_job *chosen)
-{
-    char asked[SFT_REQUEST_MAX], number[24];
-    row_asked(json_text_of(json_object_get(job, "comment"), "job"), asked, sizeof asked);
-    const struct {
-        char **field;
-        const char *text;
-    } texts[] = {
-        {&row->job_name, json_text_of(job, "name")},
-        {&row->job_state, job_state_of(job)},
-        {&row->user, job_user_of(job, chosen, number, sizeof number)},
-        {&row->account, json_text_of(job, "account")},
-        {&row->cluster, json_text_of(job, "cluster")},
-        {&row->partition, json_text_of(job, "partition")},
-        {&row->nodelist, json_text_of(job, "nodes")},
-        {&row->asked, asked},
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if ((*texts[i].field = strdup(texts[i].text)) == NULL)
-            return -1;
-    const json_t *time = json_object_get(job, "time");
-    row->job_id = json_number_of(json_object_get(job, "job_id"));
-    row->array_id = json_number_of(json_object_get(json_object_get(job, "array"), "job_id"));
-    row->submitted = json_time_of(time, "submission");
-    row->started = json_time_of(time, "start");
-    row->ended = json_time_of(time, "end");
-    row->elapsed = json_number_of(json_object_get(time, "elapsed"));
-    return 0;
 }
 
 /* Make a row of the record, which is taken over (and left empty), and add it if it is wanted. */
@@ -162,7 +62,7 @@ static int add_row(const struct load *load, const json_t *job, const struct scan
                    struct sft_record *record, unsigned marks, struct sft_error *err)
 {
     struct row *row = row_create();
-    if (row == NULL || row_read_job(row, job, chosen) < 0) {
+    if (row == NULL || facts_read(row, job, chosen) < 0) {
         row_destroy(row);
         return sft_error_set(err, "no memory for a record");
     }
@@ -170,6 +70,10 @@ static int add_row(const struct load *load, const json_t *job, const struct scan
     sft_record_init(record);
     row->state = row_state_of(&row->record, row->job_state);
     row->marks = marks | marks_of(row);
+    if (row_renew(row, err) < 0) {
+        row_destroy(row);
+        return -1;
+    }
     if (!filter_takes(load->filter, row) ||
         (chosen == NULL && !filter_chooses(load->filter, row))) {
         row_destroy(row);
@@ -212,7 +116,7 @@ static size_t found_begun(const char *text)
 
 static void found_read(struct found *found, const json_t *job, const char *which, size_t *broken)
 {
-    const char *cursor = json_text_of(json_object_get(job, "comment"), which);
+    const char *cursor = facts_text(json_object_get(job, "comment"), which);
     size_t begun = found_begun(cursor), whole = 0;
     struct sft_record record;
     sft_record_init(&record);
@@ -284,7 +188,7 @@ static int load_records(const struct load *load, const json_t *job, const struct
         unsigned marks = compare_with(comment, &admin->record[i]);
         rc = add_row(load, job, chosen, &admin->record[i], marks, err);
     }
-    long long id = json_number_of(json_object_get(job, "job_id"));
+    long long id = facts_number(json_object_get(job, "job_id"));
     for (size_t i = 0; rc == 0 && i < comment->count; i++)
         if (!comment->paired[i] && !record_is_quoted(&comment->record[i], id))
             rc = add_row(load, job, chosen, &comment->record[i], ROW_COMMENT_ALONE, err);
@@ -298,7 +202,7 @@ static int load_records(const struct load *load, const json_t *job, const struct
 static bool run_counts(const struct scan_job *chosen, const json_t *job)
 {
     static const char *const again[] = {"REQUEUED", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL"};
-    const char *state = job_state_of(job);
+    const char *state = facts_state(job);
     for (size_t i = 0; chosen->next == SCAN_ITS_NEXT && i < sizeof again / sizeof *again; i++)
         if (strcmp(state, again[i]) == 0)
             return true;
@@ -310,8 +214,8 @@ static bool run_counts(const struct scan_job *chosen, const json_t *job)
 static int load_job(const struct load *load, const struct answer_part *part, struct found found[2],
                     struct sft_error *err)
 {
-    json_t *job = json_loadb(part->text, part->length, 0, NULL);
-    long long id = json_number_of(json_object_get(job, "job_id"));
+    json_t *said = json_loadb(part->text, part->length, 0, NULL), *job = convert_queued(said);
+    long long id = facts_number(json_object_get(job, "job_id"));
     struct scan_job *chosen = NULL;
     int rc = 0;
     if (id <= 0)
@@ -319,13 +223,13 @@ static int load_job(const struct load *load, const struct answer_part *part, str
     else if (load->chosen == NULL)
         rc = load_records(load, job, NULL, found, err);
     else if ((chosen = scan_find(load->chosen, id,
-                                 json_time_of(json_object_get(job, "time"), "submission"))) !=
-                 NULL &&
+                                 facts_time(json_object_get(job, "time"), "submission"))) != NULL &&
              !chosen->taken && run_counts(chosen, job)) {
         chosen->taken = true;
         rc = load_records(load, job, chosen, found, err);
     }
     json_decref(job);
+    json_decref(said);
     return rc;
 }
 
@@ -352,15 +256,34 @@ static int check_errors(const struct answer *answer, const char *what, struct sf
                          : json_loadb(answer->errors.text, answer->errors.length, 0, NULL);
     const json_t *first = json_array_get(errors, 0);
     int rc = 0;
-    if (first != NULL && json_number_of(json_object_get(first, "error_number")) != NOTHING_FOUND) {
-        const char *text = json_text_of(first, "description");
+    if (first != NULL && facts_number(json_object_get(first, "error_number")) != NOTHING_FOUND) {
+        const char *text = facts_text(first, "description");
         if (*text == '\0')
-            text = json_text_of(first, "error");
+            text = facts_text(first, "error");
         rc = sft_error_set(err, "%s: %s", what, *text == '\0' ? "sacct says it failed" : text);
     } else if (!answer->listed) {
-        rc = sft_error_set(err, "%s: no list `jobs`: is this the output of sacct --json?", what);
+        rc = sft_error_set(
+            err, "%s: no list `jobs`: is this the output of sacct --json, or a result.json?", what);
     }
     json_decref(errors);
+    return rc;
+}
+
+/* 1: the text is no result.json. */
+static int load_result(const struct load *load, const char *text, size_t length,
+                       struct sft_error *err)
+{
+    json_t *root = json_loadb(text, length, 0, NULL), *job = NULL;
+    struct sft_record record;
+    int rc = 1;
+    sft_record_init(&record);
+    if (convert_is_result(root)) {
+        job = convert_result(root, &record, err);
+        rc = job == NULL ? -1 : add_row(load, job, NULL, &record, ROW_FILE, err);
+    }
+    sft_record_clear(&record);
+    json_decref(job);
+    json_decref(root);
     return rc;
 }
 
@@ -369,12 +292,16 @@ static int load_text(const struct load *load, const char *what, char *text, size
 {
     struct answer answer;
     if (strspn(text, " \t\r\n") == length)
-        return sft_error_set(err, "%s: empty, expected the output of sacct --json", what);
+        return sft_error_set(err, "%s: empty, expected the output of sacct --json or a result.json",
+                             what);
     answer_mend(text, length);
     if (answer_cut(&answer, what, text, length, err) < 0)
         return -1;
-    int rc = check_errors(&answer, what, err);
-    if (rc == 0)
+    int rc = answer.listed || load->chosen != NULL ? 1 : load_result(load, text, length, err);
+    bool jobs = rc > 0;
+    if (jobs)
+        rc = check_errors(&answer, what, err);
+    if (jobs && rc == 0)
         rc = load_jobs(load, &answer, err);
     answer_clear(&answer);
     return rc;
@@ -401,11 +328,31 @@ static int load_batch(const struct load *load, const struct scan_job *job, size_
     return rc;
 }
 
+/* As sacct does: one's own, and root sees all. */
+static int load_queue(struct rows *rows, const struct filter *filter, struct sft_error *err)
+{
+    struct filter *own = malloc(sizeof *own);
+    char *text = NULL, uid[24];
+    size_t length;
+    int rc = own == NULL ? sft_error_set(err, "no memory") : source_read_queue(&text, &length, err);
+    if (rc == 0) {
+        *own = *filter;
+        snprintf(uid, sizeof uid, "%lld", (long long)geteuid());
+        if (own->user == NULL && own->job_count == 0 && geteuid() != 0)
+            own->user = uid;
+        rows->queued = true;
+        rc = load_json(rows, own, "squeue", text, length, err);
+    }
+    free(text);
+    free(own);
+    return rc < 0 ? sft_error_prefix(err, "no accounting (slurmdbd), and of slurmctld") : 0;
+}
+
 /* sacct's JSON of a job is some kilobytes, and a cluster's month is hundreds of thousands of jobs.
  * So ask for the ids of those with a record first, then for these. It is also sacct's text that
  * knows which jobs are meant: the JSON of 22.05 has everyone's, and those of an id that was used
  * before. */
-int load_sacct(struct rows *rows, const struct filter *filter, struct sft_error *err)
+static int load_accounting(struct rows *rows, const struct filter *filter, struct sft_error *err)
 {
     struct scan chosen;
     const struct load load = {rows, filter, &chosen};
@@ -417,6 +364,15 @@ int load_sacct(struct rows *rows, const struct filter *filter, struct sft_error 
     scan_clear(&chosen);
     rows_last(rows);
     return rc;
+}
+
+int load_sacct(struct rows *rows, const struct filter *filter, struct sft_error *err)
+{
+    struct sft_error why = {""};
+    if (load_accounting(rows, filter, &why) == 0)
+        return 0;
+    return source_has_no_accounting(&why) ? load_queue(rows, filter, err)
+                                          : sft_error_set(err, "%s", why.text);
 }
 
 int load_file(struct rows *rows, const struct filter *filter, const char *path,

@@ -24,10 +24,12 @@ int load_json(struct rows *rows, const struct filter *filter, const char *what, 
               size_t length, struct sft_error *err);
 
 /* Ask sacct for the jobs of the filter, as load_json: which they are in one pass of its text, then
- * those with records. What sacct chose is not chosen again. */
+ * those with records. What sacct chose is not chosen again. Where sacct says that the cluster has
+ * no accounting, of the jobs that slurmctld still knows, and rows->queued is set. */
 int load_sacct(struct rows *rows, const struct filter *filter, struct sft_error *err);
 
-/* Read a file with the output of `sacct --json`, or stdin for "-". */
+/* Read a file with the output of `sacct --json` or `squeue --json`, or a result.json, whose row is
+ * marked ROW_FILE; or stdin for "-". */
 int load_file(struct rows *rows, const struct filter *filter, const char *path,
               struct sft_error *err);
 

@@ -4,8 +4,11 @@ noinst_LTLIBRARIES += accounts/libaccounts.la
 accounts_libaccounts_la_SOURCES = \
 	accounts/answer.c accounts/answer.h \
 	accounts/arguments.c accounts/arguments.h \
+	accounts/convert.c accounts/convert.h \
 	accounts/csv.c accounts/csv.h \
+	accounts/facts.c accounts/facts.h \
 	accounts/filter.c accounts/filter.h \
+	accounts/folder.c accounts/folder.h \
 	accounts/grid.c accounts/grid.h \
 	accounts/json.c accounts/json.h \
 	accounts/load.c accounts/load.h \
@@ -17,7 +20,7 @@ accounts_libaccounts_la_SOURCES = \
 accounts_libaccounts_la_LIBADD = $(JANSSON_LIBS) $(LIBINTL)
 
 unit_tests += tests/unit/accounts/test_report_answer tests/unit/accounts/test_report_filter \
-	tests/unit/accounts/test_report_load tests/unit/accounts/test_report_scan tests/unit/accounts/test_report_trust
+	tests/unit/accounts/test_report_load tests/unit/accounts/test_report_saved tests/unit/accounts/test_report_scan tests/unit/accounts/test_report_trust
 fuzz_targets += tests/fuzz/fuzz_sacct tests/fuzz/fuzz_scan
 EXTRA_DIST += \
 	tests/fixtures/sacct-22.05.json \

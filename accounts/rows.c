@@ -154,6 +154,20 @@ int rows_sort(struct rows *rows, const char *key, struct sft_error *err)
     return 0;
 }
 
+int row_renew(struct row *row, struct sft_error *err)
+{
+    struct sft_record *record = &row->record;
+    const char *real = sft_record_get(record, "tok_s_real"),
+               *processed = sft_record_get(record, "tok_s");
+    if (record->form != 1 || real == NULL || processed == NULL || strcmp(real, processed) == 0)
+        return 0;
+    char kept[32];
+    snprintf(kept, sizeof kept, "%s", processed);
+    return sft_record_set(record, "tok_s", real, err) < 0
+               ? -1
+               : sft_record_set(record, "tok_s_processed", kept, err);
+}
+
 /* By run of a step; 0: the same step of the same job. */
 static int compare_runs(const struct row *a, const struct row *b)
 {
@@ -174,6 +188,12 @@ static int compare_last(const void *left, const void *right)
                     : (int)(a->marks & ROW_COMMENT_ALONE) - (int)(b->marks & ROW_COMMENT_ALONE);
 }
 
+/* A file names no cluster: two runs of one name are one, or another cluster's. */
+static bool is_other_file(const struct row *a, const struct row *b)
+{
+    return (a->marks & b->marks & ROW_FILE) && a->started != b->started;
+}
+
 void rows_last(struct rows *rows)
 {
     size_t kept = 0;
@@ -181,8 +201,9 @@ void rows_last(struct rows *rows)
         qsort(rows->row, rows->count, sizeof *rows->row, compare_last);
     for (size_t i = 0; i < rows->count; i++) {
         struct row *row = rows->row[i];
-        bool again =
-            kept > 0 && *row_step(row) != '\0' && compare_runs(rows->row[kept - 1], row) == 0;
+        bool again = kept > 0 && *row_step(row) != '\0' &&
+                     compare_runs(rows->row[kept - 1], row) == 0 &&
+                     !is_other_file(rows->row[kept - 1], row);
         if (again)
             row_destroy(row);
         else
@@ -196,7 +217,7 @@ bool row_is_checked(const struct row *row)
     static const char *const wanted[] = {"program", "nodes", "ranks", "time"};
     const char *checked = sft_record_get(&row->record, "checked");
     char text[256], word[16];
-    if ((row->marks & (ROW_COMMENT_ALONE | ROW_DOUBTED)) || checked == NULL)
+    if ((row->marks & (ROW_COMMENT_ALONE | ROW_DOUBTED | ROW_FILE)) || checked == NULL)
         return false;
     snprintf(text, sizeof text, ",%.200s,", checked);
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -213,6 +234,7 @@ static const char *trust_text(const struct row *row)
     return row->marks & ROW_COMMENT_ALONE ? "comment"
            : row->marks & ROW_DOUBTED     ? "doubted"
            : row->marks & ROW_EDITED      ? "edited"
+           : row->marks & ROW_FILE        ? "file"
            : row_is_checked(row)          ? "checked"
                                           : "published";
 }
@@ -220,22 +242,22 @@ static const char *trust_text(const struct row *row)
 void row_fields(const struct row *row, struct row_field field[ROW_FIELDS])
 {
     const struct row_field all[ROW_FIELDS] = {
-        {"job_id", NULL, row->job_id},
-        {"step_id", row_step(row), 0},
-        {"run_state", row->state, 0},
-        {"trust", trust_text(row), 0},
-        {"job_name", row->job_name, 0},
-        {"job_state", row->job_state, 0},
-        {"user", row->user, 0},
-        {"account", row->account, 0},
-        {"cluster", row->cluster, 0},
-        {"partition", row->partition, 0},
-        {"nodelist", row->nodelist, 0},
-        {"submitted", NULL, row->submitted},
-        {"started", NULL, row->started},
-        {"ended", NULL, row->ended},
-        {"elapsed_s", NULL, row->elapsed},
-        {NULL, NULL, 0},
+        {"job_id", NULL, row->job_id, false},
+        {"step_id", row_step(row), 0, false},
+        {"run_state", row->state, 0, false},
+        {"trust", trust_text(row), 0, false},
+        {"job_name", row->job_name, 0, false},
+        {"job_state", row->job_state, 0, false},
+        {"user", row->user, 0, false},
+        {"account", row->account, 0, false},
+        {"cluster", row->cluster, 0, false},
+        {"partition", row->partition, 0, false},
+        {"nodelist", row->nodelist, 0, false},
+        {"submitted", NULL, row->submitted, true},
+        {"started", NULL, row->started, true},
+        {"ended", NULL, row->ended, true},
+        {"elapsed_s", NULL, row->elapsed, false},
+        {NULL, NULL, 0, false},
     };
     memcpy(field, all, sizeof all);
 }

@@ -14,7 +14,10 @@ enum row_mark {
     ROW_SYNTHETIC = 2,     /* trained on generated data */
     ROW_EDITED = 4,        /* the user's comment says another thing than the admin comment */
     ROW_COMMENT_ALONE = 8, /* only in the job's comment, which the job's owner can write */
+    ROW_FILE = 256,        /* out of a result.json: nobody but who wrote the file stands for it */
     ROW_DOUBTED = 16, /* the step daemon found the record at odds with what Slurm and root saw */
+    ROW_MEDIAN = 32,  /* of the first form: throughput is work over the median step */
+    ROW_UNSTEADY = 64 /* throughput and that of the median step part by more than 2% */
 };
 
 struct row {
@@ -34,6 +37,7 @@ struct rows {
     size_t count, room;
     struct row **row;
     size_t broken;   /* texts that began as a record and were none */
+    bool queued;     /* of slurmctld's memory, since there is no accounting */
     size_t nameless; /* records that were taken as a user's, though the file names no user */
 };
 
@@ -48,6 +52,9 @@ void row_asked(const char *comment, char *asked, size_t size);
 
 struct row *row_create(void); /* NULL without memory; its texts are still NULL */
 void row_destroy(struct row *row);
+/* Where a record of the first form counts padding as work, its tok_s becomes what it is in the
+ * second, tokens without; it stays over the median step (ROW_MEDIAN). */
+int row_renew(struct row *row, struct sft_error *err);
 
 /* Take the row over; on failure it is destroyed. */
 int rows_add(struct rows *rows, struct row *row, struct sft_error *err);
@@ -74,6 +81,7 @@ struct row_field {
     const char *name;
     const char *text;
     long long number;
+    bool time; /* the number is seconds since 1970, 0: not known */
 };
 #define ROW_FIELDS 16
 

@@ -128,6 +128,17 @@ int source_read_sacct(const struct scan_job *job, size_t count, char **text, siz
     return rc;
 }
 
+int source_read_queue(char **text, size_t *length, struct sft_error *err)
+{
+    const char *argument[] = {spawn_program("SFT_SQUEUE", "squeue"), "--json", "-t", "all", NULL};
+    return spawn_read(argument, NULL, text, length, err);
+}
+
+bool source_has_no_accounting(const struct sft_error *err)
+{
+    return strstr(err->text, "accounting storage is disabled") != NULL;
+}
+
 static int scan_descriptor(int fd, const char *program, const char *mark, struct scan *scan,
                            struct sft_error *err)
 {

@@ -3,6 +3,7 @@
 #ifndef ACCOUNTS_SOURCE_H
 #define ACCOUNTS_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/error.h"
@@ -30,6 +31,13 @@ void source_command_jobs(struct source_command *command, const struct scan_job *
  * for free() and ends with a NUL beside its *length. */
 int source_read_sacct(const struct scan_job *job, size_t count, char **text, size_t *length,
                       struct sft_error *err);
+
+/* All that slurmctld still knows, as JSON: squeue's ($SFT_SQUEUE, or the one on PATH), since that
+ * of Debian 12's scontrol has no JSON, and of its text a job's name can make another job's. */
+int source_read_queue(char **text, size_t *length, struct sft_error *err);
+
+/* Is it sacct's word for a cluster without accounting? */
+bool source_has_no_accounting(const struct sft_error *err);
 
 /* Those of the filter's jobs whose comments may hold a record: a cluster has many jobs and few of
  * them are ours. What stands in a comment, line breaks and all, is no job's id: nobody knew the

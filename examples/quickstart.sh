@@ -60,3 +60,18 @@ done
 sacct -X -j "$job" -P -o jobid,jobname,nnodes,nodelist,state,elapsed,comment
 echo
 "$root/bin/sft-report" --job "$job"
+
+say "what next"
+cat <<NEXT
+That was a test model on the CPU, in a private cluster that stops now. On your own cluster:
+
+  1. install, once for the submit hosts and the nodes:  ./configure --prefix=/usr && make && make install
+     then one line in /etc/slurm/plugstack.conf:        optional /usr/lib/sft-bench/sft_bench.so
+  2. see where tasks would go, without training:        srun --sft-bench=explain:2
+  3. see whether it fits, and how fast it should be:    sft-bench-job --plan llama-7b:2
+  4. measure:                                           srun --sft-bench=llama-7b:2
+  5. read it again, or as a page:                       sft-report --format html --output report.html
+
+srun --sft-bench=help lists models and keys; man 7 sft-bench has all of it; doc/first-run.md explains
+what you have just seen. The build stays in $build.
+NEXT

@@ -9,6 +9,7 @@
 
 #include "job/control/bootstrap.h"
 #include "job/run/options.h"
+#include "job/run/release.h"
 #include "job/run/result.h"
 #include "job/run/task.h"
 
@@ -24,9 +25,13 @@ static int main_refuse(const struct sft_error *err)
 {
     static struct result result;
     struct sft_error ignored;
-    task_complain(err);
+    struct sft_error why = *err;
+    char release[256];
+    if (release_judge_self(release, sizeof release)[0] != '\0')
+        sft_error_suffix(&why, " (%s)", release);
+    task_complain(&why);
     if (bootstrap_rank_told() == 0 && result_open(&result, true, &ignored) == 0)
-        result_fail(&result, err->text);
+        result_fail(&result, why.text);
     result_close(&result);
     return SFT_EXIT_COMMAND;
 }

@@ -57,6 +57,12 @@ const struct sft_field *sft_field_find(const struct sft_field *table, const char
     return NULL;
 }
 
+void sft_fields_offer(const struct sft_field *table, struct nearest *nearest)
+{
+    for (const struct sft_field *field = table; field->name != NULL; field++)
+        nearest_offer(nearest, field->name, field->name);
+}
+
 void sft_fields_clear(const struct sft_field *table, void *object)
 {
     for (const struct sft_field *field = table; field->name != NULL; field++) {
@@ -73,17 +79,22 @@ void sft_fields_clear(const struct sft_field *table, void *object)
 void sft_fields_default(const struct sft_field *table, void *object, bool tiny)
 {
     sft_fields_clear(table, object);
-    for (const struct sft_field *field = table; field->name != NULL; field++)
-        if (field->standard != NULL)
-            sft_field_read(field, object,
-                           tiny && field->tiny != NULL ? field->tiny : field->standard, NULL);
+    for (const struct sft_field *field = table; field->name != NULL; field++) {
+        const char *value = tiny && field->tiny != NULL ? field->tiny : field->standard;
+        if (value != NULL)
+            sft_field_read(field, object, value, NULL);
+    }
 }
 
-/* A whole number in decimal, nothing before or behind it. */
+/* A whole number in decimal, nothing before or behind it; or the word for 0. */
 static enum sft_fault int_read(const struct sft_field *field, void *at, const char *text)
 {
     char *end;
     errno = 0;
+    if (field->zero != NULL && strcmp(text, field->zero) == 0) {
+        whole_set(field, at, 0);
+        return SFT_FAULT_NONE;
+    }
     long long value = strtoll(text, &end, 10);
     if ((text[0] != '-' && !isdigit((unsigned char)text[0])) || end == text || *end != '\0')
         return SFT_FAULT_NUMBER;
@@ -185,6 +196,8 @@ void sft_field_write(const struct sft_field *field, const void *object, char *te
         snprintf(
             text, size, "%s",
             words[field->type == SFT_FIELD_FLAG ? !whole_get(field, at) : whole_get(field, at)]);
+    else if (field->zero != NULL && whole_get(field, at) == 0)
+        snprintf(text, size, "%s", field->zero);
     else
         snprintf(text, size, "%lld", whole_get(field, at));
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "lib/error.h"
+#include "lib/nearest.h"
 
 enum sft_field_type {
     SFT_FIELD_INT,  /* int or long long, as the size says; -1: not said */
@@ -33,6 +34,7 @@ struct sft_field {
     size_t offset, size;      /* of the value in its struct */
     double min, max;          /* of numbers, both allowed */
     const char *const *words; /* of SFT_FIELD_WORD, ended by NULL */
+    const char *zero; /* of a whole number, whose min is above 0: the word that stands for 0 */
     enum sft_field_scope scope;
     const char *argument;  /* the value's name, where it is no word: N, FILE, ... */
     const char *standard;  /* default, as one would write it; NULL: none */
@@ -47,6 +49,9 @@ struct sft_field {
 
 /* The row of that name ('-' is taken for '_'), NULL: none. */
 const struct sft_field *sft_field_find(const struct sft_field *table, const char *name);
+
+/* All names, for a word that is none. */
+void sft_fields_offer(const struct sft_field *table, struct nearest *nearest);
 
 /* Nothing said yet, in none of the table's fields. */
 void sft_fields_clear(const struct sft_field *table, void *object);

@@ -68,13 +68,41 @@ static int plan_tasks(struct sft_plan *plan, const struct sft_request *request,
     return 0;
 }
 
-/* A micro-batch that was not said: the largest up to the default that divides the rank's share. */
-static int micro_batch_for(int share, int most)
+void sft_plan_micro_batch(struct sft_plan *plan, int size)
 {
-    int size = share < most ? share : most;
-    while (share % size != 0)
-        size--;
-    return size;
+    int share = plan->micro_batch * plan->accumulation;
+    plan->micro_batch = size;
+    plan->accumulation = share / size;
+    plan->chooses = false;
+}
+
+/* The global batch was not said: so many sequences a rank whatever the micro-batch, so that runs
+ * with other sizes of it do the same work. */
+static int plan_batch_default(struct sft_plan *plan, int sequences, struct sft_error *err)
+{
+    plan->accumulation = (sequences + plan->micro_batch - 1) / plan->micro_batch;
+    long long all = (long long)plan->ranks * plan->micro_batch * plan->accumulation;
+    if (all > INT_MAX)
+        return sft_error_set(err, "micro_batch=%d on %d ranks is more than %d sequences a step",
+                             plan->micro_batch, plan->ranks, INT_MAX);
+    plan->global_batch = (int)all;
+    return 0;
+}
+
+static int plan_batch_said(struct sft_plan *plan, struct sft_error *err)
+{
+    long long unit = (long long)plan->ranks * plan->micro_batch;
+    long long below = plan->global_batch / unit * unit;
+    if (below == 0)
+        return sft_error_set(err,
+                             "global_batch=%d is too small for %d ranks x micro_batch=%d: use %lld",
+                             plan->global_batch, plan->ranks, plan->micro_batch, unit);
+    if (below != plan->global_batch)
+        return sft_error_set(
+            err, "global_batch=%d does not divide by %d ranks x micro_batch=%d: use %lld or %lld",
+            plan->global_batch, plan->ranks, plan->micro_batch, below, below + unit);
+    plan->accumulation = (int)(plan->global_batch / unit);
+    return 0;
 }
 
 static int plan_batch(struct sft_plan *plan, const struct sft_request *request,
@@ -85,33 +113,33 @@ static int plan_batch(struct sft_plan *plan, const struct sft_request *request,
     if (positions > 0 && plan->seq > positions)
         return sft_error_set(err, "seq=%d: %s knows %d positions; ask for %d or fewer", plan->seq,
                              plan->preset->name, positions, positions);
-    plan->micro_batch = said_or(request->micro_batch, defaults->micro_batch);
-    plan->accumulation = defaults->global_batch; /* micro-batches of a rank */
-    if (request->global_batch < 0) {
-        long long all = (long long)plan->ranks * plan->micro_batch * plan->accumulation;
-        if (all > INT_MAX)
-            return sft_error_set(err, "micro_batch=%d on %d ranks is more than %d sequences a step",
-                                 plan->micro_batch, plan->ranks, INT_MAX);
-        plan->global_batch = (int)all;
+    plan->chooses = said_or(request->micro_batch, defaults->micro_batch) == 0;
+    plan->micro_batch = plan->chooses ? 1 : request->micro_batch;
+    if (request->global_batch < 0)
+        return plan_batch_default(plan, defaults->global_batch, err);
+    plan->global_batch = request->global_batch;
+    return plan_batch_said(plan, err);
+}
+
+/* How long is trained. Where seconds say it nobody knows the number of steps before. */
+static int plan_length(struct sft_plan *plan, const struct sft_request *request,
+                       const struct sft_request *defaults, struct sft_error *err)
+{
+    if (request->steps > 0 && request->seconds > 0)
+        return sft_error_set(err, "steps=%d and seconds=%g exclude each other: leave one out",
+                             request->steps, request->seconds);
+    plan->warmup = said_or(request->warmup, defaults->warmup);
+    if (request->seconds > 0 || (request->steps < 0 && defaults->steps < 0)) {
+        plan->seconds = real_or(request->seconds, defaults->seconds);
+        plan->lr_warmup = said_or(request->lr_warmup, plan->warmup);
         return 0;
     }
-    plan->global_batch = request->global_batch;
-    long long unit = (long long)plan->ranks * (request->micro_batch > 0 ? request->micro_batch : 1);
-    long long below = plan->global_batch / unit * unit;
-    if (below == 0)
-        return sft_error_set(
-            err, "global_batch=%d is too small for %d ranks x micro_batch=%lld: use %lld",
-            plan->global_batch, plan->ranks, unit / plan->ranks, unit);
-    if (below != plan->global_batch)
-        return sft_error_set(
-            err,
-            "global_batch=%d does not divide by %d ranks x micro_batch=%lld: use %lld "
-            "or %lld",
-            plan->global_batch, plan->ranks, unit / plan->ranks, below, below + unit);
-    int share = plan->global_batch / plan->ranks;
-    if (request->micro_batch < 0)
-        plan->micro_batch = micro_batch_for(share, defaults->micro_batch);
-    plan->accumulation = share / plan->micro_batch;
+    plan->steps = said_or(request->steps, defaults->steps);
+    int total = plan->steps + plan->warmup;
+    plan->lr_warmup = said_or(request->lr_warmup, (total * defaults->lr_warmup + 99) / 100);
+    if (plan->lr_warmup > total)
+        return sft_error_set(err, "lr_warmup=%d is more than all %d steps (warmup + steps)",
+                             plan->lr_warmup, total);
     return 0;
 }
 
@@ -124,17 +152,12 @@ static int plan_training(struct sft_plan *plan, const struct sft_request *reques
     sft_request_defaults(&defaults, plan->preset);
     if (plan_batch(plan, request, &defaults, err) < 0)
         return -1;
-    plan->steps = said_or(request->steps, defaults.steps);
-    plan->warmup = said_or(request->warmup, defaults.warmup);
-    int total = plan->steps + plan->warmup;
+    if (plan_length(plan, request, &defaults, err) < 0)
+        return -1;
     plan->lr = real_or(request->lr, defaults.lr);
-    plan->lr_warmup = said_or(request->lr_warmup, (total * defaults.lr_warmup + 99) / 100);
     plan->weight_decay = real_or(request->weight_decay, defaults.weight_decay);
     plan->clip = real_or(request->clip, defaults.clip);
     plan->seed = (uint64_t)(request->seed >= 0 ? request->seed : defaults.seed);
-    if (plan->lr_warmup > total)
-        return sft_error_set(err, "lr_warmup=%d is more than all %d steps (warmup + steps)",
-                             plan->lr_warmup, total);
     return 0;
 }
 

@@ -24,6 +24,10 @@ struct sft_cluster {
     int ranks;                 /* and of all of them together */
 };
 
+/* Where seconds say how long is measured: these steps however long they take, since a median of
+ * fewer says little, and no more than those. */
+enum { SFT_PLAN_STEPS_LEAST = 5, SFT_PLAN_STEPS_MOST = 1000000 };
+
 /* Of another task than training only what stands before seq is set, and preset is NULL. */
 struct sft_plan {
     enum sft_task task;
@@ -36,8 +40,11 @@ struct sft_plan {
     int seq;           /* tokens of one packed sequence */
     int micro_batch;   /* sequences of one forward pass on one rank */
     int accumulation;  /* forward passes of one rank in one step */
+    bool chooses;      /* the micro-batch is to be chosen: 1 until sft_plan_micro_batch says it */
     int global_batch;  /* ranks * micro_batch * accumulation */
-    int steps, warmup;
+    int steps;         /* measured; 0: as many as `seconds` take */
+    double seconds;    /* measured at least; 0: `steps` say */
+    int warmup;        /* steps before them */
     double lr;
     int lr_warmup;
     double weight_decay, clip;
@@ -49,6 +56,10 @@ struct sft_plan {
  * nearest that would do). */
 int sft_plan_make(struct sft_plan *plan, const struct sft_request *request,
                   const struct sft_cluster *cluster, struct sft_error *err);
+
+/* Another size of the micro-batch, which divides micro_batch * accumulation: the step keeps its
+ * sequences. */
+void sft_plan_micro_batch(struct sft_plan *plan, int size);
 
 /* The same for a job that already runs with `ranks` ranks over `nodes` nodes. */
 int sft_plan_make_running(struct sft_plan *plan, const struct sft_request *request, int nodes,

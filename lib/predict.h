@@ -5,23 +5,9 @@
 
 #include <stdbool.h>
 
+#include "lib/ceilings.h"
 #include "lib/preset.h"
 #include "lib/request.h"
-
-/* Rates that large operations sustain on a device at its power limit, measured; doc/measurements.md
- * has the commands. */
-struct sft_ceiling {
-    const char *device;   /* its name, as the driver says it */
-    double matmul_tflops; /* bf16 matrix products of a Llama's shapes */
-    double memory_gbs;    /* elementwise kernels, GB/s read and written */
-    double launch_us;     /* a kernel, on the CPU */
-    /* Causal attention by length of the documents, TFLOP/s of useful work, heads of 128 */
-    int lengths[8]; /* ascending, ended by 0 */
-    double forward[8], backward[8];
-};
-
-/* The entry of the device of exactly that name, or NULL: nothing was measured on such a device. */
-const struct sft_ceiling *sft_ceiling_find(const char *device_name);
 
 /* One micro-batch and one step of one rank. */
 struct sft_work {
@@ -36,10 +22,16 @@ struct sft_work {
 /* Seconds of a step, by what the time goes to. */
 struct sft_prediction {
     double matmul, attention, elementwise, recompute, optimizer;
-    double launch; /* the CPU's, beside the others: to launch all kernels */
-    double step;   /* the sum, or launch where that is more: of small models */
-    double tok_s;  /* tokens processed a second */
+    double again; /* of the step, what is computed again: recompute, or launching that once more */
+    double unaligned; /* what the head takes more than that, see sft_predict_aligned */
+    double launch;    /* the CPU's, beside the others: to launch all kernels */
+    double step;      /* the sum, or launch where that is more: of small models */
+    double tok_s;     /* tokens processed a second */
 };
+
+/* False of a shape whose rows of logits are not aligned: its head is estimated from one measured
+ * run of one such model, not from the ceilings. */
+bool sft_predict_aligned(const struct sft_preset *shape);
 
 struct sft_prediction sft_predict(const struct sft_preset *shape, const struct sft_work *work,
                                   const struct sft_ceiling *ceiling);

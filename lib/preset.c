@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct sft_preset presets[] = {
     {.name = "tiny",
@@ -168,12 +169,69 @@ const struct sft_preset *sft_preset_all(void)
     return presets;
 }
 
-const struct sft_preset *sft_preset_find(const char *name)
+/* Hugging Face's names of models of exactly these shapes, the publisher's own first. */
+static const struct {
+    const char *name, *published;
+} published[] = {
+    {"llama-1b", "TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T"},
+    {"llama-1b", "TinyLlama/TinyLlama-1.1B-Chat-v1.0"},
+    {"llama-7b", "meta-llama/Llama-2-7b-hf"},
+    {"llama-7b", "meta-llama/Llama-2-7b-chat-hf"},
+    {"llama-7b", "meta-llama/Llama-2-7b"},
+    {"llama-7b", "meta-llama/Llama-2-7b-chat"},
+    {"llama-13b", "meta-llama/Llama-2-13b-hf"},
+    {"llama-13b", "meta-llama/Llama-2-13b-chat-hf"},
+    {"llama-13b", "meta-llama/Llama-2-13b"},
+    {"llama-13b", "meta-llama/Llama-2-13b-chat"},
+    {"llama-70b", "meta-llama/Llama-2-70b-hf"},
+    {"llama-70b", "meta-llama/Llama-2-70b-chat-hf"},
+    {"llama-70b", "meta-llama/Llama-2-70b"},
+    {"llama-70b", "meta-llama/Llama-2-70b-chat"},
+    {"llama3-8b", "meta-llama/Meta-Llama-3-8B"},
+    {"llama3-8b", "meta-llama/Meta-Llama-3-8B-Instruct"},
+    {"llama3-70b", "meta-llama/Meta-Llama-3-70B"},
+    {"llama3-70b", "meta-llama/Meta-Llama-3-70B-Instruct"},
+    {"gpt2", "openai-community/gpt2"},
+    {"gpt2-medium", "openai-community/gpt2-medium"},
+    {"gpt2-large", "openai-community/gpt2-large"},
+    {"gpt2-xl", "openai-community/gpt2-xl"},
+};
+
+enum { PUBLISHED = sizeof published / sizeof published[0] };
+
+static const struct sft_preset *preset_named(const char *name)
 {
     for (const struct sft_preset *p = presets; p->name != NULL; p++)
         if (strcmp(p->name, name) == 0)
             return p;
     return NULL;
+}
+
+/* Hugging Face takes its names in any case. */
+const struct sft_preset *sft_preset_find(const char *name)
+{
+    for (int i = 0; i < PUBLISHED; i++)
+        if (strcasecmp(published[i].published, name) == 0)
+            return preset_named(published[i].name);
+    return preset_named(name);
+}
+
+const char *sft_preset_published(const struct sft_preset *preset)
+{
+    for (int i = 0; i < PUBLISHED; i++)
+        if (strcmp(published[i].name, preset->name) == 0)
+            return published[i].published;
+    return "";
+}
+
+void sft_preset_offer(struct nearest *nearest)
+{
+    for (const struct sft_preset *p = presets; p->name != NULL; p++)
+        nearest_offer(nearest, p->name, p->name);
+    for (int i = 0; i < PUBLISHED; i++) {
+        nearest_offer(nearest, published[i].published, published[i].name);
+        nearest_offer(nearest, strchr(published[i].published, '/') + 1, published[i].name);
+    }
 }
 
 char *sft_preset_names(char *text, size_t size)

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/nearest.h"
+
 /* Which parameters a shape has: lib/params.h. */
 enum sft_architecture {
     SFT_LLAMA, /* RMSNorm, RoPE, grouped-query attention, SwiGLU, no biases */
@@ -32,8 +34,14 @@ struct sft_preset {
     bool vocab_grows; /* takes the tokenizer's size when that is larger (test models only) */
 };
 
-/* The preset of that name, or NULL. */
+/* The preset of that name, ours or one of Hugging Face's ("meta-llama/Llama-2-7b-hf"), or NULL. */
 const struct sft_preset *sft_preset_find(const char *name);
+
+/* Hugging Face's name, the publisher's own; "": it has none. */
+const char *sft_preset_published(const struct sft_preset *preset);
+
+/* All names, for a word that is none. */
+void sft_preset_offer(struct nearest *nearest);
 
 /* The presets, ended by one whose name is NULL. */
 const struct sft_preset *sft_preset_all(void);

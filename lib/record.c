@@ -142,7 +142,7 @@ static void write_field(struct writer *w, const char *key, const char *value)
 /* Does a record have it in its text? The first form knows no details. */
 static bool is_written(const struct sft_record *record, const struct sft_figure *figure)
 {
-    return figure == NULL || record->form == 1 || figure->keep != SFT_DETAIL;
+    return record->form == 1 || figure->keep != SFT_DETAIL;
 }
 
 int sft_record_format(const struct sft_record *record, bool brief, char *text, size_t size,

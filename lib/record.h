@@ -58,6 +58,11 @@ const char *sft_record_get(const struct sft_record *record, const char *key);
 /* The number, or `missing` when the field is absent or no number. */
 double sft_record_get_real(const struct sft_record *record, const char *key, double missing);
 
+/* Could the device have done it? -1 where tflops, or the FLOPs that the tokens need at least, are
+ * above the data sheet of the record's device (of a MIG slice, above its share), or mfu is above
+ * 100%: such a record is wrong. 0 where no data sheet of the device is known, 1 where it could. */
+int sft_record_possible(const struct sft_record *record, struct sft_error *err);
+
 /* Write `sft2{...}` in the order of lib/figures.h, without its details; with `brief` only the keys
  * of the short form. Returns 0, or -1 when it does not fit in size. */
 int sft_record_format(const struct sft_record *record, bool brief, char *text, size_t size,

@@ -29,22 +29,30 @@ const char *const sft_bind_words[] = {[SFT_BIND_AUTO] = "auto", [SFT_BIND_NONE] 
 static const struct sft_field keys[] = {
     {"gpus", SFT_FIELD_INT, FIELD(gpus), 0, 64, .argument = "N", .otherwise = "the node's GPUs",
      .help = "GPUs, and so tasks, on each node; 0: one task a node on the CPU"},
-    {"steps", SFT_FIELD_INT, FIELD(steps), 1, 1e6, .argument = "N", .standard = "20",
-     .help = "measured steps"},
+    {"steps", SFT_FIELD_INT, FIELD(steps), 1, 1e6, .argument = "N", .tiny = "20",
+     .otherwise = "20 for tiny, else what seconds= takes",
+     .help = "measured steps, in place of seconds="},
+    {"seconds", SFT_FIELD_REAL, FIELD(seconds), 0.1, 604800, .argument = "SECONDS",
+     .standard = "60", .otherwise = "60, but not for tiny",
+     .help = "measure for at least so long, and 5 steps"},
     {"warmup", SFT_FIELD_INT, FIELD(warmup), 0, 1e5, .argument = "N", .standard = "5",
      .help = "steps before them that are trained but not measured"},
     {"seq", SFT_FIELD_INT, FIELD(seq), 32, 131072, .argument = "N", .standard = "4096",
      .tiny = "1024", .otherwise = "1024 for tiny and GPT-2, else 4096",
      .help = "tokens of one packed sequence"},
-    {"micro_batch", SFT_FIELD_INT, FIELD(micro_batch), 1, 1024, .argument = "N", .standard = "1",
-     .help = "sequences of one forward pass on one rank"},
+    {"micro_batch", SFT_FIELD_INT, FIELD(micro_batch), 1, 1024, .zero = "auto",
+     .argument = "N|auto", .standard = "auto",
+     .help = "sequences of one forward pass on one rank; auto: on a GPU the fastest that fits"},
     {"global_batch", SFT_FIELD_INT, FIELD(global_batch), 1, 1048576, .argument = "N",
-     .standard = "4", .tiny = "2", .per = " micro-batches a rank",
-     .help = "sequences of one optimizer step over all ranks"},
+     .standard = "4", .tiny = "2", .per = " a rank",
+     .help =
+         "sequences of one optimizer step over all ranks; the default takes whole micro-batches, "
+         "so one that is larger is a step"},
     {"lr", SFT_FIELD_REAL, FIELD(lr), 0, 1, .argument = "RATE", .standard = "2e-5", .tiny = "1e-3",
      .help = "highest learning rate"},
     {"lr_warmup", SFT_FIELD_INT, FIELD(lr_warmup), 0, 1e6, .argument = "N", .standard = "3",
-     .per = "% of all steps", .help = "steps of linear learning rate warm-up"},
+     .per = "% of steps=", .otherwise = "3% of all steps, or without steps= those of warmup=",
+     .help = "steps of linear learning rate warm-up"},
     {"weight_decay", SFT_FIELD_REAL, FIELD(weight_decay), 0, 1, .argument = "RATE", .standard = "0",
      .help = "AdamW weight decay"},
     {"clip", SFT_FIELD_REAL, FIELD(clip), 0, 1e6, .argument = "NORM", .standard = "1",
@@ -52,13 +60,22 @@ static const struct sft_field keys[] = {
     {"seed", SFT_FIELD_INT, FIELD(seed), 0, 9007199254740992.0, .argument = "N", .standard = "42",
      .help = "seed of weights, packing and order"},
     {"peak", SFT_FIELD_REAL, FIELD(peak), 1e-6, 1e6, .scope = SFT_SCOPE_SITE_TOO,
-     .argument = "TFLOPS", .help = "peak of one device in TFLOP/s, for MFU, where it is not known"},
+     .argument = "TFLOPS",
+     .help = "peak of one device in TFLOP/s, for MFU, where it is not known; never above the data "
+             "sheet's"},
     {"nvlink_gbs", SFT_FIELD_REAL, FIELD(nvlink_gbs), 0.001, 1e5, .scope = SFT_SCOPE_SITE_TOO,
      .argument = "GB/s", .standard = "366",
      .help = "busbw of collectives inside a node, of a GPU, that --plan assumes"},
     {"nic_gbs", SFT_FIELD_REAL, FIELD(nic_gbs), 0.001, 1e5, .scope = SFT_SCOPE_SITE_TOO,
      .argument = "GB/s", .standard = "92",
      .help = "busbw of collectives across nodes, of a node, that --plan assumes"},
+    {"ceilings", SFT_FIELD_TEXT, FIELD(ceilings), .scope = SFT_SCOPE_SITE_TOO, .argument = "FILE",
+     .otherwise = "the site's, or none",
+     .help = "what GPUs sustain, sft-ceilings(5), for predictions and --plan"},
+    {"gpu_model", SFT_FIELD_TEXT, FIELD(gpu_model), .argument = "GPU", .otherwise = "H200",
+     .help =
+         "GPU that --plan is for: H100, H200, H20, B200, A100, L40S, or a device of the file of "
+         "ceilings="},
     {"device", SFT_FIELD_WORD, FIELD(device), .words = sft_device_words, .standard = "auto",
      .help = "what trains; auto: a GPU if the job has one"},
     {"states", SFT_FIELD_WORD, FIELD(states), .words = sft_states_words, .standard = "auto",
@@ -76,9 +93,10 @@ static const struct sft_field keys[] = {
     {"timeout", SFT_FIELD_INT, FIELD(timeout), 10, 86400, .argument = "SECONDS", .standard = "180",
      .help = "longest wait in one collective before the run is ended, naming the rank at fault"},
     {"data", SFT_FIELD_TEXT, FIELD(data), .scope = SFT_SCOPE_SITE_TOO, .argument = "FILE",
-     .standard = SFT_PKGDATADIR "/instructions.json",
-     .otherwise = "the site's, or the examples that are installed",
-     .help = "Alpaca-format JSON, `synthetic`, or `synthetic:N` for documents of N tokens"},
+     .standard = "synthetic", .tiny = SFT_PKGDATADIR "/instructions.json",
+     .otherwise = "the site's, or for tiny the examples that are installed, else synthetic",
+     .help = "Alpaca-format JSON, or `synthetic` for documents of Alpaca's lengths, `synthetic:N` "
+             "for N tokens each"},
     {"skip", SFT_FIELD_REAL, FIELD(skip), 0, 100, .argument = "PERCENT", .standard = "1",
      .help = "bad records of the data that may be left out; 0: none, nor empty ones"},
     {"tokenizer", SFT_FIELD_TEXT, FIELD(tokenizer), .scope = SFT_SCOPE_SITE_TOO, .argument = "FILE",
@@ -123,9 +141,13 @@ void sft_request_init(struct sft_request *request)
 
 static int key_unknown(const char *name, struct sft_error *err)
 {
-    char known[512];
-    return sft_error_set(err, "unknown key '%.64s'; the keys are: %s", name,
-                         sft_field_names(keys, known, sizeof known));
+    struct nearest nearest;
+    char known[512], meant[96];
+    nearest_begin(&nearest, name);
+    sft_fields_offer(keys, &nearest);
+    return sft_error_set(err, "unknown key '%.64s'; the keys are: %s%s", name,
+                         sft_field_names(keys, known, sizeof known),
+                         nearest_ask(&nearest, meant, sizeof meant));
 }
 
 static int key_refuse(const struct sft_field *key, enum sft_fault fault, const char *value,
@@ -134,8 +156,9 @@ static int key_refuse(const struct sft_field *key, enum sft_fault fault, const c
     char words[128];
     switch (key->type) {
     case SFT_FIELD_INT:
-        return sft_error_set(err, "%s=%.64s: must be a whole number from %.0f to %.0f", key->name,
-                             value, key->min, key->max);
+        return sft_error_set(err, "%s=%.64s: must be a whole number from %.0f to %.0f%s%s",
+                             key->name, value, key->min, key->max, key->zero == NULL ? "" : ", or ",
+                             key->zero == NULL ? "" : key->zero);
     case SFT_FIELD_REAL:
         return sft_error_set(err, "%s=%.64s: must be a number from %g to %g", key->name, value,
                              key->min, key->max);
@@ -201,6 +224,18 @@ const char *sft_request_subject(enum sft_task task, const struct sft_preset *pre
     return task == SFT_TASK_TRAIN ? preset->name : task_words[task];
 }
 
+static int model_unknown(const char *name, struct sft_error *err)
+{
+    struct nearest nearest;
+    char names[256], meant[96];
+    nearest_begin(&nearest, name);
+    nearest_offer(&nearest, task_words[SFT_TASK_EXPLAIN], task_words[SFT_TASK_EXPLAIN]);
+    sft_preset_offer(&nearest);
+    return sft_error_set(err, "unknown model '%.64s'; the models are: %s%s", name,
+                         sft_preset_names(names, sizeof names),
+                         nearest_ask(&nearest, meant, sizeof meant));
+}
+
 static int model_parse(struct sft_request *request, char *part, struct sft_error *err)
 {
     char *colon = strchr(part, ':');
@@ -215,8 +250,7 @@ static int model_parse(struct sft_request *request, char *part, struct sft_error
         return sft_error_set(err, "%s: not in this version", part);
     request->preset = sft_preset_find(part);
     if (request->task == SFT_TASK_TRAIN && request->preset == NULL)
-        return sft_error_set(err, "unknown model '%.64s'; the models are: %s", part,
-                             sft_preset_names(names, sizeof names));
+        return model_unknown(part, err);
     if (colon != NULL && sft_field_read(&nodes, request, colon + 1, err) != SFT_FAULT_NONE)
         return sft_error_set(err, "%.64s:%.64s: nodes must be a whole number from 1 to %d", part,
                              colon + 1, SFT_REQUEST_NODES_MAX);

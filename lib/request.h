@@ -23,10 +23,11 @@ struct sft_request {
     const struct sft_preset *preset; /* that is trained; NULL: another task */
     int nodes;
     int gpus;         /* GPUs, and so tasks, on each node; 0: no GPU, one task a node on the CPU */
-    int steps;        /* measured steps */
+    int steps;        /* measured steps, */
+    double seconds;   /* or seconds of them, at least: not both */
     int warmup;       /* steps before them, not measured */
     int seq;          /* tokens of one packed sequence */
-    int micro_batch;  /* sequences of one forward pass on one rank */
+    int micro_batch;  /* sequences of one forward pass on one rank; 0: auto */
     int global_batch; /* sequences of one optimizer step over all ranks */
     double lr;        /* highest learning rate */
     int lr_warmup;    /* steps of linear warm-up */
@@ -46,6 +47,9 @@ struct sft_request {
     char tokenizer[SFT_REQUEST_PATH]; /* SentencePiece model, or "bytes" */
     char trace[SFT_REQUEST_PATH];     /* file for one step's timeline, "": none */
     char out[SFT_REQUEST_PATH];       /* folder for result.json; made when missing */
+    /* File of what GPUs sustain, sft-ceilings(5), "": none; and the GPU that --plan is for, "": an
+     * H200. */
+    char ceilings[SFT_REQUEST_PATH], gpu_model[128];
 };
 
 /* Values of the keys that choose among words, in the order of their words. */
@@ -81,7 +85,7 @@ const struct sft_field *sft_request_keys(void);
 void sft_request_init(struct sft_request *request);
 
 /* Every key's default for this model; NULL: any but the test model. Two count something else than
- * the key does: global_batch the micro-batches of a rank, lr_warmup the percent of all steps. */
+ * the key does: global_batch the sequences of a rank, lr_warmup the percent of all steps. */
 void sft_request_defaults(struct sft_request *request, const struct sft_preset *preset);
 
 /* Read `model[:nodes][,key=value...]`, or `explain[:nodes]...`. In a value, `\,` is a comma and
@@ -99,7 +103,7 @@ const char *sft_request_subject(enum sft_task task, const struct sft_preset *pre
 
 /* Is `actual` what `wanted` asked for: the same task, model and nodes, and of every key the same
  * value? Where `wanted` says nothing, `actual` may have what a site gives: data, tokenizer, bind,
- * peak, nvlink_gbs, nic_gbs. */
+ * peak, nvlink_gbs, nic_gbs, ceilings. */
 bool sft_request_covers(const struct sft_request *wanted, const struct sft_request *actual);
 
 /* Write the request so that sft_request_parse reads it back the same: only what was said. */

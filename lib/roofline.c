@@ -1,26 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/roofline.h"
 
+#include <ctype.h>
 #include <math.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
-/* Dense rates of the vendors' data sheets; the more specific names stand first. */
+/* Dense rates of the vendors' data sheets, which print NVIDIA's with sparsity: half of those. The
+ * more specific names stand first. Memory is what nvidia-smi shows of such a GPU. */
 static const struct sft_roofline table[] = {
-    {"H200 NVL", 835.5, 1671, 4800, "NVIDIA H200 data sheet"},
-    {"H200", 989.5, 1979, 4800, "NVIDIA H200 data sheet, SXM"},
-    {"H100 PCIe", 756, 1513, 2000, "NVIDIA H100 data sheet"},
-    {"H100 NVL", 835.5, 1671, 3900, "NVIDIA H100 data sheet"},
-    {"H100", 989.5, 1979, 3350, "NVIDIA H100 data sheet, SXM"},
-    {"A100", 312, 0, 2039, "NVIDIA A100 data sheet"},
+    {"H200 NVL", 835.5, 1670.5, 4800, 140.4, 132, "NVIDIA H200 data sheet, NVL"},
+    {"H200", 989.5, 1979, 4800, 140.4, 132, "NVIDIA H200 data sheet, SXM"},
+    {"GH200 144G", 989.5, 1979, 4900, 140.4, 132, "NVIDIA GH200 data sheet, 144 GB HBM3e"},
+    {"GH200", 989.5, 1979, 4000, 95.6, 132, "NVIDIA GH200 data sheet, 96 GB HBM3"},
+    {"H100 PCIe", 756.5, 1513, 2000, 79.6, 114, "NVIDIA H100 data sheet, PCIe"},
+    {"H100 NVL", 835.5, 1670.5, 3900, 93.6, 132, "NVIDIA H100 data sheet, NVL"},
+    {"H100", 989.5, 1979, 3350, 79.6, 132, "NVIDIA H100 data sheet, SXM"},
+    {"H20-3e", 148, 296, 4800, 140.4, 78, "NVIDIA H20 specification, 141 GB HBM3e"},
+    {"H20", 148, 296, 4000, 95.6, 78, "NVIDIA H20 specification, 96 GB HBM3"},
+    {"B200", 2250, 4500, 8000, 179.1, 148, "NVIDIA HGX B200 data sheet"},
+    {"A100-SXM4-40GB", 312, 0, 1555, 40, 108, "NVIDIA A100 data sheet, 40 GB"},
+    {"A100-PCIE-40GB", 312, 0, 1555, 40, 108, "NVIDIA A100 data sheet, 40 GB"},
+    {"A100 80GB PCIe", 312, 0, 1935, 80, 108, "NVIDIA A100 data sheet, 80 GB PCIe"},
+    {"A100", 312, 0, 2039, 80, 108, "NVIDIA A100 data sheet, 80 GB SXM"},
+    {"L40S", 362.05, 733, 864, 45, 142, "NVIDIA L40S data sheet"},
 };
+
+static bool is_letter(char c)
+{
+    return isalnum((unsigned char)c) != 0;
+}
+
+/* Nothing of a longer word before or behind it. */
+static bool has_words(const char *text, const char *words)
+{
+    size_t length = strlen(words);
+    for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+        if ((at == text || !is_letter(at[-1])) && !is_letter(at[length]))
+            return true;
+    return false;
+}
 
 const struct sft_roofline *sft_roofline_find(const char *device_name)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-        if (strstr(device_name, table[i].match) != NULL)
+        if (has_words(device_name, table[i].match))
             return &table[i];
     return NULL;
+}
+
+const char *sft_roofline_names(char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof table / sizeof table[0] && used < size; i++)
+        used +=
+            (size_t)snprintf(text + used, size - used, "%s%s", i == 0 ? "" : ", ", table[i].match);
+    return text;
+}
+
+/* What nvidia-smi mig -lgip lists at most: g of 7 parts, but 26 of an H100's 132 multiprocessors
+ * for 1g with double memory, and 60 for 3g. */
+static double slices_share(int slices)
+{
+    return slices == 1 ? 0.25 : slices == 3 ? 0.5 : slices >= 7 ? 1 : slices / 7.0;
+}
+
+double sft_roofline_share(const char *device_name)
+{
+    const char *mig = strstr(device_name, " MIG ");
+    int instances, slices;
+    if (mig == NULL)
+        return 1;
+    if (sscanf(mig, " MIG %1dc.%1dg.", &instances, &slices) == 2 && slices > 0 &&
+        instances <= slices)
+        return slices_share(slices) * instances / slices;
+    return sscanf(mig, " MIG %1dg.", &slices) == 1 && slices > 0 ? slices_share(slices) : 1;
+}
+
+double sft_roofline_peak(const char *device_name, int processors, bool fp8)
+{
+    const struct sft_roofline *roofline = sft_roofline_find(device_name);
+    if (roofline == NULL)
+        return 0;
+    double share = sft_roofline_share(device_name);
+    if (share < 1 && processors > 0 && processors <= roofline->processors)
+        share = (double)processors / roofline->processors;
+    return share * (fp8 ? roofline->fp8_tflops : roofline->bf16_tflops);
 }
 
 static bool flag_is_set(const char *flags, const char *flag)

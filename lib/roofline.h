@@ -3,18 +3,35 @@
 #ifndef SFT_LIB_ROOFLINE_H
 #define SFT_LIB_ROOFLINE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "lib/error.h"
 
 struct sft_roofline {
-    const char *match;  /* part of the device's name as its driver says it: "H200" */
+    const char *match;  /* words of the device's name as its driver says it: "H200" */
     double bf16_tflops; /* dense, datasheet */
     double fp8_tflops;  /* dense, datasheet; 0: has none */
     double memory_gbs;  /* device memory, GB/s, datasheet */
+    double memory_gib;  /* that nvidia-smi shows */
+    int processors;     /* multiprocessors of the whole GPU */
     const char *source;
 };
 
-/* The entry whose `match` stands in the device's name (the most specific first), or NULL. */
+/* The entry of which `match` stands in the device's name as whole words (the most specific first:
+ * H20 is not in "H200", H200 not in "GH200"), or NULL. The whole GPU's, for a MIG slice too. */
 const struct sft_roofline *sft_roofline_find(const char *device_name);
+
+/* "H100, H200, ..." of all entries. Returns text. */
+const char *sft_roofline_names(char *text, size_t size);
+
+/* Part of the GPU's multiprocessors that the slice "... MIG 3g.40gb" or "... MIG 1c.3g.40gb" may at
+ * most have; 1: no slice. */
+double sft_roofline_share(const char *device_name);
+
+/* Dense peak of the device or of the MIG slice, TFLOP/s; 0: not known, or it has no FP8. With the
+ * slice's own count of multiprocessors by that, with 0 by what its name allows. */
+double sft_roofline_peak(const char *device_name, int processors, bool fp8);
 
 /* An upper bound of the fp32 rate of `cores` CPU cores, TFLOP/s: two FMA units of the widest
  * vectors in `flags` (the flags line of /proc/cpuinfo) at 6.5 GHz, which no core sustains. Good to

@@ -16,21 +16,35 @@ struct sft_fabric sft_fabric_default(void)
         .nic_gbs = assumed.nic_gbs,
         .nvlink_us = 20,
         .nic_us = 40,
+        .nvlink_assumed = true,
+        .nic_assumed = true,
         .source = "assumed: NCCL's ring inside of 8 x H200, 92% of 2 x 400GbE a node",
     };
+}
+
+void sft_fabric_measured(struct sft_fabric *fabric, const struct sft_ceiling *ceiling,
+                         const struct sft_preset *shape, int nodes)
+{
+    double bytes = element * (double)sft_params_unit(shape, 1);
+    double inside = sft_ceiling_busbw(ceiling, 1, bytes);
+    double across = nodes > 1 ? sft_ceiling_busbw(ceiling, nodes, bytes) : 0;
+    if (inside > 0) {
+        fabric->nvlink_gbs = inside;
+        fabric->nvlink_us = 0;
+        fabric->nvlink_assumed = false;
+    }
+    if (across > 0) {
+        fabric->nic_gbs = across;
+        fabric->nic_us = 0;
+        fabric->nic_assumed = false;
+    }
+    if (inside > 0 || across > 0)
+        fabric->source = "by the file of ceilings";
 }
 
 const char *sft_zero_name(enum sft_zero zero)
 {
     return sft_share_words[SFT_SHARE_0 + (int)zero];
-}
-
-/* The head, the embedding and the last norm pass as one more layer. */
-static double unit_parameters(const struct sft_preset *s, int unit)
-{
-    if (unit < s->layers)
-        return (double)sft_params_unit(s, unit + 1);
-    return (double)(sft_params_unit(s, 0) + sft_params_unit(s, unit + 1));
 }
 
 /* Three things that work side by side; each does one thing at a time. */
@@ -119,9 +133,16 @@ struct schedule {
     struct clock clock;
     const struct sft_preset *shape;
     enum sft_zero zero;
+    double layer, outside;    /* parameters of a layer; and of what unit_parameters counts as one */
     double forward, backward; /* seconds of a parameter */
     double updated;           /* when the last step's update ended */
 };
+
+/* The head, the embedding and the last norm pass as one more layer. */
+static double unit_parameters(const struct schedule *s, int unit)
+{
+    return unit < s->shape->layers ? s->layer : s->outside;
+}
 
 /* When a layer's weights are there, asked for at `begun`. */
 static double weights_ready(struct schedule *s, double bytes, double begun, bool first)
@@ -171,11 +192,11 @@ static double pass_run(struct schedule *s, bool down, bool first, bool last)
     bool gathers = !down || s->zero == SFT_ZERO_3 || s->zero == SFT_ZERO_HYBRID;
     double arrived = 0, ready = 0;
     for (int i = 0; i < units; i++) {
-        double parameters = unit_parameters(s->shape, down ? units - 1 - i : i), next = 0;
+        double parameters = unit_parameters(s, down ? units - 1 - i : i), next = 0;
         if (i == 0 && gathers)
             ready = weights_ready(s, element * parameters, c->compute, first);
         if (i + 1 < units && gathers) {
-            double wanted = unit_parameters(s->shape, down ? units - 2 - i : i + 1);
+            double wanted = unit_parameters(s, down ? units - 2 - i : i + 1);
             next = weights_ready(s, element * wanted, later(c->compute, ready), first);
         }
         double end = compute_run(c, ready, (down ? s->backward : s->forward) * parameters);
@@ -201,37 +222,36 @@ static double step_run(struct schedule *s, int accumulation, double optimizer)
     return s->updated;
 }
 
-static struct sft_timeline timeline_plain(const struct sft_preset *shape,
-                                          const struct sft_work *work,
-                                          const struct sft_ceiling *ceiling,
-                                          const struct sft_fabric *fabric,
-                                          const struct sft_layout *layout)
+static double optimizer_time(const struct sft_prediction *p, const struct sft_layout *layout)
 {
-    struct sft_prediction p = sft_predict(shape, work, ceiling);
-    double parameters = (double)sft_params_count(shape);
-    double ranks = (double)layout->nodes * layout->gpus;
-    double passes = (p.step - p.optimizer) / work->accumulation;
-    double optimizer = layout->zero == SFT_ZERO_0 ? p.optimizer : p.optimizer / ranks;
-    double again = p.recompute / work->accumulation;
-    struct schedule s = {
-        .clock = {.fabric = fabric, .layout = layout},
-        .shape = shape,
-        .zero = layout->zero,
-        .forward = (passes - again) / 3 / parameters,
-        .backward = ((passes - again) * 2 / 3 + again) / parameters,
-    };
-    /* The second of two steps is steady: what the first left on the way is in it. */
-    double begin = step_run(&s, work->accumulation, optimizer);
+    return layout->zero == SFT_ZERO_0 ? p->optimizer
+                                      : p->optimizer / ((double)layout->nodes * layout->gpus);
+}
+
+/* The second of two steps is steady: what the first left on the way is in it. */
+static struct sft_timeline steady(struct schedule s, int accumulation, double optimizer)
+{
+    double begin = step_run(&s, accumulation, optimizer);
     s.clock.compute_busy = s.clock.nvlink_busy = s.clock.nic_busy = 0;
-    struct sft_timeline t = {.step = step_run(&s, work->accumulation, optimizer) - begin};
-    t.compute = s.clock.compute_busy;
-    t.exposed = t.step - t.compute;
-    t.nvlink = s.clock.nvlink_busy;
-    t.nic = s.clock.nic_busy;
-    t.tok_s = ranks * work->accumulation * work->tokens / t.step;
-    t.bound = t.nic > t.compute && t.nic > t.nvlink ? "network"
-              : t.nvlink > t.compute                ? "NVLink"
-                                                    : "compute";
+    double step = step_run(&s, accumulation, optimizer) - begin;
+    return (struct sft_timeline){.step = step,
+                                 .compute = s.clock.compute_busy,
+                                 .nvlink = s.clock.nvlink_busy,
+                                 .nic = s.clock.nic_busy};
+}
+
+/* All micro-batches but the first and the last ones are alike: of many only some are laid out. */
+static struct sft_timeline steady_many(const struct schedule *s, int accumulation, double optimizer)
+{
+    enum { LAID = 8 };
+    if (accumulation <= LAID)
+        return steady(*s, accumulation, optimizer);
+    struct sft_timeline few = steady(*s, LAID - 1, optimizer), t = steady(*s, LAID, optimizer);
+    double more = accumulation - LAID;
+    t.step += more * (t.step - few.step);
+    t.compute += more * (t.compute - few.compute);
+    t.nvlink += more * (t.nvlink - few.nvlink);
+    t.nic += more * (t.nic - few.nic);
     return t;
 }
 
@@ -240,10 +260,27 @@ struct sft_timeline sft_timeline_make(const struct sft_preset *shape, const stru
                                       const struct sft_fabric *fabric,
                                       const struct sft_layout *layout)
 {
-    struct sft_timeline t = timeline_plain(shape, work, ceiling, fabric, layout);
-    struct sft_layout one = *layout;
-    one.nodes = 1;
-    struct sft_timeline node = timeline_plain(shape, work, ceiling, fabric, &one);
-    t.efficiency = t.tok_s / layout->nodes / node.tok_s;
+    struct sft_prediction p = sft_predict(shape, work, ceiling);
+    int last = sft_params_units(shape) - 1;
+    double layer = (double)sft_params_unit(shape, 1);
+    double outside = (double)(sft_params_unit(shape, 0) + sft_params_unit(shape, last));
+    double parameters = layer * shape->layers + outside;
+    double passes = (p.step - p.optimizer) / work->accumulation;
+    double again = p.again / work->accumulation;
+    struct schedule s = {
+        .clock = {.fabric = fabric, .layout = layout},
+        .shape = shape,
+        .zero = layout->zero,
+        .layer = layer,
+        .outside = outside,
+        .forward = (passes - again) / 3 / parameters,
+        .backward = ((passes - again) * 2 / 3 + again) / parameters,
+    };
+    struct sft_timeline t = steady_many(&s, work->accumulation, optimizer_time(&p, layout));
+    t.exposed = later(0, t.step - t.compute);
+    t.tok_s = (double)layout->nodes * layout->gpus * work->accumulation * work->tokens / t.step;
+    t.bound = t.nic > t.compute && t.nic > t.nvlink ? "network"
+              : t.nvlink > t.compute                ? "NVLink"
+                                                    : "compute";
     return t;
 }

@@ -23,11 +23,17 @@ struct sft_fabric {
     double nic_gbs;    /* collectives across nodes, of a whole node, all its NICs together */
     double nvlink_us;  /* until a collective inside a node, or across nodes, moves data */
     double nic_us;
+    bool nvlink_assumed, nic_assumed; /* neither said nor measured */
     const char *source;
 };
 
 /* 8 x H200 with NVLink, 2 x 400GbE a node. */
 struct sft_fabric sft_fabric_default(void);
+
+/* Of a run on so many nodes, what was measured of busbw with that device, at the size of a layer's
+ * weights, in place of what fabric says; its start is in it. Nothing where it was not measured. */
+void sft_fabric_measured(struct sft_fabric *fabric, const struct sft_ceiling *ceiling,
+                         const struct sft_preset *shape, int nodes);
 
 struct sft_layout {
     int nodes, gpus; /* gpus a node, all with one rank */
@@ -44,7 +50,6 @@ struct sft_timeline {
     double exposed; /* of the step, waiting for collectives: step - compute */
     double nvlink, nic; /* busy */
     double tok_s;       /* tokens processed a second by all ranks */
-    double efficiency;  /* tok_s a GPU / that of one node with the same layout; 1 for one node */
     const char *bound;  /* what is busy longest: "compute", "NVLink" or "network" */
 };
 

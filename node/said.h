@@ -35,6 +35,9 @@
 #define SAID_OPENING SAID_MAGIC SAID_FORM
 #define SAID_PLACE_ENV "SFT_BENCH_PLACE"
 #define SAID_FABRIC_ENV "SFT_BENCH_FABRIC"
+/* The release of the plugin that srun has, and of the one on the node. */
+#define SAID_SRUN_ENV "SFT_BENCH_SRUN"
+#define SAID_NODE_ENV "SFT_BENCH_NODE"
 #define SAID_PLACE 2600 /* bytes of the texts */
 #define SAID_FABRIC 12288
 #define SAID_CUDA 301

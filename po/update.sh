@@ -9,7 +9,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 {
     echo '/* by po/update.sh */'
-    for word in running partial complete failed unknown language; do
+    # states, and lib/figures.c's units that are words
+    for word in running partial complete failed unknown language tokens sequences tokens/J samples s; do
         echo "N_(\"$word\")"
     done
 } >"$work/words.c"

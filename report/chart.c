@@ -13,6 +13,7 @@
 #include "accounts/spawn.h"
 #include "accounts/text.h"
 #include "report/html.h"
+#include "report/chart_ids.h"
 
 enum { WIDTH = 900, HEIGHT = 380 };
 
@@ -253,39 +254,6 @@ static int chart_run(const struct chart *chart, bool png, char **text, size_t *l
     return rc;
 }
 
-/* Beginnings of the ids that gnuplot gives in every chart alike; a page has several. */
-static const char *const common[] = {"gpDot",          "gpPt",    "gpPat",
-                                     "gnuplot_canvas", "greybox", "textbox"};
-
-/* Where such an id begins it stands behind a quote or '#'. */
-static bool id_begins(const char *text, const char *at)
-{
-    if (at == text || strchr("'\"#", at[-1]) == NULL)
-        return false;
-    for (size_t i = 0; i < sizeof common / sizeof common[0]; i++)
-        if (strncmp(at, common[i], strlen(common[i])) == 0)
-            return true;
-    return false;
-}
-
-static char *ids_unique(const char *text, const char *id)
-{
-    char *unique = NULL;
-    size_t size;
-    FILE *out = open_memstream(&unique, &size);
-    if (out == NULL)
-        return NULL;
-    for (const char *at = text; *at != '\0'; at++) {
-        if (id_begins(text, at))
-            fprintf(out, "%s-", id);
-        putc(*at, out);
-    }
-    if (fclose(out) == 0)
-        return unique;
-    free(unique);
-    return NULL;
-}
-
 int chart_svg(const struct chart *chart, char **svg, struct sft_error *err)
 {
     size_t length;
@@ -294,7 +262,7 @@ int chart_svg(const struct chart *chart, char **svg, struct sft_error *err)
     if (chart_run(chart, false, &text, &length, err) < 0)
         return -1;
     char *begin = strstr(text, "<svg");
-    *svg = begin != NULL ? ids_unique(begin, chart->id) : NULL;
+    *svg = begin != NULL ? chart_ids(begin, chart->id) : NULL;
     free(text);
     return *svg != NULL ? 0 : sft_error_set(err, "gnuplot made no SVG");
 }

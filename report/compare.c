@@ -8,6 +8,8 @@
 #include "lib/stats.h"
 #include "accounts/grid.h"
 #include "report/group_print.h"
+#include "report/repeats.h"
+#include "report/lang.h"
 
 static double log_mean(const double *values, size_t count)
 {
@@ -26,63 +28,14 @@ static double log_variance(const double *values, size_t count, double mean)
     return sum / (double)(count - 1) / (double)count;
 }
 
-/* P(T <= t) for t >= 0 by the regularized incomplete beta function's continued fraction (Lentz;
- * Press et al., Numerical Recipes, 6.4). */
-static double beta_fraction(double a, double b, double x)
-{
-    const double tiny = 1e-300;
-    double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), f = d;
-    for (int m = 1; m < 500; m++) {
-        double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-        double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-        d = 1 / fmax(1 + even * d, tiny);
-        c = fmax(1 + even / c, tiny);
-        f *= d * c;
-        double next = 1 + odd * d;
-        d = 1 / (fabs(next) < tiny ? tiny : next);
-        c = 1 + odd / c;
-        f *= d * c;
-        if (fabs(d * c - 1) < 1e-14)
-            break;
-    }
-    return f;
-}
-
-static double beta_regular(double a, double b, double x)
-{
-    if (x <= 0 || x >= 1)
-        return x <= 0 ? 0 : 1;
-    double front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x));
-    return x < (a + 1) / (a + b + 2) ? front * beta_fraction(a, b, x) / a
-                                     : 1 - front * beta_fraction(b, a, 1 - x) / b;
-}
-
-static double t_distribution(double t, double freedom)
-{
-    return 1 - 0.5 * beta_regular(freedom / 2, 0.5, freedom / (freedom + t * t));
-}
-
-double compare_t975(double freedom)
-{
-    double low = 0, high = 1000;
-    for (int i = 0; i < 100; i++) {
-        double middle = (low + high) / 2;
-        if (t_distribution(middle, freedom) < 0.975)
-            low = middle;
-        else
-            high = middle;
-    }
-    return (low + high) / 2;
-}
-
 static void interval(struct compare_ratio *r, double va, size_t na, double vb, size_t nb)
 {
-    double both = va + vb;
     /* Repeats that are all the same tell nothing of their spread but that it is small. */
-    double freedom = both > 0
-                         ? both * both / (va * va / (double)(na - 1) + vb * vb / (double)(nb - 1))
-                         : (double)(na + nb - 2);
-    double half = compare_t975(freedom) * sqrt(both);
+    va = fmax(va, REPEATS_FLOOR * REPEATS_FLOOR / (double)na);
+    vb = fmax(vb, REPEATS_FLOOR * REPEATS_FLOOR / (double)nb);
+    double both = va + vb;
+    double freedom = both * both / (va * va / (double)(na - 1) + vb * vb / (double)(nb - 1));
+    double half = repeats_t(COMPARE_QUANTILE, freedom) * sqrt(both);
     r->low = r->ratio * exp(-half);
     r->high = r->ratio * exp(half);
 }
@@ -91,19 +44,22 @@ struct compare_ratio compare_figures(const double *a, size_t na, const double *b
 {
     double ma = log_mean(a, na), mb = log_mean(b, nb);
     struct compare_ratio r = {
-        sft_stats_median(a, na), sft_stats_median(b, nb), exp(mb - ma), NAN, NAN, COMPARE_TOO_FEW};
-    if (na < 2 || nb < 2)
+        sft_stats_median(a, na), sft_stats_median(b, nb), exp(mb - ma), NAN, NAN, NAN,
+        COMPARE_TOO_FEW};
+    if (na < GROUP_REPEATS || nb < GROUP_REPEATS)
         return r;
     interval(&r, log_variance(a, na, ma), na, log_variance(b, nb, mb), nb);
-    if (na >= GROUP_REPEATS && nb >= GROUP_REPEATS)
-        r.verdict = r.low > 1 ? COMPARE_FASTER : r.high < 1 ? COMPARE_SLOWER : COMPARE_NONE;
+    r.verdict = r.low > 1 ? COMPARE_FASTER : r.high < 1 ? COMPARE_SLOWER : COMPARE_NONE;
+    if (r.verdict == COMPARE_NONE)
+        r.hidden = 100 * fmax(r.high - 1, 1 - r.low);
     return r;
 }
 
 const char *compare_verdict_text(enum compare_verdict verdict)
 {
-    static const char *const texts[] = {"B is faster", "B is slower",
-                                        "no difference beyond the spread", "too few repeats"};
+    static const char *const texts[] = {N_("B is faster"), N_("B is slower"),
+                                        N_("no difference beyond the spread"),
+                                        N_("too few repeats")};
     return texts[verdict];
 }
 
@@ -117,31 +73,40 @@ static const struct grid_column columns[] = {
     {"ratio", "B/A", "", false},
     {"low", "FROM", "95%", false},
     {"high", "TO", "95%", false},
+    {"hidden", "HIDDEN", "%", false},
     {"verdict", "VERDICT", "", true},
     {NULL, NULL, NULL, false},
 };
 
-/* The same work: all that tells series apart but the device, which is what two clusters differ in.
- */
-static bool same_work(const struct group_series *a, const struct group_series *b)
+static bool same_keys(const struct group_series *a, const struct group_series *b, int from, int to)
 {
-    return strcmp(a->model, b->model) == 0 && strcmp(a->method, b->method) == 0 &&
-           strcmp(a->precision, b->precision) == 0 && strcmp(a->data, b->data) == 0 &&
-           a->seq == b->seq && a->micro_batch == b->micro_batch &&
-           a->accumulation == b->accumulation && a->ranks_per_node == b->ranks_per_node;
+    for (int i = from; i < to; i++)
+        if (strcmp(a->key[i], b->key[i]) != 0)
+            return false;
+    return true;
 }
 
-static const struct group_cell *cell_find(const struct groups *groups,
-                                          const struct group_series *series,
-                                          const struct group_cell *cell)
+/* The same work: all that tells series apart but device, software and way, which is what two
+ * clusters, or before and after, differ in; and what was asked to differ. */
+static bool same_work(const struct group_series *a, const struct group_series *b, unsigned across)
 {
-    for (size_t i = 0; i < groups->count; i++)
-        for (size_t k = 0; same_work(&groups->series[i], series) && k < groups->series[i].count;
-             k++) {
-            const struct group_cell *other = &groups->series[i].cell[k];
-            if (other->nodes == cell->nodes && other->ranks == cell->ranks && other->count > 0)
-                return other;
-        }
+    return strcmp(a->model, b->model) == 0 && strcmp(a->data, b->data) == 0 &&
+           (strcmp(a->method, b->method) == 0 || (across & OPTIONS_METHOD)) &&
+           (strcmp(a->precision, b->precision) == 0 || (across & OPTIONS_PRECISION)) &&
+           a->seq == b->seq && a->micro_batch == b->micro_batch &&
+           a->accumulation == b->accumulation && a->ranks_per_node == b->ranks_per_node &&
+           same_keys(a, b, 0, GROUP_WORK_KEYS);
+}
+
+/* The series' cell for as many nodes and ranks, where both are the same work. */
+static const struct group_cell *cell_in(const struct group_series *other,
+                                        const struct group_series *series,
+                                        const struct group_cell *cell, unsigned across)
+{
+    for (size_t k = 0; same_work(other, series, across) && k < other->count; k++)
+        if (other->cell[k].nodes == cell->nodes && other->cell[k].ranks == cell->ranks &&
+            other->cell[k].count > 0)
+            return &other->cell[k];
     return NULL;
 }
 
@@ -154,62 +119,135 @@ static double *cell_speeds(const struct group_cell *cell)
     return values;
 }
 
-static int pair_add(struct grid *grid, const char *title, const struct group_cell *a,
-                    const struct group_cell *b)
+static int pair_add(struct compare *compare, struct compare_pair pair)
 {
-    double *x = cell_speeds(a), *y = cell_speeds(b);
-    int rc = -1;
-    if (x != NULL && y != NULL && grid_line(grid) == 0) {
-        struct compare_ratio r = compare_figures(x, a->count, y, b->count);
-        rc = grid_set(grid, "series", "%s", title) | grid_set(grid, "nodes", "%d", a->nodes) |
-             grid_set(grid, "a_runs", "%zu", a->count) | grid_set(grid, "b_runs", "%zu", b->count) |
-             grid_set_real(grid, "a_tok_s", r.a, 0) | grid_set_real(grid, "b_tok_s", r.b, 0) |
-             grid_set_real(grid, "ratio", r.ratio, 4) | grid_set_real(grid, "low", r.low, 4) |
-             grid_set_real(grid, "high", r.high, 4) |
-             grid_set(grid, "verdict", "%s", compare_verdict_text(r.verdict));
+    struct compare_pair *grown =
+        realloc(compare->pair, (compare->count + 1) * sizeof *compare->pair);
+    if (grown == NULL)
+        return -1;
+    compare->pair = grown;
+    double *x = cell_speeds(pair.a), *y = cell_speeds(pair.b);
+    int rc = x != NULL && y != NULL ? 0 : -1;
+    if (rc == 0) {
+        pair.ratio = compare_figures(x, pair.a->count, y, pair.b->count);
+        compare->pair[compare->count++] = pair;
     }
     free(x);
     free(y);
     return rc;
 }
 
+/* Of several the one that was done in the same way; across what was asked all of them. */
+static int pairs_of(struct compare *compare, const struct group_series *series,
+                    const struct group_cell *cell)
+{
+    struct compare_pair found = {.a_series = series, .a = cell};
+    for (size_t i = 0; i < compare->b->count; i++) {
+        const struct group_series *other = &compare->b->series[i];
+        const struct group_cell *same = cell_in(other, series, cell, compare->across);
+        if (same == NULL)
+            continue;
+        if (found.b == NULL || compare->across != 0 ||
+            same_keys(other, series, GROUP_SOFTWARE_KEYS, GROUP_KEYS)) {
+            found.b_series = other;
+            found.b = same;
+        }
+        if (compare->across != 0 && pair_add(compare, found) < 0)
+            return -1;
+    }
+    return found.b == NULL || compare->across != 0 ? 0 : pair_add(compare, found);
+}
+
+int compare_make(struct compare *compare, const struct groups *a, const struct groups *b,
+                 unsigned across, struct sft_error *err)
+{
+    *compare = (struct compare){.a = a, .b = b, .across = across};
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t k = 0; k < a->series[i].count; k++)
+            if (a->series[i].cell[k].count > 0 &&
+                pairs_of(compare, &a->series[i], &a->series[i].cell[k]) < 0)
+                return sft_error_set(err, "no memory for the comparison");
+    return 0;
+}
+
+void compare_clear(struct compare *compare)
+{
+    free(compare->pair);
+    compare->pair = NULL;
+    compare->count = 0;
+}
+
+bool compare_has(const struct compare *compare, const struct groups *groups,
+                 const struct group_series *series, const struct group_cell *cell)
+{
+    const struct groups *other = groups == compare->a ? compare->b : compare->a;
+    for (size_t i = 0; i < other->count; i++)
+        if (cell_in(&other->series[i], series, cell, compare->across) != NULL)
+            return true;
+    return false;
+}
+
+void compare_title(const struct compare *compare, const struct compare_pair *pair, char *text,
+                   size_t size)
+{
+    char other[256];
+    group_title(compare->a, pair->a_series, text, size);
+    group_title(compare->b, pair->b_series, other, sizeof other);
+    size_t used = strlen(text);
+    if (strcmp(pair->a_series->method, pair->b_series->method) != 0 ||
+        strcmp(pair->a_series->precision, pair->b_series->precision) != 0)
+        snprintf(text + used, size - used, " / %s", other);
+}
+
+static int line_add(struct grid *grid, const struct compare *compare,
+                    const struct compare_pair *pair)
+{
+    const struct compare_ratio *r = &pair->ratio;
+    char title[512];
+    compare_title(compare, pair, title, sizeof title);
+    return grid_line(grid) < 0
+               ? -1
+               : grid_set(grid, "series", "%s", title) |
+                     grid_set(grid, "nodes", "%d", pair->a->nodes) |
+                     grid_set(grid, "a_runs", "%zu", pair->a->count) |
+                     grid_set(grid, "b_runs", "%zu", pair->b->count) |
+                     grid_set_real(grid, "a_tok_s", r->a, 0) |
+                     grid_set_real(grid, "b_tok_s", r->b, 0) |
+                     grid_set_real(grid, "ratio", r->ratio, 4) |
+                     grid_set_real(grid, "low", r->low, 4) |
+                     grid_set_real(grid, "high", r->high, 4) |
+                     grid_set_real(grid, "hidden", r->hidden, 1) |
+                     grid_set(grid, "verdict", "%s", compare_verdict_text(r->verdict));
+}
+
 /* What only `groups` has. */
-static void print_alone(const struct groups *groups, const struct groups *other, char which,
-                        FILE *out)
+static void print_alone(const struct compare *compare, const struct groups *groups, FILE *out)
 {
     for (size_t i = 0; i < groups->count; i++)
         for (size_t k = 0; k < groups->series[i].count; k++) {
             const struct group_cell *cell = &groups->series[i].cell[k];
             char title[256];
             group_title(groups, &groups->series[i], title, sizeof title);
-            if (cell->count > 0 && cell_find(other, &groups->series[i], cell) == NULL)
-                fprintf(out, "only in %c: %s on %d node%s\n", which, title, cell->nodes,
-                        cell->nodes == 1 ? "" : "s");
+            if (cell->count > 0 && !compare_has(compare, groups, &groups->series[i], cell))
+                fprintf(out, "only in %c: %s on %d node%s\n", groups == compare->a ? 'A' : 'B',
+                        title, cell->nodes, cell->nodes == 1 ? "" : "s");
         }
 }
 
-int compare_print(const struct groups *a, const struct groups *b, enum options_form form, FILE *out,
+int compare_print(const struct compare *compare, enum options_form form, FILE *out,
                   struct sft_error *err)
 {
     struct grid grid;
     int rc = 0;
     grid_init(&grid, columns);
-    for (size_t i = 0; rc == 0 && i < a->count; i++)
-        for (size_t k = 0; rc == 0 && k < a->series[i].count; k++) {
-            const struct group_cell *cell = &a->series[i].cell[k];
-            const struct group_cell *other =
-                cell->count > 0 ? cell_find(b, &a->series[i], cell) : NULL;
-            char title[256];
-            group_title(a, &a->series[i], title, sizeof title);
-            if (other != NULL)
-                rc = pair_add(&grid, title, cell, other);
-        }
+    for (size_t i = 0; rc == 0 && i < compare->count; i++)
+        rc = line_add(&grid, compare, &compare->pair[i]);
     rc = rc < 0 ? sft_error_set(err, "no memory for the comparison")
                 : grid_write(&grid, (enum grid_form)form, out, err);
     grid_clear(&grid);
     if (rc == 0 && form == OPTIONS_TABLE) {
-        print_alone(a, b, 'A', out);
-        print_alone(b, a, 'B', out);
+        print_alone(compare, compare->a, out);
+        print_alone(compare, compare->b, out);
     }
     return rc;
 }

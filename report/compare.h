@@ -10,6 +10,10 @@
 #include "report/group.h"
 #include "report/options.h"
 
+/* Welch's approximation is a little too sure of few repeats of unequal number: with 0.975, 5.2 to
+ * 5.6% of equal sets of 3 to 10 would differ; with this, under 5%. */
+#define COMPARE_QUANTILE 0.978
+
 enum compare_verdict {
     COMPARE_FASTER,  /* B: the whole interval lies above 1 */
     COMPARE_SLOWER,  /* below 1 */
@@ -20,23 +24,50 @@ enum compare_verdict {
 struct compare_ratio {
     double a, b;      /* medians of tok_s */
     double ratio;     /* geometric mean of B's over that of A's */
-    double low, high; /* 95% confidence interval of it; NaN with fewer than 2 runs on a side */
+    double low, high; /* 95% confidence interval of it; NaN with fewer than GROUP_REPEATS runs on a
+                       * side: two runs say next to nothing of a spread */
+    double hidden;    /* percent by which B may still be faster or slower, where that is no finding;
+                       * else NaN */
     enum compare_verdict verdict;
 };
 
 /* Of positive figures a[na] and b[nb], na and nb from 1: Welch's t interval of the difference of
  * the means of logarithms (Welch, Biometrika 34, 1947). Speeds vary by factors, and of a ratio of
- * medians of three runs no bootstrap tells an interval. */
+ * medians of three runs no bootstrap tells an interval. A spread counts as REPEATS_FLOOR at least.
+ */
 struct compare_ratio compare_figures(const double *a, size_t na, const double *b, size_t nb);
-
-/* The 0.975 quantile of Student's t with so many degrees of freedom, from 1 on. */
-double compare_t975(double freedom);
 
 const char *compare_verdict_text(enum compare_verdict verdict);
 
-/* A line for each series and number of nodes that both sets have, by the groups' order; those that
- * only one has are told below the table. */
-int compare_print(const struct groups *a, const struct groups *b, enum options_form form, FILE *out,
+struct compare_pair {
+    const struct group_series *a_series, *b_series;
+    const struct group_cell *a, *b;
+    struct compare_ratio ratio;
+};
+
+struct compare {
+    const struct groups *a, *b;
+    unsigned across; /* of enum options_across */
+    size_t count;
+    struct compare_pair *pair; /* by a's order */
+};
+
+/* A pair for each series and number of nodes that both sets have, or each that differs in `across`
+ * alone. The groups must outlive it. Fails only without memory; to be cleared in any case. */
+int compare_make(struct compare *compare, const struct groups *a, const struct groups *b,
+                 unsigned across, struct sft_error *err);
+void compare_clear(struct compare *compare);
+
+/* Has the other set what stands in this cell of `groups` (a or b)? */
+bool compare_has(const struct compare *compare, const struct groups *groups,
+                 const struct group_series *series, const struct group_cell *cell);
+
+/* What it is: A's title, and where B's is another B's behind a slash. */
+void compare_title(const struct compare *compare, const struct compare_pair *pair, char *text,
+                   size_t size);
+
+/* A line for each pair; those that only one set has are told below the table. */
+int compare_print(const struct compare *compare, enum options_form form, FILE *out,
                   struct sft_error *err);
 
 #endif

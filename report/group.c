@@ -8,89 +8,47 @@
 
 #include "lib/params.h"
 #include "lib/preset.h"
-#include "lib/roofline.h"
 #include "lib/stats.h"
+#include "report/group_internal.h"
 #include "report/lang.h"
+#include "report/repeats.h"
 
-/* How far a record's own figures may stand apart: they have six digits. */
-#define GROUP_AGREE 0.01
 #define GROUP_WIDE 0.05 /* spread of repeats that is marked */
 
-static const char *const versions[] = {"version", "cuda", "nccl", "mpi", "blas"};
+const char *const group_keys[GROUP_KEYS] = {"tokenizer", "data_sum",  "workload", "form",
+                                            "version",   "cuda",      "blas",     "states",
+                                            "zero",      "recompute", "nccl",     "mpi"};
+/* Repeats may differ in these, and say so. */
+static const char *const others[] = {"hosts", "seed", "steps", "measure_s", "warmup", "nccl_env"};
 
-static const char *text_of(const struct row *row, const char *key)
+/* Throughput of the first form is another figure. */
+static const char *key_of(const struct row *row, const char *key)
 {
-    const char *value = sft_record_get(&row->record, key);
-    return value != NULL ? value : "";
+    if (strcmp(key, "form") == 0)
+        return row->marks & ROW_MEDIAN ? "median" : "";
+    return text_of(row, key);
 }
 
-static double real_of(const struct row *row, const char *key)
+/* A row and what decides where it stands, looked up once. */
+struct run {
+    const struct row *row;
+    struct group_series series; /* without cells */
+    double parameters;          /* of its model */
+    int nodes, ranks;
+    unsigned aside; /* group_aside_of */
+};
+
+static double size_of(const char *model)
 {
-    return sft_record_get_real(&row->record, key, NAN);
+    const struct sft_preset *preset = sft_preset_find(model);
+    return preset != NULL ? (double)sft_params_count(preset) : INFINITY;
 }
 
-/* 0 where the record has no such number. */
-static int whole_of(const struct row *row, const char *key)
-{
-    double value = real_of(row, key);
-    return value >= 0 && value <= 1e9 ? (int)value : 0;
-}
-
-static bool is_positive(double value)
-{
-    return isfinite(value) && value > 0;
-}
-
-/* True also where one of them is not known. */
-static bool agree(double a, double b)
-{
-    return !is_positive(a) || !is_positive(b) || fabs(a - b) <= GROUP_AGREE * fmax(a, b);
-}
-
-static bool is_impossible(const struct row *row)
-{
-    double tflops = real_of(row, "tflops"), mfu = real_of(row, "mfu");
-    const struct sft_roofline *roofline = sft_roofline_find(text_of(row, "device"));
-    if (!is_positive(real_of(row, "step_ms")) || !is_positive(real_of(row, "tok_s")) ||
-        !is_positive(real_of(row, "samples_s")))
-        return true;
-    double peak = roofline == NULL                                ? 0
-                  : strcmp(text_of(row, "precision"), "fp8") == 0 ? roofline->fp8_tflops
-                                                                  : roofline->bf16_tflops;
-    return (!isnan(tflops) && sft_roofline_check(tflops, peak, "", NULL) < 0) || mfu > 100;
-}
-
-static bool is_inconsistent(const struct row *row)
-{
-    double tokens = real_of(row, "global_batch") * real_of(row, "seq");
-    double step_s = real_of(row, "step_ms") / 1000;
-    return !agree(real_of(row, "tok_s") * step_s, tokens) ||
-           !agree(100 * real_of(row, "tflops") / real_of(row, "peak_tflops"), real_of(row, "mfu"));
-}
-
-static unsigned aside_of(const struct row *row)
-{
-    unsigned why = 0;
-    if (strcmp(row->state, "complete") != 0)
-        why |= GROUP_NOT_COMPLETE;
-    if (row->marks & ROW_COMMENT_ALONE)
-        why |= GROUP_COMMENT_ALONE;
-    if (row->marks & ROW_DOUBTED)
-        why |= GROUP_DOUBTED;
-    /* A run that ended early has not all figures; then there is nothing to judge. */
-    if (why & GROUP_NOT_COMPLETE)
-        return why;
-    if (is_impossible(row))
-        why |= GROUP_IMPOSSIBLE;
-    else if (is_inconsistent(row))
-        why |= GROUP_INCONSISTENT;
-    return why;
-}
-
-static struct group_series series_of(const struct row *row)
+static struct run run_of(const struct row *row)
 {
     int nodes = whole_of(row, "nodes"), ranks = whole_of(row, "ranks");
-    return (struct group_series){
+    struct run run = {.row = row, .nodes = nodes, .ranks = ranks, .aside = group_aside_of(row)};
+    run.series = (struct group_series){
         .model = text_of(row, "model"),
         .method = text_of(row, "method"),
         .precision = text_of(row, "precision"),
@@ -102,23 +60,16 @@ static struct group_series series_of(const struct row *row)
         .accumulation = whole_of(row, "accumulation"),
         .ranks_per_node = nodes > 0 ? ranks / nodes : 0,
     };
+    for (int i = 0; i < GROUP_KEYS; i++)
+        run.series.key[i] = key_of(row, group_keys[i]);
+    run.parameters = size_of(run.series.model);
+    return run;
 }
 
-static double size_of(const char *model)
+static int work_compare(const struct run *x, const struct run *y)
 {
-    const struct sft_preset *preset = sft_preset_find(model);
-    return preset != NULL ? (double)sft_params_count(preset) : INFINITY;
-}
-
-static int compare_sizes(const char *a, const char *b)
-{
-    double x = size_of(a), y = size_of(b);
-    return (x > y) - (x < y);
-}
-
-static int series_compare(const struct group_series *a, const struct group_series *b)
-{
-    int order = compare_sizes(a->model, b->model);
+    const struct group_series *a = &x->series, *b = &y->series;
+    int order = (x->parameters > y->parameters) - (x->parameters < y->parameters);
     const char *const texts[][2] = {{a->model, b->model},         {a->method, b->method},
                                     {a->precision, b->precision}, {a->data, b->data},
                                     {a->device, b->device},       {a->backend, b->backend}};
@@ -130,24 +81,56 @@ static int series_compare(const struct group_series *a, const struct group_serie
         order = strcmp(texts[i][0], texts[i][1]);
     for (size_t i = 0; order == 0 && i < sizeof wholes / sizeof wholes[0]; i++)
         order = (wholes[i][0] > wholes[i][1]) - (wholes[i][0] < wholes[i][1]);
+    for (int i = 0; order == 0 && i < GROUP_SOFTWARE_KEYS; i++)
+        order = strcmp(a->key[i], b->key[i]);
     return order;
 }
 
-static int rows_compare(const struct row *a, const struct row *b)
+static int way_compare(const struct run *a, const struct run *b)
 {
-    const struct group_series x = series_of(a), y = series_of(b);
-    int order = series_compare(&x, &y);
-    const double keys[][2] = {{whole_of(a, "nodes"), whole_of(b, "nodes")},
-                              {whole_of(a, "ranks"), whole_of(b, "ranks")},
-                              {(double)a->job_id, (double)b->job_id}};
-    for (size_t i = 0; order == 0 && i < sizeof keys / sizeof keys[0]; i++)
-        order = (keys[i][0] > keys[i][1]) - (keys[i][0] < keys[i][1]);
-    return order != 0 ? order : strcmp(row_step(a), row_step(b));
+    int order = 0;
+    for (int i = GROUP_SOFTWARE_KEYS; order == 0 && i < GROUP_KEYS; i++)
+        order = strcmp(a->series.key[i], b->series.key[i]);
+    return order;
 }
 
-static int rows_by_group(const void *a, const void *b)
+/* Did a cell do it in another way than the first one? A lone rank has no collectives. */
+static bool is_other_way(const struct row *row, const struct row *first)
 {
-    return rows_compare(*(const struct row *const *)a, *(const struct row *const *)b);
+    for (int i = GROUP_SOFTWARE_KEYS; i < GROUP_KEYS; i++) {
+        const char *here = key_of(row, group_keys[i]), *there = key_of(first, group_keys[i]);
+        if (strcmp(here, there) != 0 &&
+            (i < GROUP_COLLECTIVE_KEYS || (*here != '\0' && *there != '\0')))
+            return true;
+    }
+    return false;
+}
+
+static bool same_size(const struct run *a, const struct run *b)
+{
+    return a->nodes == b->nodes && a->ranks == b->ranks;
+}
+
+static int runs_compare(const struct run *a, const struct run *b, bool ways)
+{
+    int order = work_compare(a, b);
+    if (order == 0 && ways)
+        order = way_compare(a, b);
+    const long long keys[][2] = {
+        {a->nodes, b->nodes}, {a->ranks, b->ranks}, {a->row->job_id, b->row->job_id}};
+    for (size_t i = 0; order == 0 && i < sizeof keys / sizeof keys[0]; i++)
+        order = (keys[i][0] > keys[i][1]) - (keys[i][0] < keys[i][1]);
+    return order != 0 ? order : strcmp(row_step(a->row), row_step(b->row));
+}
+
+static int runs_by_work(const void *a, const void *b)
+{
+    return runs_compare(a, b, false);
+}
+
+static int runs_by_way(const void *a, const void *b)
+{
+    return runs_compare(a, b, true);
 }
 
 struct group_figure group_figure(const struct group_cell *cell, const char *key)
@@ -171,13 +154,30 @@ struct group_figure group_figure(const struct group_cell *cell, const char *key)
     return figure;
 }
 
-static bool cell_is_mixed(const struct group_cell *cell)
+static bool cell_has_others(const struct group_cell *cell)
 {
     for (size_t i = 1; i < cell->count; i++)
-        for (size_t k = 0; k < sizeof versions / sizeof versions[0]; k++)
-            if (strcmp(text_of(cell->run[i], versions[k]), text_of(cell->run[0], versions[k])) != 0)
+        for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+            if (strcmp(text_of(cell->run[i], others[k]), text_of(cell->run[0], others[k])) != 0)
                 return true;
     return false;
+}
+
+/* Of the repeats in the order of their jobs. */
+static unsigned cell_shape(const struct group_cell *cell)
+{
+    double *values = calloc(cell->count + 1, sizeof *values);
+    unsigned marks = 0;
+    if (values == NULL)
+        return 0;
+    for (size_t i = 0; i < cell->count; i++)
+        values[i] = real_of(cell->run[i], "tok_s");
+    if (repeats_outlier(values, cell->count))
+        marks |= GROUP_OUTLIER;
+    if (repeats_drift(values, cell->count))
+        marks |= GROUP_DRIFT;
+    free(values);
+    return marks;
 }
 
 static unsigned cell_marks(const struct group_cell *cell)
@@ -186,36 +186,35 @@ static unsigned cell_marks(const struct group_cell *cell)
     unsigned marks = 0;
     if (cell->count < GROUP_REPEATS)
         marks |= GROUP_FEW;
-    if (cell_is_mixed(cell))
-        marks |= GROUP_MIXED;
+    if (cell_has_others(cell))
+        marks |= GROUP_OTHERS;
     for (size_t i = 0; i < cell->count; i++) {
         marks |= cell->run[i]->marks & ROW_SYNTHETIC ? GROUP_SYNTHETIC : 0;
         marks |= cell->run[i]->marks & ROW_EDITED ? GROUP_EDITED : 0;
     }
     if (cell->aside > 0)
         marks |= GROUP_ASIDE;
+    marks |= cell_shape(cell);
     if (tok_s.count > 1 && (tok_s.max - tok_s.min) / tok_s.median > GROUP_WIDE)
         marks |= GROUP_SPREAD;
     return marks;
 }
 
-static int cell_make(struct group_cell *cell, struct row *const *row, size_t count,
+static int cell_make(struct group_cell *cell, const struct run *run, size_t count,
                      struct sft_error *err)
 {
-    *cell = (struct group_cell){
-        .nodes = whole_of(row[0], "nodes"), .ranks = whole_of(row[0], "ranks"), .efficiency = NAN};
+    *cell = (struct group_cell){.nodes = run[0].nodes, .ranks = run[0].ranks, .efficiency = NAN};
     cell->run = calloc(count, sizeof *cell->run);
     cell->aside_run = calloc(count, sizeof *cell->aside_run);
     cell->aside_why = calloc(count, sizeof *cell->aside_why);
     if (cell->run == NULL || cell->aside_run == NULL || cell->aside_why == NULL)
         return sft_error_set(err, "no memory for groups of runs");
     for (size_t i = 0; i < count; i++) {
-        unsigned why = aside_of(row[i]);
-        if (why == 0) {
-            cell->run[cell->count++] = row[i];
+        if (run[i].aside == 0) {
+            cell->run[cell->count++] = run[i].row;
         } else {
-            cell->aside_why[cell->aside] = why;
-            cell->aside_run[cell->aside++] = row[i];
+            cell->aside_why[cell->aside] = run[i].aside;
+            cell->aside_run[cell->aside++] = run[i].row;
         }
     }
     cell->marks = cell_marks(cell);
@@ -231,44 +230,62 @@ static double cell_rate(const struct group_cell *cell)
 static void series_judge(struct group_series *series)
 {
     double base = NAN;
+    const struct row *first = NULL;
     for (size_t i = 0; i < series->count; i++) {
         struct group_cell *cell = &series->cell[i];
+        if (cell->count > 0 && series->base_nodes == 0) {
+            series->base_nodes = cell->nodes;
+            base = cell_rate(cell);
+            first = cell->run[0];
+        }
+        if (cell->count > 0 && is_other_way(cell->run[0], first))
+            cell->marks |= GROUP_WAYS;
         series->marks |= cell->marks;
         if (cell->count == 0)
             continue;
-        if (series->base_nodes == 0) {
-            series->base_nodes = cell->nodes;
-            base = cell_rate(cell);
-        }
         cell->efficiency = 100 * cell_rate(cell) / base;
     }
 }
 
-/* How many rows from the first on belong together; cell: by nodes and ranks, too. */
-static size_t run_length(struct row *const *row, size_t count, bool cell)
+enum together { SERIES, SERIES_OF_A_WAY, CELL };
+
+/* How many runs from the first on belong together. */
+static size_t run_length(const struct run *run, size_t count, enum together what)
 {
-    const struct group_series first = series_of(row[0]);
     size_t length = 1;
-    for (; length < count; length++) {
-        const struct group_series next = series_of(row[length]);
-        if (series_compare(&first, &next) != 0 ||
-            (cell && (whole_of(row[length], "nodes") != whole_of(row[0], "nodes") ||
-                      whole_of(row[length], "ranks") != whole_of(row[0], "ranks"))))
-            break;
-    }
+    while (length < count && work_compare(&run[0], &run[length]) == 0 &&
+           (what != SERIES_OF_A_WAY || way_compare(&run[0], &run[length]) == 0) &&
+           (what != CELL || same_size(&run[0], &run[length])))
+        length++;
     return length;
 }
 
-static int series_make(struct group_series *series, struct row *const *row, size_t count,
+/* Were counted runs of one size done in several ways? Then none of them are repeats of the others.
+ */
+static bool has_ways(const struct run *run, size_t count)
+{
+    const struct run *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (run[i].aside != 0)
+            continue;
+        if (first == NULL || !same_size(first, &run[i]))
+            first = &run[i];
+        else if (way_compare(first, &run[i]) != 0)
+            return true;
+    }
+    return false;
+}
+
+static int series_make(struct group_series *series, const struct run *run, size_t count,
                        struct sft_error *err)
 {
-    *series = series_of(row[0]);
+    *series = run[0].series;
     series->cell = calloc(count, sizeof *series->cell);
     if (series->cell == NULL)
         return sft_error_set(err, "no memory for groups of runs");
     for (size_t begin = 0; begin < count;) {
-        size_t length = run_length(row + begin, count - begin, true);
-        if (cell_make(&series->cell[series->count++], row + begin, length, err) < 0)
+        size_t length = run_length(run + begin, count - begin, CELL);
+        if (cell_make(&series->cell[series->count++], run + begin, length, err) < 0)
             return -1;
         begin += length;
     }
@@ -283,27 +300,53 @@ static void groups_count(struct groups *groups)
             groups->counted += groups->series[i].cell[k].count;
 }
 
+/* The series of one work. */
+static int work_make(struct groups *groups, struct run *run, size_t count, struct sft_error *err)
+{
+    bool ways = has_ways(run, count);
+    if (ways)
+        qsort(run, count, sizeof *run, runs_by_way);
+    for (size_t begin = 0; begin < count;) {
+        size_t length = run_length(run + begin, count - begin, ways ? SERIES_OF_A_WAY : SERIES);
+        if (series_make(&groups->series[groups->count++], run + begin, length, err) < 0)
+            return -1;
+        begin += length;
+    }
+    return 0;
+}
+
+/* Where each row stands, in the order of the series; NULL without memory. */
+static struct run *runs_sorted(const struct rows *rows)
+{
+    struct run *runs = calloc(rows->count, sizeof *runs);
+    if (runs == NULL)
+        return NULL;
+    for (size_t i = 0; i < rows->count; i++)
+        runs[i] = run_of(rows->row[i]);
+    qsort(runs, rows->count, sizeof *runs, runs_by_work);
+    return runs;
+}
+
 int groups_make(struct groups *groups, const struct rows *rows, struct sft_error *err)
 {
     memset(groups, 0, sizeof *groups);
     groups->runs = rows->count;
     if (rows->count == 0)
         return 0;
-    struct row **sorted = calloc(rows->count, sizeof *sorted);
+    struct run *runs = runs_sorted(rows);
     groups->series = calloc(rows->count, sizeof *groups->series);
-    int rc = 0;
-    if (sorted == NULL || groups->series == NULL)
-        rc = sft_error_set(err, "no memory for groups of runs");
-    if (sorted != NULL) {
-        memcpy(sorted, rows->row, rows->count * sizeof *sorted);
-        qsort(sorted, rows->count, sizeof *sorted, rows_by_group);
+    if (runs == NULL || groups->series == NULL) {
+        free(runs);
+        groups_clear(groups);
+        return sft_error_set(err, "no memory for groups of runs");
     }
+    int rc = 0;
     for (size_t begin = 0; rc == 0 && begin < rows->count;) {
-        size_t length = run_length(sorted + begin, rows->count - begin, false);
-        rc = series_make(&groups->series[groups->count++], sorted + begin, length, err);
+        size_t length = run_length(runs + begin, rows->count - begin, SERIES);
+        rc = work_make(groups, runs + begin, length, err);
         begin += length;
     }
-    free(sorted);
+    free(runs);
     if (rc < 0)
         groups_clear(groups);
     else
@@ -327,32 +370,18 @@ void groups_clear(struct groups *groups)
     memset(groups, 0, sizeof *groups);
 }
 
-static const char *text_of_bit(const char *const *texts, size_t count, unsigned bit)
-{
-    for (size_t i = 0; i < count; i++)
-        if (bit == 1u << i)
-            return texts[i];
-    return "";
-}
-
-const char *group_aside_text(unsigned bit)
-{
-    static const char *const texts[] = {
-        N_("not complete"),
-        N_("in the user's comment alone: no step daemon published it"),
-        N_("impossible: above the hardware's roofline, or a figure is missing or not positive"),
-        N_("inconsistent: its own figures contradict each other"),
-        N_("doubted: program, nodes, ranks or time are not what Slurm and root saw"),
-    };
-    return text_of_bit(texts, sizeof texts / sizeof texts[0], bit);
-}
-
 const char *group_mark_text(unsigned bit)
 {
     static const char *const texts[] = {
-        N_("fewer than 3 repeats"), N_("mixed versions of software"),
-        N_("synthetic data"),       N_("a comment was edited; the admin comment counts"),
-        N_("runs stand aside"),     N_("the repeats differ by more than 5%"),
+        N_("fewer than 3 repeats"),
+        N_("other states, sharing, recomputation or collectives than on the fewest nodes"),
+        N_("synthetic data"),
+        N_("a comment was edited; the admin comment counts"),
+        N_("runs stand aside"),
+        N_("the repeats differ by more than 5%"),
+        N_("repeats of different hosts, seed, length or NCCL variables"),
+        N_("a repeat stands apart from the others"),
+        N_("the repeats rise or fall from run to run"),
     };
-    return text_of_bit(texts, sizeof texts / sizeof texts[0], bit);
+    return group_bit_text(texts, sizeof texts / sizeof texts[0], bit);
 }

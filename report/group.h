@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs that may be compared, side by side: a series has the same model, method, precision, data and
- * shape of a rank's work on the same kind of device; its cells are its numbers of nodes; a cell's
- * runs are repeats of one thing. What may not be counted with the others stands beside them with a
- * reason, and is never averaged in. All figures of the page, the table of groups and the comparison
- * come from here, so that they agree. Pure: nothing is read or written. */
+/* Runs that may be compared, side by side: a series is the same work (model, method, precision,
+ * data, tokenizer, shape of a rank's work) with the same software on the same kind of device; its
+ * cells are its numbers of nodes; a cell's runs are repeats of one thing: the same work done in the
+ * same way. A plan may share and recompute otherwise on other numbers of nodes, which is marked;
+ * runs of several ways on one number of nodes are a series each. What may not be counted with the
+ * others stands beside them with a reason, and is never averaged in. All figures of the page, the
+ * table of groups and the comparison come from here, so that they agree. Pure: nothing is read or
+ * written. */
 #ifndef REPORT_GROUP_H
 #define REPORT_GROUP_H
 
@@ -21,19 +24,25 @@ enum group_aside {
     GROUP_COMMENT_ALONE = 2, /* stands in the user's comment alone */
     GROUP_IMPOSSIBLE = 4, /* above the roofline of its device, mfu above 100%, or no finite positive
                            * step_ms, tok_s and samples_s */
-    GROUP_INCONSISTENT = 8, /* its own figures contradict each other (tok_s * step_ms against
+    GROUP_INCONSISTENT = 8, /* its own figures contradict each other (tok_s * its steps against
                              * global_batch * seq, tflops / peak_tflops against mfu) by over 1% */
     GROUP_DOUBTED = 16, /* the step daemon found program, nodes, ranks or time at odds with it */
 };
 
 /* What a reader must know of a cell or a series before using its figures. */
 enum group_mark {
-    GROUP_FEW = 1,       /* fewer than GROUP_REPEATS counted runs */
-    GROUP_MIXED = 2,     /* of different versions of sft-bench, driver or libraries */
+    GROUP_FEW = 1,  /* fewer than GROUP_REPEATS counted runs */
+    GROUP_WAYS = 2, /* states, sharing, recomputation or the version of collectives are not those
+                     * of the first cell */
     GROUP_SYNTHETIC = 4, /* generated data */
     GROUP_EDITED = 8,    /* a counted run's comment was edited; the figure is the admin comment's */
     GROUP_ASIDE = 16,    /* runs stand aside */
     GROUP_SPREAD = 32,   /* the counted runs' tok_s differ: (max - min) / median over 5% */
+    GROUP_OUTLIER = 128, /* one of the counted runs' tok_s stands apart from the others */
+    GROUP_DRIFT = 256,   /* they rise or fall from run to run */
+    GROUP_LAST = GROUP_DRIFT,
+    GROUP_OTHERS = 64, /* repeats differ in what is left out by choice: hosts, seed, length, NCCL's
+                        * variables */
 };
 
 /* A figure over a cell's counted runs that have it. */
@@ -57,10 +66,22 @@ struct group_cell {
     double efficiency;
 };
 
+/* What else the same work is, what software did it, and in which way: keys of the record. */
+enum {
+    GROUP_WORK_KEYS = 4,        /* from 0 */
+    GROUP_SOFTWARE_KEYS = 7,    /* from there */
+    GROUP_COLLECTIVE_KEYS = 10, /* the way: states, sharing, recomputation, */
+    GROUP_KEYS = 12, /* and the libraries of collectives, which a lone rank has none of */
+};
+extern const char *const group_keys[GROUP_KEYS];
+
 struct group_series {
     const char *model, *method, *precision, *data, *device, *backend; /* "" unknown; of its rows */
     int seq, micro_batch, accumulation;                               /* 0: not in the record */
     int ranks_per_node;
+    /* Of its first row, "" not in the record; the way is every cell's only where no cell has
+     * GROUP_WAYS. */
+    const char *key[GROUP_KEYS];
     int base_nodes; /* efficiency's; 0: no counted runs */
     unsigned marks; /* of all its cells */
     size_t count;   /* cells, by nodes */

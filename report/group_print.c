@@ -47,7 +47,7 @@ static void columns_make(const struct shown *shown, struct grid_column *column)
 
 char group_mark_letter(unsigned bit)
 {
-    static const char letters[] = "FMSEAV";
+    static const char letters[] = "FWSEAVOLD";
     for (int i = 0; letters[i] != '\0'; i++)
         if (bit == 1u << i)
             return letters[i];
@@ -56,7 +56,7 @@ char group_mark_letter(unsigned bit)
 
 void group_letters(unsigned marks, char text[16])
 {
-    for (unsigned bit = 1; bit <= GROUP_SPREAD; bit <<= 1)
+    for (unsigned bit = 1; bit <= GROUP_LAST; bit <<= 1)
         if (marks & bit)
             *text++ = group_mark_letter(bit);
     *text = '\0';
@@ -93,6 +93,7 @@ void group_title(const struct groups *groups, const struct group_series *series,
                  size_t size)
 {
     bool data = false, seq = false, batch = false, ranks = false, device = false;
+    bool key[GROUP_KEYS] = {false};
     for (size_t i = 0; i < groups->count; i++) {
         const struct group_series *other = &groups->series[i];
         if (other == series || strcmp(other->model, series->model) != 0 ||
@@ -105,6 +106,8 @@ void group_title(const struct groups *groups, const struct group_series *series,
         batch |= other->micro_batch != series->micro_batch ||
                  other->accumulation != series->accumulation;
         ranks |= other->ranks_per_node != series->ranks_per_node;
+        for (int k = 0; k < GROUP_KEYS; k++)
+            key[k] |= strcmp(other->key[k], series->key[k]) != 0;
     }
     snprintf(text, size, "%.60s %.20s %.20s", series->model, series->method, series->precision);
     if (seq)
@@ -117,6 +120,13 @@ void group_title(const struct groups *groups, const struct group_series *series,
         title_add(text, size, ", %.60s", series->data);
     if (device)
         title_add(text, size, ", %.60s", series->device);
+    /* Where the way is each cell's own it names none; a checksum is for nobody's eyes if the name
+     * differs. */
+    int last = series->marks & GROUP_WAYS ? GROUP_SOFTWARE_KEYS : GROUP_KEYS;
+    for (int k = 0; k < last; k++)
+        if (key[k] && series->key[k][0] != '\0' &&
+            !(data && strcmp(group_keys[k], "data_sum") == 0))
+            title_add(text, size, ", %s %.60s", group_keys[k], series->key[k]);
     text_make_printable(text);
 }
 
@@ -155,7 +165,7 @@ static void print_marks(const struct groups *groups, FILE *out)
     unsigned all = 0;
     for (size_t i = 0; i < groups->count; i++)
         all |= groups->series[i].marks;
-    for (unsigned bit = 1; bit <= GROUP_SPREAD; bit <<= 1)
+    for (unsigned bit = 1; bit <= GROUP_LAST; bit <<= 1)
         if (all & bit)
             fprintf(out, "%c  %s\n", group_mark_letter(bit), group_mark_text(bit));
 }

@@ -30,18 +30,47 @@ static void put_byte(FILE *out, unsigned char c)
     putc(c < ' ' || c == 127 ? '?' : c, out);
 }
 
-void html_text(FILE *out, const char *text)
+enum {
+    WORD_LONG = 24, /* letters from which a word may break behind punctuation */
+    WORD_MOST = 40  /* a line of every width holds so many */
+};
+
+/* May a line end behind the letter? `begun` letters of its word stand before. */
+static bool breaks_behind(const char *at, size_t begun)
+{
+    if (at[1] == '\0' || at[1] == ' ' || ((unsigned char)at[1] & 0xc0) == 0x80)
+        return false;
+    return *at == ',' || (begun >= WORD_LONG && strchr("/:;=_.-+@|", *at) != NULL) ||
+           begun >= WORD_MOST;
+}
+
+static void put_text(FILE *out, const char *text, bool breaks)
 {
     char *copy = strdup(text);
+    size_t begun = 0;
     if (copy == NULL)
         return;
     text_make_plain(copy);
     for (const char *at = copy; *at != '\0'; at++) {
         put_byte(out, (unsigned char)*at);
-        if (*at == ',' && at[1] != ' ' && at[1] != '\0')
-            fputs("<wbr>", out); /* a list of hosts may break behind a comma */
+        /* Other scripts break by themselves. */
+        begun = *at == ' ' || (unsigned char)*at >= 0x80 ? 0 : begun + 1;
+        if (breaks && breaks_behind(at, begun)) {
+            fputs("<wbr>", out);
+            begun = 0;
+        }
     }
     free(copy);
+}
+
+void html_text(FILE *out, const char *text)
+{
+    put_text(out, text, true);
+}
+
+void html_attribute(FILE *out, const char *text)
+{
+    put_text(out, text, false);
 }
 
 void html_number_text(double value, int digits, char *text, size_t size)
@@ -71,7 +100,8 @@ void html_number(FILE *out, double value, int digits)
 
 void html_origin_of(FILE *out, enum sft_origin origin)
 {
-    fprintf(out, "<sup>%c</sup>", sft_origin_name(origin)[0]);
+    /* The joiner keeps it in the line of what it marks. */
+    fprintf(out, "<sup>&#8288;%c</sup>", sft_origin_name(origin)[0]);
 }
 
 void html_origin(FILE *out, const char *key)
@@ -86,6 +116,13 @@ void html_td_text(FILE *out, const char *text)
     fputs("<td>", out);
     html_text(out, *text != '\0' ? text : "\xe2\x80\x93");
     fputs("</td>", out);
+}
+
+void html_th_row(FILE *out, const char *text)
+{
+    fputs("<th scope=\"row\">", out);
+    html_text(out, *text != '\0' ? text : "\xe2\x80\x93");
+    fputs("</th>", out);
 }
 
 void html_td_number(FILE *out, double value, int digits)

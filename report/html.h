@@ -7,9 +7,11 @@
 
 #include "lib/figures.h"
 
-/* Escaped; control characters and what is no UTF-8 become '?'. Long words may break where they
- * stand. */
+/* Escaped; control characters and what is no UTF-8 become '?'. A long word may break behind its
+ * punctuation, and one that no line holds anywhere. */
 void html_text(FILE *out, const char *text);
+/* The same between quotes, and in a title: no breaks. */
+void html_attribute(FILE *out, const char *text);
 
 /* "12,345.6" with so many digits behind the point; an en dash where it is not finite. The same in
  * every language. */
@@ -23,6 +25,7 @@ void html_origin_of(FILE *out, enum sft_origin origin);
 
 /* Cells of a table. */
 void html_td_text(FILE *out, const char *text);
+void html_th_row(FILE *out, const char *text); /* that heads its line */
 void html_td_number(FILE *out, double value, int digits);
 void html_td_whole(FILE *out, long long value);
 /* A heading: the title, the key's unit below it, its origin. key NULL: of no figure. */

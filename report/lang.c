@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #ifdef ENABLE_NLS
 #include <libintl.h>
@@ -56,3 +57,20 @@ const char *lang_text(const char *text)
 }
 
 #endif
+
+void lang_zone(bool japanese)
+{
+    if (!japanese || getenv("TZ") != NULL)
+        return;
+    setenv("TZ", "JST-9", 1); /* needs no tzdata */
+    tzset();
+}
+
+const char *lang_currency(const char *code)
+{
+    static const char *const known[] = {N_("JPY"), N_("USD"), N_("EUR")};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(code, known[i]) == 0)
+            return _(known[i]);
+    return code;
+}

@@ -20,4 +20,10 @@ const char *lang_text(const char *text) __attribute__((format_arg(1)));
 #define _(text) lang_text(text)
 #define N_(text) text /* marks what is translated where it is used */
 
+/* Times of a Japanese page are Japan's, unless the environment's TZ says otherwise. */
+void lang_zone(bool japanese);
+
+/* The currency's word in the page's language; the code where there is none. */
+const char *lang_currency(const char *code);
+
 #endif

@@ -12,6 +12,7 @@
 #include "report/compare.h"
 #include "accounts/csv.h"
 #include "report/group_print.h"
+#include "accounts/folder.h"
 #include "accounts/json.h"
 #include "accounts/load.h"
 #include "report/options.h"
@@ -26,9 +27,11 @@ enum { EXIT_NONE_FOUND = 1, EXIT_BAD = 2 };
 static void print_keys(void)
 {
     printf("%-14s %-10s %-10s %s\n", "KEY", "UNIT", "ORIGIN", "MEANING");
-    for (const struct sft_figure *figure = sft_figures(); figure->name != NULL; figure++)
-        printf("%-14s %-10s %-10s %s\n", figure->name, *figure->unit == '\0' ? "-" : figure->unit,
+    for (const struct sft_figure *figure = sft_figures(); figure->name != NULL; figure++) {
+        const char *unit = *figure->unit == '\0' ? "-" : figure->unit;
+        printf("%-14s %s%*s %-10s %s\n", figure->name, unit, 10 - text_width(unit), "",
                sft_origin_name(figure->origin), figure->help);
+    }
 }
 
 /* Columns of the terminal; 0, no limit, where the output goes elsewhere. */
@@ -51,9 +54,9 @@ static void say_none(const struct options *options)
     if (from > 1 && localtime_r(&from, &tm) != NULL)
         strftime(since, sizeof since, " since %Y-%m-%d %H:%M", &tm);
     fputs("sft-report: no sft-bench records found", stderr);
-    if (options->input != NULL)
-        fprintf(stderr, " in %s",
-                strcmp(options->input, "-") == 0 ? "standard input" : options->input);
+    for (size_t i = 0; i < options->inputs; i++)
+        fprintf(stderr, "%s%s", i == 0 ? " in " : ", ",
+                strcmp(options->files[i], "-") == 0 ? "standard input" : options->files[i]);
     for (size_t i = 0; i < filter->job_count; i++)
         fprintf(stderr, "%s%lld", i == 0 ? " for job " : ", ", filter->jobs[i]);
     if (filter->user != NULL)
@@ -120,6 +123,23 @@ static int finish_output(struct sft_error *err)
     return 0;
 }
 
+static void say_queued(const struct rows *rows)
+{
+    if (rows->queued)
+        fputs(
+            "sft-report: note: this cluster has no accounting (slurmdbd): these are the jobs that "
+            "slurmctld still knows; read older ones' result.json with --input\n",
+            stderr);
+}
+
+static int load_rows(struct rows *rows, const struct options *options, struct sft_error *err)
+{
+    int rc = options->inputs == 0 ? load_sacct(rows, &options->filter, err) : 0;
+    for (size_t i = 0; rc == 0 && i < options->inputs; i++)
+        rc = folder_load(rows, &options->filter, options->files[i], err);
+    return rc;
+}
+
 static int report(const struct options *options, struct sft_error *err)
 {
     struct rows rows;
@@ -129,12 +149,12 @@ static int report(const struct options *options, struct sft_error *err)
     /* A wrong key is said before sacct is asked. */
     if (rows_sort(&rows, options->sort, err) < 0)
         goto out;
-    if ((options->input != NULL ? load_file(&rows, &options->filter, options->input, err)
-                                : load_sacct(&rows, &options->filter, err)) < 0)
+    if (load_rows(&rows, options, err) < 0)
         goto out;
     rows_sort(&rows, options->sort, NULL);
     say_broken(&rows);
     say_nameless(&rows, options);
+    say_queued(&rows);
     status = rows.count > 0 ? EXIT_SUCCESS : EXIT_NONE_FOUND;
     if (rows.count == 0)
         say_none(options);
@@ -161,7 +181,7 @@ static int load_set(struct rows *rows, const struct options *options, const char
     *filter = options->filter;
     if (strncmp(set, "file:", 5) == 0) {
         filter->since = 1;
-        rc = load_file(rows, filter, set + 5, err);
+        rc = folder_load(rows, filter, set + 5, err);
     } else {
         if (strncmp(set, "jobs:", 5) == 0)
             rc = filter_set_jobs(filter, set + 5, err);
@@ -178,6 +198,18 @@ static int load_set(struct rows *rows, const struct options *options, const char
     return rc;
 }
 
+static int write_compared(const struct options *options, const struct groups groups[2], FILE *out,
+                          struct sft_error *err)
+{
+    struct compare compare;
+    int rc = compare_make(&compare, &groups[0], &groups[1], options->across, err);
+    if (rc == 0)
+        rc = options->form > OPTIONS_JSON ? page_compare(&compare, options, out, err)
+                                          : compare_print(&compare, options->form, out, err);
+    compare_clear(&compare);
+    return rc;
+}
+
 static int compare(const struct options *options, struct sft_error *err)
 {
     struct rows rows[2];
@@ -190,9 +222,8 @@ static int compare(const struct options *options, struct sft_error *err)
         if ((rc = load_set(&rows[i], options, options->compare[i], err)) == 0)
             rc = groups_make(&groups[i], &rows[i], err);
     if (rc == 0 && (rc = output_begin(&output, options->output, err)) == 0)
-        rc = output_end(&output,
-                        compare_print(&groups[0], &groups[1], options->form, output.file, err),
-                        options->form, err);
+        rc = output_end(&output, write_compared(options, groups, output.file, err), options->form,
+                        err);
     for (int i = 0; i < 2; i++) {
         groups_clear(&groups[i]);
         rows_clear(&rows[i]);
@@ -235,6 +266,8 @@ int main(int argc, char **argv)
     text_make_plain(err.text);
     if (status == EXIT_BAD)
         fprintf(stderr, "sft-report: %s\n", err.text);
+    if (options != NULL)
+        options_clear(options);
     free(options);
     return status;
 }

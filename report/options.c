@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* _GNU_SOURCE: reallocarray */
 #include "report/options.h"
 
 #include <math.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "accounts/arguments.h"
+#include "lib/preset.h"
 
 enum {
     OPT_SINCE = 256,
@@ -26,7 +28,8 @@ enum {
     OPT_GOALS,
     OPT_TITLE,
     OPT_SITE,
-    OPT_TOKENS
+    OPT_TOKENS,
+    OPT_ACROSS
 };
 
 #ifndef SFT_SYSCONFDIR
@@ -49,6 +52,7 @@ static const struct option long_options[] = {
     {"csv", no_argument, NULL, OPT_CSV},
     {"groups", no_argument, NULL, OPT_GROUPS},
     {"compare", required_argument, NULL, OPT_COMPARE},
+    {"across", required_argument, NULL, OPT_ACROSS},
     {"report-only", no_argument, NULL, OPT_ONLY},
     {"lang", required_argument, NULL, OPT_LANG},
     {"output", required_argument, NULL, 'o'},
@@ -68,6 +72,12 @@ static const struct option long_options[] = {
 
 static const char *const forms[] = {"table", "csv", "json", "html", "pdf"};
 
+void options_clear(struct options *options)
+{
+    free(options->files);
+    options->files = NULL;
+}
+
 void options_help(FILE *out)
 {
     fprintf(
@@ -86,7 +96,8 @@ void options_help(FILE *out)
         "  -u, --user NAME        only this user's jobs\n"
         "  -a, --all-users        everyone's jobs, as far as Slurm shows them to you\n"
         "  -s, --state STATE      complete, partial, failed, running, or all [all]\n"
-        "      --input FILE       read what `sacct --json` printed from FILE; -: stdin\n"
+        "      --input FILE...    read result.json files, folders of them, or what `sacct --json`\n"
+        "                         printed; -: stdin\n"
         "\n"
         "How they are shown:\n"
         "      --format FORM      table, csv, json, html or pdf [table]\n"
@@ -95,6 +106,8 @@ void options_help(FILE *out)
         "      --groups           repeats side by side: throughput, spread, scaling efficiency\n"
         "      --compare A B      two sets: ratio and confidence interval. A set is sweep:NAME,\n"
         "                         jobs:ID[,ID...] or file:PATH\n"
+        "      --across WHAT      of these what differs, too: precision, method or "
+        "precision,method\n"
         "      --report-only      the page of everyone's records into sft-report-DATE.html\n"
         "      --lang LANGUAGE    of the page: en or ja [en]\n"
         "  -o, --output FILE      write there; pdf needs it\n"
@@ -142,6 +155,23 @@ static int set_lang(struct options *options, const char *name, struct sft_error 
                : sft_error_set(err, "--lang: '%.40s' is neither en nor ja", name);
 }
 
+static int set_across(struct options *options, const char *words, struct sft_error *err)
+{
+    for (const char *at = words; *at != '\0'; at += *at == ',') {
+        size_t length = strcspn(at, ",");
+        if (length == 9 && strncmp(at, "precision", 9) == 0)
+            options->across |= OPTIONS_PRECISION;
+        else if (length == 6 && strncmp(at, "method", 6) == 0)
+            options->across |= OPTIONS_METHOD;
+        else
+            break;
+        at += length;
+        if (*at == '\0')
+            return 0;
+    }
+    return sft_error_set(err, "--across: '%.40s' is neither precision, method nor both", words);
+}
+
 /* "4.10" or "600:JPY" */
 static int set_price(struct options *options, const char *text, struct sft_error *err)
 {
@@ -182,6 +212,25 @@ static int set_text(const char **field, const char *name, const char *value, str
     return 0;
 }
 
+static int add_input(struct options *options, char *path, struct sft_error *err)
+{
+    if (*path == '\0')
+        return sft_error_set(err, "--input: needs a value");
+    char **grown = reallocarray(options->files, options->inputs + 1, sizeof *grown);
+    if (grown == NULL)
+        return sft_error_set(err, "no memory");
+    options->files = grown;
+    options->files[options->inputs++] = path;
+    return 0;
+}
+
+/* Records have our own names of models. */
+static int set_model(struct filter *filter, const char *value, struct sft_error *err)
+{
+    const struct sft_preset *preset = sft_preset_find(value);
+    return set_text(&filter->model, "model", preset != NULL ? preset->name : value, err);
+}
+
 static int set_time(struct options *options, int option, time_t now, struct sft_error *err)
 {
     bool end = option == OPT_UNTIL;
@@ -208,6 +257,8 @@ static int set_page_option(struct options *options, int option, time_t now, stru
         return set_format(options, optarg, err);
     case OPT_LANG:
         return set_lang(options, optarg, err);
+    case OPT_ACROSS:
+        return set_across(options, optarg, err);
     case OPT_PRICE:
         return set_price(options, optarg, err);
     case OPT_TOKENS:
@@ -247,7 +298,7 @@ static int set_option(void *context, int option, struct sft_error *err)
     case 'j':
         return filter_set_jobs(&options->filter, optarg, err);
     case 'm':
-        return set_text(&options->filter.model, "model", optarg, err);
+        return set_model(&options->filter, optarg, err);
     case OPT_SWEEP:
         return set_text(&options->filter.sweep, "sweep", optarg, err);
     case OPT_SINCE:
@@ -270,7 +321,7 @@ static int set_option(void *context, int option, struct sft_error *err)
         options->wide = true;
         return 0;
     case 'i':
-        return set_text(&options->input, "input", optarg, err);
+        return add_input(options, optarg, err);
     case OPT_COMPARE:
         options->action = OPTIONS_COMPARE;
         return set_text(&options->compare[0], "compare", optarg, err);
@@ -301,6 +352,10 @@ static int options_finish(struct options *options, int argc, char **argv, time_t
     if (options->action == OPTIONS_COMPARE && options->compare[1] == NULL)
         return sft_error_set(err,
                              "--compare: needs two sets: sweep:NAME, jobs:ID[,ID...] or file:PATH");
+    /* `--input runs/NAME` with a star in it: the shell made several words of it. */
+    while (options->inputs > 0 && optind < argc)
+        if (add_input(options, argv[optind++], err) < 0)
+            return -1;
     if (optind < argc)
         return sft_error_set(err, "%s: unexpected word; name jobs with --job, see --help",
                              argv[optind]);
@@ -315,12 +370,12 @@ static int options_finish(struct options *options, int argc, char **argv, time_t
     }
     if (options->form == OPTIONS_PDF && options->output == NULL)
         return sft_error_set(err, "--format pdf: needs --output FILE");
-    if (options->form > OPTIONS_JSON && options->action == OPTIONS_COMPARE)
-        return sft_error_set(err, "--compare: --format is table, csv or json");
+    if (options->across != 0 && options->action != OPTIONS_COMPARE)
+        return sft_error_set(err, "--across: is of --compare A B");
     if (load_goals(options, err) < 0)
         return -1;
     /* A saved file is shown whole unless a time was said. */
-    if (options->input != NULL && options->filter.since == 0)
+    if (options->inputs > 0 && options->filter.since == 0)
         options->filter.since = 1;
     return filter_finish(&options->filter, now, err);
 }

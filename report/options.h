@@ -28,13 +28,17 @@ enum options_action {
     OPTIONS_KEYS
 };
 
+/* What may differ between the sets of a comparison. */
+enum options_across { OPTIONS_PRECISION = 1, OPTIONS_METHOD = 2 };
+
 struct options {
     enum options_action action;
     enum options_form form;
     bool wide;
-    bool groups;       /* repeats side by side, in place of a line for each record */
-    bool japanese;     /* the page's language */
-    const char *input; /* NULL: ask sacct */
+    bool groups;   /* repeats side by side, in place of a line for each record */
+    bool japanese; /* the page's language */
+    char **files;  /* and folders, that were saved */
+    size_t inputs; /* so many; 0: ask sacct */
     const char *sort;
     const char *output; /* file; NULL: stdout */
     const char *charts; /* folder for the charts' files; NULL: none */
@@ -44,15 +48,19 @@ struct options {
     const char *title;      /* of the page; NULL: the usual one */
     const char *site;       /* who ran it; NULL: the clusters */
     const char *compare[2]; /* the sets */
+    unsigned across;        /* of enum options_across */
     char dated[40];         /* output's default of --report-only */
     const char *goals_file; /* NULL: the site's, where there is one; "none": none */
     struct sft_goals goals; /* of a page; none where count is 0 */
     struct filter filter;
 };
 
-/* Read the command line. Texts stay in argv. Fails with one line on what cannot be read. */
+/* Read the command line. Texts stay in argv. Fails with one line on what cannot be read; to be
+ * cleared in any case. */
 int options_parse(struct options *options, int argc, char **argv, time_t now,
                   struct sft_error *err);
+
+void options_clear(struct options *options);
 
 void options_help(FILE *out);
 

@@ -9,52 +9,6 @@
 
 #include "report/jobs.h"
 
-static const char style[] =
-    ":root{--ink:#1a1a1a;--soft:#555;--line:#c8c8c8;--band:#f4f6f8;--good:#00674f;--bad:#a33c00}"
-    "*{box-sizing:border-box}"
-    "body{margin:0 auto;max-width:1180px;padding:24px;color:var(--ink);background:#fff;"
-    "font:15px/1.5 'Noto Sans','Noto Sans CJK JP','Hiragino Sans','Yu Gothic',Meiryo,'DejaVu "
-    "Sans',sans-serif}"
-    "h1{font-size:28px;line-height:1.25;margin:0 0 4px}h2{font-size:20px;margin:36px 0 8px;"
-    "border-bottom:2px solid var(--ink);padding-bottom:2px}"
-    "p,ul{margin:8px 0;max-width:90ch}li{margin:4px 0}"
-    "table{border-collapse:collapse;width:100%;margin:12px 0;font-size:13.5px}"
-    "caption{text-align:left;font-weight:600;margin-bottom:4px}"
-    "th,td{border-bottom:1px solid var(--line);padding:4px 8px;text-align:left;vertical-align:top;"
-    "overflow-wrap:anywhere}"
-    "th{background:var(--band);font-weight:600;vertical-align:bottom;overflow-wrap:normal}th "
-    "small{font-weight:400;color:var(--soft)}"
-    "td.n,th.n{text-align:right}td.n{white-space:nowrap;font-variant-numeric:tabular-nums}"
-    "th,td:first-child{min-width:3.2em}tbody "
-    "td:first-child{min-width:8.5em}td.n:first-child{min-width:3em}"
-    "td:last-child{min-width:5.5em}"
-    ".result{font-size:19px;line-height:1.45;font-weight:600;max-width:none;margin:14px 0}"
-    ".box{display:grid;grid-template-columns:repeat(auto-fit,minmax(230px,1fr));gap:6px 24px;"
-    "margin:16px 0;padding:12px 16px;border:1px solid var(--line);background:var(--band)}"
-    ".box div{min-width:0}.box dt{font-size:12.5px;color:var(--soft)}.box "
-    "dd{margin:0;overflow-wrap:anywhere}"
-    "td.n small{display:block;color:var(--soft)}"
-    ".jobs{columns:2;column-gap:28px;max-width:none;font-size:12px;padding-left:18px}"
-    "sup{font-size:10px;color:var(--soft);margin-left:1px}"
-    ".met{color:var(--good);font-weight:600}.missed{color:var(--bad);font-weight:600}.none{color:"
-    "var(--soft)}"
-    ".soft{color:var(--soft)}code{font:12.5px/1.4 'DejaVu Sans "
-    "Mono',Consolas,monospace;overflow-wrap:anywhere}"
-    "figure{margin:12px 0;break-inside:avoid}figure svg{width:100%;height:auto;display:block}"
-    "figcaption{font-size:13px;color:var(--soft)}.missing{border:1px dashed "
-    "var(--line);padding:12px}"
-    "@page{size:A4;margin:14mm 12mm}"
-    "@media "
-    "print{body{max-width:none;padding:0;font-size:9.5pt;line-height:1.35}"
-    "h1{font-size:18pt}h2{font-size:12.5pt;margin:13pt 0 4pt;break-after:avoid}"
-    "table{font-size:7.5pt;margin:5pt 0 8pt}th,td{padding:1.5px 3px}tr{break-inside:avoid}"
-    "thead{display:table-header-group}caption,thead{break-after:avoid}"
-    "tbody tr:first-child{break-before:avoid}figure{margin:5pt 0}figure "
-    "svg{max-height:60mm}figcaption{font-size:8pt}"
-    "code{font-size:7pt}p,ul{max-width:none;margin:3pt 0}.result{font-size:12pt}"
-    ".box{margin:6pt 0;padding:5pt 8pt;gap:2pt 14pt;grid-template-columns:repeat(4,1fr)}"
-    ".jobs{font-size:7pt}}";
-
 bool page_next(const struct page *page, struct page_place *place)
 {
     size_t i = 0, k = 0;
@@ -118,11 +72,14 @@ static int chart_draw(struct page *page, const struct chart *chart, const char *
     char *svg;
     if (chart_svg(chart, &svg, err) < 0)
         return -1;
-    fprintf(page->out, "<figure id=\"chart-%s\" role=\"img\" aria-label=\"", chart->id);
+    fprintf(page->out, "<figure id=\"chart-%s\"><div class=\"chart\" role=\"img\" aria-label=\"",
+            chart->id);
+    html_attribute(page->out, caption);
+    fprintf(page->out, "\">\n%s\n</div><figcaption>", svg);
     html_text(page->out, caption);
-    fprintf(page->out, "\">\n%s\n<figcaption>", svg);
-    html_text(page->out, caption);
-    fprintf(page->out, "</figcaption></figure>\n");
+    fprintf(page->out, "</figcaption>");
+    page_chart_aloud(page, chart);
+    fprintf(page->out, "</figure>\n");
     int rc =
         page->options->charts == NULL ? 0 : chart_files(chart, svg, page->options->charts, err);
     free(svg);
@@ -265,21 +222,16 @@ int page_write(const struct groups *groups, const struct rows *rows, const struc
     if (lang_set(options->japanese, err) < 0 ||
         goal_checks_make(&page.goals, goals, groups, err) < 0)
         return -1;
-    if (page_choose(&page, err) < 0) {
-        goal_checks_clear(&page.goals);
-        return -1;
+    lang_zone(options->japanese);
+    int rc = page_choose(&page, err);
+    if (rc == 0) {
+        page_begin(out, title_of(options), options->japanese);
+        page_title(&page);
+        rc = page_sections(&page, err);
     }
-    fprintf(out,
-            "<!DOCTYPE html>\n<html lang=\"%s\">\n<head><meta charset=\"utf-8\">\n"
-            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
-            options->japanese ? "ja" : "en");
-    html_text(out, title_of(options));
-    fprintf(out, "</title>\n<style>%s</style></head>\n<body>\n", style);
-    page_title(&page);
-    int rc = page_sections(&page, err);
     goal_checks_clear(&page.goals);
     free(page.shown);
     if (rc == 0)
-        fprintf(out, "</body></html>\n");
+        page_end(out);
     return rc;
 }

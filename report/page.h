@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "lib/error.h"
+#include "report/compare.h"
 #include "report/group.h"
 #include "report/options.h"
 
@@ -14,5 +15,11 @@
  * derived, estimated or configured, and its line the ids of the jobs that it comes from. */
 int page_write(const struct groups *groups, const struct rows *rows, const struct options *options,
                FILE *out, struct sft_error *err);
+
+/* The page of a comparison: what A and B ran on, a chart and a table of both, and what only one
+ * has.
+ */
+int page_compare(const struct compare *compare, const struct options *options, FILE *out,
+                 struct sft_error *err);
 
 #endif

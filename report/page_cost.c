@@ -55,7 +55,7 @@ static void put_price(struct page *page)
     char text[160], amount[64];
     html_number_text(page->options->price, 2, amount, sizeof amount);
     snprintf(text, sizeof text, _("Cost: a GPU costs %s %s an hour, as given with --price."),
-             amount, page->options->currency);
+             amount, lang_currency(page->options->currency));
     page_paragraph(page, text);
 }
 
@@ -82,7 +82,8 @@ void page_cost(struct page *page)
     char unit[80];
     struct page_column column[4];
     size_t count = 0;
-    snprintf(unit, sizeof unit, _("%s for a million tokens"), page->options->currency);
+    snprintf(unit, sizeof unit, _("%s for a million tokens"),
+             lang_currency(page->options->currency));
     const struct page_column time = {.title = N_("Time"),
                                      .unit = brief ? "min" : "h",
                                      .origin = SFT_DERIVED,
@@ -94,7 +95,7 @@ void page_cost(struct page *page)
                                      .digits = 1,
                                      .value = gpu_hours};
     const struct page_column paid = {.title = N_("Cost"),
-                                     .unit = page->options->currency,
+                                     .unit = lang_currency(page->options->currency),
                                      .origin = SFT_DERIVED,
                                      .digits = 2,
                                      .value = cost};

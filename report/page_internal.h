@@ -53,6 +53,10 @@ const struct group_cell *page_largest(const struct group_series *series);
 /* "2026-11-26 18:00 +0000"; "" where the time is not known. */
 void page_date(long long at, char *text, size_t size);
 
+/* All of a page before its first heading, and after its last line. */
+void page_begin(FILE *out, const char *title, bool japanese);
+void page_end(FILE *out);
+
 void page_heading(struct page *page, const char *id, const char *title);
 void page_paragraph(struct page *page, const char *text);
 /* <table><caption>...<thead><tr>, for the headings; then page_table_rows, and page_table_end. */
@@ -100,6 +104,9 @@ int page_chart(struct page *page, struct chart *chart, const char *caption, stru
 /* The sections, in the page's order; one that has nothing to say is not there. */
 int page_summary(struct page *page, struct sft_error *err);
 void page_cost(struct page *page);
+/* The chart's figures in words, for who cannot see it. */
+void page_chart_aloud(struct page *page, const struct chart *chart);
+
 void page_goals(struct page *page);
 int page_trend(struct page *page, struct sft_error *err);
 void page_method(struct page *page);

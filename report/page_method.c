@@ -35,12 +35,12 @@ void page_method(struct page *page)
           "failed stand aside."));
     counted_and_checked(page);
     page_paragraph(
-        page, _("Warm-up steps are trained and not measured. A step's time is the median over the "
-                "measured "
-                "steps on rank 0, communication included; figures of several repeats are medians "
-                "over the "
-                "repeats. MFU is against the dense bf16 peak of the data sheet. A figure above its "
-                "hardware's roofline is an error, and its run stands aside."));
+        page,
+        _("Warm-up steps are trained and not measured. Throughput is the tokens without padding of "
+          "all measured steps over their time on rank 0, communication included; in older "
+          "records, marked M, over the median step. Figures of several repeats are medians over "
+          "the repeats. MFU is against the dense bf16 peak of the data sheet. A figure above its "
+          "hardware's roofline is an error, and its run stands aside."));
     page_paragraph(page, _("A configuration's name has what tells it from others of its model: "
                            "tokens of a sequence, "
                            "sequences of a micro-batch x micro-batches of a step on one rank, "

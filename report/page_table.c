@@ -11,7 +11,9 @@
 
 void page_table(struct page *page, const char *caption)
 {
-    fprintf(page->out, "<table><caption>");
+    fprintf(page->out, "<div class=\"table\" role=\"region\" tabindex=\"0\" aria-label=\"");
+    html_attribute(page->out, caption);
+    fprintf(page->out, "\"><table><caption>");
     html_text(page->out, caption);
     fprintf(page->out, "</caption>\n<thead><tr>");
 }
@@ -23,7 +25,7 @@ void page_table_rows(struct page *page)
 
 void page_table_end(struct page *page)
 {
-    fprintf(page->out, "</tbody></table>\n");
+    fprintf(page->out, "</tbody></table></div>\n");
 }
 
 void page_th_place(struct page *page)
@@ -38,7 +40,7 @@ void page_td_place(struct page *page, const struct page_place *place)
     char title[256];
     group_title(page->groups, place->series, title, sizeof title);
     fprintf(page->out, "<tr>");
-    html_td_text(page->out, title);
+    html_th_row(page->out, title);
     html_td_whole(page->out, place->cell->nodes);
     html_td_whole(page->out, place->cell->ranks);
 }

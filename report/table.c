@@ -48,6 +48,9 @@ static const struct mark {
      "edited: the job's comment says other figures than the step daemon published, shown here"},
     {ROW_COMMENT_ALONE, 'C',
      "comment: no step daemon published it; the job's owner can write anything there"},
+    {ROW_FILE, 'R', "result.json: read from a file, for which nobody but its writer stands"},
+    {ROW_MEDIAN, 'M', "median: an older record; its throughput is work over the median step"},
+    {ROW_UNSTEADY, 'U', "unsteady: throughput is more than 2% off that of the median step"},
     {ROW_DOUBTED, 'D', "doubted: at odds with what Slurm and root saw, and counted nowhere"},
 };
 #define MARKS (sizeof marks / sizeof *marks)

@@ -18,7 +18,7 @@ struct account {
     time_t before;    /* one submitted later only has the number; 0: any */
     unsigned wanted;  /* ACCOUNT_ADMIN | ACCOUNT_COMMENT */
     unsigned refused; /* of them */
-    bool once;        /* change it and do not look again: another record follows */
+    bool once;        /* change it and leave the looking again to the caller */
     bool known;       /* the last answer had this job */
     bool changed;     /* by the last call: the record did not stand there before */
     char why[160];    /* of the first refusal */

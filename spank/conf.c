@@ -38,6 +38,9 @@ static const struct sft_field keys[] = {
     {"tokenizer", SFT_FIELD_TEXT, FIELD(tokenizer), .argument = "FILE",
      .example = "/shared/sft/llama2-tokenizer.model",
      .help = "SentencePiece model that every node can read, or bytes, for requests that name none"},
+    {"ceilings", SFT_FIELD_PATH, FIELD(ceilings), .argument = "FILE",
+     .example = "/shared/sft/ceilings.conf",
+     .help = "what this site's GPUs sustain, sft-ceilings(5), that every node can read"},
     {"mpi", SFT_FIELD_TEXT, FIELD(mpi), .argument = "TYPE", .standard = "pmix",
      .help = "type for srun's --mpi"},
     {"comment", SFT_FIELD_FLAG, FIELD(comment), .standard = "yes",
@@ -97,10 +100,15 @@ static int conf_refuse(const struct sft_field *field, enum sft_fault fault, cons
 
 static int conf_unknown(const char *key, struct sft_error *err)
 {
-    char own[256], network[512];
-    return sft_error_set(err, "unknown key '%s'; known are %s, %s", key,
+    struct nearest nearest;
+    char own[256], network[512], meant[96];
+    nearest_begin(&nearest, key);
+    sft_fields_offer(keys, &nearest);
+    sft_fields_offer(conf_fabric_keys(), &nearest);
+    return sft_error_set(err, "unknown key '%s'; known are %s, %s%s", key,
                          sft_field_names(keys, own, sizeof own),
-                         sft_field_names(conf_fabric_keys(), network, sizeof network));
+                         sft_field_names(conf_fabric_keys(), network, sizeof network),
+                         nearest_ask(&nearest, meant, sizeof meant));
 }
 
 static int conf_set(struct conf *conf, const char *key, const char *value, struct sft_error *err)
@@ -270,6 +278,7 @@ static void fill_figure(double *field, double site)
 
 void conf_fill_figures(const struct conf *conf, struct sft_request *request)
 {
+    fill_text(request->ceilings, conf->ceilings);
     fill_figure(&request->nvlink_gbs, conf->fabric.nvlink_gbs);
     fill_figure(&request->nic_gbs, conf->fabric.nic_gbs);
     fill_figure(&request->peak, conf->fabric.peak_tflops);

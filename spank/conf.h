@@ -16,6 +16,7 @@ struct conf {
     char job[CONF_PATH];       /* path of sft-bench-job on the compute nodes */
     char data[CONF_PATH];      /* default of the request's data */
     char tokenizer[CONF_PATH]; /* default of the request's tokenizer */
+    char ceilings[CONF_PATH];  /* default of the request's ceilings */
     char partition[128];       /* where to run when the user names no partition */
     char mpi[64];              /* srun's --mpi */
     int gpus_per_node;         /* in place of what the nodes' gres says */

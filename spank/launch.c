@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/request_help.h"
+#include "node/said.h"
 #include "spank/check.h"
 #include "spank/launch_internal.h"
 #include "spank/options.h"
@@ -184,10 +186,21 @@ static int launch_prepare(struct launch *launch, int ac, char **av, struct sft_e
     return launch_plan(launch, err);
 }
 
+static void launch_help(const struct launch *launch)
+{
+    const char *path = launch->user.words[0], *slash = strrchr(path, '/');
+    sft_request_help_srun(stdout, slash != NULL ? slash + 1 : path);
+    exit(fflush(stdout) == 0 ? 0 : 1);
+}
+
 static void launch_go(struct launch *launch, int ac, char **av)
 {
     struct sft_error err = {""};
+    if (strcmp(cmdline_value(&launch->user, CMDLINE_OPTION), SFT_REQUEST_HELP) == 0)
+        launch_help(launch);
     struct words line = {0};
+    if (launch->step)
+        setenv(SAID_SRUN_ENV, PACKAGE_VERSION, 1);
     if (launch_prepare(launch, ac, av, &err) == 0) {
         /* In a job the run itself tells what is wrong: so it stands in its record, too. */
         if (!launch->script && !launch->cluster.allocated)

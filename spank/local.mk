@@ -17,6 +17,7 @@ spank_libspank_la_SOURCES = \
 	spank/page.c spank/page.h \
 	spank/probe.c spank/probe.h \
 	spank/program.c spank/program.h \
+	spank/publish.c spank/publish.h \
 	spank/spool.c spank/spool.h \
 	spank/shape.c spank/shape.h
 
@@ -37,7 +38,6 @@ spank_sft_bench_la_SOURCES = \
 	spank/options.c spank/options.h \
 	spank/place.c spank/place.h \
 	spank/plugin.c \
-	spank/publish.c spank/publish.h \
 	spank/settings.c spank/settings.h \
 	spank/slurm_compat.h \
 	spank/slurmd.c spank/slurmd.h \
@@ -66,5 +66,6 @@ sft_bench_deliver_LDADD = spank/libspank.la lib/libsft.la $(SLURM_LIBS)
 
 unit_tests += tests/unit/spank/test_ask tests/unit/spank/test_cmdline tests/unit/spank/test_conf \
 	tests/unit/spank/test_leftovers tests/unit/spank/test_page tests/unit/spank/test_peers \
-	tests/unit/spank/test_program tests/unit/spank/test_shape tests/unit/spank/test_spool
+	tests/unit/spank/test_program tests/unit/spank/test_publish tests/unit/spank/test_shape \
+	tests/unit/spank/test_spool
 fuzz_targets += tests/fuzz/fuzz_conf tests/fuzz/fuzz_page

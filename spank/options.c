@@ -11,8 +11,9 @@
 static struct spank_option option = {
     .name = CMDLINE_OPTION,
     .arginfo = "model[:nodes][,key=value...]",
-    .usage = "fine-tune a Llama on these nodes and leave its throughput in the job's comment and "
-             "in the accounting; words after -- go to sft-bench-job",
+    .usage =
+        "fine-tune a Llama on these nodes and leave its throughput in the job's comment and "
+        "in the accounting; words after -- go to sft-bench-job; --sft-bench=help: models and keys",
     .has_arg = 1,
 };
 

@@ -109,6 +109,16 @@ static void check_time(struct checks *checks, const struct sft_record *record,
                  facts->life);
 }
 
+static void check_ceiling(struct checks *checks, const struct sft_record *record)
+{
+    struct sft_error why = {""};
+    int possible = sft_record_possible(record, &why);
+    if (possible > 0)
+        list_add(&checks->right, ",", "ceiling");
+    else if (possible < 0)
+        list_add(&checks->wrong, "; ", "%.120s", why.text);
+}
+
 static int put_checks(struct sft_record *record, const struct page_facts *facts,
                       struct sft_error *err)
 {
@@ -119,6 +129,7 @@ static int put_checks(struct sft_record *record, const struct page_facts *facts,
     check_time(&checks, record, facts);
     check_step(&checks, record, facts);
     check_model(&checks, record, facts);
+    check_ceiling(&checks, record);
     const char *const texts[][2] = {{"program", facts->program},
                                     {"checked", checks.right.text},
                                     {"doubted", checks.wrong.text}};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sft_bench.so: Slurm's entry points, and a switch by context in each. doc/plugin.md tells what
  * runs where, as whom, and why. */
+#include "config.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "node/said.h"
 #include "lib/record.h"
 #include "spank/conf.h"
 #include "spank/conf_file.h"
@@ -200,6 +203,7 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
     if (getppid() != parent)
         raise(SIGKILL);
     if (plugin_step(spank, &step)) {
+        spank_setenv(spank, SAID_NODE_ENV, PACKAGE_VERSION, 1);
         if (conf_load(&conf, ac, av, &err) < 0)
             conf_init(&conf);
         network_task(spank, &conf, place_task(spank, &conf));

@@ -5,8 +5,9 @@
 
 #include "lib/clock.h"
 
-/* Seconds: between two tries, on top of what libslurm itself waits; before the first record. */
-enum { PUBLISH_LONGEST = 8, PUBLISH_FIRST = 1 };
+/* Seconds: between two tries, on top of what libslurm itself waits; before the first record. Looks
+ * after a record that is not final was written. */
+enum { PUBLISH_LONGEST = 8, PUBLISH_FIRST = 1, PUBLISH_LOOKS = 3 };
 
 static time_t publish_now(void)
 {
@@ -31,6 +32,7 @@ int publish_set(struct publish *publish, const char *text, bool final, struct sf
     publish->interval = 1;
     publish->next = publish_now() + (final || publish->begun ? 0 : PUBLISH_FIRST);
     publish->begun = true;
+    publish->looks = 0;
     publish->account.once = !final;
     return 0;
 }
@@ -43,10 +45,20 @@ int publish_due(const struct publish *publish)
     return left <= 0 ? 0 : (int)left * 1000;
 }
 
+/* Two steps of a job that publish at once: the later undoes the earlier, which no other record of
+ * its own may follow before it is killed. account_publish looks again at once for a final record;
+ * for any other a while later is soon enough, and each step finds the others' done by then. */
+static bool publish_again(struct publish *publish)
+{
+    const struct account *account = &publish->account;
+    return publish->result == ACCOUNT_STANDS && account->once && account->changed &&
+           publish->looks++ < PUBLISH_LOOKS;
+}
+
 bool publish_try(struct publish *publish)
 {
     publish->result = account_publish(&publish->account, &publish->record, NULL);
-    publish->pending = publish->result == ACCOUNT_SILENT;
+    publish->pending = publish->result == ACCOUNT_SILENT || publish_again(publish);
     publish->next = publish_now() + publish->interval;
     if (publish->interval < PUBLISH_LONGEST)
         publish->interval *= 2;

@@ -15,6 +15,7 @@ struct publish {
     bool begun;                 /* there was a record before */
     bool pending;               /* the record is not in yet */
     enum account_result result; /* of the last try */
+    int looks;                  /* at a record that was written, whether another step undid it */
     int interval;               /* seconds to the next, grows */
     time_t next;                /* when it is due, by the monotonic clock */
 };
@@ -29,7 +30,7 @@ int publish_set(struct publish *publish, const char *text, bool final, struct sf
 /* Milliseconds until the next try is due; -1 when nothing is pending. */
 int publish_due(const struct publish *publish);
 
-/* Try once. Returns whether it is decided. */
+/* Try once. Returns whether it is decided: it is refused, or stood there when looked at again. */
 bool publish_try(struct publish *publish);
 
 #endif

@@ -76,6 +76,17 @@ static void cell_estimate(struct sweep_cell *cell, const json_t *plan)
                  json_is_string(why) ? json_string_value(why) : "");
 }
 
+/* Its status is not 0 where the model does not fit, which its answer says too. */
+static int plan_ask(const char *const *argv, char **answer, size_t *length)
+{
+    struct spawn job;
+    if (spawn_start(&job, argv, NULL, NULL) < 0)
+        return -1;
+    int result = spawn_read_fd(job.fd, argv[0], answer, length, NULL);
+    spawn_finish(&job, NULL);
+    return result;
+}
+
 static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,
                       const struct conf *conf)
 {
@@ -100,7 +111,7 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,
         sft_request_format(&request, text, sizeof text, NULL) < 0)
         return;
     const char *argv[] = {nodes->job, "--plan", text, "--json", NULL};
-    if (spawn_read(argv, NULL, &answer, &length, NULL) < 0)
+    if (plan_ask(argv, &answer, &length) < 0)
         return;
     json_t *plan = json_loadb(answer, length, 0, NULL);
     if (plan != NULL)

@@ -9,7 +9,7 @@ PACKAGES_CLUSTER="munge mariadb-server-core mariadb-client-core slurmctld slurmd
  slurm-client slurm-wlm-basic-plugins slurm-wlm-mysql-plugin python3-minimal procps util-linux"
 PACKAGES_TEST="bats libcmocka-dev clang clang-format-14 clang-tidy universal-ctags llvm libclang-rt-14-dev valgrind
  shellcheck mandoc git xz-utils
- bzip2 python3 binutils gnuplot-nox chromium poppler-utils fonts-dejavu-core fonts-noto-cjk"
+ bzip2 python3 binutils gnuplot-nox chromium poppler-utils fonts-dejavu-core fonts-noto-cjk fonts-morisawa-bizud-gothic"
 
 # packages_install PACKAGE... : what is missing, with apt-get, as root; else one line that says it.
 packages_install() {

@@ -6,14 +6,16 @@
 
 # keys: completion
 _sft_bench_models="tiny llama-1b llama-7b llama-13b llama-70b llama3-8b llama3-70b gpt2 gpt2-medium gpt2-large gpt2-xl"
-_sft_bench_keys="gpus steps warmup seq micro_batch global_batch lr lr_warmup weight_decay clip seed
-    peak nvlink_gbs nic_gbs device states recompute zero bind timeout data skip tokenizer trace out"
+_sft_bench_keys="gpus steps seconds warmup seq micro_batch global_batch lr lr_warmup weight_decay
+    clip seed peak nvlink_gbs nic_gbs ceilings gpu_model device states recompute zero bind timeout
+    data skip tokenizer trace out"
 declare -gA _sft_bench_values=(
     [gpus]="N"
     [steps]="N"
+    [seconds]="SECONDS"
     [warmup]="N"
     [seq]="N"
-    [micro_batch]="N"
+    [micro_batch]="N|auto"
     [global_batch]="N"
     [lr]="RATE"
     [lr_warmup]="N"
@@ -23,6 +25,8 @@ declare -gA _sft_bench_values=(
     [peak]="TFLOPS"
     [nvlink_gbs]="GB/s"
     [nic_gbs]="GB/s"
+    [ceilings]="FILE"
+    [gpu_model]="GPU"
     [device]="auto cpu cuda"
     [states]="auto fp32 bf16"
     [recompute]="auto none norms block"

@@ -154,22 +154,28 @@ static double links_patience(const struct control_tree *t, const struct tree_lin
     return t->limit + (t->watched ? PATIENCE : 0) + later;
 }
 
+const char *tree_more(int late, char text[TREE_MORE])
+{
+    text[0] = '\0';
+    if (late > 1)
+        snprintf(text, TREE_MORE, " and %d more rank%s", late - 1, late > 2 ? "s" : "");
+    return text;
+}
+
 static int links_late(struct control_tree *t, const struct tree_link *links, int count,
                       double spent, struct sft_error *err)
 {
     int late = 0, first = -1;
-    char more[40] = "";
+    char more[TREE_MORE];
     for (int i = 0; i < count; i++)
         if (!links[i].done) {
             late++;
             first = first < 0 ? i : first;
         }
-    if (late > 1)
-        snprintf(more, sizeof more, " and %d more rank%s", late - 1, late > 2 ? "s" : "");
     return sft_error_set(err,
                          "rank %d on %s%s %s not come: rank %d on %s waits in %s (number %llu) for "
                          "%.0f s (timeout=%.0f)",
-                         links[first].rank, t->hosts[links[first].rank], more,
+                         links[first].rank, t->hosts[links[first].rank], tree_more(late, more),
                          late > 1 ? "have" : "has", t->rank, t->hosts[t->rank],
                          kind_name(links[first].kind), (unsigned long long)t->number, spent,
                          t->limit);

@@ -80,6 +80,9 @@ void tree_expect(struct tree_link *link, enum tree_kind kind, void *to, size_t b
 int tree_wait(struct control_tree *t, struct tree_link *links, int count, struct sft_error *err);
 int tree_send(struct control_tree *t, struct tree_link *link, enum tree_kind kind, const void *from,
               size_t bytes, struct sft_error *err);
+/* " and 3 more ranks" behind the first of so many that are late; "" behind a lone one. */
+enum { TREE_MORE = 40 };
+const char *tree_more(int late, char text[TREE_MORE]);
 /* This rank's part is over: tell all that it is still connected to why. */
 void tree_fail(struct control_tree *t, const struct sft_error *err);
 /* What has come so far. 1: all; 0: not yet; -1 and err: it is not what was asked for, or nothing

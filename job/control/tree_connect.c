@@ -219,7 +219,7 @@ static int connect_late(const struct connect *n, struct sft_error *err)
 {
     const struct control_tree *t = n->tree;
     const struct tree_link *link = t->link;
-    char where[512], more[40] = "";
+    char where[512], more[TREE_MORE];
     int late = 0, first = 0;
     if (t->rank > 0 && link[0].fd < 0) {
         card_write(&n->parent, where, sizeof where);
@@ -233,12 +233,10 @@ static int connect_late(const struct connect *n, struct sft_error *err)
             first = i;
         }
     card_write(&n->mine, where, sizeof where);
-    if (late > 1)
-        snprintf(more, sizeof more, " and %d more rank%s", late - 1, late > 2 ? "s" : "");
     return sft_error_set(err,
                          "rank %d on %.100s%s did not reach rank %d on %.100s within %.0f s at %s",
-                         link[first].rank, t->hosts[link[first].rank], more, t->rank,
-                         t->hosts[t->rank], t->limit, where);
+                         link[first].rank, t->hosts[link[first].rank], tree_more(late, more),
+                         t->rank, t->hosts[t->rank], t->limit, where);
 }
 
 static int connect_all(struct connect *n, struct sft_error *err)

@@ -87,6 +87,8 @@ struct data_facts data_facts(const struct data *data)
         .packs = (long)data->pack_count,
         .fill = (double)data->pool_count / all,
         .mean_length = (double)data->pool_count / (double)data->count,
+        .workload = data->workload != NULL ? data->workload : "",
+        .drawn = data->drawn,
         .source = data->source,
         .checksum = data->checksum,
     };

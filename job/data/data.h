@@ -9,6 +9,8 @@
 #ifndef SFT_JOB_DATA_DATA_H
 #define SFT_JOB_DATA_DATA_H
 
+#include <stdbool.h>
+
 #include "job/data/batch.h"
 #include "job/data/tokenizer.h"
 #include "lib/error.h"
@@ -30,25 +32,28 @@ struct data;
 struct data *data_open(const char *path, struct tokenizer *tokenizer, int seq, uint64_t seed,
                        double skip, struct sft_error *err);
 
-/* Documents with lengths like Alpaca's under the Llama tokenizer (log-normal, mean about 128 tokens
- * with the prompt, between 32 and seq), 40% of them response, and uniformly drawn token ids below
- * vocab. With length above 0, from 2 to seq, all documents have that length and all but the first
- * token of each is response. */
+/* As many documents as Alpaca has, with lengths like its under the Llama tokenizer (42 to 1304
+ * tokens with the prompt, at most seq; mean 128), 40% of each response, and uniformly drawn token
+ * ids below vocab: the workload "alpaca-packed", the same on every machine for a seed. With length
+ * above 0, from 2 to seq, all documents have that length and all but the first token of each is
+ * response. */
 struct data *data_synthetic(int vocab, int seq, int length, uint64_t seed, struct sft_error *err);
 
 void data_close(struct data *data);
 
 struct data_facts {
-    long records;       /* documents in one epoch */
-    long cut;           /* documents cut to the sequence's length, or left out as too long */
-    long tokens;        /* of all documents */
-    long skipped;       /* records left out as empty or bad */
-    long mended;        /* records in whose texts something became U+FFFD */
-    long packs;         /* sequences of one epoch */
-    double fill;        /* real tokens / all tokens of the packs */
-    double mean_length; /* tokens a document */
-    const char *source; /* "synthetic", "synthetic:N" or the file's base name; the data's own */
-    uint64_t checksum;  /* FNV-1a, 64 bits, of the file's bytes; 0 for synthetic data */
+    long records;         /* documents in one epoch */
+    long cut;             /* documents cut to the sequence's length, or left out as too long */
+    long tokens;          /* of all documents */
+    long skipped;         /* records left out as empty or bad */
+    long mended;          /* records in whose texts something became U+FFFD */
+    long packs;           /* sequences of one epoch */
+    double fill;          /* real tokens / all tokens of the packs */
+    double mean_length;   /* tokens a document */
+    const char *workload; /* name of what our own data make; "" of others */
+    const char *source;   /* "synthetic", "synthetic:N" or the file's base name; the data's own */
+    bool drawn;           /* tokens, not read: no tokenizer has seen them */
+    uint64_t checksum;    /* FNV-1a, 64 bits, of the file's bytes; 0 for synthetic data */
 };
 struct data_facts data_facts(const struct data *data);
 

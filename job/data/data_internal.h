@@ -30,6 +30,8 @@ struct data {
     int seq, end; /* end: padding's id */
     uint64_t seed;
     char *source;
+    bool drawn;           /* tokens, not read */
+    const char *workload; /* NULL: it has no name */
     uint64_t checksum;
     int32_t *pool;
     size_t pool_count, pool_room;

@@ -47,13 +47,13 @@ static int input_open_data(struct input *input, const struct sft_request *reques
     struct sft_request defaults;
     int length;
     sft_request_defaults(&defaults, request->preset);
-    if (synthetic_read(request->data, plan->seq, &length, err) < 0)
+    const char *source = request->data[0] != '\0' ? request->data : defaults.data;
+    if (synthetic_read(source, plan->seq, &length, err) < 0)
         return -1;
     if (length >= 0)
         input->data = data_synthetic(input->shape.vocab, plan->seq, length, plan->seed, err);
     else
-        input->data = data_open(request->data[0] != '\0' ? request->data : defaults.data,
-                                input->tokenizer, plan->seq, plan->seed,
+        input->data = data_open(source, input->tokenizer, plan->seq, plan->seed,
                                 request->skip >= 0 ? request->skip : defaults.skip, err);
     return input->data == NULL ? -1 : 0;
 }

@@ -26,9 +26,7 @@ static int account_step(void *self, struct step *step, struct sft_error *err)
 {
     struct account *account = self;
     struct result *result = account->result;
-    int done = step->number + 1 - account->run->training->input->plan.warmup;
     if (result_add_loss(result, step->loss, err) < 0 ||
-        sft_record_set_integer(&result->record, "steps_done", done > 0 ? done : 0, err) < 0 ||
         (step->number == 0 &&
          sft_record_set_real(&result->record, "loss_first", step->loss, err) < 0) ||
         sft_record_set_real(&result->record, "loss_last", step->loss, err) < 0)

@@ -98,7 +98,13 @@ static int describe_forecast(struct run *run, struct sft_error *err)
     double planned = training_bytes(&run->training);
     if (sft_record_set_real(record, "mem_plan_gib", ldexp(planned, -30), err) < 0)
         return -1;
-    double tok_s = forecast_tok_s(&run->training, run->request);
+    double tok_s = forecast_tok_s(&run->training);
+    if (run->training.device->processors > 0 &&
+        sft_ceiling_find(run->training.device->title) == NULL)
+        fprintf(stderr,
+                "sft-bench-job: nothing is predicted: what a %s sustains is not known; "
+                "tests/bench/ceilings measures it, ceilings= names its file\n",
+                run->training.device->title);
     return tok_s > 0 ? sft_record_set_real(record, "tok_s_plan", tok_s, err) : 0;
 }
 
@@ -124,7 +130,6 @@ static int describe_numbers(struct run *run, const struct data_facts *facts, str
         {"micro_batch", plan->micro_batch},
         {"accumulation", plan->accumulation},
         {"global_batch", plan->global_batch},
-        {"steps", plan->steps},
         {"steps_done", 0},
         {"warmup", plan->warmup},
         {"seed", (long long)plan->seed},
@@ -137,6 +142,9 @@ static int describe_numbers(struct run *run, const struct data_facts *facts, str
     };
     if (describe_wholes(record, wholes, sizeof wholes / sizeof wholes[0], err) < 0)
         return -1;
+    if (plan->steps > 0 ? sft_record_set_integer(record, "steps", plan->steps, err) < 0
+                        : sft_record_set_real(record, "measure_s", plan->seconds, err) < 0)
+        return -1;
     return sft_record_set_real(record, "lr", plan->lr, err);
 }
 
@@ -144,7 +152,7 @@ int describe_run(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = &run->result.record;
     struct data_facts facts = data_facts(run->input.data);
-    char step[48], hosts[700], request[301], blas[128], sum[32] = "";
+    char step[48], hosts[700], request[301], blas[128], chosen[FIT_CHOSEN], sum[32] = "";
     bool mpi = strcmp(run->ranks.collective->name, "mpi") == 0,
          nccl = strcmp(run->ranks.collective->name, "nccl") == 0;
     if (!run->result.active)
@@ -155,6 +163,7 @@ int describe_run(struct run *run, struct sft_error *err)
     describe_hosts(run, hosts, sizeof hosts);
     describe_request(run, request, sizeof request);
     describe_blas(blas, sizeof blas);
+    fit_chosen(run->request, &run->input.plan, chosen);
     if (facts.checksum != 0)
         snprintf(sum, sizeof sum, "%016llx", (unsigned long long)facts.checksum);
     const struct text texts[] = {
@@ -166,11 +175,14 @@ int describe_run(struct run *run, struct sft_error *err)
         {"states", gpu ? fit_states_name(run->training.fit.states) : ""},
         {"zero", sft_zero_name(run->training.fit.zero)},
         {"recompute", fit_recompute_name(run->training.fit.recompute)},
+        {"chosen", chosen},
         {"backend", run->machine.device->name},
+        {"ceiling", run->machine.ceiling},
         {"device", gpu ? run->machine.device->title : run->machine.host.model},
         {"data", facts.source},
+        {"workload", facts.workload},
         {"data_sum", sum},
-        {"tokenizer", tokenizer_name(run->input.tokenizer)},
+        {"tokenizer", facts.drawn ? "none" : tokenizer_name(run->input.tokenizer)},
         {"hosts", hosts},
         {"request", request},
         {"version", PACKAGE_VERSION},
@@ -195,9 +207,11 @@ void describe_summary(const struct run *run)
     const struct sft_figure *shown[SFT_VIEW_MAX];
     size_t count = sft_figures_shown(SFT_SUMMARY, shown);
     char number[SFT_NUMBER], other[SFT_NUMBER];
-    printf("%s, %d rank%s on %d node%s, data %s, backend %s %s\n", run->input.shape.title,
+    const char *workload = sft_record_get(r, "workload");
+    printf("%s, %d rank%s on %d node%s, data %s%s%s, backend %s %s\n", run->input.shape.title,
            run->input.plan.ranks, run->input.plan.ranks == 1 ? "" : "s", run->ranks.nodes,
-           run->ranks.nodes == 1 ? "" : "s", sft_record_get(r, "data"), run->machine.device->name,
+           run->ranks.nodes == 1 ? "" : "s", sft_record_get(r, "data"), workload != NULL ? " " : "",
+           workload != NULL ? workload : "", run->machine.device->name,
            format_traits[run->machine.device->format].name);
     for (size_t i = 0; i < count; i++) {
         const struct sft_show *show = &shown[i]->show[SFT_SUMMARY];
@@ -206,6 +220,8 @@ void describe_summary(const struct run *run)
             printf("%-10s %s %s\n", show->title, sft_number(number, value, show->digits),
                    show->unit);
     }
+    if (strcmp(run->machine.ceiling, "data sheet") != 0 && run->machine.ceiling[0] != '\0')
+        printf("%-10s %s\n", "peak", run->machine.ceiling);
     if (run->input.plan.ranks > 1)
         printf("slowest    rank %s on %s: %s ms to compute, median of the ranks %s ms\n",
                sft_record_get(r, "slow_rank"), sft_record_get(r, "slow_host"),

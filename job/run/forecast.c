@@ -1,64 +1,112 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job/run/forecast.h"
 
-enum { BATCHES = 8 };
+#include <math.h>
 
-bool forecast_work(struct sft_work *work, const struct input *input)
+static struct fit_question question_of(const struct sft_gpu *gpu, const struct sft_plan *plan,
+                                       const struct input *input, const struct sft_request *request)
 {
-    const struct sft_plan *plan = &input->plan;
-    struct batch batch;
-    *work = (struct sft_work){.accumulation = plan->accumulation};
-    if (batch_create(&batch, plan->micro_batch * plan->seq, NULL) < 0)
-        return false;
-    for (int i = 0; i < BATCHES; i++) {
-        data_fill(input->data, (uint64_t)i * (uint64_t)plan->micro_batch, plan->micro_batch,
-                  &batch);
-        work->tokens += (double)batch.rows / BATCHES;
-        work->documents += (double)batch.documents / BATCHES;
-        work->squared_lengths += batch.squared_lengths / BATCHES;
-    }
-    batch_destroy(&batch);
-    return true;
+    struct fit_question q = fit_question(request, plan, &input->shape);
+    fit_question_measured(&q, &gpu->ceiling);
+    q.available = fit_room(ldexp(gpu->gib, 30));
+    q.format = DEVICE_CUDA_FORMAT;
+    q.logits = DEVICE_CUDA_LOGITS;
+    return q;
 }
 
-bool forecast_make(struct sft_prediction *prediction, const char *device, const struct input *input,
-                   const struct fit *fit)
+/* What nobody has said of the fabric may be half of what is assumed. */
+static double low_end(const struct fit *fit, const struct fit_question *q)
 {
-    const struct sft_ceiling *ceiling = sft_ceiling_find(device);
-    struct sft_work work;
-    if (ceiling == NULL || !forecast_work(&work, input))
-        return false;
-    work.states = fit->states;
-    work.recompute = fit->recompute;
-    *prediction = sft_predict(&input->shape, &work, ceiling);
-    return true;
+    struct fit_question low = *q;
+    if (q->fabric.nvlink_assumed)
+        low.fabric.nvlink_gbs /= 2;
+    if (q->fabric.nic_assumed)
+        low.fabric.nic_gbs /= 2;
+    return fit_time(fit, &low).tok_s;
 }
 
-struct sft_fabric forecast_fabric(const struct sft_request *request)
+int forecast_steps(const struct sft_plan *plan, double step_s)
 {
-    struct sft_fabric f = sft_fabric_default();
-    if (request->nvlink_gbs > 0 || request->nic_gbs > 0)
-        f.source = "as the request says";
-    if (request->nvlink_gbs > 0)
-        f.nvlink_gbs = request->nvlink_gbs;
-    if (request->nic_gbs > 0)
-        f.nic_gbs = request->nic_gbs;
-    return f;
+    double steps = fmax(ceil(plan->seconds / step_s), SFT_PLAN_STEPS_LEAST);
+    return plan->warmup + (plan->steps > 0 ? plan->steps : (int)fmin(steps, SFT_PLAN_STEPS_MOST));
 }
 
-double forecast_tok_s(const struct training *t, const struct sft_request *request)
+static void rates_fill(struct forecast *f, const struct fit_question *q)
 {
-    const struct sft_ceiling *ceiling = sft_ceiling_find(t->device->title);
-    const struct sft_plan *plan = &t->input->plan;
-    const struct sft_preset *shape = &t->input->shape;
-    struct sft_work work;
-    if (ceiling == NULL || !forecast_work(&work, t->input))
+    const struct workload *w = &q->workload;
+    f->step_s = f->fit.time.step;
+    f->seconds = f->step_s * forecast_steps(&f->plan, f->step_s);
+    f->tok_s = f->fit.time.tok_s * w->real / w->tokens;
+    f->samples_s = f->fit.time.tok_s * w->documents / w->tokens;
+    f->tok_s_low = low_end(&f->fit, q) * w->real / w->tokens;
+}
+
+int forecast_make(struct forecast *f, const struct input *input, const struct sft_request *request,
+                  int nodes, int gpus, struct sft_error *err)
+{
+    const char *model = request->gpu_model[0] != '\0' ? request->gpu_model : FIT_DEVICE;
+    *f = (struct forecast){.fits = false};
+    if (sft_gpu_find(&f->gpu, model, err) < 0)
+        return sft_error_prefix(err, "gpu_model");
+    if (sft_plan_make_running(&f->plan, request, nodes, nodes * gpus, &f->why) < 0) {
+        f->plan = input->plan;
+        f->plan.nodes = nodes;
+        f->plan.ranks = nodes * gpus;
         return 0;
-    work.states = t->fit.states;
-    work.recompute = t->fit.recompute;
-    if (plan->ranks == 1)
-        return sft_predict(shape, &work, ceiling).tok_s;
-    struct sft_fabric fabric = forecast_fabric(request);
-    struct sft_layout layout = {plan->nodes, plan->ranks / plan->nodes, t->fit.zero};
-    return sft_timeline_make(shape, &work, ceiling, &fabric, &layout).tok_s;
+    }
+    struct fit_question q = question_of(&f->gpu, &f->plan, input, request);
+    if (workload_make(&q.workload, input, err) < 0)
+        return -1;
+    f->fits = fit_make(&f->fit, &q, &f->why) == 0;
+    if (!f->fits)
+        return 0;
+    sft_plan_micro_batch(&f->plan, f->fit.micro_batch);
+    rates_fill(f, &q);
+    return 0;
+}
+
+double forecast_gpu(const struct forecast *f, bool low)
+{
+    return (low ? f->tok_s_low : f->tok_s) / f->plan.ranks;
+}
+
+enum { NODES_MOST = 1024 };
+
+static bool fits_on(const struct forecast *f, const struct input *input,
+                    const struct sft_request *request, int nodes, int gpus)
+{
+    struct sft_plan plan = f->plan;
+    plan.nodes = nodes;
+    plan.ranks = nodes * gpus;
+    struct fit_question q = question_of(&f->gpu, &plan, input, request);
+    return fit_possible(&q);
+}
+
+int forecast_needs(const struct forecast *f, const struct input *input,
+                   const struct sft_request *request, int gpus)
+{
+    int few = f->plan.nodes, many;
+    if (request->nodes <= 0 && request->gpus <= 0) {
+        for (gpus = 2; gpus <= FORECAST_GPUS; gpus++)
+            if (fits_on(f, input, request, 1, gpus))
+                return gpus;
+        gpus = FORECAST_GPUS;
+    }
+    for (many = 2 * few; !fits_on(f, input, request, many, gpus); many *= 2)
+        if (many > NODES_MOST)
+            return 0;
+    while (many - few > 1) { /* fits on many, not on few */
+        int middle = (few + many) / 2;
+        if (fits_on(f, input, request, middle, gpus))
+            many = middle;
+        else
+            few = middle;
+    }
+    return many * gpus;
+}
+
+double forecast_tok_s(const struct training *t)
+{
+    const struct workload *w = &t->question.workload;
+    return sft_ceiling_find(t->device->title) == NULL ? 0 : t->fit.time.tok_s * w->real / w->tokens;
 }

@@ -1,30 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a step should take. The data's own documents decide what attention costs, so a forecast
- * looks at the first batches. */
+/* What a run on so many nodes would choose, and how fast it should be: the one source of --plan's
+ * figures, and of the record's. */
 #ifndef SFT_JOB_RUN_FORECAST_H
 #define SFT_JOB_RUN_FORECAST_H
 
 #include "job/data/input.h"
 #include "job/train/training.h"
-#include "lib/predict.h"
-#include "lib/timeline.h"
 
-/* The device that --plan tells of when there is none: the one with measured ceilings, and its
- * memory that a job finds free, GiB. */
-#define PLAN_DEVICE "NVIDIA H200"
-#define PLAN_GIB 139
-#define PLAN_GPUS 8 /* of a node whose GPUs the request does not say: HGX */
+#define FORECAST_GPUS 8 /* of a node whose GPUs the request does not say: HGX */
 
-/* The data as one rank's micro-batch sees them on average; false without memory. */
-bool forecast_work(struct sft_work *work, const struct input *input);
-/* On the device of that name, with what was fitted into it; false where no ceilings of it are known
- * or there is no memory to look at the data. */
-bool forecast_make(struct sft_prediction *prediction, const char *device, const struct input *input,
-                   const struct fit *fit);
-/* Bandwidths that a forecast of many GPUs goes by: the request's, else the default fabric's. */
-struct sft_fabric forecast_fabric(const struct sft_request *request);
-/* Tokens a second of all ranks, their collectives counted; 0 on devices whose ceilings are not
- * known. */
-double forecast_tok_s(const struct training *training, const struct sft_request *request);
+/* One number of nodes. Rates count tokens that are no padding, of all GPUs. */
+struct forecast {
+    struct sft_gpu gpu;   /* that it is for: gpu_model=, else H200 */
+    struct sft_plan plan; /* as it would run there, its micro-batch chosen */
+    bool fits;
+    struct sft_error why;   /* where it does not */
+    struct fit fit;         /* of what does not fit what needs least */
+    double step_s, seconds; /* of a step; of all steps, warm-up too */
+    double tok_s, samples_s;
+    double tok_s_low; /* with half of the bandwidths that are assumed; else the same */
+};
+
+/* *err where the data cannot be looked at, or gpu_model= is not known; that it does not fit is in
+ * the forecast. */
+int forecast_make(struct forecast *forecast, const struct input *input,
+                  const struct sft_request *request, int nodes, int gpus, struct sft_error *err);
+
+/* Steps of the plan, those of warm-up too, where one takes so long. */
+int forecast_steps(const struct sft_plan *plan, double step_s);
+
+/* Tokens a second of a GPU; of the low end with `low`. */
+double forecast_gpu(const struct forecast *forecast, bool low);
+
+/* The least GPUs on which what does not fit here would, in whole nodes from `gpus` each on (up to
+ * FORECAST_GPUS on the one of a request that says no nodes); 0: on none of up to 1024 nodes. */
+int forecast_needs(const struct forecast *forecast, const struct input *input,
+                   const struct sft_request *request, int gpus);
+
+/* Tokens without padding a second of all ranks of a run; 0 on devices whose ceilings are not known.
+ */
+double forecast_tok_s(const struct training *training);
 
 #endif

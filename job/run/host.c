@@ -2,6 +2,7 @@
 #include "job/run/host.h"
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,4 +55,12 @@ void host_read(struct host *host, int local_size)
     if (host->cores < 1)
         host->cores = 1;
     cpuinfo_read(host);
+}
+
+void host_tell_cpu(FILE *out)
+{
+    bool driver = access("/proc/driver/nvidia/gpus", F_OK) == 0;
+    fprintf(out, "sft-bench-job: %s: training on the CPU\n",
+            driver ? "none of this node's GPUs is this job's, or this build has no CUDA"
+                   : "no GPU here");
 }

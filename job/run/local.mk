@@ -15,6 +15,7 @@ job_run_librun_la_SOURCES = \
 	job/run/placement.c job/run/placement.h \
 	job/run/preview.c job/run/preview.h \
 	job/run/ranks.c job/run/ranks.h \
+	job/run/release.c job/run/release.h \
 	job/run/result.c job/run/result.h \
 	job/run/run.h \
 	job/run/scaling.c job/run/scaling.h \
@@ -23,7 +24,10 @@ job_run_librun_la_SOURCES = \
 job_run_librun_la_LIBADD = $(JANSSON_LIBS)
 
 unit_tests += tests/unit/run/test_explain \
+	tests/unit/run/test_machine \
 	tests/unit/run/test_network \
 	tests/unit/run/test_place \
-	tests/unit/run/test_result
+	tests/unit/run/test_release \
+	tests/unit/run/test_result \
+	tests/unit/run/test_scaling
 fuzz_targets += tests/fuzz/fuzz_network

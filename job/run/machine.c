@@ -3,8 +3,10 @@
 
 #include "job/run/machine.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "lib/ceilings.h"
 #include "lib/roofline.h"
 
 #ifdef HAVE_OPENBLAS_SET_NUM_THREADS
@@ -26,16 +28,55 @@ static struct device *device_create(const struct sft_request *request, int devic
     return device_create_cpu(err);
 }
 
-static void machine_find_peaks(struct machine *machine, double said)
+/* Dense peak of the GPU by what others say of it, and by what; 0: nobody does. */
+static double sheet_peak(const struct device *device, char *by, size_t size)
 {
-    const struct sft_roofline *roofline = sft_roofline_find(machine->device->title);
-    const struct host *host = &machine->host;
-    double peak = said > 0 ? said : roofline == NULL ? 0 : roofline->bf16_tflops;
-    double limit = 0;
+    double share = sft_roofline_share(device->title);
+    double peak = sft_roofline_peak(device->title, device->processors, false);
+    const struct sft_ceiling *site = sft_ceiling_find(device->title);
+    if (peak > 0 && share == 1)
+        snprintf(by, size, "data sheet");
+    else if (peak > 0)
+        snprintf(by, size, "data sheet, MIG slice of %.3g%%",
+                 100 * peak / sft_roofline_find(device->title)->bf16_tflops);
+    else if (site != NULL && site->peak_tflops > 0)
+        snprintf(by, size, "file of ceilings=");
+    else
+        snprintf(by, size, "%s", MACHINE_NO_CEILING);
+    return peak > 0 ? peak : site != NULL && site->peak_tflops > 0 ? site->peak_tflops : 0;
+}
+
+/* peak= tells what is not known and may lower what is; it lifts nothing. */
+static void gpu_peaks(struct machine *machine, double said)
+{
+    char *by = machine->ceiling;
+    const size_t size = sizeof machine->ceiling;
+    double peak = sheet_peak(machine->device, by, size);
+    if (said > 0 && peak > 0 && said > peak)
+        snprintf(by + strlen(by), size - strlen(by), "; peak=%g is above it, not used", said);
+    else if (said > 0 && peak > 0)
+        snprintf(by, size, "peak=, the data sheet says %g", peak);
+    else if (said > 0)
+        snprintf(by, size, "peak=");
+    if (said > 0 && (peak == 0 || said < peak))
+        peak = said;
+    machine->peak_tflops = machine->limit_tflops = peak;
+}
+
+static void cpu_peaks(struct machine *machine, double said)
+{
+    double limit = sft_roofline_cpu_tflops(machine->host.cores, machine->host.flags);
+    machine->peak_tflops = said > 0 ? said : 0;
+    machine->limit_tflops = said > 0 && said < limit ? said : limit;
+    snprintf(machine->ceiling, sizeof machine->ceiling, "%s", said > 0 ? "peak=" : "");
+}
+
+void machine_find_peaks(struct machine *machine, double said)
+{
     if (strcmp(machine->device->name, "cpu") == 0)
-        limit = sft_roofline_cpu_tflops(host->cores, host->flags);
-    machine->peak_tflops = peak;
-    machine->limit_tflops = peak > 0 && (limit == 0 || peak < limit) ? peak : limit;
+        cpu_peaks(machine, said);
+    else
+        gpu_peaks(machine, said);
 }
 
 int machine_create(struct machine *machine, const struct sft_request *request, int device,

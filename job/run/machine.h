@@ -7,16 +7,21 @@
 #include "job/tensor/device.h"
 #include "lib/request.h"
 
+#define MACHINE_NO_CEILING "no ceiling known"
+
 struct machine {
     struct host host;
     struct device *device;
-    double peak_tflops;  /* dense, the user's peak=, else the data sheet's; 0: not known */
+    double peak_tflops;  /* dense, for MFU: the data sheet's, or a lower peak=; 0: not known */
     double limit_tflops; /* nothing can be faster; 0: not known */
+    char ceiling[96];    /* what the peak is by, for the record; "": a CPU without peak= */
 };
 
 /* device: which of the GPUs that this process sees, -1: none. `local_size` ranks share the node. */
 int machine_create(struct machine *machine, const struct sft_request *request, int device,
                    int local_size, struct sft_error *err);
+/* Of a machine with device and host; said: peak=, or less than 0. */
+void machine_find_peaks(struct machine *machine, double said);
 /* One that was not created, or zeroes, too. */
 void machine_destroy(struct machine *machine);
 

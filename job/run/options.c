@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "lib/request_help.h"
+
 static const struct {
     const char *word;
     enum options_mode mode;
@@ -19,29 +21,12 @@ static const struct {
 
 #define MODES (sizeof modes / sizeof modes[0])
 
-static void key_help(FILE *out, const struct sft_field *key)
-{
-    char option[64], argument[48], standard[64];
-    sft_field_argument(key, argument, sizeof argument);
-    sft_field_default(key, standard, sizeof standard);
-    int length = snprintf(option, sizeof option, "--%s %s", key->name, argument);
-    for (int i = 2; i < length; i++)
-        option[i] = option[i] == '_' ? '-' : option[i];
-    fprintf(out, standard[0] == '\0' ? "  %-22s %s\n" : "  %-22s %s [%s]\n", option, key->help,
-            standard);
-}
-
 void job_options_help(FILE *out)
 {
-    char names[256];
-    fprintf(
-        out,
-        "usage: sft-bench-job MODEL[:NODES][,KEY=VALUE...] [--KEY VALUE]...\n"
-        "Fine-tune MODEL and report its throughput. Under Slurm: srun --sft-bench=MODEL:NODES\n\n"
-        "models: %s\n\nkeys, in the request or as options:\n",
-        sft_preset_names(names, sizeof names));
-    for (const struct sft_field *key = sft_request_keys(); key->name != NULL; key++)
-        key_help(out, key);
+    fprintf(out, "usage: sft-bench-job MODEL[:NODES][,KEY=VALUE...] [--KEY VALUE]...\n"
+                 "Fine-tune MODEL and report its throughput. Under Slurm: "
+                 "srun --sft-bench=MODEL:NODES\n\n");
+    sft_request_help(out, true);
     fprintf(out, "\nother options:\n");
     for (size_t i = 0; i < MODES; i++)
         fprintf(out, "  %-22s %s\n", modes[i].word, modes[i].help);
@@ -80,6 +65,10 @@ int job_options_parse(struct options *options, int argc, char **argv, struct sft
 {
     const char *text = NULL;
     memset(options, 0, sizeof *options);
+    if (argc > 1 && strcmp(argv[1], SFT_REQUEST_HELP) == 0) {
+        options->mode = OPTIONS_HELP;
+        return 0;
+    }
     for (int i = 1; i < argc; i++)
         if (mode_take(options, argv[i]) &&
             (options->mode == OPTIONS_HELP || options->mode == OPTIONS_VERSION))

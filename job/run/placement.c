@@ -55,8 +55,14 @@ static void place_notes(struct notes *notes, const char *all, int ranks, const c
     }
 }
 
-static int record_pins(const char *all, int ranks, const char *hosts, struct sft_record *record,
-                       struct sft_error *err)
+/* The plugin's word where there was no GPU to be near to: no news where the CPU trains. */
+static bool is_gpuless(const char *why)
+{
+    return strstr(why, "no GPU") != NULL;
+}
+
+static int record_pins(const char *all, int ranks, const char *hosts, bool on_device,
+                       struct sft_record *record, struct sft_error *err)
 {
     int pinned = 0, without = -1;
     for (int rank = 0; rank < ranks; rank++) {
@@ -68,7 +74,7 @@ static int record_pins(const char *all, int ranks, const char *hosts, struct sft
     char words[TEXT] = "no word of the plugin";
     if (without >= 0 && all[(size_t)without * TEXT] != '\0')
         said_word(all + (size_t)without * TEXT, "why", words, sizeof words);
-    if (without >= 0)
+    if (without >= 0 && (on_device || !is_gpuless(words)))
         fprintf(stderr,
                 "sft-bench-job: note: %d of %d ranks are pinned; rank %d on %s is not: %s\n",
                 pinned, ranks, without, hosts + (size_t)without * CONTROL_HOST, words);
@@ -142,7 +148,7 @@ int placement_record(struct control *control, bool on_device, int local_rank, co
         result = 0;
     if (result == 0 && record != NULL) {
         run_notes(&told, control->size, hosts, on_device);
-        if (record_pins(told.place, control->size, hosts, record, err) < 0 ||
+        if (record_pins(told.place, control->size, hosts, on_device, record, err) < 0 ||
             record_network(told.network, record, err) < 0)
             result = -1;
     }

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "job/run/forecast.h"
 #include "job/run/scaling.h"
+#include "job/run/task.h"
 #include "lib/number.h"
 
 void preview_check(const struct input *input)
@@ -19,39 +19,72 @@ void preview_check(const struct input *input)
         printf("skipped    %s\n", text);
 }
 
-static void preview_device(const struct input *input, const struct sft_request *request)
+/* Where the one rate goes: of a GPU, its waiting told apart. */
+static void preview_rate(const struct forecast *f, const struct input *input)
 {
-    const struct sft_plan *plan = &input->plan;
-    static const char device[] = PLAN_DEVICE;
-    struct fit fit;
-    struct sft_error err = {""};
-    struct sft_prediction p;
-    char tok_s[SFT_NUMBER];
-    if (fit_make(&fit, request, plan, &input->shape, ldexp(PLAN_GIB, 30), DEVICE_CUDA_FORMAT,
-                 DEVICE_CUDA_LOGITS, &err) < 0) {
-        printf("%s %s\n", device, err.text);
-        return;
-    }
+    char tok_s[SFT_NUMBER], samples_s[SFT_NUMBER];
+    const struct fit *fit = &f->fit;
+    printf("           predicted %s tokens/s a GPU, %s samples/s of all, %.4g s a step: %.3g to "
+           "compute, %.3g waiting for collectives\n",
+           sft_number(tok_s, forecast_gpu(f, false), 5), sft_number(samples_s, f->samples_s, 4),
+           f->step_s, fit->time.compute, fit->time.exposed);
+    printf("           about %.3g min for all %d steps\n", f->seconds / 60,
+           forecast_steps(&f->plan, f->step_s));
+    if (!sft_predict_aligned(&input->shape))
+        printf("           the head's products are estimated from one measured run of GPT-2 124M: "
+               "%d rows of logits are no multiple of 8\n",
+               input->shape.vocab);
+}
+
+static void preview_device(const struct forecast *f, const struct input *input,
+                           const struct sft_request *request)
+{
+    const struct fit *fit = &f->fit;
+    char chosen[FIT_CHOSEN];
     printf("%s %.4g GiB a rank: arena %.4g, slices %.4g, optimizer %.4g, the libraries' %.4g; "
            "states %s, "
            "recompute %s\n           zero %s: %s\n",
-           device, ldexp(fit.total, -30), ldexp(fit.model, -30), ldexp(fit.shard, -30),
-           ldexp(fit.optim, -30), ldexp(fit.reserve, -30), fit_states_name(fit.states),
-           fit_recompute_name(fit.recompute), sft_zero_name(fit.zero),
-           fit_why(&fit, request, plan));
-    if (!forecast_make(&p, device, input, &fit))
-        return;
-    printf("           predicted %s tokens/s a GPU without communication, %.4g s a step: products "
-           "%.3g, attention %.3g, elementwise %.3g, recomputing %.3g, optimizer %.3g\n",
-           sft_number(tok_s, p.tok_s, 5), p.step, p.matmul, p.attention, p.elementwise, p.recompute,
-           p.optimizer);
-    printf("           about %.3g min for all %d steps\n",
-           p.step * (plan->steps + plan->warmup) / 60, plan->steps + plan->warmup);
+           f->gpu.name, ldexp(fit->total, -30), ldexp(fit->model, -30), ldexp(fit->shard, -30),
+           ldexp(fit->optim, -30), ldexp(fit->reserve, -30), fit_states_name(fit->states),
+           fit_recompute_name(fit->recompute), sft_zero_name(fit->zero),
+           fit_why(fit, request, &f->plan));
+    if (fit_chosen(request, &f->plan, chosen)[0] != '\0')
+        printf("           chosen: %s\n", chosen);
+    preview_rate(f, input);
 }
 
-void preview_plan(const struct input *input, const struct sft_request *request)
+/* On stderr, where the exit status comes from. */
+static int preview_refuse(const struct forecast *f, const struct input *input,
+                          const struct sft_request *request)
 {
-    const struct sft_plan *plan = &input->plan;
+    int gpus = f->plan.ranks / f->plan.nodes, needs = forecast_needs(f, input, request, gpus);
+    int each =
+        needs < FORECAST_GPUS || request->gpus > 0 || request->nodes > 0 ? gpus : FORECAST_GPUS;
+    struct sft_error err = f->why;
+    if (needs > 0 && needs <= FORECAST_GPUS && request->nodes <= 0)
+        sft_error_suffix(&err, "; %d GPUs of one node would do", needs);
+    else if (needs > 0)
+        sft_error_suffix(&err, "; %d GPUs would do (%d nodes of %d)", needs, needs / each, each);
+    sft_error_prefix(&err, "%s", f->gpu.name);
+    return task_complain(&err);
+}
+
+/* Where the plan's speed comes from, when it is no measurement on such a GPU. */
+static void preview_ceilings(const struct sft_gpu *gpu)
+{
+    if (gpu->ceiling.estimated)
+        printf(
+            "ceilings   estimated for %s: none were measured; %.4g TFLOP/s of products, %.4g GB/s "
+            "of memory are the shares of the data sheet that an H200 reaches; "
+            "tests/bench/ceilings measures, ceilings= names its file\n",
+            gpu->name, gpu->ceiling.matmul_tflops, gpu->ceiling.memory_gbs);
+}
+
+static void preview_text(const struct scaling *s, const struct input *input,
+                         const struct sft_request *request)
+{
+    const struct forecast *f = &s->rows[s->asked];
+    const struct sft_plan *plan = &f->plan;
     const struct sft_preset *shape = &input->shape;
     struct data_facts facts = data_facts(input->data);
     double parameters = (double)sft_params_count(shape);
@@ -59,13 +92,36 @@ void preview_plan(const struct input *input, const struct sft_request *request)
     printf("ranks      %d on %d node%s\n", plan->ranks, plan->nodes, plan->nodes == 1 ? "" : "s");
     printf("batch      %d sequences of %d tokens a step: %d ranks x %d x %d accumulations\n",
            plan->global_batch, plan->seq, plan->ranks, plan->micro_batch, plan->accumulation);
-    printf("steps      %d measured after %d of warm-up, seed %llu\n", plan->steps, plan->warmup,
-           (unsigned long long)plan->seed);
+    if (plan->steps > 0)
+        printf("steps      %d measured", plan->steps);
+    else
+        printf("steps      %g s of them measured", plan->seconds);
+    printf(" after %d of warm-up, seed %llu\n", plan->warmup, (unsigned long long)plan->seed);
     printf("rate       lr %g after %d steps of warm-up, weight decay %g, clip %g\n", plan->lr,
            plan->lr_warmup, plan->weight_decay, plan->clip);
     printf("data       %s: %ld records, %.1f tokens a record, %ld cut, packs %.1f%% full\n",
            facts.source, facts.records, facts.mean_length, facts.cut, 100 * facts.fill);
-    preview_device(input, request);
+    preview_ceilings(&f->gpu);
+    if (f->fits)
+        preview_device(f, input, request);
     if (request->nodes > 0)
-        scaling_print(input, request);
+        scaling_print(s, input, request);
+}
+
+int preview_plan(const struct input *input, const struct sft_request *request, bool json)
+{
+    static struct scaling scaling;
+    struct sft_error err = {""};
+    const struct forecast *f;
+    int least = request->nodes > 0 && !json ? 8 : 1;
+    if (scaling_make(&scaling, input, request, least, &err) < 0)
+        return task_complain(&err);
+    f = &scaling.rows[scaling.asked];
+    if (json)
+        scaling_print_json(&scaling, input, request);
+    else
+        preview_text(&scaling, input, request);
+    if (f->fits)
+        return SFT_EXIT_DONE;
+    return json ? SFT_EXIT_FAILED : preview_refuse(f, input, request);
 }

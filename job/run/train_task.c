@@ -10,8 +10,8 @@
 #include "job/run/forecast.h"
 #include "job/run/placement.h"
 #include "job/run/preview.h"
+#include "job/run/release.h"
 #include "job/run/run.h"
-#include "job/run/scaling.h"
 #include "job/train/train.h"
 #include "lib/file_write.h"
 
@@ -38,19 +38,17 @@ static int train_check(const struct options *options)
     const struct sft_request *request = &options->request;
     bool plan = options->mode == OPTIONS_PLAN;
     int nodes = request->nodes > 0 ? request->nodes : 1;
-    int gpus = request->gpus > 0 ? request->gpus : plan && request->nodes > 0 ? PLAN_GPUS : 1;
+    int gpus = request->gpus > 0 ? request->gpus : plan && request->nodes > 0 ? FORECAST_GPUS : 1;
     struct sft_error err = {""};
     struct input input = {0};
     int status = SFT_EXIT_DONE;
-    if (check_files(request, &err) < 0 ||
+    if (check_files(request, &err) < 0 || sft_ceilings_load(request->ceilings, &err) < 0 ||
         input_open(&input, request, nodes, nodes * gpus, &err) < 0)
         status = task_complain(&err);
     else if (!plan)
         preview_check(&input);
-    else if (options->json)
-        scaling_print_json(&input, request);
     else
-        preview_plan(&input, request);
+        status = preview_plan(&input, request, options->json);
     input_close(&input);
     return status;
 }
@@ -91,24 +89,49 @@ static int run_observe(struct run *run, struct sft_error *err)
 }
 
 /* What a rank does by itself: it may fail on one alone. */
-static int run_prepare(struct run *run, struct sft_error *err)
+static int run_open(struct run *run, struct sft_error *err)
 {
     const struct sft_request *request = run->request;
     if (result_folder(&run->result, request->out, err) < 0 ||
+        sft_ceilings_load(request->ceilings, err) < 0 ||
         input_open(&run->input, request, run->ranks.nodes, run->ranks.control->size, err) < 0 ||
         machine_create(&run->machine, request, run->ranks.device, run->ranks.bootstrap.local_size,
-                       err) < 0 ||
-        training_create(&run->training, request, &run->input, run->machine.device,
-                        run->ranks.control, run->ranks.collective, err) < 0)
+                       err) < 0)
         return -1;
-    return run_observe(run, err);
+    return training_fit(&run->training, request, &run->input, run->machine.device,
+                        run->ranks.control, run->ranks.collective, err);
+}
+
+static int run_prepare(struct run *run, struct sft_error *err)
+{
+    return training_create(&run->training, err) < 0 ? -1 : run_observe(run, err);
+}
+
+/* Until all ranks stand before the first step; -1 on all of them where one cannot. */
+static int run_ready(struct run *run, struct sft_error *err)
+{
+    struct control *control = run->ranks.control;
+    if (control_agree(control, run_open(run, err), err) < 0 ||
+        training_agree(&run->training, err) < 0)
+        return -1;
+    return control_agree(control, run_prepare(run, err), err);
+}
+
+/* Who asked for the CPU knows it. */
+static void run_tell(const struct run *run)
+{
+    const struct sft_request *request = run->request;
+    if (run->ranks.control->rank == 0 && run->ranks.device < 0 &&
+        request->device != SFT_DEVICE_CPU && request->gpus != 0)
+        host_tell_cpu(stderr);
 }
 
 /* After the first step begins the others may wait for us: whoever fails ends them all. */
 static int run_train(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = run->observed.record;
-    if (describe_run(run, err) < 0 ||
+    run_tell(run);
+    if (release_tell(run->ranks.control, run->ranks.hosts, err) < 0 || describe_run(run, err) < 0 ||
         placement_record(run->ranks.control, run->ranks.collective->on_device,
                          run->ranks.bootstrap.local_rank, run->ranks.hosts, record, err) < 0 ||
         train_run(&run->training, run->observers, record, err) < 0 ||
@@ -159,8 +182,7 @@ static int train_start(const struct options *options)
     if (result_open(&run.result, bootstrap_rank_told() == 0, &err) < 0 ||
         ranks_join(&run.ranks, run.request, &err) < 0)
         run_abort(&run, &err);
-    int failed = run_prepare(&run, &err);
-    if (control_agree(run.ranks.control, failed, &err) < 0)
+    if (run_ready(&run, &err) < 0)
         status = run_failed(&run, &err);
     else if (run_train(&run, &err) < 0)
         run_abort(&run, &err);

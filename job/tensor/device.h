@@ -20,6 +20,7 @@ struct device {
     char title[128];       /* the device's name as the machine says it */
     char version[128];     /* of the libraries it runs on, for records; "" when not its own */
     char bus_id[32];       /* "0000:1b:00.0", for NVML; "" when it is no GPU */
+    int processors;        /* multiprocessors, of a MIG slice its own; 0: no GPU */
     enum format format;    /* of the weights and activations that it trains with */
     size_t logits;         /* elements of logits worth having at once */
     const struct ops *ops; /* what it computes */
@@ -29,7 +30,8 @@ struct device {
     /* Memory, aligned to 256 bytes, not initialized; NULL and err when there is none. */
     void *(*allocate)(struct device *d, size_t bytes, struct sft_error *err);
     void (*release)(struct device *d, void *memory);
-    /* Bytes of the device's memory: in use by anyone, and all; 0 where it has none of its own. */
+    /* Bytes of the device's memory: in use by anyone, and all. Where it has none of its own: in use
+     * by this process, and 0. */
     void (*memory)(struct device *d, size_t *used, size_t *all);
     void (*zero)(struct device *d, void *memory, size_t bytes);
     /* bytes, raw, between host and device; read waits */

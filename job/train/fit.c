@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "job/train/fit.h"
+#include "job/train/fit_internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,24 +18,62 @@ double fit_reserve(const struct sft_preset *s, double rows, int ranks)
            (0.1 + (ranks > 1 ? nccl_reserve : 0)) * gib;
 }
 
-static void fit_count(struct fit *fit, const struct sft_plan *plan, const struct sft_preset *shape,
-                      int rows, enum format format, size_t logits)
+double fit_room(double bytes)
 {
-    struct sft_layout layout = {plan->nodes, plan->ranks / plan->nodes, fit->zero};
-    struct shard_sizes shard = shard_plan(shape, &layout, format);
-    fit->model = (double)model_plan_stored(shape, rows, fit_recompute(fit),
-                                           shard_storage(fit->zero, plan->ranks), format, logits);
-    fit->shard = (double)shard.bytes;
-    fit->optim = (double)optim_plan(shard.elements, format, fit_states(fit));
-    fit->reserve = format != FORMAT_FP32 ? fit_reserve(shape, rows, plan->ranks) : 0;
-    fit->total = fit->model + fit->shard + fit->optim + fit->reserve;
+    return 0.97 * bytes;
 }
 
-/* Ways of sharing, the fastest first by lib/timeline (a test holds the two together). Where several
- * nodes have several GPUs, weights and gradients are shared inside of nodes. Sharing them across
- * nodes costs more than computing blocks again or rounding states to bf16: only what fits no other
- * way. */
-const enum sft_zero *fit_ways(int nodes, int ranks, bool far)
+struct fit_question fit_question(const struct sft_request *request, const struct sft_plan *plan,
+                                 const struct sft_preset *shape)
+{
+    struct fit_question q = {
+        .request = request,
+        .plan = plan,
+        .shape = shape,
+        .workload = workload_full(plan->seq),
+    };
+    fit_question_measured(&q, sft_ceiling_find(FIT_DEVICE));
+    return q;
+}
+
+void fit_question_measured(struct fit_question *q, const struct sft_ceiling *ceiling)
+{
+    const struct sft_request *request = q->request;
+    q->ceiling = ceiling;
+    q->fabric = sft_fabric_default();
+    sft_fabric_measured(&q->fabric, ceiling, q->shape, q->plan->nodes);
+    if (request->nvlink_gbs > 0 || request->nic_gbs > 0)
+        q->fabric.source = "as the request says";
+    if (request->nvlink_gbs > 0) {
+        q->fabric.nvlink_gbs = request->nvlink_gbs;
+        q->fabric.nvlink_assumed = false;
+    }
+    if (request->nic_gbs > 0) {
+        q->fabric.nic_gbs = request->nic_gbs;
+        q->fabric.nic_assumed = false;
+    }
+}
+
+bool fit_count(struct fit *fit, const struct fit_question *q)
+{
+    const struct sft_plan *plan = q->plan;
+    int rows = fit->micro_batch * plan->seq;
+    struct sft_layout layout = {plan->nodes, plan->ranks / plan->nodes, fit->zero};
+    struct shard_sizes shard = shard_plan(q->shape, &layout, q->format);
+    fit->model =
+        (double)model_plan_stored(q->shape, rows, fit_recompute(fit),
+                                  shard_storage(fit->zero, plan->ranks), q->format, q->logits);
+    fit->shard = (double)shard.bytes;
+    fit->optim = (double)optim_plan(shard.elements, q->format, fit_states(fit));
+    fit->reserve = q->format != FORMAT_FP32 ? fit_reserve(q->shape, rows, plan->ranks) : 0;
+    fit->total = fit->model + fit->shard + fit->optim + fit->reserve;
+    return q->available <= 0 || fit->total <= q->available;
+}
+
+/* Ways of sharing, for the search of states. Where several nodes have several GPUs, weights and
+ * gradients are shared inside of nodes. Sharing them across nodes costs more than computing blocks
+ * again or rounding states to bf16: only what fits no other way. */
+static const enum sft_zero *fit_ways(int nodes, int ranks, bool far)
 {
     static const enum sft_zero none[] = {SFT_ZERO_COUNT}, single[] = {SFT_ZERO_0, SFT_ZERO_COUNT};
     static const enum sft_zero one_node[] = {SFT_ZERO_1, SFT_ZERO_2, SFT_ZERO_3, SFT_ZERO_COUNT};
@@ -51,20 +89,16 @@ const enum sft_zero *fit_ways(int nodes, int ranks, bool far)
     return ranks > nodes && ranks % nodes == 0 ? levels : one_each;
 }
 
-/* The fastest way that fits and that the request allows; else the one that needs least, and false.
- */
-static bool fit_share(struct fit *fit, const struct sft_request *request,
-                      const struct sft_plan *plan, const struct sft_preset *shape, int rows,
-                      bool far, double available, enum format format, size_t logits)
+/* The first way that fits and that the request allows; else the one that needs least, and false. */
+static bool fit_share(struct fit *fit, const struct fit_question *q, bool far)
 {
     struct fit least = {.total = INFINITY};
-    const enum sft_zero said[] = {(enum sft_zero)(request->zero - SFT_SHARE_0), SFT_ZERO_COUNT};
+    const enum sft_zero said[] = {(enum sft_zero)(q->request->zero - SFT_SHARE_0), SFT_ZERO_COUNT};
     const enum sft_zero *ways =
-        request->zero > SFT_SHARE_AUTO ? said : fit_ways(plan->nodes, plan->ranks, far);
+        q->request->zero > SFT_SHARE_AUTO ? said : fit_ways(q->plan->nodes, q->plan->ranks, far);
     for (; *ways != SFT_ZERO_COUNT; ways++) {
         fit->zero = *ways;
-        fit_count(fit, plan, shape, rows, format, logits);
-        if (available <= 0 || fit->total <= available)
+        if (fit_count(fit, q))
             return true;
         if (fit->total < least.total)
             least = *fit;
@@ -80,12 +114,20 @@ const char *fit_why(const struct fit *fit, const struct sft_request *request,
         return "one rank keeps all";
     if (request->zero > SFT_SHARE_AUTO)
         return "as the request says";
-    if (fit->zero == SFT_ZERO_HYBRID)
-        return "fastest on several nodes: weights and gradients inside of each, states over all";
-    if (fit->zero == SFT_ZERO_1)
-        return "fastest where weights and gradients fit whole";
-    return plan->nodes == 1 ? "what a rank must keep whole with less sharing does not fit"
-                            : "nothing with less sharing across nodes fits";
+    switch (fit->zero) {
+    case SFT_ZERO_0:
+        return "nothing is shared: the fastest that fits, by the timeline";
+    case SFT_ZERO_1:
+        return "states over all ranks: the fastest that fits, by the timeline";
+    case SFT_ZERO_2:
+        return "states and gradients over all ranks: the fastest that fits, by the timeline";
+    case SFT_ZERO_3:
+        return "states, gradients and weights over all ranks: the fastest that fits, by the "
+               "timeline";
+    default:
+        return "weights and gradients inside of each node, states over all: the fastest that fits, "
+               "by the timeline";
+    }
 }
 
 enum model_recompute fit_recompute(const struct fit *fit)
@@ -135,19 +177,18 @@ static bool allowed(const struct sft_request *request, const struct candidate *c
            (request->recompute <= SFT_RECOMPUTE_AUTO || request->recompute == (int)c->recompute);
 }
 
-/* The first that fits and is allowed, in the order of preference; else what needs least, and false.
- */
-static bool fit_search(struct fit *fit, const struct sft_request *request,
-                       const struct sft_plan *plan, const struct sft_preset *shape, int rows,
-                       double available, enum format format, size_t logits)
+bool fit_search(struct fit *fit, const struct fit_question *q)
 {
+    const struct fit given = *fit;
     struct fit least = {.total = INFINITY};
     for (int i = 0; i < 2 * CANDIDATES; i++) {
         const struct candidate *c = &candidates[i % CANDIDATES];
-        if (!allowed(request, c))
+        if (!allowed(q->request, c))
             continue;
-        *fit = (struct fit){.states = c->states, .recompute = c->recompute};
-        if (fit_share(fit, request, plan, shape, rows, i >= CANDIDATES, available, format, logits))
+        *fit = given;
+        fit->states = c->states;
+        fit->recompute = c->recompute;
+        if (fit_share(fit, q, i >= CANDIDATES))
             return true;
         if (fit->total < least.total)
             least = *fit;
@@ -156,69 +197,22 @@ static bool fit_search(struct fit *fit, const struct sft_request *request,
     return false;
 }
 
-/* Does anything with these rows fit, whatever the request said? */
-static bool fit_any(struct fit *fit, const struct sft_plan *plan, const struct sft_preset *shape,
-                    int rows, double available, enum format format, size_t logits)
+char *fit_chosen(const struct sft_request *request, const struct sft_plan *plan,
+                 char text[FIT_CHOSEN])
 {
-    static const struct sft_request open;
-    return fit_search(fit, &open, plan, shape, rows, available, format, logits);
-}
-
-/* ",zero=3" where there is a choice */
-static const char *fit_zero_words(const struct fit *fit, const struct sft_plan *plan,
-                                  char words[16])
-{
-    words[0] = '\0';
-    if (plan->ranks > 1)
-        snprintf(words, 16, ",zero=%s", sft_zero_name(fit->zero));
-    return words;
-}
-
-/* What else would fit: one sentence's end. */
-static void advise(char *text, size_t size, const struct sft_plan *plan,
-                   const struct sft_preset *shape, double available, enum format format,
-                   size_t logits)
-{
-    struct fit fit;
-    char zero[16];
-    int share = plan->micro_batch * plan->accumulation; /* of a rank in the global batch */
-    for (int micro = plan->micro_batch; micro >= 1; micro--)
-        if (share % micro == 0 &&
-            fit_any(&fit, plan, shape, micro * plan->seq, available, format, logits)) {
-            char smaller[32] = "";
-            if (micro < plan->micro_batch)
-                snprintf(smaller, sizeof smaller, "micro_batch=%d,", micro);
-            snprintf(text, size, "%sstates=%s,recompute=%s%s fits", smaller,
-                     fit_states_name(fit.states), fit_recompute_name(fit.recompute),
-                     fit_zero_words(&fit, plan, zero));
-            return;
-        }
-    for (int seq = plan->seq / 2; seq >= 256; seq /= 2)
-        if (fit_any(&fit, plan, shape, seq, available, format, logits)) {
-            snprintf(text, size, "micro_batch=1,seq=%d,states=%s,recompute=%s%s fits", seq,
-                     fit_states_name(fit.states), fit_recompute_name(fit.recompute),
-                     fit_zero_words(&fit, plan, zero));
-            return;
-        }
-    snprintf(text, size,
-             "no micro-batch of this model fits: it needs more GPUs to share its states, or "
-             "GPUs with more memory");
-}
-
-int fit_make(struct fit *fit, const struct sft_request *request, const struct sft_plan *plan,
-             const struct sft_preset *shape, double available, enum format format, size_t logits,
-             struct sft_error *err)
-{
-    char advice[200], zero[16];
-    if (fit_search(fit, request, plan, shape, plan->micro_batch * plan->seq, available, format,
-                   logits))
-        return 0;
-    advise(advice, sizeof advice, plan, shape, available, format, logits);
-    return sft_error_set(
-        err,
-        "%s with micro_batch=%d,seq=%d needs %.1f GiB (states=%s,recompute=%s%s) and "
-        "%.1f are free: %.1f GiB too much; %s",
-        shape->name, plan->micro_batch, plan->seq, fit->total / gib, fit_states_name(fit->states),
-        fit_recompute_name(fit->recompute), fit_zero_words(fit, plan, zero), available / gib,
-        (fit->total - available) / gib, advice);
+    const struct {
+        const char *name;
+        bool chosen;
+    } parts[] = {
+        {"micro_batch", request->micro_batch <= 0},
+        {"states", request->states <= SFT_STATES_AUTO},
+        {"recompute", request->recompute <= SFT_RECOMPUTE_AUTO},
+        {"zero", request->zero <= SFT_SHARE_AUTO && plan->ranks > 1},
+    };
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (parts[i].chosen)
+            snprintf(text + strlen(text), FIT_CHOSEN - strlen(text), "%s%s",
+                     text[0] == '\0' ? "" : " ", parts[i].name);
+    return text;
 }

@@ -1,37 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What fits into a device's memory: optimizer states and the level of recomputation, before
- * anything is allocated. */
+/* What fits into a device's memory and is fastest there: size of the micro-batch, optimizer states,
+ * recomputation and sharing, before anything is allocated. */
 #ifndef SFT_JOB_TRAIN_FIT_H
 #define SFT_JOB_TRAIN_FIT_H
 
 #include "job/model/model.h"
-#include "job/train/optim.h"
 #include "job/model/shard.h"
+#include "job/train/optim.h"
+#include "job/train/workload.h"
 #include "lib/plan.h"
 #include "lib/request.h"
+#include "lib/timeline.h"
+
+/* The device that --plan tells of, and whose ceilings rank the ways of one that has none. */
+#define FIT_DEVICE "NVIDIA H200"
+
+/* What is asked for, and where it must fit. */
+struct fit_question {
+    const struct sft_request *request;
+    const struct sft_plan *plan;
+    const struct sft_preset *shape; /* as it runs: the tokenizer may have made it larger */
+    double available;               /* bytes of a device; 0: not known, everything fits */
+    enum format format;             /* these two as in struct device */
+    size_t logits;
+    struct workload workload;          /* of the data */
+    const struct sft_ceiling *ceiling; /* of the device */
+    struct sft_fabric fabric;
+};
+
+/* A question of which the data and the device are not known: documents as long as the sequences,
+ * and the ceilings of the one device that --plan tells of, which rank the ways of another, too. */
+struct fit_question fit_question(const struct sft_request *request, const struct sft_plan *plan,
+                                 const struct sft_preset *shape);
+
+/* With the ceilings of that device, and the bandwidths measured with it where the request says
+ * none. It outlives the question. */
+void fit_question_measured(struct fit_question *question, const struct sft_ceiling *ceiling);
 
 struct fit {
+    int micro_batch, accumulation;
     enum sft_states states;       /* fp32 or bf16 */
     enum sft_recompute recompute; /* none, norms or block */
     enum sft_zero zero;           /* who shares what */
     double model, shard, optim;   /* bytes: arena, slices and their buffers, optimizer */
     double reserve;               /* what libraries and kernels take besides */
     double total;                 /* the sum */
+    struct sft_timeline time;     /* by the ceilings and the fabric of the question */
 };
 
-/* The fastest that the request allows and that fits into `available` bytes: as little recomputation
- * as possible, and of states, unless said, fp32 where they fit without computing blocks again, else
- * bf16; where blocks must be computed again either way, fp32 again if they fit; in each case the
- * fastest way of sharing that fits. `available` 0: not known, everything fits. Fails with how many
- * GiB are missing and what would fit; *fit is then what needs least. format and logits as in
- * struct device. */
-int fit_make(struct fit *fit, const struct sft_request *request, const struct sft_plan *plan,
-             const struct sft_preset *shape, double available, enum format format, size_t logits,
-             struct sft_error *err);
+/* The fastest that the request allows and that fits. Of a micro-batch states are, unless said, fp32
+ * where they fit without computing blocks again or sharing weights or gradients across nodes, else
+ * bf16 where those do, else what fits; with those states as little as possible is computed again,
+ * and what is shared is what the timeline finds fastest of all that fits. A micro-batch that is to
+ * be chosen is the one which, said, would be fastest so. Fails where nothing fits, with how many
+ * GiB are missing and what would fit; *fit is then what needs least. */
+int fit_make(struct fit *fit, const struct fit_question *question, struct sft_error *err);
 
-/* Ways of sharing to choose from, the fastest first, ended by SFT_ZERO_COUNT; far: those for what
- * does not fit otherwise. */
-const enum sft_zero *fit_ways(int nodes, int ranks, bool far);
+/* How a step of it passes, by the question's ceilings and fabric. */
+struct sft_timeline fit_time(const struct fit *fit, const struct fit_question *question);
+
+/* Does it fit at all? Needs no timeline. */
+bool fit_possible(const struct fit_question *question);
+
+/* Of what a device has free, what a plan may take: 3% stay free, for what it does not know of. */
+double fit_room(double bytes);
 
 /* Bytes of a GPU that the libraries and attention take besides the arena, at so many rows. */
 double fit_reserve(const struct sft_preset *shape, double rows, int ranks);
@@ -39,6 +71,11 @@ double fit_reserve(const struct sft_preset *shape, double rows, int ranks);
 /* Why that way of sharing, in a few words. */
 const char *fit_why(const struct fit *fit, const struct sft_request *request,
                     const struct sft_plan *plan);
+
+/* What of it was chosen, not said: "micro_batch recompute zero"; "": nothing. Returns text. */
+enum { FIT_CHOSEN = 64 };
+char *fit_chosen(const struct sft_request *request, const struct sft_plan *plan,
+                 char text[FIT_CHOSEN]);
 
 enum model_recompute fit_recompute(const struct fit *fit);
 enum format fit_states(const struct fit *fit);

@@ -1,7 +1,8 @@
 # The training loop's parts: optimizer, fit, measurement, observers.
 noinst_LTLIBRARIES += job/train/libtrain.la
 job_train_libtrain_la_SOURCES = \
-	job/train/fit.c job/train/fit.h \
+	job/train/fit.c job/train/fit.h job/train/fit_advice.c job/train/fit_choose.c job/train/fit_internal.h \
+	job/train/halts.c job/train/halts.h \
 	job/train/measure.c \
 	job/train/observe_sensors.c \
 	job/train/observer.c job/train/observer.h \
@@ -10,13 +11,17 @@ job_train_libtrain_la_SOURCES = \
 	job/train/sensors.c job/train/sensors.h \
 	job/train/trace.c \
 	job/train/train.c job/train/train.h \
-	job/train/training.c job/train/training.h
+	job/train/training.c job/train/training.h \
+	job/train/workload.c job/train/workload.h
 # What a GPU says about itself, by NVML: opened at run time, nothing to configure.
 job_train_libtrain_la_LIBADD = -ldl
 
 unit_tests += tests/unit/train/test_fit \
+	tests/unit/train/test_fit_choose \
+	tests/unit/train/test_measure \
 	tests/unit/train/test_observer \
 	tests/unit/train/test_optim \
+	tests/unit/train/test_progress \
 	tests/unit/train/test_sensors
 
 # NVML as the test scripts it, and once more as an old driver has it. -rpath makes a shared library

@@ -52,7 +52,7 @@ static int observe_step(void *self, struct step *step, struct sft_error *err)
     struct observe *observe = self;
     (void)err;
     if (step->measured)
-        observe->tokens += step->work.processed;
+        observe->tokens += step->work.real;
     return 0;
 }
 

@@ -22,12 +22,14 @@ struct step {
     int number;     /* from 0, those of warm-up too */
     bool measured;  /* not of warm-up */
     double loss;    /* mean over the trained tokens of all ranks */
-    double total;   /* seconds, on this rank */
+    double total;   /* seconds, on this rank, but those in which it was stopped */
+    double stopped; /* those; microseconds where there was no halt */
     double waited;  /* seconds of these for other ranks */
     double exposed; /* of these, for weights and gradients */
     struct work work;
-    double tok_s; /* on rank 0, of the measured steps so far; 0: none yet. observer_measure's word
-                     to those after it */
+    /* observer_measure's word to those after it, on rank 0: of the measured steps so far, all
+     * together; 0: none yet. */
+    double tok_s, seconds;
 };
 
 /* What there is to see; it outlives the observers. */

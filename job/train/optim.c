@@ -124,6 +124,8 @@ double optim_rate(const struct optim_options *o, int step)
     const double pi = 3.14159265358979323846;
     if (step < o->lr_warmup)
         return o->lr * (step + 1) / o->lr_warmup;
+    if (o->total_steps == 0)
+        return o->lr;
     int span = o->total_steps - o->lr_warmup;
     double progress = step < o->total_steps ? (double)(step - o->lr_warmup) / span : 1;
     return o->lr * (1 + cos(pi * progress)) / 2;

@@ -8,8 +8,8 @@
 #include "job/model/shard.h"
 
 struct optim_options {
-    double lr; /* highest */
-    int lr_warmup, total_steps;
+    double lr;                  /* highest */
+    int lr_warmup, total_steps; /* total_steps 0: nobody knows, and the rate stays */
     double beta1, beta2, eps, weight_decay;
     double clip; /* global norm, 0: none */
     /* Of master weights and moments, with 16-bit weights and gradients 16 bytes a parameter in all
@@ -35,7 +35,7 @@ void optim_destroy(struct optim *optim);
 
 /* Learning rate of step `step`, from 0: lr * (step + 1) / lr_warmup while step < lr_warmup, then
  * lr * (1 + cos(pi * (step - lr_warmup) / (total_steps - lr_warmup))) / 2, and 0
- * from total_steps on. */
+ * from total_steps on; without total_steps lr. */
 double optim_rate(const struct optim_options *options, int step);
 
 /* One update from the model's gradients (already summed over ranks). *norm, if not NULL, is the

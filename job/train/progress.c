@@ -21,7 +21,9 @@ struct progress {
     bool live;
     FILE *out;
     int warmup, steps;
-    double begin, last; /* seconds of sft_clock_now */
+    double seconds;     /* to be measured, where steps is 0 */
+    double begin, last; /* seconds of sft_clock_now; begin: when the first step had ended, which
+                           searches for the fastest kernels */
     int width;          /* characters of the line that stands there */
 };
 
@@ -38,15 +40,9 @@ static int progress_open(const struct observed *run, void **self, struct sft_err
     progress->out = out ? stdout : stderr;
     progress->warmup = run->training->input->plan.warmup;
     progress->steps = run->training->input->plan.steps;
+    progress->seconds = run->training->input->plan.seconds;
     *self = progress;
     return 0;
-}
-
-static void progress_begin(void *self, int number)
-{
-    struct progress *progress = self;
-    if (number == 0)
-        progress->begin = progress->last = sft_clock_now();
 }
 
 /* "42 s", "3:05 min", "1:02:03 h" */
@@ -64,10 +60,10 @@ static void progress_duration(double seconds, char text[32])
 static bool progress_is_due(const struct progress *progress, int step, double now)
 {
     int total = progress->warmup + progress->steps;
-    if (step == 0 || step == total - 1)
+    if (step == 0 || (progress->steps > 0 && step == total - 1))
         return true;
-    if (progress->live)
-        return now - progress->last >= LIVE_SECONDS;
+    if (progress->live || progress->steps == 0)
+        return now - progress->last >= (progress->live ? LIVE_SECONDS : PLAIN_SECONDS);
     int each = total / PLAIN_LINES > 0 ? total / PLAIN_LINES : 1;
     return (step + 1) % each == 0 || now - progress->last >= PLAIN_SECONDS;
 }
@@ -82,19 +78,38 @@ static void progress_show(struct progress *progress, const char *line)
     progress->width = (int)strlen(line);
 }
 
+/* "  ETA 42 s", of steps as long as those behind the first; "" at the first. */
+static void progress_left(const struct progress *progress, const struct step *step, double now,
+                          char text[48])
+{
+    int more = progress->warmup + progress->steps - step->number - 1;
+    double seconds = progress->steps > 0 ? 0 : progress->seconds - step->seconds;
+    char left[32];
+    text[0] = '\0';
+    if (step->number == 0 && more + seconds > 0)
+        return;
+    if (step->number > 0 && more > 0)
+        seconds += (now - progress->begin) / step->number * more;
+    progress_duration(seconds > 0 ? seconds : 0, left);
+    snprintf(text, 48, "  ETA %s", left);
+}
+
 static int progress_step(void *self, struct step *step, struct sft_error *err)
 {
     struct progress *progress = self;
     double now = sft_clock_now();
-    int total = progress->warmup + progress->steps, done = step->number + 1;
     (void)err;
+    if (step->number == 0)
+        progress->begin = now;
     if (!progress_is_due(progress, step->number, now))
         return 0;
-    char line[160], left[32], rate[32] = "";
-    progress_duration((now - progress->begin) / done * (total - done), left);
+    char line[200], left[48], rate[32] = "", of[32] = "";
+    progress_left(progress, step, now, left);
     if (step->tok_s > 0)
         snprintf(rate, sizeof rate, "  %.0f tok/s", step->tok_s);
-    snprintf(line, sizeof line, "step %d/%d%s  loss %.4f%s  ETA %s", done, total,
+    if (progress->steps > 0)
+        snprintf(of, sizeof of, "/%d", progress->warmup + progress->steps);
+    snprintf(line, sizeof line, "step %d%s%s  loss %.4f%s%s", step->number + 1, of,
              step->measured ? "" : " (warm-up)", step->loss, rate, left);
     progress_show(progress, line);
     progress->last = now;
@@ -111,7 +126,6 @@ static void progress_end(void *self, bool complete)
 
 const struct observer observer_progress = {
     .open = progress_open,
-    .begin = progress_begin,
     .step = progress_step,
     .end = progress_end,
     .close = free,

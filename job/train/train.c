@@ -7,12 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job/train/halts.h"
 #include "lib/clock.h"
 
 struct loop {
     const struct training *t;
     const struct sft_plan *plan;
     struct batch *batches; /* [accumulation] */
+    struct halts *halts;
+    double measured; /* seconds of the measured steps so far */
+    int measured_steps;
+    bool over; /* rank 0 has measured for long enough */
 };
 
 /* Wait for the device, then for the other ranks; the latter's time counts as waiting. */
@@ -22,9 +27,9 @@ static int loop_sum(const struct loop *loop, struct step *step, double *values, 
     struct device *device = loop->t->device;
     if (device->sync(device, err) < 0)
         return -1;
-    double before = sft_clock_now();
+    double before = halts_now(loop->halts);
     int result = control_sum(loop->t->control, values, count, err);
-    step->waited += sft_clock_now() - before;
+    step->waited += halts_now(loop->halts) - before;
     return result;
 }
 
@@ -47,13 +52,21 @@ static void step_fill(const struct loop *loop, int number, struct work *mine)
     }
 }
 
-static int step_agree_work(const struct loop *loop, struct step *step, struct sft_error *err)
+/* Each rank has its own clock, and all must leave after the same step: rank 0's word. */
+static bool loop_is_enough(const struct loop *loop)
+{
+    return loop->t->control->rank == 0 && loop->plan->steps == 0 &&
+           loop->measured_steps >= SFT_PLAN_STEPS_LEAST && loop->measured >= loop->plan->seconds;
+}
+
+static int step_agree_work(struct loop *loop, struct step *step, struct sft_error *err)
 {
     struct work *work = &step->work;
-    double sums[] = {work->samples, work->processed, work->real, work->trained,
-                     work->squared_lengths};
-    if (loop_sum(loop, step, sums, 5, err) < 0)
+    double sums[] = {work->samples, work->processed,       work->real,
+                     work->trained, work->squared_lengths, loop_is_enough(loop)};
+    if (loop_sum(loop, step, sums, 6, err) < 0)
         return -1;
+    loop->over = sums[5] > 0;
     *work = (struct work){sums[0], sums[1], sums[2], sums[3], sums[4], 0};
     work->flops = sft_params_flops(&loop->t->input->shape, work->real, work->squared_lengths);
     return 0;
@@ -75,17 +88,23 @@ static int step_train(const struct loop *loop, const struct step *step, struct s
     return failed < 0 ? -1 : shard_spread(t->shard, err);
 }
 
-static int step_run(const struct loop *loop, int number, struct step *step, struct sft_error *err)
+/* Where the loop is over nothing was trained. */
+static int step_run(struct loop *loop, int number, struct step *step, struct sft_error *err)
 {
-    double begin = sft_clock_now(), loss = 0;
+    double begin = halts_now(loop->halts), wall = sft_clock_now(), loss = 0;
     *step = (struct step){.number = number, .measured = number >= loop->plan->warmup};
     step_fill(loop, number, &step->work);
     spans_start(loop->t->spans);
-    if (step_agree_work(loop, step, err) < 0 || step_train(loop, step, err) < 0 ||
-        model_take_loss(loop->t->model, &loss, err) < 0 || loop_sum(loop, step, &loss, 1, err) < 0)
+    if (step_agree_work(loop, step, err) < 0)
+        return -1;
+    if (loop->over)
+        return 0;
+    if (step_train(loop, step, err) < 0 || model_take_loss(loop->t->model, &loss, err) < 0 ||
+        loop_sum(loop, step, &loss, 1, err) < 0)
         return -1;
     step->loss = step->work.trained > 0 ? loss / step->work.trained : 0;
-    step->total = sft_clock_now() - begin;
+    step->total = halts_now(loop->halts) - begin;
+    step->stopped = sft_clock_now() - wall - step->total;
     step->exposed = spans_waited(loop->t->spans);
     step->waited += step->exposed;
     if (!isfinite(step->loss))
@@ -96,13 +115,19 @@ static int step_run(const struct loop *loop, int number, struct step *step, stru
     return 0;
 }
 
-static int loop_steps(const struct loop *loop, const struct observers *observers,
-                      struct sft_error *err)
+static int loop_steps(struct loop *loop, const struct observers *observers, struct sft_error *err)
 {
-    for (int number = 0; number < loop->plan->warmup + loop->plan->steps; number++) {
+    int most = loop->plan->steps > 0 ? loop->plan->steps : SFT_PLAN_STEPS_MOST;
+    for (int number = 0; number < loop->plan->warmup + most; number++) {
         struct step step;
         observers_begin(observers, number);
-        if (step_run(loop, number, &step, err) < 0 || observers_step(observers, &step, err) < 0)
+        if (step_run(loop, number, &step, err) < 0)
+            return -1;
+        if (loop->over)
+            break;
+        loop->measured += step.measured ? step.total : 0;
+        loop->measured_steps += step.measured;
+        if (observers_step(observers, &step, err) < 0)
             return -1;
     }
     return 0;
@@ -120,6 +145,12 @@ static int batches_create(struct loop *loop, struct sft_error *err)
     return 0;
 }
 
+static int loop_create(struct loop *loop, struct sft_error *err)
+{
+    loop->halts = halts_start(err);
+    return loop->halts == NULL ? -1 : batches_create(loop, err);
+}
+
 static void batches_destroy(struct loop *loop)
 {
     for (int i = 0; i < loop->plan->accumulation && loop->batches != NULL; i++)
@@ -131,13 +162,14 @@ int train_run(const struct training *training, const struct observers *observers
               struct sft_record *record, struct sft_error *err)
 {
     struct loop loop = {.t = training, .plan = &training->input->plan};
-    int failed = control_agree(training->control, batches_create(&loop, err), err);
+    int failed = control_agree(training->control, loop_create(&loop, err), err);
     if (!failed) {
         failed = loop_steps(&loop, observers, err);
         observers_end(observers, !failed);
     }
     if (!failed)
         failed = observers_record(observers, record, err);
+    halts_stop(loop.halts);
     batches_destroy(&loop);
     return failed ? -1 : 0;
 }

@@ -14,11 +14,13 @@
 #include "lib/request.h"
 
 struct training {
-    const struct input *input; /* this and the next three are others' */
+    struct input *input; /* this and the next three are others' */
     struct device *device;
     struct control *control;
     struct collective *collective;
-    double memory_before; /* bytes of the device's memory in use before the model */
+    double memory_before;       /* bytes of the device's memory in use before the model */
+    struct sft_request request; /* as the device obeys it */
+    struct fit_question question;
     struct fit fit;
     struct model *model;
     struct spans *spans;
@@ -26,11 +28,15 @@ struct training {
     struct optim *optim;
 };
 
-/* Fits the plan into the memory that is free, and makes the model with
- * its first weights. Fails where it does not fit. */
-int training_create(struct training *training, const struct sft_request *request,
-                    const struct input *input, struct device *device, struct control *control,
-                    struct collective *collective, struct sft_error *err);
+/* What of the plan fits into the memory that is free on this rank's device. */
+int training_fit(struct training *training, const struct sft_request *request, struct input *input,
+                 struct device *device, struct control *control, struct collective *collective,
+                 struct sft_error *err);
+/* All ranks take what rank 0 chooses for the least memory that any has, and the input's plan its
+ * micro-batch. Collective, after each has found that something fits. */
+int training_agree(struct training *training, struct sft_error *err);
+/* Makes the model with its first weights. */
+int training_create(struct training *training, struct sft_error *err);
 /* One that was not created, or zeroes, too. */
 void training_destroy(struct training *training);
 

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Measures what lib/predict.c's table wants to know of a GPU, each rate on a chip that has been
- * busy for a while, through the same operations that train: matmul_tflops   the products of a Llama
- * 7B layer and head, forward and backward, 8,192 rows, weighted as a layer has them memory_gbs
- * norms, rotary embedding and SwiGLU, forward and backward, bytes read and written launch_us a
- * small kernel, launched in a row forward[], backward[]   causal attention, 32 heads of 128, 16,384
- * tokens in documents of a length ceilings [SECONDS]      of each measurement, default 1 */
+/* Measures what a GPU sustains, each rate on a chip that has been busy for a while, through the
+ * same operations that train, and prints the file of sft-ceilings(5):
+ *
+ *   ceilings [SECONDS] >FILE   of each measurement, default 1
+ *
+ * matmul_tflops   the products of a Llama 7B layer and head, forward and backward, 8,192 rows,
+ *                 weighted as a layer has them
+ * memory_gbs      norms, rotary embedding and SwiGLU, forward and backward, bytes read and written
+ * launch_us       a small kernel, launched in a row
+ * attention       causal, 32 heads of 128, 16,384 tokens in documents of a length
+ *
+ * busbw wants several GPUs: nccl-tests' all_gather_perf prints it by size. */
+#include "config.h"
+
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "job/tensor/ops.h"
 #include "lib/clock.h"
@@ -93,7 +103,7 @@ static double measure_products(struct bench *bench)
         for (int j = 0; j < 3; j++) {
             double time = timed(bench, run_product, &three[j]);
             double work = 2.0 * ROWS * out * in;
-            printf("%6d x %5d -> %5d  %-8s  %8.3f ms  %6.0f TFLOP/s\n", ROWS, in, out,
+            printf("# %6d x %5d -> %5d  %-8s  %8.3f ms  %6.0f TFLOP/s\n", ROWS, in, out,
                    three[j].name, time * 1e3, work / time / 1e12);
             flops += work * count;
             seconds += time * count;
@@ -183,9 +193,8 @@ static void measure_attention(struct bench *bench, int length)
     double forward = timed(bench, run_attention, &a);
     a.backward = true;
     double backward = timed(bench, run_attention, &a);
-    printf("attention %5d  forward %8.3f ms %5.0f TFLOP/s  backward %8.3f ms %5.0f TFLOP/s\n",
-           length, forward * 1e3, work / forward / 1e12, backward * 1e3,
-           2 * work / backward / 1e12);
+    printf("attention = %d %.0f %.0f # %.3f and %.3f ms\n", length, work / forward / 1e12,
+           2 * work / backward / 1e12, forward * 1e3, backward * 1e3);
 }
 
 static void *allocate(struct device *d, size_t elements, uint64_t seed)
@@ -199,6 +208,21 @@ static void *allocate(struct device *d, size_t elements, uint64_t seed)
     d->ops->fill(d, &(struct fill_args){
                         .to = {d->format, memory, elements}, .deviation = 0.5f, .seed = seed});
     return memory;
+}
+
+static void head_print(const struct bench *bench)
+{
+    char day[32] = "";
+    time_t now = time(NULL);
+    size_t used, all;
+    struct tm tm;
+    if (gmtime_r(&now, &tm) != NULL)
+        strftime(day, sizeof day, "%Y-%m-%d", &tm);
+    bench->d->memory(bench->d, &used, &all);
+    printf("# sft-ceilings(5): tests/bench/ceilings of sft-bench %s, %s, %g s each\n# %s\n",
+           PACKAGE_VERSION, day, bench->seconds, bench->d->version);
+    printf("device = %s\n", bench->d->title);
+    printf("memory_gib = %.1f\n", ldexp((double)all, -30));
 }
 
 int main(int argc, char **argv)
@@ -218,10 +242,10 @@ int main(int argc, char **argv)
     bench.floats = allocate(bench.d, 4 * (size_t)ATTENTION_ROWS * HEADS, 5);
     bench.positions = allocate(bench.d, 2 * ROWS, 6);
     bench.d->zero(bench.d, bench.positions, ROWS * sizeof(int32_t));
-    printf("%s, %s\n", bench.d->title, bench.d->version);
-    printf("matmul_tflops %.0f\n", measure_products(&bench));
-    printf("memory_gbs %.0f\n", measure_elementwise(&bench));
-    printf("launch_us %.2f\n", timed(&bench, run_small, NULL) * 1e6);
+    head_print(&bench);
+    printf("matmul_tflops = %.0f\n", measure_products(&bench));
+    printf("memory_gbs = %.0f\n", measure_elementwise(&bench));
+    printf("launch_us = %.2f\n", timed(&bench, run_small, NULL) * 1e6);
     static const int lengths[] = {128, 512, 1024, 2048, 4096, 8192};
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
         measure_attention(&bench, lengths[i]);

@@ -34,7 +34,7 @@ expect()
 expect "srun --sft-bench=ti" "tiny"
 expect "srun --sft-bench=llama3" "llama3-8b llama3-70b"
 expect "srun --sft-bench=tiny:2" ""
-expect "srun --sft-bench=tiny:2,se" "2,seq= 2,seed="
+expect "srun --sft-bench=tiny:2,se" "2,seconds= 2,seq= 2,seed="
 expect "srun --sft-bench=tiny,seed=7,mi" "7,micro_batch="
 expect "srun --sft-bench=tiny,seed=7" ""
 expect "srun --sft-bench=tiny,states=" "auto fp32 bf16"

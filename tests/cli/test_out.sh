@@ -30,12 +30,12 @@ ok() {
     esac
 }
 
-# train STATUS ARGUMENT... : what it prints is in said (stdout) and err, without the lines of progress
+# train STATUS ARGUMENT... : what it prints is in said (stdout) and err, without the lines of progress and that the CPU trains
 train() {
     local expected=$1 status=0
     shift
     timeout 300 "$job" "$run" "$@" >said 2>all || status=$?
-    grep -v '^step ' all >err || true
+    grep -Ev '^step |no GPU here' all >err || true
     cat said err
     [ $status -eq "$expected" ]
 }
@@ -63,7 +63,7 @@ limited() { # to 1024 bytes; what is printed goes through pipes, which have no l
     (ulimit -f 1; timeout 300 "$job" "$run" --out small --trace small.json >said.pipe 2>all.pipe) || status=$?
     wait
     [ $status -eq 3 ]
-    grep -v '^step ' all >err
+    grep -Ev '^step |no GPU here' all >err
     cat err
     [ "$(sed -n 1p err)" = "sft-bench-job: trace: cannot write small.json: File too large: raise the limit (ulimit -f) (the run does not end for it)" ]
     [ "$(sed -n 2p err)" = "sft-bench-job: cannot write small/result.json: File too large: raise the limit (ulimit -f) (the run does not end for it)" ]
@@ -101,7 +101,7 @@ full_meanwhile() {
     until [ -s m/result.json ] || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
     dd if=/dev/zero of=m/fill bs=4k 2>/dev/null || true
     wait $! || status=$?
-    grep -v '^step ' all >err || true
+    grep -Ev '^step |no GPU here' all >err || true
     cat err
     grep -q '^record .*state=complete' said
     [ -z "$(find m -mindepth 1 ! -name fill ! -name result.json ! -name t.json)" ]

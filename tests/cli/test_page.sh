@@ -119,6 +119,48 @@ no_pdf() {
 }
 ok "without a browser a PDF is refused in one line, and no file is left" no_pdf
 
+everywhere() { # NaN, huge and hostile values in every figure, through every format
+    "$report" --keys | awk 'NR > 1 { print $1 }' >keys && [ "$(wc -l <keys)" -gt 60 ] && python3 - <<'PY' || return 1
+import json
+values = ["nan", "-inf", "1e999", "9" * 300, "-0", "1e308", "-1e18", "%3Cscript%3Ealert(1)%3C/script%3E%22%27%26", "%1B[31m%00%FF%0A,;",
+          "%3D1+1", "%E2%80%AE%D7%90", "x" * 700, ""]
+jobs, number = [], 0
+for key in open("keys").read().split():
+    if key == "step":
+        continue
+    for value in values:
+        number += 1
+        rest = {"state": "complete", "model": "tiny", "method": "full", "precision": "bf16", "nodes": "1", "ranks": "1",
+                "step_ms": "100", "tok_s": "1000", "samples_s": "1", "backend": "cuda", "steps_s": "1", "steps_done": "10"}
+        rest[key] = value
+        text = "sft2{step=%d.0 %s}" % (number, " ".join(f"{k}={v}" for k, v in rest.items()))
+        jobs.append({"job_id": number, "name": "a", "user": "u", "cluster": "c", "state": {"current": "COMPLETED"},
+                     "comment": {"administrator": text, "job": text}})
+json.dump({"jobs": jobs}, open("given.json", "w"))
+PY
+    local form
+    for form in table csv json html; do
+        "$report" --input given.json --format $form --output every.$form 2>err || { cat err; return 1; }
+        iconv -f UTF-8 -t UTF-8 every.$form >/dev/null || return 1
+        ! LC_ALL=C grep -q $'[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]' every.$form || { echo "control characters in $form"; return 1; }
+    done
+    "$report" --input given.json --groups >groups && "$report" --compare file:given.json file:given.json --format html --output both.html || return 1
+    python3 - <<'PY'
+import csv, json, re
+lines = list(csv.reader(open("every.csv", newline="", encoding="utf-8")))
+records = json.load(open("every.json", encoding="utf-8"))
+assert len(records) == len(lines) - 1 > 700
+assert len({len(line) for line in lines}) == 1, "not square"
+assert not [c for line in lines for c in line if c[:1] in "=@" and c], "a formula"
+for name in ("every.html", "both.html"):
+    text = open(name, encoding="utf-8").read()
+    assert "<script" not in text and text.rstrip().endswith("</html>")
+    cells = [re.sub("<[^>]*>", "", c) for c in re.findall(r'<td class="n">(.*?)</td>', text, re.S)]
+    assert cells and not [c for c in cells if re.search("nan|inf|e[+]", c, re.I)], "no figure"
+PY
+}
+ok "NaN, huge and hostile values in every figure pass every format" everywhere
+
 careful() { # a FIFO stands for what must not be replaced, a device among it
     mkfifo fifo && ln -s linked.html link && echo old >linked.html && ln -s nowhere/x dangling
     ! page en fifo && [ -p fifo ] && ! page en . && ! page en dangling && [ -L dangling ] &&
@@ -144,10 +186,14 @@ for tag in ("h1", "h2", "caption", "p", "li"):
     for a, b in zip(re.findall(f"<{tag}[^>]*>(.*?)</{tag}>", en, re.S), re.findall(f"<{tag}[^>]*>(.*?)</{tag}>", ja, re.S)):
         a, b = re.sub("<[^>]*>", "", a).strip(), re.sub("<[^>]*>", "", b).strip()
         assert a != b or a in names, a
-for a, b in zip(re.findall("<th [^>]*>(.*?)</th>", en, re.S), re.findall("<th [^>]*>(.*?)</th>", ja, re.S)):
+for a, b in zip(re.findall('<th scope="col"[^>]*>(.*?)</th>', en, re.S), re.findall('<th scope="col"[^>]*>(.*?)</th>', ja, re.S)):
     a, b = re.split("<", a)[0], re.split("<", b)[0]
     assert a != b or a in names, a
 PY
+}
+japans() { # °C and yen, and Japan's time unless TZ says another
+    grep -q '°C' en.html && grep -q '°C' ja.html && grep -q '円' ja.html && ! grep -q 'JPY' ja.html &&
+        (unset TZ && page ja jst.html && grep -q '+0900' jst.html) && TZ=UTC0 page ja utc.html && ! grep -q '+0900' utc.html
 }
 catalogue() {
     msgfmt --check --statistics -o /dev/null "$src/po/ja.po" 2>stat || { cat stat; return 1; }
@@ -159,15 +205,82 @@ catalogue() {
 }
 if [ -n "$nls" ]; then
     ok "the Japanese page has the same figures and nothing in English" translated
+    ok "its units, currency and times are Japan's" japans
     command -v xgettext >/dev/null && ok "every text has its translation" catalogue
 else
     skip "the Japanese page" "built without gettext"
 fi
 
+compared() { # compared LANG FILE : A is the fixture; B the same on another device, 10% faster
+    sed -e 's/device=NVIDIA%20H200/device=NVIDIA%20B200/g' "$src/tests/fixtures/sacct-report.json" | python3 -c '
+import json, re, sys
+faster = lambda m: m.group(1) + "%.6g" % (float(m.group(2)) * 1.1)
+slower = lambda m: m.group(1) + "%.6g" % (float(m.group(2)) / 1.1)
+text = re.sub(r"(\b(?:tok_s|tok_s_real|tok_s_processed|samples_s|tflops|mfu)=)([0-9.]+)", faster, sys.stdin.read())
+print(re.sub(r"(\b(?:step_ms|steps_s)=)([0-9.]+)", slower, text))' >b.json
+    "$report" --compare "file:$src/tests/fixtures/sacct-report.json" file:b.json --format html --lang "$1" --output "$2" &&
+        grep -q 'A: NVIDIA H200' "$2" && grep -q 'B: NVIDIA B200' "$2" && grep -q '>1\.100<' "$2" && grep -q '</html>' "$2" &&
+        ! grep -q '<script' "$2"
+}
+ok "a comparison is a page, and names what A and B ran on" compared en compare.html
+across() {
+    sed -e 's/precision=bf16/precision=fp8/g' "$src/tests/fixtures/sacct-report.json" >fp8.json
+    local sets=("file:$src/tests/fixtures/sacct-report.json" file:fp8.json)
+    "$report" --compare "${sets[@]}" >apart && "$report" --compare "${sets[@]}" --across precision >together
+    grep -q 'only in A: llama-7b full bf16' apart && ! grep -q 'bf16.* / .*fp8' apart &&
+        grep -q 'llama-7b full bf16.* / llama-7b full fp8.* 1\.0000 ' together && ! grep -q 'only in' together &&
+        ! "$report" --compare "${sets[@]}" --across size 2>/dev/null
+}
+ok "precisions are compared when asked, and named" across
+[ -z "$nls" ] || ok "a comparison in Japanese" compared ja compare-ja.html
+
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
 flags=(--headless --disable-gpu --disable-dev-shm-usage --hide-scrollbars)
 [ "$(id -u)" -ne 0 ] || flags+=(--no-sandbox)
 
+phone() { # phone PAGE : the page is no wider than 390 px; what is wider scrolls in a frame of its own
+    python3 - "$1" <<'PY' || return 1
+import sys
+text = open(sys.argv[1], encoding="utf-8").read()
+probe = """<script>addEventListener('load', () => {
+ const page = document.getElementById('w').contentDocument, wide = page.documentElement.scrollWidth;
+ document.title = 'probe:' + wide + ':' + page.querySelectorAll('.table').length;
+});</script>"""
+open("inner.html", "w", encoding="utf-8").write(text)
+import html
+open("probe.html", "w", encoding="utf-8").write("<!DOCTYPE html><meta charset=utf-8><body><iframe id=w width=390 height=2000 "
+    "style='border:0' srcdoc=\"" + html.escape(text, quote=True) + "\"></iframe>" + probe)
+PY
+    "$browser" "${flags[@]}" --dump-dom "file://$work/probe.html" >dom 2>/dev/null
+    grep -o '<title>probe:[^<]*' dom | tee title
+    [[ $(cat title) =~ probe:([0-9]+):([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -le 390 ] && [ "${BASH_REMATCH[2]}" -gt 8 ]
+}
+read_aloud() { # read_aloud PAGE : every table is headed and named, every chart has its figures in words
+    python3 - "$1" <<'PY'
+import re, sys
+text = open(sys.argv[1], encoding="utf-8").read()
+tables = re.findall(r"<table>.*?</table>", text, re.S)
+assert len(tables) > 8
+for table in tables:
+    assert re.match(r"<table><caption>[^<]", table), table[:80]
+    head = re.search(r"<thead>(.*?)</thead>", table, re.S).group(1)
+    assert "<th " in head and all('scope="col"' in th for th in re.findall(r"<th[^>]*>", head)), head
+assert len(re.findall(r'<th scope="row">', text)) > 20
+charts = re.findall(r"<figure.*?</figure>", text, re.S)
+assert len(charts) > 4
+for chart in charts:
+    assert re.search(r'role="img" aria-label="[^"<]{10,}"', chart)
+    assert re.search(r'<ul class="aloud">.*<li>.*\d', chart[chart.index("</svg>"):], re.S)
+# 7B on 4 nodes, as the table has it
+assert "4: 457,048" in text
+PY
+}
+fonts() { # fonts PDF : fonts are fonts, no drawings of single letters; pages are numbered
+    pdffonts "$1" >fonts.txt && ! grep -q 'Type 3' fonts.txt && grep -q 'TrueType' fonts.txt || { cat fonts.txt; return 1; }
+    local pages
+    pages=$(pdfinfo "$1" | awk '$1 == "Pages:" { print $2 }')
+    pdftotext -f "$pages" -l "$pages" "$1" - | grep -qx "$pages / $pages" && pdftotext -f 2 -l 2 "$1" - | grep -qx "2 / $pages"
+}
 rendered() { # rendered PAGE : no message of the page's, all charts have a size, nothing wider than the window
     python3 - "$1" <<'PY' || return 1
 import sys
@@ -176,7 +289,7 @@ probe = """<script>addEventListener('load', () => {
  const bad = [];
  if (document.documentElement.scrollWidth > 1280) bad.push('wider: ' + document.documentElement.scrollWidth);
  for (const e of document.querySelectorAll('h1,h2,p,li,td,th,caption,figcaption,code'))
-  if (e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline') bad.push('cut: ' + e.textContent);
+  if (!e.closest('.aloud') && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline') bad.push('cut: ' + e.textContent);
  for (const f of document.querySelectorAll('figure svg')) {
   const r = f.getBoundingClientRect(); if (r.width < 600 || r.height < 200) bad.push('chart: ' + r.width);
   for (const t of f.querySelectorAll('text')) { const b = t.getBoundingClientRect();
@@ -210,10 +323,22 @@ PY
 if [ -n "$browser" ] && command -v gnuplot >/dev/null; then
     ok "a browser renders it at 1280 px: no complaint, nothing cut" rendered en.html
     [ -z "$nls" ] || ok "the Japanese page, too" rendered ja.html
+    ok "on a phone of 390 px nothing is wider than the page" phone en.html
+    [ -z "$nls" ] || ok "nor in Japanese" phone ja.html
+    ok "tables and charts can be read aloud" read_aloud en.html
     if command -v pdftotext >/dev/null; then
         ok "on A4 every heading and figure is there" printed en.html en.pdf
         [ -z "$nls" ] || ok "of the Japanese page, too" printed ja.html ja.pdf
+        ok "the PDF has real fonts and page numbers" fonts en.pdf
+        if [ -z "$nls" ]; then
+            skip "the Japanese PDF's fonts" "built without gettext"
+        elif fc-list | grep -qE 'BIZ UDPGothic|IPAexGothic|IPAPGothic'; then
+            ok "the Japanese PDF, too" fonts ja.pdf
+        else
+            skip "the Japanese PDF's fonts" "no Japanese TrueType font (Debian: fonts-morisawa-bizud-gothic)"
+        fi
     fi
+    ok "so do they in a PDF" "$report" --input given.json --format pdf --output every.pdf
     make_pdf() { "$report" --input "$src/tests/fixtures/sacct-report.json" --format pdf --output "it's a.pdf" &&
         head -c 5 "it's a.pdf" | grep -q '%PDF-' && [ "$(ls -d ./it* | wc -l)" -eq 1 ]; }
     ok "--format pdf makes the file and leaves no other" make_pdf

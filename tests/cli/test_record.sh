@@ -48,7 +48,7 @@ for key, value in theirs.items():
 assert theirs["zero"] == "0" and theirs["step"] == "12.0", "a text that looks like a number"
 assert type(theirs["parameters"]) is int and theirs["parameters"] > 10000
 assert type(theirs["steps_s"]) is float and type(theirs["nodes"]) is int
-assert "cut" in mine and "cut" not in theirs, "a detail stands in result.json alone"
+assert "vocab" in mine and "vocab" not in theirs, "a detail stands in result.json alone"
 known = {line.split()[0] for line in open("keys").readlines()[1:]}
 assert set(mine) <= known, set(mine) - known
 PY

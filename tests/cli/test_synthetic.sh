@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# data=synthetic and data=synthetic:N as sft-bench-job reads them: what is one, and what is refused.
+# data=synthetic and data=synthetic:N as sft-bench-job reads them: what is one, and what is refused; what a first run
+# is told.
 set -u
 job=${SFT_BUILDDIR:?}/sft-bench-job
 failed=0
@@ -49,6 +50,37 @@ for length in 0 1 -5 1025 9999999 99999999999999999999999 4294967298 x 12x 0x10 
     refused "tiny,data=synthetic:$length" "data=synthetic:$length: documents must have from 2 to seq=1024"
 done
 refused tiny,seq=64,data=synthetic:65 "from 2 to seq=64"
+# where nobody names data, all but tiny train on the work that is the same everywhere
+for model in llama-7b gpt2 meta-llama/Llama-2-13b-hf; do
+    data=$("$job" --plan "$model" | sed -n 's/^data *//p')
+    [[ $data == "synthetic: 52002 records, 128."*" tokens a record, 0 cut, packs 9"[89].* ]] ||
+        fail "$model without data= has '$data'"
+done
+[[ $("$job" --plan tiny --data "$SFT_SRCDIR/examples/instructions.json") == *"instructions.json: 70 records"* ]] ||
+    fail "tiny with the installed records"
+# the record names it, and no tokenizer
+said=$("$job" tiny,data=synthetic,seq=64,steps=1,warmup=0 2>&1)
+[[ $said == *" data=synthetic workload=alpaca-packed "* && $said == *" tokenizer=none "* ]] || fail "record: $said"
+[[ $said == "sft-bench-job: no GPU here: training on the CPU"* ]] || fail "the CPU is not told: $said"
+said=$("$job" tiny,data=synthetic:64,seq=64,steps=1,warmup=0,device=cpu 2>&1)
+[[ $said != *workload=* ]] || fail "synthetic:64 has a workload: $said"
+[[ $said != *"no GPU here"* ]] || fail "who asked for the CPU is told of it: $said"
+# what the plan counted is what the process took, of which most is no model's
+"$job" tiny,data=synthetic,seq=64,steps=2,warmup=0 2>/dev/null |
+    awk '/a rank, peak/ { is = $2 } /GiB planned/ { plan = $1 } END { exit !(plan > 0.85 * is && plan <= 1.05 * is) }' ||
+    fail "the CPU's memory plan"
+
+# releases
+said=$(SFT_BENCH_SRUN=0.0.1 "$job" tiny,data=synthetic,seq=64,steps=1,warmup=0,device=cpu 2>&1 >/dev/null | grep -v '^step')
+[[ $said == "sft-bench-job: warning: "*": no plugin of sft-bench there: "*"the record is not published"* ]] ||
+    fail "a node without the plugin: $said"
+said=$(SFT_BENCH_SRUN=0.0.1 SFT_BENCH_NODE=0.0.1 "$job" tiny,data=synthetic,seq=64,steps=1,warmup=0,device=cpu 2>&1 >/dev/null |
+    grep -v '^step')
+[[ $said == *": the plugin there is of release 0.0.1, sft-bench-job of "* && $(wc -l <<<"$said") = 1 ]] ||
+    fail "a plugin of another release: $said"
+said=$(SFT_BENCH_SRUN=0.0.1 "$job" tiny,newkey=1 2>&1)
+[[ $said == *"unknown key 'newkey'"*"(the plugin of srun's host is of release 0.0.1, "* ]] || fail "a key of another release: $said"
+
 # other names are files'
 refused tiny,data=syntheticx "syntheticx: cannot read"
 refused tiny,data=Synthetic "Synthetic: cannot read"

@@ -255,3 +255,22 @@ assert r['pinned'] == 0 and not r.get('cpus'), r"
     [[ $output != *"tasks are pinned"* ]]
     [[ $output == *"NCCL_IGNORE_CPU_AFFINITY "*"unset"*"the task is not pinned"* ]]
 }
+
+@test "a node without the plugin, or with one of another release, is named in one line" {
+    [ -x "$JOB" ] || skip "the job is not installed: $JOB"
+    printf '#!/bin/sh\nunset SFT_BENCH_NODE SFT_BENCH_PLACE\nexec %s "$@"\n' "$JOB" >"$FOLDER/wrapper"
+    chmod +x "$FOLDER/wrapper"
+    site "$FOLDER/wrapper"
+    run srun --sft-bench=tiny:1,gpus=2,steps=1,warmup=0,data=synthetic
+    [ "$status" -eq 0 ]
+    [ "$(grep -c "no plugin of sft-bench" <<<"$output")" = 1 ] # of two ranks
+    [[ $output == *"sft-bench-job: warning: fukushimadc-02-hgx-0001: no plugin of sft-bench there: "*"record is not published"* ]]
+    printf '#!/bin/sh\nexport SFT_BENCH_NODE=0.0.1\nexec %s "$@"\n' "$JOB" >"$FOLDER/wrapper"
+    run srun --sft-bench=tiny:1,gpus=2,steps=1,warmup=0,data=synthetic
+    [ "$status" -eq 0 ]
+    [ "$(grep -c "of release" <<<"$output")" = 1 ]
+    [[ $output == *"warning: fukushimadc-02-hgx-0001: the plugin there is of release 0.0.1, sft-bench-job of "* ]]
+    site "$JOB"
+    run srun --sft-bench=tiny:1,gpus=2,steps=1,warmup=0,data=synthetic
+    [[ $output != *"of release"* && $output != *"no plugin of"* ]]
+}

@@ -114,7 +114,7 @@ lacks() {
 env | grep -E 'SFT_BENCH_LAUNCHED|SPANK' && echo leaked
 [ "$SLURM_PROCID" -eq 0 ] || exit 0
 printf '%-4096s' 'sft1{state=complete}' 1<>"/proc/self/fd/$SFT_BENCH_RECORD_FD"
-env -u SFT_BENCH_RECORD_FD -u SFT_BENCH_PLACE -u SFT_BENCH_FABRIC srun --overlap -N1 -n1 sh -c 'env | grep -E "SFT_BENCH_|SPANK"; echo nested $SLURM_STEP_NUM_TASKS'
+env -u SFT_BENCH_RECORD_FD -u SFT_BENCH_PLACE -u SFT_BENCH_FABRIC -u SFT_BENCH_SRUN -u SFT_BENCH_NODE srun --overlap -N1 -n1 sh -c 'env | grep -E "SFT_BENCH_|SPANK"; echo nested $SLURM_STEP_NUM_TASKS'
 SH
     chmod +x nested
     echo "job = $FOLDER/nested" >sft-bench.conf

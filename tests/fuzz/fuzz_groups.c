@@ -48,10 +48,14 @@ static void check_groups(const struct groups *groups)
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
+    struct compare compare;
+    if (compare_make(&compare, groups, groups, 0, NULL) < 0)
+        abort();
     for (int form = OPTIONS_TABLE; form <= OPTIONS_JSON; form++)
         if (group_print(groups, (enum options_form)form, out, NULL) < 0 ||
-            compare_print(groups, groups, (enum options_form)form, out, NULL) < 0)
+            compare_print(&compare, (enum options_form)form, out, NULL) < 0)
             abort();
+    compare_clear(&compare);
     fclose(out);
     free(text);
     for (size_t i = 0; i < groups->count; i++)

@@ -198,7 +198,7 @@ static int device_open(struct device_cuda *cuda, int device, struct sft_error *e
     if (status == cudaSuccess) {
         snprintf(cuda->table.title, sizeof cuda->table.title, "%.*s",
                  (int)sizeof cuda->table.title - 1, device_facts.name);
-        cuda->processors = device_facts.multiProcessorCount;
+        cuda->processors = cuda->table.processors = device_facts.multiProcessorCount;
         status = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking);
     }
     if (cudaDeviceGetPCIBusId(cuda->table.bus_id, sizeof cuda->table.bus_id, device) != cudaSuccess)

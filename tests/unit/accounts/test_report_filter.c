@@ -71,6 +71,7 @@ static const char *parse(struct options *options, const char *line)
     snprintf(copy, sizeof copy, "%s", line);
     while (rest != NULL && *rest != '\0')
         argv[argc++] = strsep(&rest, " ");
+    options_clear(options); /* the one before */
     int rc = options_parse(options, argc, argv, NOW, &err);
     assert_int_equal(rc, err.text[0] == '\0' ? 0 : -1);
     return err.text;
@@ -88,10 +89,16 @@ static void test_options(void **state)
     assert_int_equal(o.filter.since, 0); /* named jobs are found however old they are */
     assert_int_equal(o.form, OPTIONS_CSV);
     assert_string_equal(parse(&o, "--input - --state all --json --sort -mfu"), "");
-    assert_string_equal(o.input, "-");
+    assert_string_equal(o.files[0], "-");
+    assert_int_equal(o.inputs, 1);
     assert_null(o.filter.state);
+    assert_string_equal(parse(&o, "--input a.json b.json --input runs"), "");
+    assert_int_equal(o.inputs, 3);
+    assert_string_equal(o.files[1], "runs");
+    assert_string_equal(o.files[2], "b.json");
     assert_string_equal(parse(&o, "--help"), "");
     assert_int_equal(o.action, OPTIONS_HELP);
+    options_clear(&o);
 }
 
 static void test_bad_options(void **state)
@@ -119,6 +126,7 @@ static void test_bad_options(void **state)
         const char *message = parse(&o, bad[i].line);
         if (strstr(message, bad[i].message) == NULL)
             fail_msg("'%s' gave '%s'", bad[i].line, message);
+        options_clear(&o);
     }
 }
 

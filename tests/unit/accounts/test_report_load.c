@@ -49,7 +49,7 @@ static void test_form_of_2205(void **state)
     assert_int_equal(row->submitted, 1768447195);
     assert_int_equal(row->elapsed, 95);
     assert_string_equal(row->state, "complete");
-    assert_int_equal(row->marks, 0);
+    assert_int_equal(row->marks, ROW_MEDIAN);
     /* the full form, of the admin comment, is the one that is taken */
     assert_string_equal(sft_record_get(&row->record, "loss_first"), "1.8807");
     rows_clear(&rows);
@@ -66,7 +66,7 @@ static void test_form_of_2311(void **state)
     assert_int_equal(row_find(&rows, 2001, "0")->started, 1768447200); /* a number with "set" */
     assert_int_equal(row_find(&rows, 2003, "0")->array_id, 2000);
     assert_string_equal(row_find(&rows, 2004, "0")->job_state, "CANCELLED");
-    assert_int_equal(row_find(&rows, 2004, "0")->marks, ROW_PARTIAL);
+    assert_int_equal(row_find(&rows, 2004, "0")->marks, ROW_PARTIAL | ROW_MEDIAN);
     rows_clear(&rows);
 }
 
@@ -76,12 +76,16 @@ static void test_marks(void **state)
     struct filter filter = {.job_count = 0};
     struct rows rows;
     load_fixture(&rows, &filter, "sacct-22.05.json");
-    assert_int_equal(row_find(&rows, 103, "0")->marks, 0); /* words around the record are no edit */
-    assert_int_equal(row_find(&rows, 104, "0")->marks, 0); /* only the admin comment has it */
-    assert_int_equal(row_find(&rows, 104, "10")->marks, ROW_SYNTHETIC);
-    assert_int_equal(row_find(&rows, 105, "0")->marks, ROW_EDITED);
-    assert_string_equal(sft_record_get(&row_find(&rows, 105, "0")->record, "tok_s"), "237732");
-    assert_int_equal(row_find(&rows, 106, "0")->marks, ROW_COMMENT_ALONE);
+    assert_int_equal(row_find(&rows, 103, "0")->marks,
+                     ROW_MEDIAN); /* words around the record are no edit */
+    assert_int_equal(row_find(&rows, 104, "0")->marks,
+                     ROW_MEDIAN); /* only the admin comment has it */
+    assert_int_equal(row_find(&rows, 104, "10")->marks, ROW_SYNTHETIC | ROW_MEDIAN);
+    assert_int_equal(row_find(&rows, 105, "0")->marks, ROW_EDITED | ROW_MEDIAN);
+    assert_string_equal(sft_record_get(&row_find(&rows, 105, "0")->record, "tok_s"), "236120");
+    assert_string_equal(sft_record_get(&row_find(&rows, 105, "0")->record, "tok_s_processed"),
+                        "237732");
+    assert_int_equal(row_find(&rows, 106, "0")->marks, ROW_COMMENT_ALONE | ROW_MEDIAN);
     rows_clear(&rows);
 }
 
@@ -93,7 +97,7 @@ static void test_states(void **state)
     load_fixture(&rows, &filter, "sacct-22.05.json");
     /* "running" in a job that ended was left behind; in one that runs it is true */
     assert_string_equal(row_find(&rows, 108, "0")->state, "partial");
-    assert_int_equal(row_find(&rows, 108, "0")->marks, ROW_PARTIAL);
+    assert_int_equal(row_find(&rows, 108, "0")->marks, ROW_PARTIAL | ROW_MEDIAN);
     assert_string_equal(row_find(&rows, 110, "0")->state, "running");
     assert_string_equal(row_find(&rows, 109, "0")->state, "failed");
     rows_clear(&rows);

@@ -59,7 +59,7 @@ static void test_trust(void **state)
     load("sft1{" RUN "}", "");
     assert_string_equal(trust(), "published");
     load("sft1{" RUN " checked=program,nodes,ranks,time doubted=program%20is%20other:x}", "");
-    assert_int_equal(rows.row[0]->marks, ROW_DOUBTED);
+    assert_int_equal(rows.row[0]->marks, ROW_DOUBTED | ROW_MEDIAN);
     assert_string_equal(trust(), "doubted");
     load("sft1{" RUN " checked=program,nodes,ranks,time}", "sft1{step=7.0 model=tiny tok_s=6}");
     assert_string_equal(trust(), "edited");
@@ -85,7 +85,7 @@ static void test_doubted_is_told(void **state)
     FILE *out = open_memstream(&text, &length);
     table_write(&rows, 0, out);
     fclose(out);
-    assert_contains(text, "7.0  complete  D");
+    assert_contains(text, "7.0  complete  MD");
     assert_contains(text,
                     "\nD  doubted: at odds with what Slurm and root saw, and counted nowhere\n");
     assert_contains(text, "\n7.0: doubted: nodes were 1, not ?[31m\n");

@@ -42,11 +42,20 @@ static void test_a_model_and_nodes_are_enough(void **state)
     assert_int_equal(p.global_batch, p.ranks * p.micro_batch * p.accumulation);
     assert_true(p.seed == 42 && p.clip == 1);
     assert_int_equal(p.accumulation, 4);
-    assert_int_equal(p.steps, 20);
+    assert_true(p.steps == 0 && p.seconds == 60);
     assert_int_equal(p.warmup, 5);
+    assert_int_equal(p.lr_warmup, 5); /* nobody knows how many steps: those that are not measured */
+    p = planned("llama-7b:4,steps=20", &eight);
+    assert_true(p.steps == 20 && p.seconds == 0);
     assert_int_equal(p.lr_warmup, 1); /* 3% of all, rounded up */
     assert_true(p.lr == 2e-5 && p.weight_decay == 0);
+    p = planned("tiny:4", &eight);
+    assert_true(p.steps == 20 && p.seconds == 0);
+    p = planned("tiny:4,seconds=7.5,lr_warmup=3", &eight);
+    assert_true(p.steps == 0 && p.seconds == 7.5 && p.lr_warmup == 3);
+
     assert_int_equal(planned("tiny", &eight).accumulation, 2);
+    assert_true(p.chooses && p.micro_batch == 1); /* until it is chosen */
     assert_int_equal(planned("llama-7b", &eight).nodes, 1);
     assert_int_equal(planned("tiny:2,gpus=0", &eight).tasks_per_node, 1);
     assert_int_equal(planned("tiny:2,gpus=0", &eight).gpus_per_node, 0);
@@ -71,7 +80,7 @@ static void test_what_does_not_fit_is_refused(void **state)
     assert_refused("tiny:1,global_batch=20,micro_batch=2", &eight, "use 16 or 32");
     assert_refused("tiny:1,steps=1,warmup=0,lr_warmup=2", &eight, "lr_warmup=2");
     assert_refused("gpt2:1,seq=1025", &eight, "seq=1025: gpt2 knows 1024 positions");
-    struct sft_cluster huge = {.nodes = 16384, .gpus_per_node = 64};
+    struct sft_cluster huge = {.nodes = 16384, .gpus_per_node = 256};
     assert_refused("tiny:16384,micro_batch=1024", &huge, "sequences a step");
 }
 
@@ -92,6 +101,26 @@ static void test_a_global_batch_is_kept(void **state)
     }
 }
 
+/* The same work whatever the micro-batch: 4 sequences a rank, or one micro-batch that is larger. */
+static void test_a_step_keeps_its_sequences(void **state)
+{
+    (void)state;
+    static const int sizes[][3] = {{1, 4, 4}, {2, 2, 4}, {3, 2, 6}, {4, 1, 4}, {8, 1, 8}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "llama-7b:1,micro_batch=%d", sizes[i][0]);
+        struct sft_plan p = planned(text, &eight);
+        assert_int_equal(p.accumulation, sizes[i][1]);
+        assert_int_equal(p.global_batch, 8 * sizes[i][2]);
+        assert_true(!p.chooses);
+    }
+    struct sft_plan p = planned("llama-7b:1,micro_batch=auto", &eight);
+    sft_plan_micro_batch(&p, 2);
+    assert_true(!p.chooses && p.micro_batch == 2 && p.accumulation == 2 && p.global_batch == 32);
+    assert_int_equal(planned("llama-7b:1,micro_batch=auto,global_batch=24", &eight).accumulation,
+                     3);
+}
+
 static void test_explain_needs_nodes_and_tasks(void **state)
 {
     (void)state;
@@ -110,6 +139,7 @@ int main(void)
         cmocka_unit_test(test_the_allocation_gives_the_nodes),
         cmocka_unit_test(test_what_does_not_fit_is_refused),
         cmocka_unit_test(test_a_global_batch_is_kept),
+        cmocka_unit_test(test_a_step_keeps_its_sequences),
         cmocka_unit_test(test_explain_needs_nodes_and_tasks),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

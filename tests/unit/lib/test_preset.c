@@ -69,6 +69,38 @@ static void test_names_are_listed(void **state)
     assert_null(sft_preset_find("llama-7"));
 }
 
+/* Each publisher's name is the preset's, in any case, and none is two presets'. */
+static void test_hugging_faces_names(void **state)
+{
+    (void)state;
+    static const char *const names[][2] = {
+        {"meta-llama/Llama-2-7b-hf", "llama-7b"},
+        {"meta-llama/llama-2-7B-HF", "llama-7b"},
+        {"meta-llama/Llama-2-7b-chat-hf", "llama-7b"},
+        {"meta-llama/Llama-2-13b-hf", "llama-13b"},
+        {"meta-llama/Llama-2-70b", "llama-70b"},
+        {"meta-llama/Meta-Llama-3-8B", "llama3-8b"},
+        {"meta-llama/Meta-Llama-3-70B-Instruct", "llama3-70b"},
+        {"TinyLlama/TinyLlama-1.1B-Chat-v1.0", "llama-1b"},
+        {"openai-community/gpt2", "gpt2"},
+        {"openai-community/gpt2-xl", "gpt2-xl"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct sft_preset *preset = sft_preset_find(names[i][0]);
+        assert_non_null(preset);
+        assert_string_equal(preset->name, names[i][1]);
+    }
+    for (const struct sft_preset *p = sft_preset_all(); p->name != NULL; p++) {
+        const char *published = sft_preset_published(p);
+        assert_true(strcmp(p->name, "tiny") == 0 || strstr(p->source, published) != NULL);
+        assert_true((published[0] == '\0') == (strcmp(p->name, "tiny") == 0));
+        if (published[0] != '\0')
+            assert_ptr_equal(sft_preset_find(published), p);
+    }
+    assert_null(sft_preset_find("meta-llama/Llama-3.1-8B")); /* turns its positions otherwise */
+    assert_null(sft_preset_find("Llama-2-7b-hf"));
+}
+
 static void test_roofline(void **state)
 {
     (void)state;
@@ -97,6 +129,7 @@ int main(void)
         cmocka_unit_test(test_tied_head_counts_once),
         cmocka_unit_test(test_flops_by_hand),
         cmocka_unit_test(test_names_are_listed),
+        cmocka_unit_test(test_hugging_faces_names),
         cmocka_unit_test(test_roofline),
     };
     return cmocka_run_group_tests_name("preset", tests, NULL, NULL);

@@ -39,12 +39,15 @@ static void test_all_is_read(void **state)
     assert_int_equal(r.warmup, -1);
     assert_true(r.clip == -1);
     assert_int_equal(parsed("tiny").nodes, -1);
+    assert_int_equal(parsed("tiny").micro_batch, -1);
+    assert_int_equal(parsed("tiny,micro_batch=auto").micro_batch, 0);
 }
 
 static void test_written_text_reads_back(void **state)
 {
     (void)state;
     static const char *texts[] = {"tiny", "tiny:2", "llama-70b:16384,gpus=8,lr=0.1,clip=0",
+                                  "tiny:2,micro_batch=auto",
                                   "tiny:2,data=/a\\,b\\\\c.json,out=x y"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         char once[SFT_REQUEST_MAX], twice[SFT_REQUEST_MAX];
@@ -60,6 +63,56 @@ static void test_written_text_reads_back(void **state)
     assert_int_equal(sft_request_format(&r, text, sizeof text, NULL), 0);
     assert_string_equal(text, "tiny:2,steps=5");
     assert_int_equal(sft_request_format(&r, text, sizeof text - 1, NULL), -1);
+}
+
+/* The end of what is said of the text; "": no question. */
+static void assert_asked(const char *text, const char *meant)
+{
+    struct sft_request request;
+    struct sft_error err = {""};
+    char question[96];
+    assert_int_equal(sft_request_parse(&request, text, &err), -1);
+    const char *asked = strstr(err.text, "; did you mean ");
+    snprintf(question, sizeof question, "; did you mean %s?", meant);
+    if (strcmp(asked != NULL ? asked : "", meant[0] != '\0' ? question : "") != 0)
+        fail_msg("%s: %s", text, err.text);
+}
+
+static void test_a_slip_is_asked_about(void **state)
+{
+    (void)state;
+    static const char *const slips[][2] = {
+        {"lama-7b:2", "llama-7b"},
+        {"llama7b", "llama-7b"},
+        {"Llama-7B", "llama-7b"},
+        {"llama_13b", "llama-13b"},
+        {"lalma-70b", "llama-70b"},
+        {"llama2-7b", "llama-7b"},
+        {"llama-8b", "llama3-8b"}, /* a figure more is nearer than another figure */
+        {"Llama-2-7b-hf:2", "llama-7b"},
+        {"meta-lama/Llama-2-13b-hf", "llama-13b"},
+        {"openai/gpt2", ""},
+        {"gpt-2", "gpt2"},
+        {"gpt2-midium", "gpt2-medium"},
+        {"tiyn", "tiny"},
+        {"explian:2", "explain"},
+        {"llama-9b", ""}, /* no slip of 7b, nor of 1b */
+        {"bert-base", ""},
+        {"tiny,stepz=3", "steps"},
+        {"tiny,step=3", "steps"},
+        {"tiny,microbatch=3", "micro_batch"},
+        {"tiny,seq_len=3", "seq"},
+        {"tiny,Data=x", "data"},
+        {"tiny,recomput=block", "recompute"},
+        {"tiny,optimizer=sgd", ""},
+        {"tiny,=3", ""},
+        {"tiny,xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx=1",
+         ""},
+    };
+    for (size_t i = 0; i < sizeof slips / sizeof slips[0]; i++)
+        assert_asked(slips[i][0], slips[i][1]);
+    assert_string_equal(parsed("meta-llama/Llama-2-7b-hf:2").preset->name, "llama-7b");
+    assert_int_equal(parsed("meta-llama/Llama-2-7b-hf:2").nodes, 2);
 }
 
 static void test_bad_input_is_refused(void **state)
@@ -146,7 +199,8 @@ static void test_defaults(void **state)
     assert_true(tiny.lr == 1e-3 && large.lr == 2e-5 && large.skip == 1);
     assert_int_equal(large.timeout, 180);
     assert_int_equal(large.zero, SFT_SHARE_AUTO);
-    assert_contains(large.data, "/instructions.json");
+    assert_contains(tiny.data, "/instructions.json");
+    assert_string_equal(large.data, "synthetic");
 }
 
 static void test_words(void **state)
@@ -190,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_is_read),
         cmocka_unit_test(test_written_text_reads_back),
+        cmocka_unit_test(test_a_slip_is_asked_about),
         cmocka_unit_test(test_bad_input_is_refused),
         cmocka_unit_test(test_overlong_text_is_refused),
         cmocka_unit_test(test_every_key_can_be_set),

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "report/group.h"
+#include "report/group_print.h"
 #include "tests/unit/report/report_rows.h"
 
 static struct rows rows;
@@ -81,6 +82,88 @@ static void test_cells_and_efficiency(void **state)
     assert_true(isnan(f.median));
 }
 
+/* Bytes on one node beside SentencePiece on eight were one series with a "scaling of 256.8%". */
+static void test_other_tokens_are_no_scaling(void **state)
+{
+    (void)state;
+    test_row(&rows, 1, 1, 389.4, "tokenizer=bytes");
+    test_row(&rows, 2, 8, 8000, "tokenizer=llama.model");
+    make();
+    assert_int_equal(groups.count, 2);
+    for (int i = 0; i < 2; i++)
+        assert_true(groups.series[i].count == 1 && groups.series[i].cell[0].efficiency == 100);
+    char title[256];
+    group_title(&groups, &groups.series[0], title, sizeof title);
+    assert_string_equal(title, "llama-7b full bf16, tokenizer bytes");
+}
+
+/* Each key of the work, the software and the way: two runs that differ in it are no repeats. */
+static void test_no_key_is_averaged_over(void **state)
+{
+    (void)state;
+    for (int i = 0; i < GROUP_KEYS; i++) {
+        char one[64], other[64];
+        snprintf(one, sizeof one, "%s=a", group_keys[i]);
+        snprintf(other, sizeof other, "%s=b", group_keys[i]);
+        bool form = strcmp(group_keys[i], "form") == 0;
+        for (int k = 0; k < 3; k++)
+            test_row(&rows, 10 + k, 1, 1000, form ? NULL : one);
+        for (int k = 0; k < 3; k++) {
+            struct row *row = test_row(&rows, 20 + k, 1, 1500, form ? NULL : other);
+            row->marks |= form ? ROW_MEDIAN : 0;
+        }
+        make();
+        assert_int_equal(groups.count, 2);
+        for (int k = 0; k < 2; k++) {
+            char title[256];
+            group_title(&groups, &groups.series[k], title, sizeof title);
+            assert_int_equal(groups.series[k].cell[0].count, 3);
+            if (!form || k == 1)
+                assert_contains(title, group_keys[i]);
+        }
+        rows_clear(&rows);
+    }
+}
+
+/* A plan that shares otherwise on more nodes: still one series, and marked. */
+static void test_ways_by_nodes(void **state)
+{
+    (void)state;
+    three(10, 1, 1000, "zero=0 recompute=block");
+    three(20, 2, 2000, "zero=1 recompute=none");
+    three(30, 8, 8000, "zero=0 recompute=block");
+    make();
+    assert_int_equal(groups.count, 1);
+    assert_int_equal(groups.series[0].cell[0].marks, 0);
+    assert_int_equal(groups.series[0].cell[1].marks, GROUP_WAYS);
+    assert_int_equal(groups.series[0].cell[2].marks, 0);
+    rows_clear(&rows);
+    three(10, 1, 1000, "zero=0");
+    three(20, 2, 2000, "zero=1");
+    three(30, 2, 1900, "zero=3"); /* two ways on two nodes: three series, and no scaling */
+    make();
+    assert_int_equal(groups.count, 3);
+    for (int i = 0; i < 3; i++)
+        assert_true(groups.series[i].count == 1 && groups.series[i].marks == 0);
+    rows_clear(&rows);
+    three(10, 1, 1000, "ranks=1"); /* one rank has no collectives, and is the others' base */
+    three(20, 2, 2000, "ranks=2 nccl=2.28");
+    three(30, 4, 4000, "ranks=4 nccl=2.21");
+    make();
+    assert_int_equal(groups.count, 1);
+    assert_true(groups.series[0].cell[1].marks == 0 && groups.series[0].cell[2].marks == 0);
+    rows_clear(&rows);
+    three(10, 1, 1000, "nccl=2.28");
+    three(20, 2, 2000, "nccl=2.21");
+    make();
+    assert_int_equal(groups.series[0].cell[1].marks, GROUP_WAYS);
+    rows_clear(&rows);
+    three(10, 1, 1000, "zero=0");
+    test_row(&rows, 20, 1, 1000, "zero=1")->state = "failed"; /* decides nothing */
+    make();
+    assert_int_equal(groups.count, 1);
+}
+
 /* What differs in the work is another series; more of the same model stands by size. */
 static void test_series_differ_by_what_was_done(void **state)
 {
@@ -93,7 +176,7 @@ static void test_series_differ_by_what_was_done(void **state)
         test_row(&rows, 10 + (long long)i, 1, 1000, other[i]);
     test_row(&rows, 90, 1, 1000, "model=llama-13b");
     test_row(&rows, 91, 1, 1000, "model=unheard-of");
-    test_row(&rows, 92, 1, 1000,
+    test_row(&rows, 92, 2, 2000,
              "zero=1 states=bf16 recompute=block"); /* the plan's choice: the same series */
     make();
     assert_int_equal(groups.count, 11);
@@ -153,19 +236,20 @@ static void test_marks(void **state)
     test_row(&rows, 2, 1, 1060, NULL)->marks = ROW_EDITED;
     test_row(&rows, 3, 2, 2000, NULL);
     test_row(&rows, 4, 2, 2000, NULL);
-    test_row(&rows, 5, 2, 2000, "version=0.2.0");
+    test_row(&rows, 5, 2, 2000, "seed=43");
     three(10, 1, 1000, "data=synthetic");
     for (size_t i = 0; i < rows.count; i++)
         if (rows.row[i]->job_id >= 10)
             rows.row[i]->marks = ROW_SYNTHETIC;
     make();
     assert_int_equal(groups.series[0].cell[0].marks, GROUP_FEW | GROUP_SPREAD | GROUP_EDITED);
-    assert_int_equal(groups.series[0].cell[1].marks, GROUP_MIXED);
-    assert_int_equal(groups.series[0].marks, GROUP_FEW | GROUP_SPREAD | GROUP_EDITED | GROUP_MIXED);
+    assert_int_equal(groups.series[0].cell[1].marks, GROUP_OTHERS);
+    assert_int_equal(groups.series[0].marks,
+                     GROUP_FEW | GROUP_SPREAD | GROUP_EDITED | GROUP_OTHERS);
     assert_int_equal(groups.series[1].cell[0].marks, GROUP_SYNTHETIC);
-    for (unsigned bit = 1; bit <= GROUP_SPREAD; bit <<= 1)
+    for (unsigned bit = 1; bit <= GROUP_LAST; bit <<= 1)
         assert_true(group_mark_text(bit)[0] != '\0');
-    assert_string_equal(group_mark_text(GROUP_SPREAD << 1), "");
+    assert_string_equal(group_mark_text(GROUP_LAST << 1), "");
 }
 
 /* The base of the efficiency is the smallest number of nodes that has counted runs. */
@@ -194,6 +278,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing, begin, end),
         cmocka_unit_test_setup_teardown(test_cells_and_efficiency, begin, end),
         cmocka_unit_test_setup_teardown(test_series_differ_by_what_was_done, begin, end),
+        cmocka_unit_test_setup_teardown(test_other_tokens_are_no_scaling, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_key_is_averaged_over, begin, end),
+        cmocka_unit_test_setup_teardown(test_ways_by_nodes, begin, end),
         cmocka_unit_test_setup_teardown(test_what_stands_aside, begin, end),
         cmocka_unit_test_setup_teardown(test_the_roofline_is_the_precisions, begin, end),
         cmocka_unit_test_setup_teardown(test_marks, begin, end),

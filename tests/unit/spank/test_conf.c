@@ -69,10 +69,12 @@ static void test_complaints_name_file_and_line(void **state)
     assert_refused(
         "gpu = 8",
         "site.conf:1: unknown key 'gpu'; known are job, partition, gpus_per_node, "
-        "cpus_per_task, data, tokenizer, mpi, comment, update_seconds, hold_seconds, fabric, "
+        "cpus_per_task, data, tokenizer, ceilings, mpi, comment, update_seconds, hold_seconds, "
+        "fabric, "
         "fabric_exclude, fabric_addresses, socket_interface, traffic_class, "
         "adaptive_routing, qps_per_connection, split_data_on_qps, cross_nic, net_plugin, "
-        "topo_file, nccl_env, exclude_hosts, nvlink_gbs, nic_gbs, peak_tflops");
+        "topo_file, nccl_env, exclude_hosts, nvlink_gbs, nic_gbs, peak_tflops; did you mean "
+        "gpus_per_node?");
     assert_refused("# c\ngpus_per_node = many", "site.conf:2: gpus_per_node: 'many' is no number");
     assert_refused("gpus_per_node = 65", "site.conf:1: gpus_per_node: 65 is out of range, 0 to 64");
     assert_refused("update_seconds = 99999999999999999999",
@@ -276,15 +278,17 @@ static void test_a_request_is_filled(void **state)
     struct sft_error err = {""};
     assert_int_equal(
         parse(&conf,
-              "data = /site.json\ntokenizer = /site.model\nnvlink_gbs = 300\npeak_tflops = 900",
+              "data = /site.json\ntokenizer = /site.model\nnvlink_gbs = 300\npeak_tflops = 900\n"
+              "ceilings = /site.ceilings",
               &err),
         0);
     assert_int_equal(sft_request_parse(&request, "tiny:1,data=/mine.json,peak=100", &err), 0);
     conf_fill_texts(&conf, &request);
     assert_string_equal(request.data, "/mine.json");
     assert_string_equal(request.tokenizer, "/site.model");
-    assert_true(request.nvlink_gbs == -1);
+    assert_true(request.nvlink_gbs == -1 && request.ceilings[0] == '\0');
     conf_fill_figures(&conf, &request);
+    assert_string_equal(request.ceilings, "/site.ceilings");
     assert_true(request.nvlink_gbs == 300 && request.nic_gbs == -1 && request.peak == 100);
 }
 

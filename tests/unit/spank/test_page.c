@@ -191,6 +191,47 @@ static void test_program(void **state)
     sft_record_clear(&record);
 }
 
+/* What the record's own device cannot do: by its tflops, its tokens or its mfu. A slice has no more
+ * than its share, H20 is no H200, and peak_tflops= in the page lifts nothing. */
+static void test_ceiling(void **state)
+{
+    static const struct {
+        const char *text, *doubted;
+        bool checked;
+    } cases[] = {
+        {"device=NVIDIA%20H200 tflops=989", "(none)", true},
+        {"device=NVIDIA%20H200 tflops=990", "tflops is 990 TFLOP/s, above the 989.5", false},
+        {"device=NVIDIA%20H200 tflops=990 peak_tflops=2000 mfu=49.5", "above the 989.5", false},
+        {"device=NVIDIA%20H200 tflops=1200 precision=fp8 mfu=121", "(none)", true},
+        {"device=NVIDIA%20H200 tflops=2000 precision=fp8", "above the 1979", false},
+        {"device=NVIDIA%20H20 tflops=400", "above the 148", false},
+        {"device=NVIDIA%20H100%20PCIe tflops=800", "above the 756.5", false},
+        {"device=NVIDIA%20GH200%20480GB tflops=900", "(none)", true},
+        {"device=NVIDIA%20H100%2080GB%20HBM3%20MIG%202g.20gb tflops=250", "(none)", true},
+        {"device=NVIDIA%20H100%2080GB%20HBM3%20MIG%202g.20gb tflops=300", "above the 282.7", false},
+        {"device=NVIDIA%20H200 tflops=nan", "tflops is nan", false},
+        {"device=NVIDIA%20H200 tflops=-1", "tflops is -1", false},
+        {"device=RTX%204090 tflops=1e9", "(none)", false},
+        {"device=RTX%204090 tflops=100 peak_tflops=50 mfu=200", "mfu is 200%", false},
+        /* 6 x 6,607,343,616 parameters multiplied x 100,000 tokens / 4 ranks = 991.1 */
+        {"device=NVIDIA%20H200 model=llama-7b tok_s=99000 tflops=500", "(none)", true},
+        {"device=NVIDIA%20H200 model=llama-7b tok_s=100000 tflops=500",
+         "what tok_s needs is 991.1 TFLOP/s", false},
+    };
+    struct page_facts facts = facts_of(PAGE_RUNS, 0);
+    (void)state;
+    facts.model[0] = '\0';
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "sft2{state=running nodes=2 ranks=4 %s}", cases[i].text);
+        assert_int_equal(read_page(text, &facts), 1);
+        assert_contains(value("doubted"), cases[i].doubted);
+        if ((strstr(value("checked"), "ceiling") != NULL) != cases[i].checked)
+            fail_msg("%s: checked %s", cases[i].text, value("checked"));
+        sft_record_clear(&record);
+    }
+}
+
 /* The step lived for 10 s. */
 static void test_time(void **state)
 {
@@ -288,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_facts_fill_a_record),
         cmocka_unit_test(test_claims_are_held_against_the_facts),
         cmocka_unit_test(test_program),
+        cmocka_unit_test(test_ceiling),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_junk),
         cmocka_unit_test(test_full_pages),

@@ -45,9 +45,11 @@ static void scene_open(struct scene *s)
     struct bootstrap alone = {.size = 1, .host = "here"};
     s->control = control_start(&alone, 1, &s->err);
     s->collective = collective_create_self(&s->err);
-    assert_int_equal(training_create(&s->training, &s->request, &s->input, s->backend, s->control,
-                                     s->collective, &s->err),
+    assert_int_equal(training_fit(&s->training, &s->request, &s->input, s->backend, s->control,
+                                  s->collective, &s->err),
                      0);
+    assert_int_equal(training_agree(&s->training, &s->err), 0);
+    assert_int_equal(training_create(&s->training, &s->err), 0);
     sft_record_init(&s->record);
     s->observed = (struct observed){
         .training = &s->training,

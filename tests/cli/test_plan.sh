@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# --plan as sft-bench-job prints it: its columns agree, the row asked for is there, and what cannot fit ends with 1.
+set -u
+job=${SFT_BUILDDIR:?}/sft-bench-job
+failed=0
+[ -x "$job" ] || exit 77
+
+fail()
+{
+    echo "FAIL: $1"
+    failed=1
+}
+
+# columns REQUEST NODES: scaling in each row is the ratio of the tokens/s a GPU of its row and the first, to the
+# digits printed, at both ends; each above 100 has its cause in the next line; NODES stands in the table
+columns()
+{
+    "$job" --plan "$1" 2>err >out || fail "$1: $(cat err)"
+    awk -v nodes="$2" '
+        function end(text, i, part, n) { n = split(text, part, "-"); return part[i > n ? n : i] }
+        above && !/above 100%/ { print "no cause"; exit 1 }
+        { above = 0 }
+        /^nodes/ { table = 1; next }
+        !table || !/^ *[0-9]+  / || /does not/ { next }
+        { seen[$1] = 1; rows++
+          for (i = 1; i <= 2; i++) {
+            if (!(i in base)) base[i] = end($2, i)
+            want = 100 * end($2, i) / base[i]; got = end($3, i)
+            # the columns are rounded: half a token a GPU, half a tenth of a percent
+            if (got - want > 0.06 + 100 / base[i] || want - got > 0.06 + 100 / base[i]) { print; print want; exit 1 }
+            if (got > 100.04) above = 1
+          } }
+        END { if (above || rows < 2 || !(nodes in seen)) { print "rows"; exit 1 } }' out >why ||
+        fail "$1: $(cat why)"
+}
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+columns llama-7b:8,seq=512,data=synthetic 8
+columns llama-7b:12,seq=512,micro_batch=1,data=synthetic 12
+columns llama-13b:8,gpus=2,states=fp32,micro_batch=4,data=synthetic 8
+columns llama-70b:3,data=synthetic 3
+columns gpt2:64,data=synthetic 64
+grep -q 'rows of logits are no multiple of 8' out || fail "GPT-2: nothing says that its head is estimated"
+
+# one rate a GPU, and one duration
+"$job" --plan llama-7b:8,data=synthetic >out || fail "llama-7b:8"
+said=$(sed -n 's/.*predicted \([0-9]*\)[.0-9]* tokens.*/\1/p' out)
+row=$(awk '$1 == 8 && table { n = split($2, part, "-"); print part[n] } /^nodes/ { table = 1 }' out)
+[ "$((said - row))" -le 1 ] && [ "$((row - said))" -le 1 ] || fail "a GPU has two rates: $said, $row"
+[ "$(grep -c ' min for all ' out)" = 1 ] || fail "more than one duration"
+grep -q ' samples/s' out || fail "no samples/s"
+
+# cannot fit: status 1, the GPUs that would do, in JSON too
+for request in llama-70b,data=synthetic llama-70b:1,gpus=4,data=synthetic; do
+    "$job" --plan "$request" >out 2>err
+    [ $? = 1 ] || fail "$request: not status 1"
+    [ "$(wc -l <err)" = 1 ] && grep -q 'GiB too much.* GPUs .*would do' err || fail "$request: $(cat err)"
+    "$job" --plan "$request" --json >out
+    [ $? = 1 ] || fail "$request --json: not status 1"
+    grep -q '"fits": false' out && grep -q '"gpus_needed": [1-9]' out || fail "$request: $(cat out)"
+done
+needs=$(sed -n 's/.*"gpus_needed": \([0-9]*\).*/\1/p' out)
+"$job" --plan "llama-70b:$((needs / 4)),gpus=4,data=synthetic" >out || fail "$needs GPUs do not do"
+"$job" --plan llama-7b:2,data=synthetic --json >out || fail "--json"
+for key in tok_s tok_s_low tok_s_gpu samples_s scaling scaling_nodes scaling_cause micro_batch recompute; do
+    grep -q "\"$key\": " out || fail "--json has no $key"
+done
+
+# micro_batch=
+"$job" --plan llama-7b,micro_batch=auto,data=synthetic >out || fail "micro_batch=auto"
+grep -q 'chosen: micro_batch states recompute' out || fail "nothing says that the micro-batch was chosen"
+"$job" --plan llama-7b,micro_batch=2,data=synthetic >out || fail "micro_batch=2"
+grep -q 'chosen: micro_batch' out && fail "what was said was chosen"
+for value in 0 -1 Auto 1025; do
+    said=$("$job" --plan "tiny,micro_batch=$value" 2>&1)
+    [ $? != 0 ] && [[ $said == *"micro_batch=$value: must be a whole number from 1 to 1024, or auto" ]] ||
+        fail "micro_batch=$value: $said"
+done
+# a run says what was chosen; on the CPU a sequence at a time
+"$job" tiny,data=synthetic,seq=32,steps=1,warmup=0 >out 2>err || fail "tiny: $(cat err)"
+grep -q 'chosen=[^ ;]*micro_batch' out || fail "the record does not say that it was chosen: $(cat out)"
+exit $failed
