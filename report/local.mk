@@ -30,7 +30,7 @@ sft_report_SOURCES = report/main.c
 sft_report_LDADD = report/libreport.la accounts/libaccounts.la lib/libsft.la
 
 unit_tests += tests/unit/report/test_report_compare tests/unit/report/test_report_files \
-	tests/unit/report/test_report_group tests/unit/report/test_report_output tests/unit/report/test_report_page \
-	tests/unit/report/test_report_repeats
+	tests/unit/report/test_report_goals tests/unit/report/test_report_group tests/unit/report/test_report_jobs \
+	tests/unit/report/test_report_output tests/unit/report/test_report_page tests/unit/report/test_report_repeats
 test_support += tests/unit/report/report_rows.c tests/unit/report/report_rows.h
 fuzz_targets += tests/fuzz/fuzz_groups

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Figures and texts of the page, ranks that stand out, goals; whole pages stand in
+/* Figures and texts of the page, ranks that stand out; whole pages stand in
  * tests/cli/test_page.sh. */
 #include "tests/unit/unit.h"
 
 #include <math.h>
 
 #include "report/chart.h"
-#include "report/goals.h"
 #include "report/html.h"
 #include "report/ranks.h"
-#include "tests/unit/report/report_rows.h"
+#include "lib/record.h"
 
 static char *text;
 static size_t size;
@@ -130,81 +129,6 @@ static void test_ranks_that_stand_out(void **state)
     sft_record_clear(&record);
 }
 
-/* The fastest counted configuration on 8 ranks with real data decides. */
-static void test_goals(void **state)
-{
-    (void)state;
-    struct rows rows;
-    struct groups groups;
-    const struct group_series *series = NULL;
-    const struct goal_rate *goals = goal_rates();
-    rows_init(&rows);
-    test_row(&rows, 1, 1, 900, NULL);
-    test_row(&rows, 2, 1, 1300, "precision=fp8");
-    test_row(&rows, 3, 1, 5000, "data=synthetic")->marks = ROW_SYNTHETIC;
-    test_row(&rows, 4, 2, 9000, NULL);
-    test_row(&rows, 5, 1, 8000, "seq=512 step_ms=32768")->state = "failed";
-    test_row(&rows, 6, 1, 700, "model=llama-13b")->state = "partial";
-    assert_int_equal(groups_make(&groups, &rows, NULL), 0);
-    assert_string_equal(goals[0].model, "llama-7b");
-    assert_true(goals[0].samples_s == 1280 && goals[1].samples_s == 640 &&
-                goals[2].samples_s == 160);
-    const struct group_cell *cell = goal_cell(&groups, &goals[0], &series);
-    assert_non_null(cell);
-    assert_int_equal(cell->run[0]->job_id, 2);
-    assert_string_equal(series->precision, "fp8");
-    assert_null(goal_cell(&groups, &goals[1], &series));
-    assert_true(goal_efficiency(2) == 95 && goal_efficiency(4) == 90 && goal_efficiency(8) == 80);
-    assert_true(goal_efficiency(3) == 0);
-    groups_clear(&groups);
-    rows_clear(&rows);
-}
-
-/* Every goal has its line: rates of all models, 2, 4 and 8 nodes of what was scaled, utilization of
- * all. */
-static void test_goals_are_all_checked(void **state)
-{
-    (void)state;
-    struct rows rows;
-    struct groups groups;
-    struct goal_checks checks;
-    rows_init(&rows);
-    test_row(&rows, 1, 1, 1300, "gpu_util=97");
-    test_row(&rows, 2, 2, 2400, "gpu_util=80"); /* 92.3% of twice one node's */
-    test_row(&rows, 3, 4, 4900, NULL);          /* 94.2% */
-    test_row(&rows, 4, 1, 600, "model=llama-13b");
-    assert_int_equal(groups_make(&groups, &rows, NULL), 0);
-    assert_int_equal(goal_checks_make(&checks, &groups, NULL), 0);
-    static const struct {
-        enum goal_kind kind;
-        long long job; /* 0: not measured */
-        bool met;
-    } expected[] = {
-        {GOAL_RATE, 1, true},     {GOAL_RATE, 4, false},   {GOAL_RATE, 0, false},
-        {GOAL_SCALING, 2, false}, {GOAL_SCALING, 3, true}, {GOAL_SCALING, 0, false},
-    };
-    assert_int_equal(checks.count, 6 + 4);
-    for (size_t i = 0; i < 6; i++) {
-        const struct goal_check *check = &checks.check[i];
-        assert_int_equal(check->kind, expected[i].kind);
-        assert_int_equal(goal_is_measured(check), expected[i].job != 0);
-        assert_int_equal(goal_is_met(check), expected[i].met);
-        assert_int_equal(check->cell == NULL ? 0 : check->cell->run[0]->job_id, expected[i].job);
-    }
-    assert_true(checks.check[5].nodes == 8 && checks.check[3].value > 92.3 &&
-                checks.check[3].value < 92.4);
-    for (size_t i = 6; i < checks.count; i++) {
-        const struct goal_check *check = &checks.check[i];
-        long long job = check->cell->run[0]->job_id;
-        assert_int_equal(check->kind, GOAL_USE);
-        assert_int_equal(goal_is_measured(check), job <= 2);
-        assert_int_equal(goal_is_met(check), job == 1);
-    }
-    goal_checks_clear(&checks);
-    groups_clear(&groups);
-    rows_clear(&rows);
-}
-
 /* A name can neither end its quotes nor be a command of gnuplot's, and is in the chart. */
 static void test_a_chart_of_hostile_names(void **state)
 {
@@ -241,8 +165,6 @@ int main(void)
         cmocka_unit_test_teardown(test_nothing_gets_through, end),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_ranks_that_stand_out),
-        cmocka_unit_test(test_goals),
-        cmocka_unit_test(test_goals_are_all_checked),
         cmocka_unit_test(test_a_chart_of_hostile_names),
     };
     return cmocka_run_group_tests_name("page", tests, NULL, NULL);
