@@ -63,7 +63,7 @@ static const struct sft_figure figures[] = {
         "alpaca-packed: synthetic documents of Alpaca's lengths; absent for other data",
         AT(SYSTEM, 135, N_("Workload"))),
     ROW("data_sum", TEXT, MEASURED, FULL, "", "checksum of that file's bytes", NOWHERE),
-    ROW("records", INTEGER, MEASURED, DETAIL, "", "documents in one epoch", NOWHERE),
+    ROW("records", INTEGER, MEASURED, FULL, "", "documents in one epoch", NOWHERE),
     ROW("cut", INTEGER, MEASURED, BRIEF, "",
         "documents longer than the sequence, cut to it or left out", NOWHERE),
     ROW("skipped", INTEGER, MEASURED, FULL, "", "records left out because they are empty or bad",

@@ -14,7 +14,8 @@ enum { SFT_GOALS_MAX = 64, SFT_GOAL_TEXT = 96, SFT_GOALS_SIZE = 1 << 16 };
 /* What a goal is about; a line names exactly one. */
 enum sft_goal_kind { SFT_GOAL_RATE, SFT_GOAL_SCALING, SFT_GOAL_USE };
 
-/* Texts are "" and numbers -1 where the line says nothing: then any will do. */
+/* Texts are "" and numbers -1 where the line says nothing: then any will do, but that only real
+ * records meet a rate of no said workload. */
 struct sft_goal {
     char name[SFT_GOAL_TEXT];     /* of the line, or made of what it says */
     char model[SFT_GOAL_TEXT];    /* a preset; always there of a rate */

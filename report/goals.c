@@ -20,11 +20,11 @@ static bool is_other(const char *wanted, const char *text)
     return wanted[0] != '\0' && strcmp(wanted, text) != 0;
 }
 
-/* A goal that names no workload is about real records. */
+/* A rate of no said workload is about real records; other goals are about any. */
 static bool is_other_workload(const struct sft_goal *goal, const struct row *row)
 {
     if (goal->workload[0] == '\0')
-        return (row->marks & ROW_SYNTHETIC) != 0;
+        return goal->kind == SFT_GOAL_RATE && (row->marks & ROW_SYNTHETIC) != 0;
     return is_other(goal->workload, text_of(row, "workload")) &&
            is_other(goal->workload, text_of(row, "data"));
 }
@@ -191,7 +191,7 @@ static double rounded(double value, int digits)
 int goal_digits(const struct goal_check *check)
 {
     double goal = sft_goal_value(check->goal), value = check->value;
-    int digits = goal >= 1000 ? 0 : 1;
+    int digits = check->goal->kind == SFT_GOAL_RATE && goal >= 100 ? 0 : 1;
     while (digits < 6 &&
            (fabs(rounded(goal, digits) - goal) > 1e-9 * goal ||
             (isfinite(value) && value < goal && rounded(value, digits) >= rounded(goal, digits))))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/html.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,13 +36,19 @@ enum {
     WORD_MOST = 40  /* a line of every width holds so many */
 };
 
-/* May a line end behind the letter? `begun` letters of its word stand before. */
+/* A comma between digits is a number's. */
+static bool is_thousands(const char *at, size_t begun)
+{
+    return begun > 1 && isdigit((unsigned char)at[-1]) && isdigit((unsigned char)at[1]);
+}
+
+/* May a line end behind the letter, the `begun`th of its word? */
 static bool breaks_behind(const char *at, size_t begun)
 {
     if (at[1] == '\0' || at[1] == ' ' || ((unsigned char)at[1] & 0xc0) == 0x80)
         return false;
-    return *at == ',' || (begun >= WORD_LONG && strchr("/:;=_.-+@|", *at) != NULL) ||
-           begun >= WORD_MOST;
+    return (*at == ',' && !is_thousands(at, begun)) ||
+           (begun >= WORD_LONG && strchr("/:;=_.-+@|", *at) != NULL) || begun >= WORD_MOST;
 }
 
 static void put_text(FILE *out, const char *text, bool breaks)

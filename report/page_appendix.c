@@ -35,7 +35,7 @@ static void aside_line(struct page *page, const struct group_series *series,
     fprintf(page->out, "</tr>\n");
 }
 
-enum { ASIDE_LINES = 12 };
+enum { ASIDE_LINES = 8 };
 
 /* The first ones a line each; those behind go into `rest`, with room for all. Returns how many. */
 static size_t aside_lines(struct page *page, const struct row **rest)
@@ -174,7 +174,6 @@ void page_commands(struct page *page)
     page_table(page, _("What runs each configuration again"));
     page_th_place(page);
     html_th(page->out, _("Command"), NULL);
-    page_th_jobs(page);
     page_table_rows(page);
     while (page_next_shown(page, &place)) {
         const struct row *last = place.cell->run[place.cell->count - 1];
@@ -190,36 +189,45 @@ void page_commands(struct page *page)
         } else {
             html_text(page->out, _("not in the record"));
         }
-        fprintf(page->out, "</td>");
-        page_td_jobs(page, place.cell);
+        fprintf(page->out, "</td></tr>\n");
     }
     page_table_end(page);
+}
+
+/* "; nodes: 2: 14, 16" */
+static void put_cell_jobs(struct page *page, const struct group_cell *cell)
+{
+    size_t size = cell->count * 24 + 128;
+    char *jobs = malloc(size);
+    fprintf(page->out, _("nodes: %d"), cell->nodes);
+    fprintf(page->out, ": ");
+    if (jobs != NULL)
+        jobs_text(cell->run, cell->count, cell->count, jobs, size);
+    html_text(page->out, jobs != NULL ? jobs : "");
+    free(jobs);
 }
 
 /* All of them, of the configurations that no table has, too. */
 void page_jobs(struct page *page)
 {
     struct page_place place = {NULL, NULL};
+    const struct group_series *last = NULL;
     if (page->groups->counted == 0)
         return;
     page_heading(page, "jobs", _("Jobs"));
     fprintf(page->out, "<ul class=\"jobs\">\n");
     while (page_next(page, &place)) {
-        size_t size = place.cell->count * 24 + 128;
-        char title[256], *jobs = malloc(size);
-        group_title(page->groups, place.series, title, sizeof title);
-        fprintf(page->out, "<li><b>");
-        html_text(page->out, title);
-        fprintf(page->out, ", ");
-        fprintf(page->out, _("nodes: %d"), place.cell->nodes);
-        fprintf(page->out, "</b>, ");
-        fprintf(page->out, _("%zu runs:"), place.cell->count);
-        fprintf(page->out, " ");
-        if (jobs != NULL)
-            jobs_text(place.cell->run, place.cell->count, place.cell->count, jobs, size);
-        html_text(page->out, jobs != NULL ? jobs : "");
-        fprintf(page->out, "</li>\n");
-        free(jobs);
+        char title[256];
+        if (place.series != last) {
+            group_title(page->groups, place.series, title, sizeof title);
+            fprintf(page->out, "%s<li><b>", last == NULL ? "" : "</li>\n");
+            html_text(page->out, title);
+            fprintf(page->out, "</b>, ");
+            last = place.series;
+        } else {
+            fprintf(page->out, "; ");
+        }
+        put_cell_jobs(page, place.cell);
     }
-    fprintf(page->out, "</ul>\n");
+    fprintf(page->out, "</li>\n</ul>\n");
 }

@@ -5,33 +5,44 @@
 #include <math.h>
 #include <string.h>
 
-#include "report/jobs.h"
-
 static bool is_rate(const struct goal_check *check)
 {
     return check->goal->kind == SFT_GOAL_RATE;
 }
 
-static void goal_table(struct page *page, enum sft_goal_kind kind)
+/* Was any of the kind measured? Its table is narrower where none was. */
+static bool any_measured(const struct page *page, enum sft_goal_kind kind)
+{
+    for (size_t i = 0; i < page->goals.count; i++)
+        if (page->goals.check[i].goal->kind == kind && goal_is_measured(&page->goals.check[i]))
+            return true;
+    return false;
+}
+
+static void goal_table(struct page *page, enum sft_goal_kind kind, bool measured)
 {
     static const char *const captions[] = {
         [SFT_GOAL_RATE] = N_("Throughput; the fastest configuration of each goal's work"),
         [SFT_GOAL_SCALING] = N_("Scaling efficiency; the lowest that was measured"),
         [SFT_GOAL_USE] = N_("GPU utilization; the lowest that was measured"),
     };
+    const char *unit = kind == SFT_GOAL_RATE ? "" : "%";
     page_table(page, _(captions[kind]));
     html_th(page->out, _("Goal"), NULL);
     html_th(page->out, _("What"), NULL);
-    html_th(page->out, _("Configuration"), NULL);
-    html_th(page->out, _("Nodes"), "nodes");
-    html_th_unit(page->out, _("Asked for"), kind == SFT_GOAL_RATE ? "" : "%", SFT_GIVEN);
-    html_th_unit(page->out, _("Measured"), kind == SFT_GOAL_RATE ? "" : "%",
-                 kind == SFT_GOAL_USE ? SFT_MEASURED : SFT_DERIVED);
+    html_th_unit(page->out, _("Asked for"), unit, SFT_GIVEN);
     if (kind == SFT_GOAL_RATE)
         html_th_unit(page->out, _("Needs of the peak"), "%", SFT_ESTIMATED);
-    html_th_count(page->out, _("Configurations"));
+    if (measured) {
+        html_th_unit(page->out, _("Measured"), unit,
+                     kind == SFT_GOAL_USE ? SFT_MEASURED : SFT_DERIVED);
+        html_th(page->out, _("Configuration"), NULL);
+        html_th(page->out, _("Nodes"), "nodes");
+        html_th_count(page->out, _("Configurations"));
+    }
     html_th(page->out, _("Result"), NULL);
-    page_th_jobs(page);
+    if (measured)
+        page_th_jobs(page);
     page_table_rows(page);
 }
 
@@ -84,39 +95,47 @@ static void td_result(struct page *page, const struct goal_check *check)
     fprintf(page->out, "</td>");
 }
 
-static void goal_line(struct page *page, const struct goal_check *check)
+/* What decided it, where anything of its kind was measured. */
+static void td_measured(struct page *page, const struct goal_check *check, int digits)
 {
-    int digits = goal_digits(check);
     char title[256] = "";
     if (check->series != NULL)
         group_title(page->groups, check->series, title, sizeof title);
-    fprintf(page->out, "<tr>");
-    html_td_text(page->out, check->goal->name);
-    td_asked(page, check->goal);
+    html_td_number(page->out, check->value, digits);
     html_td_text(page->out, title);
     html_td_number(page->out, check->cell != NULL ? check->cell->nodes : NAN, 0);
+    html_td_whole(page->out, (long long)check->of);
+}
+
+static void goal_line(struct page *page, const struct goal_check *check, bool measured)
+{
+    int digits = goal_digits(check);
+    fprintf(page->out, "<tr>");
+    html_th_row(page->out, check->goal->name);
+    td_asked(page, check->goal);
     html_td_number(page->out, sft_goal_value(check->goal), digits);
-    html_td_number(page->out, check->value, digits);
     if (is_rate(check))
         html_td_number(page->out, check->needs, 0);
-    html_td_whole(page->out, (long long)check->of);
+    if (measured)
+        td_measured(page, check, digits);
     td_result(page, check);
     if (check->cell != NULL)
         page_td_jobs(page, check->cell);
     else
-        fprintf(page->out, "<td></td><td></td></tr>\n");
+        fprintf(page->out, "%s</tr>\n", measured ? "<td></td><td></td>" : "");
 }
 
 static void kind_table(struct page *page, enum sft_goal_kind kind)
 {
+    bool measured = any_measured(page, kind);
     size_t lines = 0;
     for (size_t i = 0; i < page->goals.count; i++) {
         const struct goal_check *check = &page->goals.check[i];
         if (check->goal->kind != kind)
             continue;
         if (lines++ == 0)
-            goal_table(page, kind);
-        goal_line(page, check);
+            goal_table(page, kind, measured);
+        goal_line(page, check, measured);
     }
     if (lines > 0)
         page_table_end(page);

@@ -82,7 +82,7 @@ struct page_column {
 };
 
 /* All of the table: configuration, these columns and the figures of `view` (SFT_VIEWS: none) by
- * their places, marks and jobs; of the shown cells. A column in which none of them has a figure is
+ * their places, and marks; of the shown cells. A column in which none of them has a figure is
  * not there, and a table without a column neither. */
 void page_columns(struct page *page, const char *caption, enum sft_view view,
                   const struct page_column *own, size_t count);

@@ -21,7 +21,7 @@ static const char screen[] =
     "word-break:auto-phrase}"
     "h1{font-size:28px;line-height:1.25;margin:0 0 4px}h2{font-size:20px;margin:36px 0 8px;"
     "border-bottom:2px solid var(--ink);padding-bottom:2px}"
-    "p,ul{margin:8px 0;max-width:90ch}li{margin:4px 0}"
+    "p,ul{margin:8px 0;max-width:90ch}header p{max-width:none}li{margin:4px 0}"
     ".table{margin:12px 0;overflow-x:auto}"
     "table{border-collapse:collapse;width:100%;font-size:13.5px}"
     "caption{text-align:left;font-weight:600;margin-bottom:4px}"
@@ -58,13 +58,15 @@ static const char print[] =
     "font:8pt " LATIN ",sans-serif;color:#555}}"
     "@media print{body{max-width:none;padding:0;font-size:9.5pt;line-height:1.35}h1{font-size:18pt}"
     "h2{font-size:12.5pt;margin:13pt 0 4pt}h2,h2+p,p:has(+.table),p:has(+figure),caption,thead{"
-    "break-after:avoid}h2,p,li,.table,figure,.box,.result{break-inside:avoid}"
+    "break-after:avoid}h2,p,.table,figure,.box,.result{break-inside:avoid}"
     ".table,.chart{overflow:visible}.table{margin:5pt 0 8pt}"
-    "table{font-size:7.5pt}th,td{padding:1.5px 3px}figure{margin:5pt 0}figcaption{font-size:8pt}"
+    "table{font-size:7.5pt}th,td{padding:1.5px 3px}"
+    "tbody th{min-width:21em}figure{margin:5pt 0}figcaption{font-size:8pt}"
     "tr{break-inside:avoid}thead{display:table-header-group}"
     "figure svg{min-width:0;max-height:60mm}.box,thead th{print-color-adjust:exact}"
     ".result{font-size:12pt}.box{margin:6pt 0;padding:5pt 8pt;gap:2pt 14pt;"
-    "grid-template-columns:repeat(4,1fr)}.jobs{font-size:7pt}"
+    "grid-template-columns:repeat(4,1fr)}.jobs{font-size:6.5pt;columns:3;column-gap:12pt}.jobs "
+    "li{margin:1pt 0}"
     "code{font-size:7pt}p,ul{max-width:none;margin:3pt 0;orphans:3;widows:3}}";
 
 void page_begin(FILE *out, const char *title, bool japanese)

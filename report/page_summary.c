@@ -182,7 +182,7 @@ static void speed_table(struct page *page)
         last = place.series;
         group_title(page->groups, last, title, sizeof title);
         fprintf(page->out, "<tr>");
-        html_td_text(page->out, title);
+        html_th_row(page->out, title);
         for (size_t i = 0; i < count; i++)
             td_cell(page, last, nodes[i]);
         fprintf(page->out, "</tr>\n");

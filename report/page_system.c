@@ -65,9 +65,9 @@ static void system_line(struct page *page, const char *title, const char *key)
         runs_text(page, key, value[i], runs, sizeof runs);
         fprintf(page->out, "<tr>");
         if (i == 0) {
-            fprintf(page->out, "<td rowspan=\"%zu\">", count);
+            fprintf(page->out, "<th scope=\"rowgroup\" rowspan=\"%zu\">", count);
             html_text(page->out, title);
-            fprintf(page->out, "</td>");
+            fprintf(page->out, "</th>");
         }
         html_td_text(page->out, value[i]);
         html_td_text(page->out, runs);

@@ -51,12 +51,18 @@ void page_th_jobs(struct page *page)
     html_th(page->out, _("Jobs"), NULL);
 }
 
+static void td_marks(struct page *page, const struct group_cell *cell)
+{
+    char letters[16];
+    group_letters(cell->marks, letters);
+    html_td_text(page->out, letters);
+}
+
 void page_td_jobs(struct page *page, const struct group_cell *cell)
 {
-    char jobs[256], letters[16];
-    group_letters(cell->marks, letters);
+    char jobs[256];
     jobs_text(cell->run, cell->count, JOBS_MOST, jobs, sizeof jobs);
-    html_td_text(page->out, letters);
+    td_marks(page, cell);
     html_td_text(page->out, jobs);
     fprintf(page->out, "</tr>\n");
 }
@@ -151,13 +157,14 @@ void page_columns(struct page *page, const char *caption, enum sft_view view,
     page_th_place(page);
     for (size_t c = 0; c < count; c++)
         put_heading(page, &column[c]);
-    page_th_jobs(page);
+    html_th(page->out, _("Marks"), NULL);
     page_table_rows(page);
     while (page_next_shown(page, &place)) {
         page_td_place(page, &place);
         for (size_t c = 0; c < count; c++)
             put_value(page, &place, &column[c]);
-        page_td_jobs(page, place.cell);
+        td_marks(page, place.cell);
+        fprintf(page->out, "</tr>\n");
     }
     page_table_end(page);
 }

@@ -162,6 +162,19 @@ static void test_scaling_and_utilization(void **state)
     assert_true(checks.check[4].value == 80);
 }
 
+/* Scaling and utilization are of any work, but where they name one. */
+static void test_other_goals_are_of_any_work(void **state)
+{
+    (void)state;
+    run(1, 1, 1300, "gpu_util=97 data=synthetic")->marks = ROW_SYNTHETIC;
+    run(2, 2, 2590, "gpu_util=96 data=synthetic")->marks = ROW_SYNTHETIC;
+    check("scaling=95\ngpu_util=90\nscaling=95,workload=alpaca-packed\n" RATE);
+    static const long long jobs[] = {2, 2, 0, 0};
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(job_of(i), jobs[i]);
+    assert_true(goal_is_met(&checks.check[0]) && goal_is_met(&checks.check[1]));
+}
+
 /* Twice two nodes are no scaling from one. */
 static void test_scaling_begins_at_one_node(void **state)
 {
@@ -216,6 +229,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_never_meets_a_goal, begin, end),
         cmocka_unit_test_setup_teardown(test_a_cell_is_as_good_as_its_worst_run, begin, end),
         cmocka_unit_test_setup_teardown(test_scaling_and_utilization, begin, end),
+        cmocka_unit_test_setup_teardown(test_other_goals_are_of_any_work, begin, end),
         cmocka_unit_test_setup_teardown(test_scaling_begins_at_one_node, begin, end),
         cmocka_unit_test_setup_teardown(test_beyond_the_hardware, begin, end),
         cmocka_unit_test(test_digits_tell_apart),

@@ -41,6 +41,7 @@ static void test_nothing_gets_through(void **state)
          "b",
          "?a?b"},
         {"n1,n2, n3,", "n1,<wbr>n2, n3,"},
+        {"1,234 of 5,678,901; 1,n2", "1,234 of 5,678,901; 1,<wbr>n2"},
         {"\xe3\x81\x82", "\xe3\x81\x82"},
         {"a\xc2\x9b"
          "b\xe2\x80\xae"
