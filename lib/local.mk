@@ -8,6 +8,7 @@ lib_libsft_la_SOURCES = \
 	lib/figures.c lib/figures.h \
 	lib/file_read.c lib/file_read.h \
 	lib/file_write.c lib/file_write.h \
+	lib/goals.c lib/goals.h \
 	lib/nccl_env.c lib/nccl_env.h \
 	lib/nearest.c lib/nearest.h \
 	lib/number.c lib/number.h \
@@ -23,7 +24,7 @@ lib_libsft_la_SOURCES = \
 	lib/words.c lib/words.h \
 	lib/writer.c lib/writer.h
 
-unit_tests += tests/unit/lib/test_ceilings tests/unit/lib/test_figures tests/unit/lib/test_file_write tests/unit/lib/test_manual tests/unit/lib/test_params tests/unit/lib/test_plan \
+unit_tests += tests/unit/lib/test_ceilings tests/unit/lib/test_figures tests/unit/lib/test_file_write tests/unit/lib/test_goals tests/unit/lib/test_manual tests/unit/lib/test_params tests/unit/lib/test_plan \
 	tests/unit/lib/test_predict tests/unit/lib/test_preset tests/unit/lib/test_record tests/unit/lib/test_request \
 	tests/unit/lib/test_stats tests/unit/lib/test_timeline tests/unit/lib/test_writer
-fuzz_targets += tests/fuzz/fuzz_ceilings tests/fuzz/fuzz_record tests/fuzz/fuzz_request
+fuzz_targets += tests/fuzz/fuzz_ceilings tests/fuzz/fuzz_goals tests/fuzz/fuzz_record tests/fuzz/fuzz_request
