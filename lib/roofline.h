@@ -14,6 +14,7 @@ struct sft_roofline {
     double fp8_tflops;  /* dense, datasheet; 0: has none */
     double memory_gbs;  /* device memory, GB/s, datasheet */
     double memory_gib;  /* that nvidia-smi shows */
+    double link_gbs;    /* to the node's other GPUs, both directions together, GB/s, datasheet */
     int processors;     /* multiprocessors of the whole GPU */
     const char *source;
 };

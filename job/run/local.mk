@@ -24,6 +24,7 @@ job_run_librun_la_SOURCES = \
 job_run_librun_la_LIBADD = $(JANSSON_LIBS)
 
 unit_tests += tests/unit/run/test_explain \
+	tests/unit/run/test_forecast \
 	tests/unit/run/test_machine \
 	tests/unit/run/test_network \
 	tests/unit/run/test_place \
