@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "job/run/goals.h"
 #include "job/run/scaling.h"
 #include "job/run/task.h"
 #include "lib/number.h"
@@ -115,28 +116,35 @@ static void preview_text(const struct scaling *s)
         scaling_print(s);
 }
 
-static void preview_json(const struct scaling *s)
+static void preview_json(const struct scaling *s, const struct sft_goals *goals)
 {
     json_t *root = scaling_json(s);
+    if (goals->count > 0)
+        json_object_set_new(root, "goals", goals_json(goals, &s->question));
     json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(root);
 }
 
-int preview_plan(const struct input *input, const struct sft_request *request, bool json)
+int preview_plan(const struct input *input, const struct options *options)
 {
     static struct scaling scaling;
+    static struct sft_goals goals;
+    const struct sft_request *request = &options->request;
     struct sft_error err = {""};
-    const struct forecast *f;
-    int least = request->nodes > 0 && !json ? 8 : 1;
-    if (scaling_make(&scaling, input, request, least, &err) < 0)
+    int least = request->nodes > 0 && !options->json ? 8 : 1;
+    goals.count = 0;
+    if ((options->goals != NULL && sft_goals_load(&goals, options->goals, &err) < 0) ||
+        scaling_make(&scaling, input, request, least, &err) < 0)
         return task_complain(&err);
-    f = &scaling.rows[scaling.asked];
-    if (json)
-        preview_json(&scaling);
+    if (options->json)
+        preview_json(&scaling, &goals);
     else
         preview_text(&scaling);
+    if (goals.count > 0 && !options->json)
+        goals_print(&goals, options->goals, &scaling.question);
+    const struct forecast *f = &scaling.rows[scaling.asked];
     if (f->fits)
         return SFT_EXIT_DONE;
-    return json ? SFT_EXIT_FAILED : preview_refuse(f, &scaling.question);
+    return options->json ? SFT_EXIT_FAILED : preview_refuse(f, &scaling.question);
 }

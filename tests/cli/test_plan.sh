@@ -78,6 +78,35 @@ for key in tok_s tok_s_low tok_s_high tok_s_gpu samples_s scaling scaling_nodes 
     grep -q "\"$key\": " out || fail "--json has no $key"
 done
 
+# goals: the customer's file, with the numbers that it must give; text and JSON say the same
+src=${SFT_SRCDIR:?}
+"$job" --plan llama-7b:2 --goals "$src/examples/goals.conf" >out 2>err || fail "--goals: $(cat err)"
+sed -n '/^goals/,$p' out >goals
+grep -q '^goals      of The customer (.*), each at its own size; derived for NVIDIA H200$' goals || fail "whose goals"
+for line in \
+    '7B: 1280 samples/s of 128 tokens, llama-7b on 8 GPUs: would not be met, derived .*; it needs 82% of the bf16 peak, of' \
+    '13B: 640 samples/s of 128 tokens, llama-13b on 8 GPUs: would not be met, derived .*; it needs 80% of the bf16 peak, of' \
+    '70B: 160 samples/s of 128 tokens, llama-70b on 8 GPUs: cannot be met, derived .*; it needs 107% of the bf16 peak$' \
+    'by number of nodes: 80% scaling, llama-7b on 8 nodes of 8 GPUs: would be met, derived [0-9.]*-[0-9.]*$' \
+    'everywhere: 95% scaling, llama-7b on 2 to 8 nodes of 8 GPUs: ' 'GPU utilization.*: not predicted: NVML'; do
+    grep -q "^           $line" goals || fail "no goal '$line': $(cat goals)"
+done
+"$job" --plan llama-7b:2 --json --goals="$src/examples/goals.conf" >out || fail "--goals --json"
+[ "$(grep -c '"verdict": "would not be met"' out)" = 2 ] && [ "$(grep -c '"verdict": "cannot be met"' out)" = 1 ] ||
+    fail "--goals --json: $(cat out)"
+"$job" --plan llama-7b --json >out && ! grep -q '"goals"' out || fail "goals that nobody asked for"
+# a bad file is one line with its name and number; without --plan it is no option
+printf 'scaling=95\n\nmodel=llama-7b,gpus=8,samples_s=1280\n' >bad
+"$job" --plan llama-7b --goals bad >out 2>err
+[ $? = 1 ] && [ "$(cat err)" = "sft-bench-job: bad:3: samples_s needs sample_tokens: a sample is no unit by itself" ] && [ ! -s out ] ||
+    fail "a bad file: $(cat err out)"
+"$job" --plan llama-7b --goals missing >out 2>err
+[ $? = 1 ] && [ "$(wc -l <err)" = 1 ] && grep -q 'missing: cannot read the goals' err || fail "no file: $(cat err)"
+for words in "--check llama-7b --goals bad" "llama-7b --goals bad" "--plan llama-7b --goals" "--plan llama-7b --goals="; do
+    "$job" $words >out 2>err
+    [ $? = 2 ] && [ "$(wc -l <err)" = 1 ] && grep -q -- '--goals' err || fail "$words: $(cat err)"
+done
+
 # micro_batch=
 "$job" --plan llama-7b,micro_batch=auto,data=synthetic >out || fail "micro_batch=auto"
 grep -q 'chosen: micro_batch states recompute' out || fail "nothing says that the micro-batch was chosen"
