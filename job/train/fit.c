@@ -214,6 +214,6 @@ char *fit_chosen(const struct sft_request *request, const struct sft_plan *plan,
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (parts[i].chosen)
             snprintf(text + strlen(text), FIT_CHOSEN - strlen(text), "%s%s",
-                     text[0] == '\0' ? "" : " ", parts[i].name);
+                     text[0] == '\0' ? "" : ",", parts[i].name);
     return text;
 }

@@ -109,7 +109,7 @@ done
 
 # micro_batch=
 "$job" --plan llama-7b,micro_batch=auto,data=synthetic >out || fail "micro_batch=auto"
-grep -q 'chosen: micro_batch states recompute' out || fail "nothing says that the micro-batch was chosen"
+grep -q 'chosen: micro_batch,states,recompute' out || fail "nothing says that the micro-batch was chosen"
 "$job" --plan llama-7b,micro_batch=2,data=synthetic >out || fail "micro_batch=2"
 grep -q 'chosen: micro_batch' out && fail "what was said was chosen"
 for value in 0 -1 Auto 1025; do
