@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* _GNU_SOURCE: strcasestr */
+
 #include "lib/roofline.h"
 
 #include <ctype.h>
@@ -43,7 +45,7 @@ static bool is_letter(char c)
 static bool has_words(const char *text, const char *words)
 {
     size_t length = strlen(words);
-    for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+    for (const char *at = text; (at = strcasestr(at, words)) != NULL; at++)
         if ((at == text || !is_letter(at[-1])) && !is_letter(at[length]))
             return true;
     return false;
