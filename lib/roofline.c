@@ -11,13 +11,14 @@
 /* Dense rates of the vendors' data sheets, which print NVIDIA's with sparsity: half of those. The
  * more specific names stand first. Memory is what nvidia-smi shows of such a GPU. The link is
  * NVLink where all GPUs of a node have it, of cards PCIe: bridges join two or four of them.
- * Compared in November 2026 with copies of the data sheets: H100 and its 114 or 132 multiprocessors
- * at archive-lib.hpctech.co.jp/gpuproduct/nvidia-h100.html, A100 at
- * thundercompute.com/blog/nvidia-a100-specs-full-guide, L40S at
- * mullet.se/product.html?product_id=355414, B200 (1,000 W) at
- * glennklockwood.com/garden/processors/B200 and docs.vultr.com (179 GiB by nvidia-smi), H20 at
- * willitrunai.com/es/gpus/h20-96gb, H200 SXM at aiwiki.ai/wiki/nvidia_h200; H200 NVL, H100 NVL,
- * H20-3e and GH200 144G by the data sheets alone. */
+ *
+ * Compared in November 2026 with public copies of the data sheets: H100 SXM and PCIe at
+ * archive-lib.hpctech.co.jp/gpuproduct/nvidia-h100.html, H200 SXM at aiwiki.ai/wiki/nvidia_h200,
+ * A100 at thundercompute.com/blog/nvidia-a100-specs-full-guide and
+ * glennklockwood.com/garden/processors, where B200 is, too (HGX, 1,000 W; its later sheet has 7.7
+ * TB/s, the bound is the larger), L40S at mullet.se/product.html?product_id=355414, H20 at
+ * willitrunai.com/es/gpus/h20-96gb, memory of a B200 by nvidia-smi at docs.vultr.com. H200 NVL,
+ * H100 NVL, H20-3e and both GH200 were not found there. */
 static const struct sft_roofline table[] = {
     {"H200 NVL", 835.5, 1670.5, 4800, 140.4, 128, 132, "NVIDIA H200 data sheet, NVL"},
     {"H200", 989.5, 1979, 4800, 140.4, 900, 132, "NVIDIA H200 data sheet, SXM"},
