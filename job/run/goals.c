@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "job/run/scaling.h"
 #include "lib/roofline.h"
 
 enum { NODES_LEAST = 8 }; /* where a scaling is to be held "everywhere" */
@@ -93,6 +92,8 @@ static void scaling_look(struct goal_outlook *o, const struct forecast_question 
     }
     for (int row = goal_is_everywhere(o->goal) ? 1 : s.asked; row < s.count; row++) {
         double a = scaling_percent(&s, row, true), b = scaling_percent(&s, row, false);
+        if (!(fmax(a, b) >= o->high)) /* the one that decides; NaN, where nothing is known yet */
+            scaling_cause(&s, row, o->cause);
         o->low = fmin(o->low, fmin(a, b)); /* NaN is no number for fmin: the other is taken */
         o->high = fmin(o->high, fmax(a, b));
     }
@@ -203,8 +204,10 @@ static void outlook_print(const struct goal_outlook *o)
         printf(", derived %s", scaling_range(range, o->low, o->high, digits_of(o)));
     else if (o->why.text[0] != '\0')
         printf(": %s", o->why.text);
+    if (o->cause[0] != '\0')
+        printf("; above 100%%: %s", o->cause);
     if (!isnan(o->needs))
-        printf("; it needs %.0f%% of the %s peak", o->needs,
+        printf("; it needs %.*f%% of the %s peak", o->needs < 1 ? 2 : 0, o->needs,
                strcmp(goal->precision, "fp8") == 0 ? "FP8" : "bf16");
     if (o->needs > o->sustains && round(o->needs) <= 100)
         printf(", of which matrix products sustain %.0f%%", o->sustains);
@@ -236,10 +239,11 @@ json_t *goals_json(const struct sft_goals *goals, const struct forecast_question
     struct goal_outlook o;
     for (size_t i = 0; i < goals->count; i++) {
         goal_look(&o, &goals->goal[i], question);
-        json_t *object = json_pack("{s:s, s:s, s:f, s:s, s:i, s:i, s:s, s:s}", "name", o.goal->name,
-                                   "model", o.model->name, "goal", sft_goal_value(o.goal), "unit",
-                                   unit_of(o.goal), "nodes", o.nodes, "gpus_a_node", o.gpus,
-                                   "verdict", goal_verdict(&o), "why", o.why.text);
+        json_t *object =
+            json_pack("{s:s, s:s, s:f, s:s, s:i, s:i, s:s, s:s, s:s}", "name", o.goal->name,
+                      "model", o.model->name, "goal", sft_goal_value(o.goal), "unit",
+                      unit_of(o.goal), "nodes", o.nodes, "gpus_a_node", o.gpus, "verdict",
+                      goal_verdict(&o), "why", o.why.text, "cause", o.cause);
         json_add(object, "low", o.low);
         json_add(object, "high", o.high);
         json_add(object, "needs_percent_of_peak", o.needs);

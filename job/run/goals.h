@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "job/run/forecast.h"
+#include "job/run/scaling.h"
 #include "lib/goals.h"
 
 /* What a plan says of one goal. Values are in what the goal counts: samples/s, tokens/s of a GPU,
@@ -19,6 +19,7 @@ struct goal_outlook {
     double needs;    /* % of the device's peak that a rate asks for; NaN: no rate, or not known */
     double sustains; /* % of the bf16 peak that matrix products reach; NaN: not known */
     struct sft_error why;
+    char cause[SCALING_CAUSE]; /* of a scaling above 100%, else "" */
 };
 
 /* The goal at its own model and size, all else as the request says it. */

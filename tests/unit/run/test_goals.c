@@ -6,7 +6,6 @@
 #include <math.h>
 
 #include "job/run/goals.h"
-#include "job/run/scaling.h"
 
 static struct sft_goals goals;
 static struct sft_request request;
@@ -115,6 +114,23 @@ static void test_scaling(void **state)
     }
 }
 
+/* 13B on nodes of 2 GPUs computes less again on more nodes: above 100% with the cause. */
+static void test_a_scaling_above_100_has_its_cause(void **state)
+{
+    (void)state;
+    parse("nodes=8,scaling=95\nscaling=95");
+    ask("llama-13b:1,gpus=2,states=fp32,micro_batch=4,data=synthetic:4096", 2);
+    struct goal_outlook o = look(0), all = look(1);
+    input_close(&input);
+    assert_true(o.low > 105 && o.gpus == 2);
+    assert_contains(o.cause, "less is computed again");
+    assert_true(all.low <= o.low && (all.high >= 100.05) == (all.cause[0] != '\0'));
+    ask("llama-7b:1", 8);
+    o = look(0);
+    input_close(&input);
+    assert_true(o.high < 100 && o.cause[0] == '\0');
+}
+
 /* A goal of other work is told as that, and never held against this plan's. */
 static void test_what_is_no_work_of_the_plans(void **state)
 {
@@ -206,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_customers_example),
         cmocka_unit_test(test_scaling),
+        cmocka_unit_test(test_a_scaling_above_100_has_its_cause),
         cmocka_unit_test(test_what_is_no_work_of_the_plans),
         cmocka_unit_test(test_what_the_hardware_cannot),
         cmocka_unit_test(test_a_verdict_is_of_what_is_printed),
