@@ -227,6 +227,13 @@ void goals_print(const struct sft_goals *goals, const char *path,
     }
 }
 
+/* A file's bytes may be no UTF-8. */
+static json_t *json_text(const char *text)
+{
+    json_t *string = json_string(text);
+    return string != NULL ? string : json_null();
+}
+
 static void json_add(json_t *object, const char *key, double value)
 {
     if (!isnan(value))
@@ -239,11 +246,11 @@ json_t *goals_json(const struct sft_goals *goals, const struct forecast_question
     struct goal_outlook o;
     for (size_t i = 0; i < goals->count; i++) {
         goal_look(&o, &goals->goal[i], question);
-        json_t *object =
-            json_pack("{s:s, s:s, s:f, s:s, s:i, s:i, s:s, s:s, s:s}", "name", o.goal->name,
-                      "model", o.model->name, "goal", sft_goal_value(o.goal), "unit",
-                      unit_of(o.goal), "nodes", o.nodes, "gpus_a_node", o.gpus, "verdict",
-                      goal_verdict(&o), "why", o.why.text, "cause", o.cause);
+        json_t *object = json_pack("{s:o, s:s, s:f, s:s, s:i, s:i, s:s, s:o, s:s}", "name",
+                                   json_text(o.goal->name), "model", o.model->name, "goal",
+                                   sft_goal_value(o.goal), "unit", unit_of(o.goal), "nodes",
+                                   o.nodes, "gpus_a_node", o.gpus, "verdict", goal_verdict(&o),
+                                   "why", json_text(o.why.text), "cause", o.cause);
         json_add(object, "low", o.low);
         json_add(object, "high", o.high);
         json_add(object, "needs_percent_of_peak", o.needs);

@@ -95,6 +95,9 @@ done
 [ "$(grep -c '"verdict": "would not be met"' out)" = 2 ] && [ "$(grep -c '"verdict": "cannot be met"' out)" = 1 ] ||
     fail "--goals --json: $(cat out)"
 "$job" --plan llama-7b --json >out && ! grep -q '"goals"' out || fail "goals that nobody asked for"
+printf 'name=\377,model=llama-7b,gpus=8,tok_s_gpu=1,workload=\377\n' >bytes
+"$job" --plan llama-7b --json --goals bytes >out && [ "$(grep -c '"verdict": "not predicted"' out)" = 1 ] ||
+    fail "a goal whose name is no text is lost: $(cat out)"
 # a bad file is one line with its name and number; without --plan it is no option
 printf 'scaling=95\n\nmodel=llama-7b,gpus=8,samples_s=1280\n' >bad
 "$job" --plan llama-7b --goals bad >out 2>err
