@@ -27,5 +27,4 @@ lib_libsft_la_SOURCES = \
 unit_tests += tests/unit/lib/test_ceilings tests/unit/lib/test_figures tests/unit/lib/test_file_write tests/unit/lib/test_goals tests/unit/lib/test_manual tests/unit/lib/test_params tests/unit/lib/test_plan \
 	tests/unit/lib/test_predict tests/unit/lib/test_preset tests/unit/lib/test_record tests/unit/lib/test_request \
 	tests/unit/lib/test_stats tests/unit/lib/test_timeline tests/unit/lib/test_writer
-dist_pkgdata_DATA += examples/goals.conf
 fuzz_targets += tests/fuzz/fuzz_ceilings tests/fuzz/fuzz_goals tests/fuzz/fuzz_record tests/fuzz/fuzz_request

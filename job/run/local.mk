@@ -34,3 +34,4 @@ unit_tests += tests/unit/run/test_explain \
 	tests/unit/run/test_result \
 	tests/unit/run/test_scaling
 fuzz_targets += tests/fuzz/fuzz_network
+dist_pkgdata_DATA += examples/goals.conf
