@@ -65,7 +65,8 @@ static const struct sft_field keys[] = {
              "sheet's"},
     {"nvlink_gbs", SFT_FIELD_REAL, FIELD(nvlink_gbs), 0.001, 1e5, .scope = SFT_SCOPE_SITE_TOO,
      .argument = "GB/s", .standard = "366",
-     .help = "busbw of collectives inside a node, of a GPU, that --plan assumes"},
+     .help = "busbw of collectives inside a node, of a GPU, that --plan assumes; the default "
+             "is an H200's, other GPUs have their links' share of it"},
     {"nic_gbs", SFT_FIELD_REAL, FIELD(nic_gbs), 0.001, 1e5, .scope = SFT_SCOPE_SITE_TOO,
      .argument = "GB/s", .standard = "92",
      .help = "busbw of collectives across nodes, of a node, that --plan assumes"},

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* _GNU_SOURCE: strcasestr */
+
 #include "lib/roofline.h"
 
 #include <ctype.h>
@@ -7,23 +9,32 @@
 #include <string.h>
 
 /* Dense rates of the vendors' data sheets, which print NVIDIA's with sparsity: half of those. The
- * more specific names stand first. Memory is what nvidia-smi shows of such a GPU. */
+ * more specific names stand first. Memory is what nvidia-smi shows of such a GPU. The link is
+ * NVLink where all GPUs of a node have it, of cards PCIe: bridges join two or four of them.
+ *
+ * Compared in November 2026 with public copies of the data sheets: H100 SXM and PCIe at
+ * archive-lib.hpctech.co.jp/gpuproduct/nvidia-h100.html, H200 SXM at aiwiki.ai/wiki/nvidia_h200,
+ * A100 at thundercompute.com/blog/nvidia-a100-specs-full-guide and
+ * glennklockwood.com/garden/processors, where B200 is, too (HGX, 1,000 W; its later sheet has 7.7
+ * TB/s, the bound is the larger), L40S at mullet.se/product.html?product_id=355414, H20 at
+ * willitrunai.com/es/gpus/h20-96gb, memory of a B200 by nvidia-smi at docs.vultr.com. H200 NVL,
+ * H100 NVL, H20-3e and both GH200 were not found there. */
 static const struct sft_roofline table[] = {
-    {"H200 NVL", 835.5, 1670.5, 4800, 140.4, 132, "NVIDIA H200 data sheet, NVL"},
-    {"H200", 989.5, 1979, 4800, 140.4, 132, "NVIDIA H200 data sheet, SXM"},
-    {"GH200 144G", 989.5, 1979, 4900, 140.4, 132, "NVIDIA GH200 data sheet, 144 GB HBM3e"},
-    {"GH200", 989.5, 1979, 4000, 95.6, 132, "NVIDIA GH200 data sheet, 96 GB HBM3"},
-    {"H100 PCIe", 756.5, 1513, 2000, 79.6, 114, "NVIDIA H100 data sheet, PCIe"},
-    {"H100 NVL", 835.5, 1670.5, 3900, 93.6, 132, "NVIDIA H100 data sheet, NVL"},
-    {"H100", 989.5, 1979, 3350, 79.6, 132, "NVIDIA H100 data sheet, SXM"},
-    {"H20-3e", 148, 296, 4800, 140.4, 78, "NVIDIA H20 specification, 141 GB HBM3e"},
-    {"H20", 148, 296, 4000, 95.6, 78, "NVIDIA H20 specification, 96 GB HBM3"},
-    {"B200", 2250, 4500, 8000, 179.1, 148, "NVIDIA HGX B200 data sheet"},
-    {"A100-SXM4-40GB", 312, 0, 1555, 40, 108, "NVIDIA A100 data sheet, 40 GB"},
-    {"A100-PCIE-40GB", 312, 0, 1555, 40, 108, "NVIDIA A100 data sheet, 40 GB"},
-    {"A100 80GB PCIe", 312, 0, 1935, 80, 108, "NVIDIA A100 data sheet, 80 GB PCIe"},
-    {"A100", 312, 0, 2039, 80, 108, "NVIDIA A100 data sheet, 80 GB SXM"},
-    {"L40S", 362.05, 733, 864, 45, 142, "NVIDIA L40S data sheet"},
+    {"H200 NVL", 835.5, 1670.5, 4800, 140.4, 128, 132, "NVIDIA H200 data sheet, NVL"},
+    {"H200", 989.5, 1979, 4800, 140.4, 900, 132, "NVIDIA H200 data sheet, SXM"},
+    {"GH200 144G", 989.5, 1979, 4900, 140.4, 900, 132, "NVIDIA GH200 data sheet, 144 GB HBM3e"},
+    {"GH200", 989.5, 1979, 4000, 95.6, 900, 132, "NVIDIA GH200 data sheet, 96 GB HBM3"},
+    {"H100 PCIe", 756.5, 1513, 2000, 79.6, 128, 114, "NVIDIA H100 data sheet, PCIe"},
+    {"H100 NVL", 835.5, 1670.5, 3900, 93.6, 128, 132, "NVIDIA H100 data sheet, NVL"},
+    {"H100", 989.5, 1979, 3350, 79.6, 900, 132, "NVIDIA H100 data sheet, SXM"},
+    {"H20-3e", 148, 296, 4800, 140.4, 900, 78, "NVIDIA H20 specification, 141 GB HBM3e"},
+    {"H20", 148, 296, 4000, 95.6, 900, 78, "NVIDIA H20 specification, 96 GB HBM3"},
+    {"B200", 2250, 4500, 8000, 179.1, 1800, 148, "NVIDIA HGX B200 data sheet"},
+    {"A100-SXM4-40GB", 312, 0, 1555, 40, 600, 108, "NVIDIA A100 data sheet, 40 GB"},
+    {"A100-PCIE-40GB", 312, 0, 1555, 40, 64, 108, "NVIDIA A100 data sheet, 40 GB"},
+    {"A100 80GB PCIe", 312, 0, 1935, 80, 64, 108, "NVIDIA A100 data sheet, 80 GB PCIe"},
+    {"A100", 312, 0, 2039, 80, 600, 108, "NVIDIA A100 data sheet, 80 GB SXM"},
+    {"L40S", 362.05, 733, 864, 45, 64, 142, "NVIDIA L40S data sheet"},
 };
 
 static bool is_letter(char c)
@@ -35,7 +46,7 @@ static bool is_letter(char c)
 static bool has_words(const char *text, const char *words)
 {
     size_t length = strlen(words);
-    for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+    for (const char *at = text; (at = strcasestr(at, words)) != NULL; at++)
         if ((at == text || !is_letter(at[-1])) && !is_letter(at[length]))
             return true;
     return false;

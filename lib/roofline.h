@@ -14,12 +14,14 @@ struct sft_roofline {
     double fp8_tflops;  /* dense, datasheet; 0: has none */
     double memory_gbs;  /* device memory, GB/s, datasheet */
     double memory_gib;  /* that nvidia-smi shows */
+    double link_gbs;    /* to the node's other GPUs, both directions together, GB/s, datasheet */
     int processors;     /* multiprocessors of the whole GPU */
     const char *source;
 };
 
-/* The entry of which `match` stands in the device's name as whole words (the most specific first:
- * H20 is not in "H200", H200 not in "GH200"), or NULL. The whole GPU's, for a MIG slice too. */
+/* The entry of which `match` stands in the device's name as whole words, whatever their case (the
+ * most specific first: H20 is not in "H200", H200 not in "GH200"), or NULL. The whole GPU's, for a
+ * MIG slice too. */
 const struct sft_roofline *sft_roofline_find(const char *device_name);
 
 /* "H100, H200, ..." of all entries. Returns text. */

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "lib/params.h"
+#include "lib/roofline.h"
 
 static const double element = 2, giga = 1e9, micro = 1e-6;
 
@@ -20,6 +21,17 @@ struct sft_fabric sft_fabric_default(void)
         .nic_assumed = true,
         .source = "assumed: NCCL's ring inside of 8 x H200, 92% of 2 x 400GbE a node",
     };
+}
+
+void sft_fabric_of(struct sft_fabric *fabric, const char *device_name)
+{
+    const struct sft_roofline *sheet = sft_roofline_find(device_name);
+    const struct sft_roofline *its = sft_roofline_find("H200");
+    if (sheet == NULL || sheet->link_gbs == its->link_gbs)
+        return;
+    fabric->nvlink_gbs *= sheet->link_gbs / its->link_gbs;
+    fabric->source = "assumed: NCCL's ring has as much of the links' data sheet as inside of 8 x "
+                     "H200, 92% of 2 x 400GbE a node";
 }
 
 void sft_fabric_measured(struct sft_fabric *fabric, const struct sft_ceiling *ceiling,
@@ -277,7 +289,9 @@ struct sft_timeline sft_timeline_make(const struct sft_preset *shape, const stru
         .backward = ((passes - again) * 2 / 3 + again) / parameters,
     };
     struct sft_timeline t = steady_many(&s, work->accumulation, optimizer_time(&p, layout));
-    t.exposed = later(0, t.step - t.compute);
+    t.exposed = t.step - t.compute;
+    if (t.exposed < 1e-9 * t.step) /* what is left of rounding */
+        t.exposed = 0;
     t.tok_s = (double)layout->nodes * layout->gpus * work->accumulation * work->tokens / t.step;
     t.bound = t.nic > t.compute && t.nic > t.nvlink ? "network"
               : t.nvlink > t.compute                ? "NVLink"

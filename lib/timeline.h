@@ -30,6 +30,10 @@ struct sft_fabric {
 /* 8 x H200 with NVLink, 2 x 400GbE a node. */
 struct sft_fabric sft_fabric_default(void);
 
+/* Inside of nodes of another device: what it has by its data sheet as an H200 has of its own. The
+ * same where nothing is known of its links. */
+void sft_fabric_of(struct sft_fabric *fabric, const char *device_name);
+
 /* Of a run on so many nodes, what was measured of busbw with that device, at the size of a layer's
  * weights, in place of what fabric says; its start is in it. Nothing where it was not measured. */
 void sft_fabric_measured(struct sft_fabric *fabric, const struct sft_ceiling *ceiling,

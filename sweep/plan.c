@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h" /* _GNU_SOURCE: strcasestr */
 #include "sweep/plan.h"
 
 #include <errno.h>
@@ -11,6 +10,7 @@
 
 #include "accounts/grid.h"
 #include "accounts/spawn.h"
+#include "lib/roofline.h"
 #include "node/gres.h"
 #include "sweep/site.h"
 
@@ -22,6 +22,23 @@ static bool partition_is(const char *word, size_t length, const char *wanted)
         return length > 0 && word[length - 1] == '*';
     length -= length > 0 && word[length - 1] == '*';
     return strlen(wanted) == length && strncmp(word, wanted, length) == 0;
+}
+
+/* As Slurm's AutoDetect writes them, too: "nvidia_h100_80gb_hbm3", slices not counted. */
+static void types_read(struct plan_nodes *nodes, const char *gres)
+{
+    struct gres_gpus list[GRES_TYPES];
+    int count = gres_list(gres, list);
+    for (int i = 0; i < count; i++) {
+        if (list[i].slice || list[i].type[0] == '\0')
+            continue;
+        for (char *at = list[i].type; (at = strchr(at, '_')) != NULL;)
+            *at = ' ';
+        const struct sft_roofline *sheet = sft_roofline_find(list[i].type);
+        const char *name = sheet != NULL ? sheet->match : "";
+        nodes->other |= sheet == NULL || (nodes->gpu[0] != '\0' && strcmp(nodes->gpu, name) != 0);
+        snprintf(nodes->gpu, sizeof nodes->gpu, "%s", name);
+    }
 }
 
 void plan_nodes_read(struct plan_nodes *nodes, const char *text, const char *partition)
@@ -42,10 +59,7 @@ void plan_nodes_read(struct plan_nodes *nodes, const char *text, const char *par
             nodes->nodes += (int)(more < room ? more : room);
         int gpus = gres_gpus(gres);
         nodes->gpus = gpus > nodes->gpus ? gpus : nodes->gpus;
-        nodes->h200 |= strcasestr(gres, "h200") != NULL;
-        const char *type = strstr(gres, "gpu:");
-        nodes->other |=
-            type != NULL && (type[4] < '0' || type[4] > '9') && strcasestr(gres, "h200") == NULL;
+        types_read(nodes, gres);
         snprintf(nodes->partition, sizeof nodes->partition, "%.*s", (int)strcspn(line, "*|"), line);
     }
 }
@@ -107,8 +121,11 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,
     cell->gpus = request.gpus * request.nodes;
     conf_fill_texts(conf, &request);
     conf_fill_figures(conf, &request);
-    if (request.gpus == 0 || nodes->other || request.device == SFT_DEVICE_CPU || !nodes->can_ask ||
-        sft_request_format(&request, text, sizeof text, NULL) < 0)
+    bool named = request.gpu_model[0] != '\0';
+    if (!named)
+        snprintf(request.gpu_model, sizeof request.gpu_model, "%s", nodes->gpu);
+    if (request.gpus == 0 || (nodes->other && !named) || request.device == SFT_DEVICE_CPU ||
+        !nodes->can_ask || sft_request_format(&request, text, sizeof text, NULL) < 0)
         return;
     const char *argv[] = {nodes->job, "--plan", text, "--json", NULL};
     if (plan_ask(argv, &answer, &length) < 0)
@@ -196,6 +213,31 @@ static void cell_line(struct grid *grid, const struct sweep_cell *cell, int repe
     grid_set_real(grid, "gpu_hours", cell->seconds * todo * cell->gpus / 3600, 2);
 }
 
+/* For which GPUs the estimates of the runs that are still to do are. */
+static void print_gpus(const struct sweep_cells *cells, const struct plan_nodes *nodes, int repeat,
+                       FILE *out)
+{
+    const char *named = NULL;
+    bool others = false;
+    for (size_t i = 0; i < cells->count; i++) {
+        const struct sweep_cell *cell = &cells->cell[i];
+        if (isnan(cell->seconds) || plan_missing(cell, repeat) == 0)
+            continue;
+        const char *model = cell->request.gpu_model;
+        others |= model[0] == '\0';
+        if (model[0] == '\0' || (named != NULL && strcmp(named, model) == 0))
+            continue;
+        fprintf(out, "the estimates are for %s, as gpu_model= says\n", model);
+        named = model;
+    }
+    if (others && nodes->gpu[0] == '\0')
+        fprintf(out, "the estimates are for H200: Slurm does not say which GPUs partition %s has\n",
+                nodes->partition);
+    else if (others)
+        fprintf(out, "the estimates are for %s, as Slurm names the GPUs of partition %s\n",
+                nodes->gpu, nodes->partition);
+}
+
 static void print_sums(const struct sweep_cells *cells, const struct plan_nodes *nodes, int repeat,
                        FILE *out)
 {
@@ -223,9 +265,7 @@ static void print_sums(const struct sweep_cells *cells, const struct plan_nodes 
     fprintf(out, "\n");
     if (open > 0 && !nodes->can_ask && nodes->job[0] != '\0')
         fprintf(out, "no estimates: there is no %s here; --job names another\n", nodes->job);
-    if (jobs > open && !nodes->h200)
-        fprintf(out, "the estimates are for H200: Slurm does not say which GPUs partition %s has\n",
-                nodes->partition);
+    print_gpus(cells, nodes, repeat, out);
 }
 
 int plan_print(const struct sweep_cells *cells, const struct plan_nodes *nodes,

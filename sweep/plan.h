@@ -14,8 +14,8 @@ struct plan_nodes {
     char partition[128]; /* "" unknown */
     int nodes;           /* 0: unknown */
     int gpus;            /* of a node; 0: none */
-    bool h200;           /* Slurm's gres says so */
-    bool other;          /* it names another type: nothing is known of that */
+    char gpu[64];        /* gpu_model= of the type that Slurm's gres names; "" it names none */
+    bool other;          /* it names several, or one of which nothing is known */
     bool can_ask;        /* `job` can be asked for estimates */
     char job[4200];
 };
@@ -25,9 +25,9 @@ struct plan_nodes {
 void plan_nodes_read(struct plan_nodes *nodes, const char *text, const char *partition);
 
 /* Ask sinfo ($SFT_SINFO); then, for GPUs, sft-bench-job --plan --json for each cell, whose
- * estimates are for H200: where Slurm does not name the GPUs' type, `plan_print` says that they
- * are. Fails when the site's configuration is one that the plugin refuses, sinfo cannot be asked,
- * or there is no such partition. */
+ * estimates are for the request's gpu_model=, else for the GPUs that Slurm names, else for H200:
+ * `plan_print` says which. Fails when the site's configuration is one that the plugin refuses,
+ * sinfo cannot be asked, or there is no such partition. */
 int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes,
               const struct sweep_options *options, struct sft_error *err);
 

@@ -3,15 +3,26 @@
 
 #include <math.h>
 
-static struct fit_question question_of(const struct sft_gpu *gpu, const struct sft_plan *plan,
-                                       const struct input *input, const struct sft_request *request)
+static struct fit_question fit_of(const struct forecast_question *question,
+                                  const struct sft_plan *plan)
 {
-    struct fit_question q = fit_question(request, plan, &input->shape);
-    fit_question_measured(&q, &gpu->ceiling);
-    q.available = fit_room(ldexp(gpu->gib, 30));
+    struct fit_question q = fit_question(question->request, plan, &question->input->shape);
+    fit_question_measured(&q, &question->gpu.ceiling);
+    q.available = fit_room(ldexp(question->gpu.gib, 30));
     q.format = DEVICE_CUDA_FORMAT;
     q.logits = DEVICE_CUDA_LOGITS;
+    q.workload = question->workload;
     return q;
+}
+
+int forecast_ask(struct forecast_question *question, const struct input *input,
+                 const struct sft_request *request, struct sft_error *err)
+{
+    const char *model = request->gpu_model[0] != '\0' ? request->gpu_model : FIT_DEVICE;
+    *question = (struct forecast_question){.input = input, .request = request};
+    if (sft_gpu_find(&question->gpu, model, err) < 0)
+        return sft_error_prefix(err, "gpu_model");
+    return workload_make(&question->workload, input, err);
 }
 
 /* What nobody has said of the fabric may be half of what is assumed. */
@@ -38,66 +49,66 @@ static void rates_fill(struct forecast *f, const struct fit_question *q)
     f->seconds = f->step_s * forecast_steps(&f->plan, f->step_s);
     f->tok_s = f->fit.time.tok_s * w->real / w->tokens;
     f->samples_s = f->fit.time.tok_s * w->documents / w->tokens;
-    f->tok_s_low = low_end(&f->fit, q) * w->real / w->tokens;
+    f->tok_s_low = (1 - FORECAST_BELOW) * low_end(&f->fit, q) * w->real / w->tokens;
+    f->tok_s_high = (1 + FORECAST_ABOVE) * f->tok_s;
 }
 
-int forecast_make(struct forecast *f, const struct input *input, const struct sft_request *request,
-                  int nodes, int gpus, struct sft_error *err)
+void forecast_make(struct forecast *f, const struct forecast_question *question, int nodes,
+                   int gpus)
 {
-    const char *model = request->gpu_model[0] != '\0' ? request->gpu_model : FIT_DEVICE;
     *f = (struct forecast){.fits = false};
-    if (sft_gpu_find(&f->gpu, model, err) < 0)
-        return sft_error_prefix(err, "gpu_model");
-    if (sft_plan_make_running(&f->plan, request, nodes, nodes * gpus, &f->why) < 0) {
-        f->plan = input->plan;
+    if (sft_plan_make_running(&f->plan, question->request, nodes, nodes * gpus, &f->why) < 0) {
+        f->plan = question->input->plan;
         f->plan.nodes = nodes;
         f->plan.ranks = nodes * gpus;
-        return 0;
+        return;
     }
-    struct fit_question q = question_of(&f->gpu, &f->plan, input, request);
-    if (workload_make(&q.workload, input, err) < 0)
-        return -1;
+    struct fit_question q = fit_of(question, &f->plan);
     f->fits = fit_make(&f->fit, &q, &f->why) == 0;
     if (!f->fits)
-        return 0;
+        return;
     sft_plan_micro_batch(&f->plan, f->fit.micro_batch);
     rates_fill(f, &q);
-    return 0;
 }
 
 double forecast_gpu(const struct forecast *f, bool low)
 {
-    return (low ? f->tok_s_low : f->tok_s) / f->plan.ranks;
+    return (low ? f->tok_s_low : f->tok_s_high) / f->plan.ranks;
+}
+
+double forecast_samples(const struct forecast *f, bool low)
+{
+    return (low ? f->tok_s_low : f->tok_s_high) / f->tok_s * f->samples_s;
 }
 
 enum { NODES_MOST = 1024 };
 
-static bool fits_on(const struct forecast *f, const struct input *input,
-                    const struct sft_request *request, int nodes, int gpus)
+static bool fits_on(const struct forecast *f, const struct forecast_question *question, int nodes,
+                    int gpus)
 {
     struct sft_plan plan = f->plan;
     plan.nodes = nodes;
     plan.ranks = nodes * gpus;
-    struct fit_question q = question_of(&f->gpu, &plan, input, request);
+    struct fit_question q = fit_of(question, &plan);
     return fit_possible(&q);
 }
 
-int forecast_needs(const struct forecast *f, const struct input *input,
-                   const struct sft_request *request, int gpus)
+int forecast_needs(const struct forecast *f, const struct forecast_question *question, int gpus)
 {
+    const struct sft_request *request = question->request;
     int few = f->plan.nodes, many;
     if (request->nodes <= 0 && request->gpus <= 0) {
         for (gpus = 2; gpus <= FORECAST_GPUS; gpus++)
-            if (fits_on(f, input, request, 1, gpus))
+            if (fits_on(f, question, 1, gpus))
                 return gpus;
         gpus = FORECAST_GPUS;
     }
-    for (many = 2 * few; !fits_on(f, input, request, many, gpus); many *= 2)
+    for (many = 2 * few; !fits_on(f, question, many, gpus); many *= 2)
         if (many > NODES_MOST)
             return 0;
     while (many - few > 1) { /* fits on many, not on few */
         int middle = (few + many) / 2;
-        if (fits_on(f, input, request, middle, gpus))
+        if (fits_on(f, question, middle, gpus))
             many = middle;
         else
             few = middle;

@@ -9,33 +9,52 @@
 
 #define FORECAST_GPUS 8 /* of a node whose GPUs the request does not say: HGX */
 
+/* Runs that were measured lay so far below and above what was predicted of them, rounded up:
+ * doc/measurements.md, tests/unit/run/test_forecast.c. */
+#define FORECAST_BELOW 0.08
+#define FORECAST_ABOVE 0.05
+
+/* What a plan is made of, on whatever number of nodes. */
+struct forecast_question {
+    const struct input *input;
+    const struct sft_request *request;
+    struct sft_gpu gpu;       /* that it is for: gpu_model=, else H200 */
+    struct workload workload; /* of the data */
+};
+
+/* Input and request outlive the question. Fails where the data cannot be looked at, or gpu_model=
+ * is not known. */
+int forecast_ask(struct forecast_question *question, const struct input *input,
+                 const struct sft_request *request, struct sft_error *err);
+
 /* One number of nodes. Rates count tokens that are no padding, of all GPUs. */
 struct forecast {
-    struct sft_gpu gpu;   /* that it is for: gpu_model=, else H200 */
     struct sft_plan plan; /* as it would run there, its micro-batch chosen */
     bool fits;
     struct sft_error why;   /* where it does not */
     struct fit fit;         /* of what does not fit what needs least */
     double step_s, seconds; /* of a step; of all steps, warm-up too */
     double tok_s, samples_s;
-    double tok_s_low; /* with half of the bandwidths that are assumed; else the same */
+    double tok_s_low;  /* with half of the bandwidths that are assumed, less FORECAST_BELOW */
+    double tok_s_high; /* FORECAST_ABOVE more */
 };
 
-/* *err where the data cannot be looked at, or gpu_model= is not known; that it does not fit is in
- * the forecast. */
-int forecast_make(struct forecast *forecast, const struct input *input,
-                  const struct sft_request *request, int nodes, int gpus, struct sft_error *err);
+void forecast_make(struct forecast *forecast, const struct forecast_question *question, int nodes,
+                   int gpus);
 
 /* Steps of the plan, those of warm-up too, where one takes so long. */
 int forecast_steps(const struct sft_plan *plan, double step_s);
 
-/* Tokens a second of a GPU; of the low end with `low`. */
+/* Tokens a second of a GPU, at the low or the high end. */
 double forecast_gpu(const struct forecast *forecast, bool low);
+
+/* Samples a second of all GPUs, at the low or the high end. */
+double forecast_samples(const struct forecast *forecast, bool low);
 
 /* The least GPUs on which what does not fit here would, in whole nodes from `gpus` each on (up to
  * FORECAST_GPUS on the one of a request that says no nodes); 0: on none of up to 1024 nodes. */
-int forecast_needs(const struct forecast *forecast, const struct input *input,
-                   const struct sft_request *request, int gpus);
+int forecast_needs(const struct forecast *forecast, const struct forecast_question *question,
+                   int gpus);
 
 /* Tokens without padding a second of all ranks of a run; 0 on devices whose ceilings are not known.
  */

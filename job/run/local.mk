@@ -5,6 +5,7 @@ job_run_librun_la_SOURCES = \
 	job/run/describe.c job/run/describe.h \
 	job/run/explain.c job/run/explain.h \
 	job/run/forecast.c job/run/forecast.h \
+	job/run/goals.c job/run/goals.h \
 	job/run/host.c job/run/host.h \
 	job/run/machine.c job/run/machine.h \
 	job/run/network.c job/run/network.h \
@@ -24,6 +25,8 @@ job_run_librun_la_SOURCES = \
 job_run_librun_la_LIBADD = $(JANSSON_LIBS)
 
 unit_tests += tests/unit/run/test_explain \
+	tests/unit/run/test_forecast \
+	tests/unit/run/test_goals \
 	tests/unit/run/test_machine \
 	tests/unit/run/test_network \
 	tests/unit/run/test_place \
@@ -31,3 +34,4 @@ unit_tests += tests/unit/run/test_explain \
 	tests/unit/run/test_result \
 	tests/unit/run/test_scaling
 fuzz_targets += tests/fuzz/fuzz_network
+dist_pkgdata_DATA += examples/goals.conf

@@ -30,6 +30,8 @@ void job_options_help(FILE *out)
     fprintf(out, "\nother options:\n");
     for (size_t i = 0; i < MODES; i++)
         fprintf(out, "  %-22s %s\n", modes[i].word, modes[i].help);
+    fprintf(out, "  %-22s %s\n", "--goals FILE",
+            "of --plan: hold the goals of the file against it");
 }
 
 static int mode_take(struct options *options, const char *word)
@@ -56,7 +58,11 @@ static int key_take(struct options *options, char **words, struct sft_error *err
     snprintf(key, sizeof key, "%.*s", (int)(length - 2), words[0] + 2);
     if (value == NULL)
         return sft_error_set(err, "%s needs a value; see sft-bench-job --help", words[0]);
-    if (sft_request_set(&options->request, key, value, err) < 0)
+    if (strcmp(key, "goals") == 0 && *value == '\0')
+        return sft_error_set(err, "--goals needs a file");
+    if (strcmp(key, "goals") == 0)
+        options->goals = value;
+    else if (sft_request_set(&options->request, key, value, err) < 0)
         return -1;
     return equals != NULL ? 1 : 2;
 }
@@ -92,5 +98,7 @@ int job_options_parse(struct options *options, int argc, char **argv, struct sft
             return -1;
         i += taken;
     }
+    if (options->goals != NULL && options->mode != OPTIONS_PLAN)
+        return sft_error_set(err, "--goals goes with --plan");
     return 0;
 }

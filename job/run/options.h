@@ -20,7 +20,8 @@ enum options_mode {
 
 struct options {
     enum options_mode mode;
-    bool json;                  /* --json: explain prints JSON */
+    bool json;                  /* --json: explain and --plan print JSON */
+    const char *goals;          /* --goals FILE, with --plan; NULL: none */
     struct sft_request request; /* keys of the command line over those of REQUEST */
 };
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job/run/preview.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 
+#include "job/run/goals.h"
 #include "job/run/scaling.h"
 #include "job/run/task.h"
 #include "lib/number.h"
@@ -20,44 +22,49 @@ void preview_check(const struct input *input)
 }
 
 /* Where the one rate goes: of a GPU, its waiting told apart. */
-static void preview_rate(const struct forecast *f, const struct input *input)
+static void preview_rate(const struct forecast *f, const struct sft_preset *shape)
 {
-    char tok_s[SFT_NUMBER], samples_s[SFT_NUMBER];
+    char tok_s[SCALING_RANGE], samples_s[SCALING_RANGE], middle[SFT_NUMBER];
     const struct fit *fit = &f->fit;
     printf("           predicted %s tokens/s a GPU, %s samples/s of all, %.4g s a step: %.3g to "
            "compute, %.3g waiting for collectives\n",
-           sft_number(tok_s, forecast_gpu(f, false), 5), sft_number(samples_s, f->samples_s, 4),
+           scaling_range(tok_s, forecast_gpu(f, true), forecast_gpu(f, false), 0),
+           scaling_range(samples_s, forecast_samples(f, true), forecast_samples(f, false), 1),
            f->step_s, fit->time.compute, fit->time.exposed);
+    printf("           derived: %s by the ceilings; measured runs lay from %.0f%% below to %.0f%% "
+           "above what was derived of them\n",
+           sft_number(middle, f->tok_s / f->plan.ranks, 5), 100 * FORECAST_BELOW,
+           100 * FORECAST_ABOVE);
     printf("           about %.3g min for all %d steps\n", f->seconds / 60,
            forecast_steps(&f->plan, f->step_s));
-    if (!sft_predict_aligned(&input->shape))
+    if (!sft_predict_aligned(shape))
         printf("           the head's products are estimated from one measured run of GPT-2 124M: "
                "%d rows of logits are no multiple of 8\n",
-               input->shape.vocab);
+               shape->vocab);
 }
 
-static void preview_device(const struct forecast *f, const struct input *input,
-                           const struct sft_request *request)
+static void preview_device(const struct forecast *f, const struct forecast_question *question)
 {
+    const struct sft_request *request = question->request;
     const struct fit *fit = &f->fit;
     char chosen[FIT_CHOSEN];
     printf("%s %.4g GiB a rank: arena %.4g, slices %.4g, optimizer %.4g, the libraries' %.4g; "
            "states %s, "
            "recompute %s\n           zero %s: %s\n",
-           f->gpu.name, ldexp(fit->total, -30), ldexp(fit->model, -30), ldexp(fit->shard, -30),
-           ldexp(fit->optim, -30), ldexp(fit->reserve, -30), fit_states_name(fit->states),
-           fit_recompute_name(fit->recompute), sft_zero_name(fit->zero),
-           fit_why(fit, request, &f->plan));
+           question->gpu.name, ldexp(fit->total, -30), ldexp(fit->model, -30),
+           ldexp(fit->shard, -30), ldexp(fit->optim, -30), ldexp(fit->reserve, -30),
+           fit_states_name(fit->states), fit_recompute_name(fit->recompute),
+           sft_zero_name(fit->zero), fit_why(fit, request, &f->plan));
     if (fit_chosen(request, &f->plan, chosen)[0] != '\0')
         printf("           chosen: %s\n", chosen);
-    preview_rate(f, input);
+    preview_rate(f, &question->input->shape);
 }
 
 /* On stderr, where the exit status comes from. */
-static int preview_refuse(const struct forecast *f, const struct input *input,
-                          const struct sft_request *request)
+static int preview_refuse(const struct forecast *f, const struct forecast_question *question)
 {
-    int gpus = f->plan.ranks / f->plan.nodes, needs = forecast_needs(f, input, request, gpus);
+    const struct sft_request *request = question->request;
+    int gpus = f->plan.ranks / f->plan.nodes, needs = forecast_needs(f, question, gpus);
     int each =
         needs < FORECAST_GPUS || request->gpus > 0 || request->nodes > 0 ? gpus : FORECAST_GPUS;
     struct sft_error err = f->why;
@@ -65,7 +72,7 @@ static int preview_refuse(const struct forecast *f, const struct input *input,
         sft_error_suffix(&err, "; %d GPUs of one node would do", needs);
     else if (needs > 0)
         sft_error_suffix(&err, "; %d GPUs would do (%d nodes of %d)", needs, needs / each, each);
-    sft_error_prefix(&err, "%s", f->gpu.name);
+    sft_error_prefix(&err, "%s", question->gpu.name);
     return task_complain(&err);
 }
 
@@ -76,14 +83,15 @@ static void preview_ceilings(const struct sft_gpu *gpu)
         printf(
             "ceilings   estimated for %s: none were measured; %.4g TFLOP/s of products, %.4g GB/s "
             "of memory are the shares of the data sheet that an H200 reaches; "
-            "tests/bench/ceilings measures, ceilings= names its file\n",
+            "how near that is to its own no range tells; tests/bench/ceilings measures, ceilings= "
+            "names its file\n",
             gpu->name, gpu->ceiling.matmul_tflops, gpu->ceiling.memory_gbs);
 }
 
-static void preview_text(const struct scaling *s, const struct input *input,
-                         const struct sft_request *request)
+static void preview_text(const struct scaling *s)
 {
     const struct forecast *f = &s->rows[s->asked];
+    const struct input *input = s->question.input;
     const struct sft_plan *plan = &f->plan;
     const struct sft_preset *shape = &input->shape;
     struct data_facts facts = data_facts(input->data);
@@ -101,27 +109,42 @@ static void preview_text(const struct scaling *s, const struct input *input,
            plan->lr_warmup, plan->weight_decay, plan->clip);
     printf("data       %s: %ld records, %.1f tokens a record, %ld cut, packs %.1f%% full\n",
            facts.source, facts.records, facts.mean_length, facts.cut, 100 * facts.fill);
-    preview_ceilings(&f->gpu);
+    preview_ceilings(&s->question.gpu);
     if (f->fits)
-        preview_device(f, input, request);
-    if (request->nodes > 0)
-        scaling_print(s, input, request);
+        preview_device(f, &s->question);
+    if (s->question.request->nodes > 0)
+        scaling_print(s);
 }
 
-int preview_plan(const struct input *input, const struct sft_request *request, bool json)
+static void preview_json(const struct scaling *s, const struct sft_goals *goals)
+{
+    json_t *root = scaling_json(s);
+    if (goals->count > 0)
+        json_object_set_new(root, "goals", goals_json(goals, &s->question));
+    json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(root);
+}
+
+int preview_plan(const struct input *input, const struct options *options)
 {
     static struct scaling scaling;
+    static struct sft_goals goals;
+    const struct sft_request *request = &options->request;
     struct sft_error err = {""};
-    const struct forecast *f;
-    int least = request->nodes > 0 && !json ? 8 : 1;
-    if (scaling_make(&scaling, input, request, least, &err) < 0)
+    int least = request->nodes > 0 && !options->json ? 8 : 1;
+    goals.count = 0;
+    if ((options->goals != NULL && sft_goals_load(&goals, options->goals, &err) < 0) ||
+        scaling_make(&scaling, input, request, least, &err) < 0)
         return task_complain(&err);
-    f = &scaling.rows[scaling.asked];
-    if (json)
-        scaling_print_json(&scaling, input, request);
+    if (options->json)
+        preview_json(&scaling, &goals);
     else
-        preview_text(&scaling, input, request);
+        preview_text(&scaling);
+    if (goals.count > 0 && !options->json)
+        goals_print(&goals, options->goals, &scaling.question);
+    const struct forecast *f = &scaling.rows[scaling.asked];
     if (f->fits)
         return SFT_EXIT_DONE;
-    return json ? SFT_EXIT_FAILED : preview_refuse(f, input, request);
+    return options->json ? SFT_EXIT_FAILED : preview_refuse(f, &scaling.question);
 }

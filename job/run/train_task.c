@@ -48,7 +48,7 @@ static int train_check(const struct options *options)
     else if (!plan)
         preview_check(&input);
     else
-        status = preview_plan(&input, request, options->json);
+        status = preview_plan(&input, options);
     input_close(&input);
     return status;
 }

@@ -41,6 +41,7 @@ void fit_question_measured(struct fit_question *q, const struct sft_ceiling *cei
     const struct sft_request *request = q->request;
     q->ceiling = ceiling;
     q->fabric = sft_fabric_default();
+    sft_fabric_of(&q->fabric, ceiling->device);
     sft_fabric_measured(&q->fabric, ceiling, q->shape, q->plan->nodes);
     if (request->nvlink_gbs > 0 || request->nic_gbs > 0)
         q->fabric.source = "as the request says";
@@ -213,6 +214,6 @@ char *fit_chosen(const struct sft_request *request, const struct sft_plan *plan,
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (parts[i].chosen)
             snprintf(text + strlen(text), FIT_CHOSEN - strlen(text), "%s%s",
-                     text[0] == '\0' ? "" : " ", parts[i].name);
+                     text[0] == '\0' ? "" : ",", parts[i].name);
     return text;
 }

@@ -72,7 +72,7 @@ double fit_reserve(const struct sft_preset *shape, double rows, int ranks);
 const char *fit_why(const struct fit *fit, const struct sft_request *request,
                     const struct sft_plan *plan);
 
-/* What of it was chosen, not said: "micro_batch recompute zero"; "": nothing. Returns text. */
+/* What of it was chosen, not said: "micro_batch,recompute,zero"; "": nothing. Returns text. */
 enum { FIT_CHOSEN = 64 };
 char *fit_chosen(const struct sft_request *request, const struct sft_plan *plan,
                  char text[FIT_CHOSEN]);

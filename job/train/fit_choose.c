@@ -103,7 +103,7 @@ int fit_make(struct fit *fit, const struct fit_question *q, struct sft_error *er
     return sft_error_set(
         err,
         "%s with micro_batch=%d,seq=%d needs %.1f GiB (states=%s,recompute=%s%s) and "
-        "%.1f are free: %.1f GiB too much; %s",
+        "%.1f can be had, 3%% kept free: %.1f GiB too much; %s",
         q->shape->name, fit->micro_batch, plan->seq, fit->total / gib, fit_states_name(fit->states),
         fit_recompute_name(fit->recompute), fit_zero_words(fit, plan, zero), q->available / gib,
         (fit->total - q->available) / gib, advice);

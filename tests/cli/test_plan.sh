@@ -13,7 +13,8 @@ fail()
 }
 
 # columns REQUEST NODES: scaling in each row is the ratio of the tokens/s a GPU of its row and the first, to the
-# digits printed, at both ends; each above 100 has its cause in the next line; NODES stands in the table
+# digits printed, at both ends, the smaller first; each above 100 has its cause in the next line; NODES stands in the
+# table
 columns()
 {
     "$job" --plan "$1" 2>err >out || fail "$1: $(cat err)"
@@ -26,9 +27,14 @@ columns()
         { seen[$1] = 1; rows++
           for (i = 1; i <= 2; i++) {
             if (!(i in base)) base[i] = end($2, i)
-            want = 100 * end($2, i) / base[i]; got = end($3, i)
+            want[i] = 100 * end($2, i) / base[i]
+          }
+          if (want[1] > want[2]) { other = want[1]; want[1] = want[2]; want[2] = other }
+          for (i = 1; i <= 2; i++) {
+            got = end($3, i)
             # the columns are rounded: half a token a GPU, half a tenth of a percent
-            if (got - want > 0.06 + 100 / base[i] || want - got > 0.06 + 100 / base[i]) { print; print want; exit 1 }
+            if (got - want[i] > 0.06 + 100 / base[1] || want[i] - got > 0.06 + 100 / base[1]) {
+                print; print want[i]; exit 1 }
             if (got > 100.04) above = 1
           } }
         END { if (above || rows < 2 || !(nodes in seen)) { print "rows"; exit 1 } }' out >why ||
@@ -42,14 +48,17 @@ columns llama-7b:8,seq=512,data=synthetic 8
 columns llama-7b:12,seq=512,micro_batch=1,data=synthetic 12
 columns llama-13b:8,gpus=2,states=fp32,micro_batch=4,data=synthetic 8
 columns llama-70b:3,data=synthetic 3
+columns llama-70b:8,gpu_model=B200,data=synthetic 8
+columns llama-7b:8,seq=512,micro_batch=1,zero=3,global_batch=64,data=synthetic 8
 columns gpt2:64,data=synthetic 64
 grep -q 'rows of logits are no multiple of 8' out || fail "GPT-2: nothing says that its head is estimated"
 
-# one rate a GPU, and one duration
+# one rate a GPU and of samples, both ends of it the table's, and one duration
 "$job" --plan llama-7b:8,data=synthetic >out || fail "llama-7b:8"
-said=$(sed -n 's/.*predicted \([0-9]*\)[.0-9]* tokens.*/\1/p' out)
-row=$(awk '$1 == 8 && table { n = split($2, part, "-"); print part[n] } /^nodes/ { table = 1 }' out)
-[ "$((said - row))" -le 1 ] && [ "$((row - said))" -le 1 ] || fail "a GPU has two rates: $said, $row"
+said=$(sed -n 's/.*predicted \([0-9]*-[0-9]*\) tokens.s a GPU, \([0-9.]*-[0-9.]*\) samples.*/\1 \2/p' out)
+row=$(awk '$1 == 8 && table { print $2, $5 } /^nodes/ { table = 1 }' out)
+[ -n "$said" ] && [ "$said" = "$row" ] || fail "two rates: $said, $row"
+grep -q 'derived: [0-9]* by the ceilings; measured runs lay from 8% below to 5% above' out || fail "no word of the error"
 [ "$(grep -c ' min for all ' out)" = 1 ] || fail "more than one duration"
 grep -q ' samples/s' out || fail "no samples/s"
 
@@ -65,13 +74,45 @@ done
 needs=$(sed -n 's/.*"gpus_needed": \([0-9]*\).*/\1/p' out)
 "$job" --plan "llama-70b:$((needs / 4)),gpus=4,data=synthetic" >out || fail "$needs GPUs do not do"
 "$job" --plan llama-7b:2,data=synthetic --json >out || fail "--json"
-for key in tok_s tok_s_low tok_s_gpu samples_s scaling scaling_nodes scaling_cause micro_batch recompute; do
+for key in tok_s tok_s_low tok_s_high tok_s_gpu samples_s scaling scaling_nodes scaling_cause micro_batch recompute; do
     grep -q "\"$key\": " out || fail "--json has no $key"
+done
+
+# goals: the customer's file, with the numbers that it must give; text and JSON say the same
+src=${SFT_SRCDIR:?}
+"$job" --plan llama-7b:2 --goals "$src/examples/goals.conf" >out 2>err || fail "--goals: $(cat err)"
+sed -n '/^goals/,$p' out >goals
+grep -q '^goals      of The customer (.*), each at its own size; derived for NVIDIA H200$' goals || fail "whose goals"
+for line in \
+    '7B: 1280 samples/s of 128 tokens, llama-7b on 8 GPUs: would not be met, derived .*; it needs 82% of the bf16 peak, of' \
+    '13B: 640 samples/s of 128 tokens, llama-13b on 8 GPUs: would not be met, derived .*; it needs 80% of the bf16 peak, of' \
+    '70B: 160 samples/s of 128 tokens, llama-70b on 8 GPUs: cannot be met, derived .*; it needs 107% of the bf16 peak$' \
+    'by number of nodes: 80% scaling, llama-7b on 8 nodes of 8 GPUs: would be met, derived [0-9.]*-[0-9.]*$' \
+    'everywhere: 95% scaling, llama-7b on 2 to 8 nodes of 8 GPUs: ' 'GPU utilization.*: not predicted: NVML'; do
+    grep -q "^           $line" goals || fail "no goal '$line': $(cat goals)"
+done
+"$job" --plan llama-7b:2 --json --goals="$src/examples/goals.conf" >out || fail "--goals --json"
+[ "$(grep -c '"verdict": "would not be met"' out)" = 2 ] && [ "$(grep -c '"verdict": "cannot be met"' out)" = 1 ] ||
+    fail "--goals --json: $(cat out)"
+"$job" --plan llama-7b --json >out && ! grep -q '"goals"' out || fail "goals that nobody asked for"
+printf 'name=\377,model=llama-7b,gpus=8,tok_s_gpu=1,workload=\377\n' >bytes
+"$job" --plan llama-7b --json --goals bytes >out && [ "$(grep -c '"verdict": "not predicted"' out)" = 1 ] ||
+    fail "a goal whose name is no text is lost: $(cat out)"
+# a bad file is one line with its name and number; without --plan it is no option
+printf 'scaling=95\n\nmodel=llama-7b,gpus=8,samples_s=1280\n' >bad
+"$job" --plan llama-7b --goals bad >out 2>err
+[ $? = 1 ] && [ "$(cat err)" = "sft-bench-job: bad:3: samples_s needs sample_tokens: a sample is no unit by itself" ] && [ ! -s out ] ||
+    fail "a bad file: $(cat err out)"
+"$job" --plan llama-7b --goals missing >out 2>err
+[ $? = 1 ] && [ "$(wc -l <err)" = 1 ] && grep -q 'missing: cannot read the goals' err || fail "no file: $(cat err)"
+for words in "--check llama-7b --goals bad" "llama-7b --goals bad" "--plan llama-7b --goals" "--plan llama-7b --goals="; do
+    "$job" $words >out 2>err
+    [ $? = 2 ] && [ "$(wc -l <err)" = 1 ] && grep -q -- '--goals' err || fail "$words: $(cat err)"
 done
 
 # micro_batch=
 "$job" --plan llama-7b,micro_batch=auto,data=synthetic >out || fail "micro_batch=auto"
-grep -q 'chosen: micro_batch states recompute' out || fail "nothing says that the micro-batch was chosen"
+grep -q 'chosen: micro_batch,states,recompute' out || fail "nothing says that the micro-batch was chosen"
 "$job" --plan llama-7b,micro_batch=2,data=synthetic >out || fail "micro_batch=2"
 grep -q 'chosen: micro_batch' out && fail "what was said was chosen"
 for value in 0 -1 Auto 1025; do

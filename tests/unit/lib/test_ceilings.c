@@ -245,6 +245,8 @@ static void test_a_plans_gpu_by_the_sites_file(void **state)
     assert_int_equal(sft_gpu_find(&gpu, "H100", &err), 0);
     assert_true(!gpu.ceiling.estimated && gpu.ceiling.matmul_tflops == 640);
     assert_string_equal(gpu.name, "NVIDIA H100 80GB HBM3");
+    assert_int_equal(sft_gpu_find(&gpu, "h100", &err), 0);
+    assert_string_equal(gpu.name, "NVIDIA H100 80GB HBM3");
     assert_int_equal(sft_gpu_find(&gpu, "H100 PCIe", &err), 0); /* another one */
     assert_true(gpu.ceiling.estimated);
     assert_int_equal(sft_gpu_find(&gpu, "Made Up", &err), -1);

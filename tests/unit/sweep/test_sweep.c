@@ -320,14 +320,28 @@ static void test_the_partition(void **unused)
         "cpu|10|(null)\ngpu*|7|gpu:h200:8(S:0-1)\ngpu*|1|gpu:h200:4\nold|2|gpu:8\n";
     plan_nodes_read(&nodes, text, NULL);
     assert_string_equal(nodes.partition, "gpu");
-    assert_true(nodes.nodes == 8 && nodes.gpus == 8 && nodes.h200);
+    assert_true(nodes.nodes == 8 && nodes.gpus == 8 && !nodes.other);
+    assert_string_equal(nodes.gpu, "H200");
     plan_nodes_read(&nodes, text, "gpu");
     assert_int_equal(nodes.nodes, 8);
     plan_nodes_read(&nodes, text, "old");
-    assert_true(nodes.nodes == 2 && nodes.gpus == 8 && !nodes.h200);
+    assert_true(nodes.nodes == 2 && nodes.gpus == 8 && nodes.gpu[0] == '\0');
     assert_false(nodes.other);
-    plan_nodes_read(&nodes, "a*|2|gpu:a100:8\n", NULL);
-    assert_true(nodes.other && !nodes.h200 && nodes.gpus == 8);
+    static const char *const types[][2] = {
+        {"a100", "A100"},   {"nvidia_h100_80gb_hbm3", "H100"},           {"h100_pcie", "H100 PCIe"},
+        {"gh200", "GH200"}, {"nvidia_a100-sxm4-40gb", "A100-SXM4-40GB"}, {"nvidia_l40s", "L40S"},
+        {"h20", "H20"}};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "a*|2|gpu:%s:8(S:0-1)\n", types[i][0]);
+        plan_nodes_read(&nodes, line, NULL);
+        assert_string_equal(nodes.gpu, types[i][1]);
+        assert_true(!nodes.other && nodes.gpus == 8);
+    }
+    plan_nodes_read(&nodes, "a*|2|gpu:v100:8\n", NULL);
+    assert_true(nodes.other && nodes.gpus == 8);
+    plan_nodes_read(&nodes, "a*|2|gpu:h100:8\na*|1|gpu:h200:8\n", NULL);
+    assert_true(nodes.other);
     plan_nodes_read(&nodes, text, "cpu");
     assert_true(nodes.nodes == 10 && nodes.gpus == 0);
     plan_nodes_read(&nodes, text, "gp");
@@ -344,7 +358,7 @@ static void test_the_plans_figures(void **unused)
 {
     (void)unused;
     struct sft_error err = {""};
-    struct plan_nodes nodes = {"gpu", 8, 8, true, false, true, ""};
+    struct plan_nodes nodes = {"gpu", 8, 8, "H100", false, true, ""};
     char *text = NULL;
     size_t size;
     assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "2,4,9", "--name", "n"), 0);
@@ -360,8 +374,42 @@ static void test_the_plans_figures(void **unused)
     assert_contains(text, "5 jobs to submit; estimated 3 min one after the other, 0.80 GPU-hours");
     assert_contains(text, "time not predicted of 3\n");
     assert_contains(text, "refused: tiny:9: partition gpu has 8 nodes\n");
-    assert_null(strstr(text, "for H200"));
+    assert_contains(text, "the estimates are for H100, as Slurm names the GPUs of partition gpu\n");
     free(text);
+}
+
+/* Whose figures the estimates are: what gpu_model= says, what Slurm says, else an H200's. */
+static void test_the_plan_says_for_which_gpu(void **unused)
+{
+    (void)unused;
+    static const struct {
+        char *with;
+        const char *gpu, *said, *unsaid;
+    } cases[] = {
+        {"gpu_model=B200", "", "the estimates are for B200, as gpu_model= says\n", "for H200"},
+        {"gpu_model=B200", "H100", "the estimates are for B200, as gpu_model= says\n", "for H100"},
+        {"seed=1", "H100", "the estimates are for H100, as Slurm names the GPUs", "for H200"},
+        {"seed=1", "", "the estimates are for H200: Slurm does not say which GPUs", "as Slurm"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sft_error err = {""};
+        struct plan_nodes nodes = {"gpu", 8, 8, "", false, true, ""};
+        char *text = NULL;
+        size_t size;
+        strcpy(nodes.gpu, cases[i].gpu);
+        assert_int_equal(PARSE(&err, "--models", "llama-7b", "--nodes", "2,4", "--with",
+                               cases[i].with, "--name", "n"),
+                         0);
+        make();
+        cells.cell[0].seconds = cells.cell[1].seconds = 90;
+        FILE *out = open_memstream(&text, &size);
+        plan_print(&cells, &nodes, &options, out);
+        fclose(out);
+        assert_contains(text, cases[i].said);
+        assert_null(strstr(text, cases[i].unsaid));
+        assert_ptr_equal(strstr(strstr(text, "the estimates") + 1, "the estimates"), NULL);
+        free(text);
+    }
 }
 
 static void test_the_words_of_a_submission(void **unused)
@@ -412,6 +460,7 @@ int main(void)
         TEST(test_cells_of_what_is_there),
         TEST(test_the_partition),
         TEST(test_the_plans_figures),
+        TEST(test_the_plan_says_for_which_gpu),
         TEST(test_the_words_of_a_submission),
     };
     return cmocka_run_group_tests_name("sweep", tests, NULL, NULL);

@@ -186,8 +186,8 @@ static struct refusal refuse(const char *text, double available)
     assert_non_null(needs);
     assert_contains(err.text, request.preset->name);
     if (sscanf(needs,
-               " needs %lf GiB (states=%7[a-z0-9],recompute=%7[a-z]) and %lf are free: %lf GiB too "
-               "much; %255[^\n]",
+               " needs %lf GiB (states=%7[a-z0-9],recompute=%7[a-z]) and %lf can be had, 3%% "
+               "kept free: %lf GiB too much; %255[^\n]",
                &r.needs, r.states, r.recompute, &r.free, &r.missing, r.advice) != 6)
         fail_msg("not understood: %s", err.text);
     return r;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was measured on GPUs lies inside the range that the plan prints for it: the runs of
+ * doc/measurements.md, with what was said of them there. */
+#include "tests/unit/unit.h"
+
+#include <math.h>
+
+#include "job/run/forecast.h"
+
+#define LONG "llama-7b,data=synthetic:4096,states=bf16,recompute=none,"
+#define TWO "llama-7b:1,gpus=2,gpu_model=H100,data=synthetic:2048,seq=2048,micro_batch=4,"
+#define H100 "llama-7b,gpu_model=H100,data=synthetic:"
+
+/* tokens/s of all GPUs */
+static const struct {
+    const char *request;
+    double lowest, highest; /* of its runs */
+} runs[] = {
+    {LONG "micro_batch=4,global_batch=8", 14005, 14359},
+    {LONG "micro_batch=2,global_batch=8", 14058, 14067},
+    {"llama-7b,data=synthetic:8192,seq=8192,micro_batch=2,global_batch=4,states=bf16", 13031,
+     13031},
+    {"llama-7b,data=synthetic:2048,seq=2048,micro_batch=4,global_batch=16,states=bf16", 15012,
+     15012},
+    {"llama-7b,data=synthetic:1024,seq=1024,micro_batch=8,global_batch=32,states=bf16", 15206,
+     15327},
+    {"llama-13b,data=synthetic:4096,micro_batch=1,global_batch=4,states=bf16", 7042, 7115},
+    {"llama-7b", 14962, 15077},
+    {"llama-7b,micro_batch=1", 14541, 14541},
+    {"llama-7b,micro_batch=2,states=fp32,recompute=none", 14712, 14712},
+    {"llama-7b,micro_batch=2,states=fp32,recompute=norms", 14538, 14538},
+    {"llama-7b,micro_batch=4", 15004, 15004},
+    {"gpt2,data=synthetic:1024,seq=1024,micro_batch=16,global_batch=32", 286748, 288005},
+    {"gpt2,gpu_model=H100,data=synthetic:1024,seq=1024,micro_batch=16,global_batch=32", 278638,
+     278638},
+    {H100 "2048,seq=2048,micro_batch=4,global_batch=8,states=bf16,recompute=norms", 14389, 14436},
+    {H100 "4096,micro_batch=4,global_batch=8,states=bf16,recompute=block", 11316, 11316},
+    {TWO "zero=3", 27118, 27118},
+};
+
+enum { RUNS = sizeof runs / sizeof runs[0] };
+
+static struct forecast planned(const char *text)
+{
+    static struct forecast f;
+    struct forecast_question question;
+    struct sft_request request;
+    struct input input;
+    struct sft_error err = {""};
+    if (sft_request_parse(&request, text, &err) < 0)
+        fail_msg("%s: %s", text, err.text);
+    int gpus = request.gpus > 0 ? request.gpus : 1;
+    if (input_open(&input, &request, 1, gpus, &err) < 0 ||
+        forecast_ask(&question, &input, &request, &err) < 0)
+        fail_msg("%s: %s", text, err.text);
+    forecast_make(&f, &question, 1, gpus);
+    input_close(&input);
+    if (!f.fits)
+        fail_msg("%s: %s", text, f.why.text);
+    return f;
+}
+
+/* And the range is no wider than they make it: to a hundredth the worst lies at each end. */
+static void test_measured_runs_lie_inside(void **state)
+{
+    (void)state;
+    double least = INFINITY, most = 0;
+    for (size_t i = 0; i < RUNS; i++) {
+        struct forecast f = planned(runs[i].request);
+        if (runs[i].lowest < f.tok_s_low || runs[i].highest > f.tok_s_high)
+            fail_msg("%s: measured %g to %g, the plan has %g to %g", runs[i].request,
+                     runs[i].lowest, runs[i].highest, f.tok_s_low, f.tok_s_high);
+        least = fmin(least, runs[i].lowest / f.tok_s);
+        most = fmax(most, runs[i].highest / f.tok_s);
+    }
+    if (least > 1 - FORECAST_BELOW + 0.01 || most < 1 + FORECAST_ABOVE - 0.01)
+        fail_msg("measured %g to %g of what was derived", least, most);
+}
+
+/* Of samples, too: as many of each token at both ends. */
+static void test_samples_have_the_same_range(void **state)
+{
+    (void)state;
+    struct forecast f = planned("llama-7b");
+    double tokens = f.tok_s / f.samples_s;
+    assert_true(tokens > 120 && tokens < 140); /* Alpaca's */
+    assert_true(fabs(f.tok_s_low / forecast_samples(&f, true) / tokens - 1) < 1e-9);
+    assert_true(fabs(f.tok_s_high / forecast_samples(&f, false) / tokens - 1) < 1e-9);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_measured_runs_lie_inside),
+        cmocka_unit_test(test_samples_have_the_same_range),
+    };
+    return cmocka_run_group_tests_name("forecast", tests, NULL, NULL);
+}
