@@ -61,11 +61,12 @@ static const char print[] =
     "break-after:avoid}h2,p,.table,figure,.box,.result{break-inside:avoid}"
     ".table,.chart{overflow:visible}.table{margin:5pt 0 8pt}"
     "table{font-size:7.5pt}th,td{padding:1.5px 3px}"
-    "tbody th{min-width:21em}figure{margin:5pt 0}figcaption{font-size:8pt}"
+    "tbody th:has(+td.n){min-width:21em}figure{margin:5pt 0}figcaption{font-size:8pt}"
     "tr{break-inside:avoid}thead{display:table-header-group}"
     "figure svg{min-width:0;max-height:60mm}.box,thead th{print-color-adjust:exact}"
     ".result{font-size:12pt}.box{margin:6pt 0;padding:5pt 8pt;gap:2pt 14pt;"
-    "grid-template-columns:repeat(4,1fr)}.jobs{font-size:6.5pt;columns:3;column-gap:12pt}.jobs "
+    "grid-template-columns:repeat(4,1fr)}.jobs{font-size:6pt;line-height:1.25;columns:3;column-gap:"
+    "12pt}.jobs "
     "li{margin:1pt 0}"
     "code{font-size:7pt}p,ul{max-width:none;margin:3pt 0;orphans:3;widows:3}}";
 
