@@ -52,7 +52,7 @@ static bool is_short(const struct page *page)
 
 static void put_price(struct page *page)
 {
-    char text[160], amount[64];
+    char text[512], amount[64];
     html_number_text(page->options->price, 2, amount, sizeof amount);
     snprintf(text, sizeof text, _("Cost: a GPU costs %s %s an hour, as given with --price."),
              amount, lang_currency(page->options->currency));
@@ -61,7 +61,7 @@ static void put_price(struct page *page)
 
 static void put_heading(struct page *page)
 {
-    char text[160], amount[64];
+    char text[512], amount[64];
     page_heading(page, "cost", _("Time and cost of your fine-tuning"));
     if (page->options->tokens > 0) {
         html_number_text(page->options->tokens, 0, amount, sizeof amount);

@@ -50,6 +50,7 @@ static const char screen[] =
     ".jobs{columns:2;column-gap:28px;max-width:none;font-size:12px;padding-left:18px}"
     "@media (max-width:600px){body{padding:12px;font-size:14px}h1{font-size:22px}"
     "h2{font-size:18px;margin-top:28px}ul{padding-left:20px}.jobs{columns:1}"
+    "td:last-child:not(.n),tbody th+td:not(.n){min-width:10em}"
     ".result{font-size:17px}}";
 
 /* A heading stays with what it heads, and a table or chart is whole where a page has the room. */

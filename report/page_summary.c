@@ -30,8 +30,9 @@ static void put_share(struct page *page, const char *title, double value)
 {
     if (!isfinite(value))
         return;
-    fprintf(page->out, ", ");
-    html_text(page->out, title);
+    char text[128];
+    snprintf(text, sizeof text, _(", %s"), title);
+    html_text(page->out, text);
     fprintf(page->out, " ");
     html_number(page->out, value, 1);
     fprintf(page->out, " %%");
@@ -114,31 +115,36 @@ static int speed_chart(struct page *page, struct sft_error *err)
 
 enum { NODES_MOST = 8 };
 
-/* The numbers of nodes that were run, ascending; of more than NODES_MOST the smallest ones and the
- * largest. */
+/* Put into the ascending list, where it is not there; of more than NODES_MOST the smallest ones and
+ * the largest stay. */
+static size_t nodes_add(int nodes[NODES_MOST], size_t count, int next)
+{
+    size_t at = 0;
+    while (at < count && nodes[at] < next)
+        at++;
+    if (at < count && nodes[at] == next)
+        return count;
+    if (count == NODES_MOST && at == count)
+        nodes[count - 1] = next;
+    if (count == NODES_MOST && at >= count - 1)
+        return count;
+    size_t last = count == NODES_MOST ? count - 2 : count;
+    for (size_t i = last; i > at; i--)
+        nodes[i] = nodes[i - 1];
+    nodes[at] = next;
+    return count + (count < NODES_MOST);
+}
+
+/* The numbers of nodes that the shown series were run on, those that other tables leave out, too.
+ */
 static size_t nodes_of(const struct page *page, int nodes[NODES_MOST])
 {
     struct page_place place = {NULL, NULL};
     size_t count = 0;
-    while (page_next_shown(page, &place)) {
-        int next = place.cell->nodes;
-        size_t at = 0;
-        while (at < count && nodes[at] < next)
-            at++;
-        if (at < count && nodes[at] == next)
-            continue;
-        if (count == NODES_MOST && at == count) {
-            nodes[count - 1] = next;
-            continue;
-        }
-        if (count == NODES_MOST && at == count - 1)
-            continue;
-        size_t last = count == NODES_MOST ? count - 2 : count;
-        for (size_t i = last; i > at; i--)
-            nodes[i] = nodes[i - 1];
-        nodes[at] = next;
-        count += count < NODES_MOST;
-    }
+    while (page_next_shown(page, &place))
+        for (size_t k = 0; k < place.series->count; k++)
+            if (place.series->cell[k].count > 0)
+                count = nodes_add(nodes, count, place.series->cell[k].nodes);
     return count;
 }
 

@@ -144,7 +144,7 @@ static int trend_chart(struct page *page, const struct trend *trend, struct sft_
 {
     struct chart chart = {.id = "trend",
                           .x_title = _("weeks that begin on"),
-                          .y_title = _("tokens/s, % of the first"),
+                          .y_title = /* xgettext:no-c-format */ _("tokens/s, % of the first"),
                           .labels = (size_t)trend->parts};
     struct page_place place = {NULL, NULL};
     long long from, to;
