@@ -11,6 +11,9 @@ export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_tcp_if_include=lo
 run=tiny,data=synthetic,seq=64,micro_batch=1,warmup=1
 failed=0 number=0
 
+# No more steps than the seconds ask for, which the last two may pass; five are made of however slow a machine.
+enough='(f["steps_done"] == 5 || f["steps_s"] < f["measure_s"] + 2.5 * f["step_p95_ms"] / 1000)'
+
 # result NAME CONDITION [TEXT] : the condition is awk's, over the figures of the record in log, by name
 result() {
     local values
@@ -28,7 +31,7 @@ result() {
 "$job" "$run,seconds=1" >log 2>&1
 result "seconds=: as many steps as they take, and no more" \
     'f["state"] == "complete" && f["measure_s"] == 1 && !("steps" in f) && f["steps_s"] >= 1 &&
-     f["steps_s"] < 10 && f["steps_done"] >= 5'
+     f["steps_done"] >= 5 && '"$enough"
 "$job" tiny,data=synthetic,seq=512,warmup=0,seconds=0.1 >log 2>&1
 result "five steps at least" 'f["steps_done"] >= 5 && f["steps_s"] >= 0.1'
 "$job" "$run,steps=3" >log 2>&1
@@ -46,18 +49,22 @@ if command -v mpirun >/dev/null && grep -q '^#define HAVE_MPI 1' "$SFT_BUILDDIR/
     grep -q '^#define HAVE_PMIX 1' "$SFT_BUILDDIR/config.h"; then
     timeout 120 mpirun --oversubscribe -n 3 "$job" "$run,seconds=1" >log 2>&1
     result "three ranks leave after the same step" \
-        'f["state"] == "complete" && f["ranks"] == 3 && f["steps_s"] >= 1 && f["steps_s"] < 10'
+        'f["state"] == "complete" && f["ranks"] == 3 && f["steps_s"] >= 1 && '"$enough"
 fi
 
 "$job" "$run,seconds=3" >log 2>&1 &
 pid=$!
 until grep -q '^step 1 ' log || ! kill -0 $pid; do sleep 0.1; done
 sleep 0.5
+begin=${EPOCHREALTIME/./}
 kill -STOP $pid
 sleep 4
 kill -CONT $pid
+stop=$((${EPOCHREALTIME/./} - begin)) # microseconds, 4 s at least
 wait $pid
+# Time counts once: as a step's or as the stop's. tok_s is of the steps' alone: 128 tokens a step.
 result "a stop is told apart: in no figure" \
-    'f["suspended_s"] > 3 && f["suspended_s"] < 6 && f["steps_s"] >= 3 && f["steps_s"] < 10 &&
-     f["seconds"] > 6.5 && f["tok_s"] * f["steps_s"] / f["steps_done"] > 120'
+    "f[\"suspended_s\"] > 3 && f[\"suspended_s\"] < $stop / 1e6 + 1 &&"'
+     f["steps_s"] >= 3 && f["steps_s"] + f["suspended_s"] < f["seconds"] && '"$enough"' &&
+     f["tok_s"] * f["steps_s"] / f["steps_done"] > 120'
 exit $failed
