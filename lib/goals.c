@@ -138,7 +138,10 @@ static void goal_name(struct sft_goal *goal)
         snprintf(name, sizeof name, "%s%s%d %s%s", model, model[0] != '\0' ? ", " : "", count,
                  goal->gpus > 0 ? "GPU" : "node", count == 1 ? "" : "s");
     else
-        snprintf(name, sizeof name, "%s", model);
+        snprintf(name, sizeof name, "%s",
+                 model[0] != '\0'                 ? model
+                 : goal->kind == SFT_GOAL_SCALING ? "scaling"
+                                                  : "gpu_util");
     snprintf(goal->name, sizeof goal->name, "%.*s", SFT_GOAL_TEXT - 1, name);
 }
 

@@ -38,6 +38,9 @@ static void test_lines(void **state)
     assert_true(sft_goal_value(&goals.goal[2]) == 90.5);
     assert_string_equal(goals.goal[3].name, "llama-70b, 4 nodes");
     assert_true(sft_goal_tok_s_gpu(&goals.goal[3], 8) == 1500);
+    parse("scaling=95\ngpu_util=90");
+    assert_string_equal(goals.goal[0].name, "scaling");
+    assert_string_equal(goals.goal[1].name, "gpu_util");
 }
 
 /* One line each, that names file and line. */
