@@ -25,4 +25,4 @@ fuzz_targets += tests/fuzz/fuzz_sacct tests/fuzz/fuzz_scan
 EXTRA_DIST += \
 	tests/fixtures/sacct-22.05.json \
 	tests/fixtures/sacct-23.11.json \
-	tests/fixtures/sacct-report.json tests/fixtures/make_sacct_report.py
+	tests/fixtures/sacct-report.json tests/fixtures/make_sacct_report.py tests/fixtures/many_records.py

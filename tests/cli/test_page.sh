@@ -391,6 +391,28 @@ if [ -n "$browser" ] && command -v gnuplot >/dev/null; then
             skip "the Japanese PDF's fonts" "no Japanese TrueType font (Debian: fonts-morisawa-bizud-gothic)"
         fi
     fi
+    many() { # of 16 and of 208 configurations; a trend by date, and under 6 pages with all that can be asked
+        local n pages
+        for n in 1 13; do
+            python3 "$src/tests/fixtures/many_records.py" 600 "$n" >many.json
+            "$report" --input many.json --format html --output many.html --goals goals.conf --tokens 500M --price 3 &&
+                grep -q '<h2 id="trend">' many.html && grep -q '<figure id="chart-trend"' many.html &&
+                "$report" --input many.json --format pdf --output many.pdf --goals goals.conf --tokens 500M --price 3 || return 1
+            pages=$(pdfinfo many.pdf | awk '$1 == "Pages:" { print $2 }')
+            echo "$pages pages"
+            [ "$pages" -lt 6 ] || return 1
+        done
+        # every job that counts is named, none twice
+        python3 - <<'PY'
+import json, re
+text = open("many.html", encoding="utf-8").read()
+listed = re.sub("<[^>]*>", "", text[text.index('<h2 id="jobs">'):])
+ids = [int(n) for n in re.findall(r"\b\d{4}\b", listed)]
+good = [j["job_id"] for j in json.load(open("many.json"))["jobs"] if "state=complete" in j["comment"]["job"]]
+assert sorted(ids) == good and len(good) == 585, (len(ids), len(good))
+PY
+    }
+    command -v pdfinfo >/dev/null && ok "600 records stay under 6 pages" many
     ok "so do they in a PDF" "$report" --input given.json --format pdf --output every.pdf
     make_pdf() { "$report" --input "$src/tests/fixtures/sacct-report.json" --format pdf --output "it's a.pdf" &&
         head -c 5 "it's a.pdf" | grep -q '%PDF-' && [ "$(ls -d ./it* | wc -l)" -eq 1 ]; }
