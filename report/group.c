@@ -15,17 +15,30 @@
 
 #define GROUP_WIDE 0.05 /* spread of repeats that is marked */
 
-const char *const group_keys[GROUP_KEYS] = {"tokenizer", "data_sum",  "workload", "form",
-                                            "version",   "cuda",      "blas",     "states",
-                                            "zero",      "recompute", "nccl",     "mpi"};
+const char *const group_keys[GROUP_KEYS] = {
+    "tokenizer", "data_sum", "workload",  "form",   "version", "cuda", "blas",
+    "states",    "zero",     "recompute", "pinned", "nccl",    "mpi"};
 /* Repeats may differ in these, and say so. */
-static const char *const others[] = {"hosts", "seed", "steps", "measure_s", "warmup", "nccl_env"};
+static const char *const others[] = {"hosts",     "seed",   "lr",      "steps",
+                                     "measure_s", "warmup", "nccl_env"};
+
+/* Of ranks, which there are more of on more nodes: how many of them. */
+static const char *pinned_of(const struct row *row)
+{
+    double pinned = real_of(row, "pinned"), ranks = real_of(row, "ranks");
+    return isnan(pinned) || isnan(ranks) ? ""
+           : pinned >= ranks             ? "all"
+           : pinned > 0                  ? "some"
+                                         : "none";
+}
 
 /* Throughput of the first form is another figure. */
 static const char *key_of(const struct row *row, const char *key)
 {
     if (strcmp(key, "form") == 0)
         return row->marks & ROW_MEDIAN ? "median" : "";
+    if (strcmp(key, "pinned") == 0)
+        return pinned_of(row);
     return text_of(row, key);
 }
 
@@ -374,12 +387,12 @@ const char *group_mark_text(unsigned bit)
 {
     static const char *const texts[] = {
         N_("fewer than 3 repeats"),
-        N_("other states, sharing, recomputation or collectives than on the fewest nodes"),
+        N_("other states, sharing, recomputation, pinning or collectives than on the fewest nodes"),
         N_("synthetic data"),
         N_("a comment was edited; the admin comment counts"),
         N_("runs stand aside"),
         N_("the repeats differ by more than 5%"),
-        N_("repeats of different hosts, seed, length or NCCL variables"),
+        N_("repeats of different hosts, seed, learning rate, length or NCCL variables"),
         N_("a repeat stands apart from the others"),
         N_("the repeats rise or fall from run to run"),
     };

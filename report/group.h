@@ -70,8 +70,8 @@ struct group_cell {
 enum {
     GROUP_WORK_KEYS = 4,        /* from 0 */
     GROUP_SOFTWARE_KEYS = 7,    /* from there */
-    GROUP_COLLECTIVE_KEYS = 10, /* the way: states, sharing, recomputation, */
-    GROUP_KEYS = 12, /* and the libraries of collectives, which a lone rank has none of */
+    GROUP_COLLECTIVE_KEYS = 11, /* the way: states, sharing, recomputation, pinning, */
+    GROUP_KEYS = 13, /* and the libraries of collectives, which a lone rank has none of */
 };
 extern const char *const group_keys[GROUP_KEYS];
 

@@ -103,8 +103,8 @@ static void test_no_key_is_averaged_over(void **state)
     (void)state;
     for (int i = 0; i < GROUP_KEYS; i++) {
         char one[64], other[64];
-        snprintf(one, sizeof one, "%s=a", group_keys[i]);
-        snprintf(other, sizeof other, "%s=b", group_keys[i]);
+        snprintf(one, sizeof one, "%s=1", group_keys[i]); /* pinned: one of 8 ranks, all of them */
+        snprintf(other, sizeof other, "%s=8", group_keys[i]);
         bool form = strcmp(group_keys[i], "form") == 0;
         for (int k = 0; k < 3; k++)
             test_row(&rows, 10 + k, 1, 1000, form ? NULL : one);
@@ -157,6 +157,14 @@ static void test_ways_by_nodes(void **state)
     three(20, 2, 2000, "nccl=2.21");
     make();
     assert_int_equal(groups.series[0].cell[1].marks, GROUP_WAYS);
+    rows_clear(&rows);
+    three(10, 1, 1000, "pinned=8"); /* all of them: as on more nodes */
+    three(20, 2, 2000, "pinned=16");
+    three(30, 4, 4000, "pinned=31");
+    make();
+    assert_int_equal(groups.count, 1);
+    assert_int_equal(groups.series[0].cell[1].marks, 0);
+    assert_int_equal(groups.series[0].cell[2].marks, GROUP_WAYS);
     rows_clear(&rows);
     three(10, 1, 1000, "zero=0");
     test_row(&rows, 20, 1, 1000, "zero=1")->state = "failed"; /* decides nothing */
