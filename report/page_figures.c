@@ -31,7 +31,7 @@ static bool section(struct page *page, const char *id, const char *title, const 
 static double base_nodes(const struct page *page, const struct page_place *place)
 {
     (void)page;
-    return place->series->base_nodes == 1 ? NAN : place->series->base_nodes;
+    return place->series->base_nodes == 1 ? NAN : (double)place->series->base_nodes;
 }
 
 static double efficiency(const struct page *page, const struct page_place *place)

@@ -103,7 +103,7 @@ static void td_measured(struct page *page, const struct goal_check *check, int d
         group_title(page->groups, check->series, title, sizeof title);
     html_td_number(page->out, check->value, digits);
     html_td_text(page->out, title);
-    html_td_number(page->out, check->cell != NULL ? check->cell->nodes : NAN, 0);
+    html_td_number(page->out, check->cell != NULL ? (double)check->cell->nodes : NAN, 0);
     html_td_whole(page->out, (long long)check->of);
 }
 
