@@ -23,8 +23,8 @@ AC_DEFUN([SFT_SLURM], [
         sft_slurm_minor=$(($sft_slurm_number / 256 % 256))
         sft_slurm_version="Slurm $sft_slurm_major.`printf %02d $sft_slurm_minor`"
         AC_MSG_RESULT([$sft_slurm_version])
-        AS_IF([test $sft_slurm_number -lt $((22 * 65536 + 5 * 256))],
-          [AC_MSG_ERROR([Slurm 22.05 or later is needed, found $sft_slurm_major.$sft_slurm_minor: name another with --with-slurm=DIR or configure --without-slurm])])],
+        AS_IF([test $sft_slurm_number -lt $((21 * 65536 + 8 * 256))],
+          [AC_MSG_ERROR([Slurm 21.08 or later is needed, found $sft_slurm_major.$sft_slurm_minor: name another with --with-slurm=DIR or configure --without-slurm])])],
        [AS_IF([test "x$with_slurm" = xauto],
          [AC_MSG_NOTICE([no slurm/spank.h: the plugin is not built; install libslurm-dev])],
          [AC_MSG_ERROR([slurm/spank.h is missing: install libslurm-dev (Debian, Ubuntu) or slurm-devel (RHEL), name its prefix with --with-slurm=DIR, or configure --without-slurm])])])

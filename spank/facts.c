@@ -77,8 +77,8 @@ static void facts_node(struct shape_node *to, const node_info_t *node)
     to->name = node->name;
     to->features = node->features;
     to->gres = node->gres;
-    to->cpus =
-        node->cpus_efctv > 0 && node->cpus_efctv < node->cpus ? node->cpus_efctv : node->cpus;
+    int effective = compat_effective_cpus(node);
+    to->cpus = effective > 0 && effective < node->cpus ? effective : node->cpus;
     to->sockets = node->sockets;
     to->threads = facts_threads(node);
     to->memory = (long)(node->real_memory -

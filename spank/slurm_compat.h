@@ -9,8 +9,8 @@
 #include <slurm/slurm_version.h>
 #include <slurm/spank.h>
 
-#if SLURM_VERSION_NUMBER < SLURM_VERSION_NUM(22, 5, 0)
-#error "Slurm 22.05 or later is needed"
+#if SLURM_VERSION_NUMBER < SLURM_VERSION_NUM(21, 8, 0)
+#error "Slurm 21.08 or later is needed"
 #endif
 
 /* Before 25.05 a caller of a plugin's function takes only a negative value for a failure. */
@@ -29,6 +29,18 @@ typedef list_itr_t *compat_iterator;
 #define COMPAT_MAX_CPUS_PER_SOCKET(partition) ((void)(partition), (uint32_t)0)
 typedef ListIterator compat_iterator;
 #endif
+
+/* CPUs of a node that jobs may have; 21.08 tells the cores that are kept for the system. */
+static inline int compat_effective_cpus(const node_info_t *node)
+{
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(22, 5, 0)
+    return node->cpus_efctv;
+#else
+    int cores = node->sockets * node->cores;
+    int kept = cores > 0 ? node->core_spec_cnt * node->cpus / cores : 0;
+    return node->cpus - kept;
+#endif
+}
 
 /* SelectTypeParameters with memory; 26.05 has it in an enum, by another name. */
 #ifdef CR_MEMORY
