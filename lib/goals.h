@@ -11,6 +11,9 @@
 
 enum { SFT_GOALS_MAX = 64, SFT_GOAL_TEXT = 96, SFT_GOALS_SIZE = 1 << 16 };
 
+/* Samples count as those of a goal that are within so much of its tokens. */
+#define SFT_GOAL_LENGTH 0.1
+
 /* What a goal is about; a line names exactly one. */
 enum sft_goal_kind { SFT_GOAL_RATE, SFT_GOAL_SCALING, SFT_GOAL_USE };
 

@@ -55,3 +55,11 @@ double sft_stats_mean(const double *values, size_t count)
         sum += values[i];
     return count == 0 ? NAN : sum / (double)count;
 }
+
+double sft_stats_log_mean(const double *values, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += log(values[i]);
+    return count == 0 ? NAN : sum / (double)count;
+}

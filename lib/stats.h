@@ -17,4 +17,7 @@ double sft_stats_mad(const double *values, size_t count);
 
 double sft_stats_mean(const double *values, size_t count);
 
+/* Of the values' logarithms; they are above 0. */
+double sft_stats_log_mean(const double *values, size_t count);
+
 #endif

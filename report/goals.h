@@ -4,13 +4,11 @@
 #ifndef REPORT_GOALS_H
 #define REPORT_GOALS_H
 
+#include <math.h>
 #include <stdbool.h>
 
 #include "lib/goals.h"
 #include "report/group.h"
-
-/* Samples count as those of a goal that are within so much of its tokens. */
-#define GOAL_LENGTH 0.1
 
 /* Why runs of the goal's model, on its nodes or GPUs, do not decide it. */
 enum goal_why {
@@ -62,7 +60,7 @@ static inline bool goal_is_met(const struct goal_check *check)
 /* It asks more than the hardware can do at most. */
 static inline bool goal_is_beyond(const struct goal_check *check)
 {
-    return check->needs > 100;
+    return round(check->needs) > 100; /* as the number is shown */
 }
 
 /* Digits behind the point with which value and goal look as they compare: 94.96 of 95 is no

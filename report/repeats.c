@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "lib/stats.h"
+
 /* P(T <= t) for t >= 0 by the regularized incomplete beta function's continued fraction (Lentz;
  * Press et al., Numerical Recipes, 6.4). */
 static double beta_fraction(double a, double b, double x)
@@ -55,19 +57,11 @@ double repeats_t(double p, double freedom)
 enum { LEAST = 4 };
 #define LEVEL 0.01 /* of both tests: so many sets of honest repeats are marked */
 
-static double log_mean(const double *values, size_t count)
-{
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += log(values[i]);
-    return sum / (double)count;
-}
-
 bool repeats_outlier(const double *values, size_t count)
 {
     if (count < LEAST)
         return false;
-    double n = (double)count, mean = log_mean(values, count), squares = 0, most = 0;
+    double n = (double)count, mean = sft_stats_log_mean(values, count), squares = 0, most = 0;
     for (size_t i = 0; i < count; i++) {
         double apart = fabs(log(values[i]) - mean);
         squares += apart * apart;
@@ -82,7 +76,7 @@ bool repeats_drift(const double *values, size_t count)
 {
     if (count < LEAST)
         return false;
-    double n = (double)count, mean = log_mean(values, count), middle = (n - 1) / 2;
+    double n = (double)count, mean = sft_stats_log_mean(values, count), middle = (n - 1) / 2;
     double xx = 0, xy = 0, rest = 0;
     for (size_t i = 0; i < count; i++) {
         xx += ((double)i - middle) * ((double)i - middle);

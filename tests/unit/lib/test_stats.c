@@ -22,6 +22,9 @@ static void test_values_by_hand(void **state)
     assert_true(odd[0] == 9 && odd[1] == 1);
     assert_true(isnan(sft_stats_median(odd, 0)) && isnan(sft_stats_mad(odd, 0)));
     assert_true(isnan(sft_stats_mean(odd, 0)));
+    const double powers[] = {1, 100};
+    assert_true(fabs(sft_stats_log_mean(powers, 2) - log(10)) < 1e-12 &&
+                isnan(sft_stats_log_mean(powers, 0)));
 }
 
 /* Eight nodes of eight GPUs pass a million tokens a second: no exponent there. */
