@@ -64,6 +64,8 @@ static const struct sft_figure figures[] = {
         AT(SYSTEM, 135, N_("Workload"))),
     ROW("data_sum", TEXT, MEASURED, FULL, "", "checksum of that file's bytes", NOWHERE),
     ROW("records", INTEGER, MEASURED, FULL, "", "documents in one epoch", NOWHERE),
+    ROW("sample_tokens", REAL, MEASURED, FULL, "tokens", "mean of those documents, as cut",
+        NOWHERE),
     ROW("cut", INTEGER, MEASURED, BRIEF, "",
         "documents longer than the sequence, cut to it or left out", NOWHERE),
     ROW("skipped", INTEGER, MEASURED, FULL, "", "records left out because they are empty or bad",

@@ -57,10 +57,24 @@ static bool tokens_agree(const struct row *row, double tokens)
                                   : !(tok_s * mean_s > tokens * (1 + GROUP_AGREE));
 }
 
+/* Tokens a sample against the data's own mean, as far as so many samples may stray from it:
+ * documents whose lengths spread by one and a half times their mean, 3.3 standard errors. A sample
+ * is a token at least, and no longer than a sequence. */
+static bool samples_agree(const struct row *row)
+{
+    double length = real_of(row, "tok_s") / real_of(row, "samples_s");
+    double mean = real_of(row, "sample_tokens"), seq = real_of(row, "seq");
+    double count = real_of(row, "samples_s") * real_of(row, "steps_s");
+    if (length < 1 - GROUP_AGREE || length > seq * (1 + GROUP_AGREE))
+        return false;
+    return !is_positive(mean) || !is_positive(count) ||
+           fabs(length / mean - 1) <= 0.05 + 5 / sqrt(count);
+}
+
 static bool is_inconsistent(const struct row *row)
 {
     double tokens = real_of(row, "global_batch") * real_of(row, "seq");
-    return !tokens_agree(row, tokens) ||
+    return !tokens_agree(row, tokens) || !samples_agree(row) ||
            !agree(100 * real_of(row, "tflops") / real_of(row, "peak_tflops"), real_of(row, "mfu"));
 }
 

@@ -145,6 +145,8 @@ static int describe_numbers(struct run *run, const struct data_facts *facts, str
     if (plan->steps > 0 ? sft_record_set_integer(record, "steps", plan->steps, err) < 0
                         : sft_record_set_real(record, "measure_s", plan->seconds, err) < 0)
         return -1;
+    if (sft_record_set_real(record, "sample_tokens", facts->mean_length, err) < 0)
+        return -1;
     return sft_record_set_real(record, "lr", plan->lr, err);
 }
 

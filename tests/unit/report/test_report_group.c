@@ -226,6 +226,39 @@ static void test_what_stands_aside(void **state)
     assert_int_equal(c->marks, GROUP_ASIDE);
 }
 
+/* 1,000 samples a second of 128 tokens for a minute stray by 5 + 2% from the data's mean, of five
+ * samples by any; a sample is no longer than a sequence, and a token at least. */
+static void test_samples_are_the_datas(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields;
+        bool counts;
+    } cases[] = {
+        {"sample_tokens=128 steps_s=60", true},
+        {"sample_tokens=121 steps_s=60", true},
+        {"sample_tokens=118 steps_s=60", false},
+        {"sample_tokens=346 steps_s=60", false},
+        {"sample_tokens=50 steps_s=60", false},
+        {"sample_tokens=200 steps_s=0.005", true},
+        {"sample_tokens=nan steps_s=60", true},
+        {"samples_s=30", false},
+        {"samples_s=32", true},
+        {"samples_s=128000", true},
+        {"samples_s=130000", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        test_row(&rows, 1, 1, 1000, cases[i].fields);
+        make();
+        const struct group_cell *c = &groups.series[0].cell[0];
+        if ((c->count == 1) != cases[i].counts)
+            fail_msg("case %zu: %zu counted", i, c->count);
+        if (c->aside > 0)
+            assert_int_equal(c->aside_why[0], GROUP_INCONSISTENT);
+        rows_clear(&rows);
+    }
+}
+
 /* FP8 may be above bf16's roofline, and not above its own. */
 static void test_the_roofline_is_the_precisions(void **state)
 {
@@ -290,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_key_is_averaged_over, begin, end),
         cmocka_unit_test_setup_teardown(test_ways_by_nodes, begin, end),
         cmocka_unit_test_setup_teardown(test_what_stands_aside, begin, end),
+        cmocka_unit_test_setup_teardown(test_samples_are_the_datas, begin, end),
         cmocka_unit_test_setup_teardown(test_the_roofline_is_the_precisions, begin, end),
         cmocka_unit_test_setup_teardown(test_marks, begin, end),
         cmocka_unit_test_setup_teardown(test_a_base_without_runs_is_none, begin, end),
