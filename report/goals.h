@@ -4,6 +4,7 @@
 #ifndef REPORT_GOALS_H
 #define REPORT_GOALS_H
 
+#include <math.h>
 #include <stdbool.h>
 
 #include "lib/goals.h"
@@ -59,10 +60,10 @@ static inline bool goal_is_met(const struct goal_check *check)
     return check->value >= sft_goal_value(check->goal);
 }
 
-/* It asks more than the hardware can do at most. */
+/* It asks more than the hardware can do at most, as its percent are printed: as in --plan. */
 static inline bool goal_is_beyond(const struct goal_check *check)
 {
-    return check->needs > 100;
+    return round(check->needs) > 100;
 }
 
 /* Digits behind the point with which value and goal look as they compare: 94.96 of 95 is no
