@@ -9,6 +9,9 @@
 
 #include "lib/error.h"
 
+/* Samples count as those of a goal that are within so much of its tokens: sft-goals(5). */
+#define SFT_GOAL_LENGTH 0.1
+
 enum { SFT_GOALS_MAX = 64, SFT_GOAL_TEXT = 96, SFT_GOALS_SIZE = 1 << 16 };
 
 /* What a goal is about; a line names exactly one. */

@@ -11,14 +11,6 @@
 #include "report/repeats.h"
 #include "report/lang.h"
 
-static double log_mean(const double *values, size_t count)
-{
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += log(values[i]);
-    return sum / (double)count;
-}
-
 /* Of the mean: the sample's variance over its count. */
 static double log_variance(const double *values, size_t count, double mean)
 {
@@ -42,7 +34,7 @@ static void interval(struct compare_ratio *r, double va, size_t na, double vb, s
 
 struct compare_ratio compare_figures(const double *a, size_t na, const double *b, size_t nb)
 {
-    double ma = log_mean(a, na), mb = log_mean(b, nb);
+    double ma = repeats_log_mean(a, na), mb = repeats_log_mean(b, nb);
     struct compare_ratio r = {
         sft_stats_median(a, na), sft_stats_median(b, nb), exp(mb - ma), NAN, NAN, NAN,
         COMPARE_TOO_FEW};

@@ -7,13 +7,8 @@
 #include <string.h>
 
 #include "lib/roofline.h"
+#include "report/group_internal.h"
 #include "report/lang.h"
-
-static const char *text_of(const struct row *row, const char *key)
-{
-    const char *value = sft_record_get(&row->record, key);
-    return value != NULL ? value : "";
-}
 
 static bool is_other(const char *wanted, const char *text)
 {
@@ -33,7 +28,7 @@ static bool are_other_samples(const struct sft_goal *goal, const struct row *row
 {
     double length = sft_record_get_real(&row->record, "tok_s", NAN) /
                     sft_record_get_real(&row->record, "samples_s", NAN);
-    return goal->sample_tokens > 0 && !(fabs(length / goal->sample_tokens - 1) <= GOAL_LENGTH);
+    return goal->sample_tokens > 0 && !(fabs(length / goal->sample_tokens - 1) <= SFT_GOAL_LENGTH);
 }
 
 static unsigned row_why(const struct sft_goal *goal, const struct row *row)

@@ -10,9 +10,6 @@
 #include "lib/goals.h"
 #include "report/group.h"
 
-/* Samples count as those of a goal that are within so much of its tokens. */
-#define GOAL_LENGTH 0.1
-
 /* Why runs of the goal's model, on its nodes or GPUs, do not decide it. */
 enum goal_why {
     GOAL_WORKLOAD = 1, /* of another workload, or generated where the goal names none */

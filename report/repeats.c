@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-/* P(T <= t) for t >= 0 by the regularized incomplete beta function's continued fraction (Lentz;
- * Press et al., Numerical Recipes, 6.4). */
+/* The incomplete beta function's continued fraction (Lentz; Press et al., Numerical Recipes, 6.4).
+ */
 static double beta_fraction(double a, double b, double x)
 {
     const double tiny = 1e-300;
@@ -34,6 +34,7 @@ static double beta_regular(double a, double b, double x)
                                      : 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
 
+/* P(T <= t) for t >= 0, by the regularized incomplete beta function. */
 static double t_distribution(double t, double freedom)
 {
     return 1 - 0.5 * beta_regular(freedom / 2, 0.5, freedom / (freedom + t * t));
@@ -55,7 +56,7 @@ double repeats_t(double p, double freedom)
 enum { LEAST = 4 };
 #define LEVEL 0.01 /* of both tests: so many sets of honest repeats are marked */
 
-static double log_mean(const double *values, size_t count)
+double repeats_log_mean(const double *values, size_t count)
 {
     double sum = 0;
     for (size_t i = 0; i < count; i++)
@@ -67,7 +68,7 @@ bool repeats_outlier(const double *values, size_t count)
 {
     if (count < LEAST)
         return false;
-    double n = (double)count, mean = log_mean(values, count), squares = 0, most = 0;
+    double n = (double)count, mean = repeats_log_mean(values, count), squares = 0, most = 0;
     for (size_t i = 0; i < count; i++) {
         double apart = fabs(log(values[i]) - mean);
         squares += apart * apart;
@@ -82,7 +83,7 @@ bool repeats_drift(const double *values, size_t count)
 {
     if (count < LEAST)
         return false;
-    double n = (double)count, mean = log_mean(values, count), middle = (n - 1) / 2;
+    double n = (double)count, mean = repeats_log_mean(values, count), middle = (n - 1) / 2;
     double xx = 0, xy = 0, rest = 0;
     for (size_t i = 0; i < count; i++) {
         xx += ((double)i - middle) * ((double)i - middle);

@@ -14,6 +14,9 @@
 /* The quantile p, from 0.5 on, of Student's t with so many degrees of freedom, from 1 on. */
 double repeats_t(double p, double freedom);
 
+/* Mean of their logarithms; count from 1 on. */
+double repeats_log_mean(const double *values, size_t count);
+
 /* Does one stand apart from the others? Grubbs' test, two-sided at 1% (Technometrics 11, 1969), of
  * 4 repeats and more. */
 bool repeats_outlier(const double *values, size_t count);

@@ -9,10 +9,6 @@
 
 enum { NODES_LEAST = 8 }; /* where a scaling is to be held "everywhere" */
 
-/* Samples are a goal's where they are within so much of its tokens: sft-goals(5), as in sft-report.
- */
-static const double sample_length = 0.1;
-
 static bool goal_is_everywhere(const struct sft_goal *goal)
 {
     return goal->kind == SFT_GOAL_SCALING && goal->nodes < 0 && goal->gpus < 0;
@@ -65,7 +61,7 @@ static int work_check(struct goal_outlook *o, const struct forecast_question *q)
         strcmp(goal->workload, facts.source) != 0)
         return sft_error_set(&o->why, "the plan's workload is %.64s, not %.64s", ours,
                              goal->workload);
-    if (goal->sample_tokens > 0 && !(fabs(length / goal->sample_tokens - 1) <= sample_length))
+    if (goal->sample_tokens > 0 && !(fabs(length / goal->sample_tokens - 1) <= SFT_GOAL_LENGTH))
         return sft_error_set(&o->why, "a sample of %.64s has %.4g tokens, not %.4g", ours, length,
                              goal->sample_tokens);
     return 0;
