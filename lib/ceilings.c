@@ -107,11 +107,13 @@ static void gpu_estimate(struct sft_gpu *gpu, const struct sft_roofline *sheet)
     }
 }
 
-/* Of that name, or a whole GPU of that kind. */
+/* Of that name, or a whole GPU of that kind, which is none of a slice. */
 static const struct sft_ceiling *ceiling_of_model(const char *model,
                                                   const struct sft_roofline *sheet)
 {
     const struct sft_ceiling *ceiling = sft_ceiling_find(model);
+    if (sft_roofline_share(model) < 1)
+        return ceiling;
     for (size_t i = 0; ceiling == NULL && sheet != NULL && ceiling_at(i) != NULL; i++)
         if (sft_roofline_find(ceiling_at(i)->device) == sheet &&
             sft_roofline_share(ceiling_at(i)->device) == 1)
@@ -139,8 +141,9 @@ int sft_gpu_find(struct sft_gpu *gpu, const char *model, struct sft_error *err)
     }
     if (sheet == NULL)
         sheet = sft_roofline_find(gpu->name);
+    bool whole = sheet != NULL && sft_roofline_share(gpu->name) == 1;
     double gib = gpu->ceiling.memory_gib > 0 ? gpu->ceiling.memory_gib
-                 : sheet != NULL             ? sheet->memory_gib
+                 : whole                     ? sheet->memory_gib
                                              : 0;
     if (gib <= taken)
         return sft_error_set(err,

@@ -7,13 +7,8 @@
 #include <string.h>
 
 #include "lib/roofline.h"
+#include "report/group_internal.h"
 #include "report/lang.h"
-
-static const char *text_of(const struct row *row, const char *key)
-{
-    const char *value = sft_record_get(&row->record, key);
-    return value != NULL ? value : "";
-}
 
 static bool is_other(const char *wanted, const char *text)
 {
@@ -81,16 +76,15 @@ static double cell_value(const struct sft_goal *goal, const struct group_cell *c
     return goal->samples_s > 0 ? tok_s / goal->sample_tokens : tok_s / cell->ranks;
 }
 
-/* The highest peak of bf16 among the devices that ran, or of FP8 where the goal says so. */
+/* The highest peak of bf16 among the devices and MIG slices that ran, or of FP8 where the goal says
+ * so. */
 static double peak_of(struct goal_checks *checks, const struct sft_goal *goal,
                       const struct groups *groups)
 {
     double most = NAN;
     for (size_t i = 0; i < groups->count; i++) {
-        const struct sft_roofline *roofline = sft_roofline_find(groups->series[i].device);
-        double peak = roofline == NULL                      ? 0
-                      : strcmp(goal->precision, "fp8") == 0 ? roofline->fp8_tflops
-                                                            : roofline->bf16_tflops;
+        double peak =
+            sft_roofline_peak(groups->series[i].device, 0, strcmp(goal->precision, "fp8") == 0);
         if (groups->series[i].base_nodes > 0 && peak > 0 && !(peak <= most)) {
             most = peak;
             checks->device = groups->series[i].device;
@@ -99,12 +93,15 @@ static double peak_of(struct goal_checks *checks, const struct sft_goal *goal,
     return most;
 }
 
+/* The most that ran on a node: with these a rate of some nodes asks the least of each. */
 static int gpus_of_node(const struct groups *groups)
 {
+    int most = 0;
     for (size_t i = 0; i < groups->count; i++)
-        if (groups->series[i].base_nodes > 0 && strcmp(groups->series[i].backend, "cuda") == 0)
-            return groups->series[i].ranks_per_node;
-    return 0;
+        if (groups->series[i].base_nodes > 0 && strcmp(groups->series[i].backend, "cuda") == 0 &&
+            groups->series[i].ranks_per_node > most)
+            most = groups->series[i].ranks_per_node;
+    return most;
 }
 
 static bool is_decisive(const struct goal_check *check, const struct goal_check *than)

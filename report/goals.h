@@ -57,10 +57,10 @@ static inline bool goal_is_met(const struct goal_check *check)
     return check->value >= sft_goal_value(check->goal);
 }
 
-/* It asks more than the hardware can do at most. */
+/* It asks more than the hardware can do at most, as its percent are printed: as in --plan. */
 static inline bool goal_is_beyond(const struct goal_check *check)
 {
-    return round(check->needs) > 100; /* as the number is shown */
+    return round(check->needs) > 100;
 }
 
 /* Digits behind the point with which value and goal look as they compare: 94.96 of 95 is no

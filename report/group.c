@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* _GNU_SOURCE: strverscmp */
 #include "report/group.h"
 
 #include <math.h>
@@ -133,7 +134,7 @@ static int runs_compare(const struct run *a, const struct run *b, bool ways)
         {a->nodes, b->nodes}, {a->ranks, b->ranks}, {a->row->job_id, b->row->job_id}};
     for (size_t i = 0; order == 0 && i < sizeof keys / sizeof keys[0]; i++)
         order = (keys[i][0] > keys[i][1]) - (keys[i][0] < keys[i][1]);
-    return order != 0 ? order : strcmp(row_step(a->row), row_step(b->row));
+    return order != 0 ? order : strverscmp(row_step(a->row), row_step(b->row)); /* 9, then 10 */
 }
 
 static int runs_by_work(const void *a, const void *b)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What group.c and group_aside.c share. */
+/* What group.c, group_aside.c and goals.c share. */
 #ifndef REPORT_GROUP_INTERNAL_H
 #define REPORT_GROUP_INTERNAL_H
 

@@ -333,9 +333,11 @@ static int set_option(void *context, int option, struct sft_error *err)
 static int load_goals(struct options *options, struct sft_error *err)
 {
     const char *path = options->goals_file;
-    if (options->form <= OPTIONS_JSON)
-        return path == NULL ? 0
-                            : sft_error_set(err, "--goals: are of a page: --format html or pdf");
+    if (options->form <= OPTIONS_JSON || options->action == OPTIONS_COMPARE)
+        return path == NULL
+                   ? 0
+                   : sft_error_set(err,
+                                   "--goals: are of the report as a page: --format html or pdf");
     if (path == NULL && access(SITE_GOALS, F_OK) == 0)
         path = SITE_GOALS;
     if (path == NULL || strcmp(path, "none") == 0)

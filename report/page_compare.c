@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "accounts/text.h"
+#include "report/jobs.h"
 
 /* "A", and what it ran on: "A: NVIDIA H100, cluster-1"; of several devices the first, and that
  * there are more. */
@@ -54,9 +55,9 @@ static void put_line(struct page *page, const struct compare *compare,
     html_td_number(page->out, r->low, 3);
     html_td_number(page->out, r->high, 3);
     put_verdict(page, r);
-    group_jobs(pair->a, jobs, sizeof jobs);
+    jobs_text(pair->a->run, pair->a->count, JOBS_MOST, jobs, sizeof jobs);
     html_td_text(page->out, jobs);
-    group_jobs(pair->b, jobs, sizeof jobs);
+    jobs_text(pair->b->run, pair->b->count, JOBS_MOST, jobs, sizeof jobs);
     html_td_text(page->out, jobs);
     fprintf(page->out, "</tr>\n");
 }

@@ -5,8 +5,8 @@
 
 #include "lib/stats.h"
 
-/* P(T <= t) for t >= 0 by the regularized incomplete beta function's continued fraction (Lentz;
- * Press et al., Numerical Recipes, 6.4). */
+/* The incomplete beta function's continued fraction (Lentz; Press et al., Numerical Recipes, 6.4).
+ */
 static double beta_fraction(double a, double b, double x)
 {
     const double tiny = 1e-300;
@@ -36,6 +36,7 @@ static double beta_regular(double a, double b, double x)
                                      : 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
 
+/* P(T <= t) for t >= 0, by the regularized incomplete beta function. */
 static double t_distribution(double t, double freedom)
 {
     return 1 - 0.5 * beta_regular(freedom / 2, 0.5, freedom / (freedom + t * t));

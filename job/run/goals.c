@@ -92,9 +92,11 @@ static void scaling_look(struct goal_outlook *o, const struct forecast_question 
     }
     for (int row = goal_is_everywhere(o->goal) ? 1 : s.asked; row < s.count; row++) {
         double a = scaling_percent(&s, row, true), b = scaling_percent(&s, row, false);
-        if (!(fmax(a, b) >= o->high)) /* the one that decides; NaN, where nothing is known yet */
+        if (isnan(a) || isnan(b))
+            continue;                 /* does not run */
+        if (!(fmax(a, b) >= o->high)) /* the one that decides; NaN: the first */
             scaling_cause(&s, row, o->cause);
-        o->low = fmin(o->low, fmin(a, b)); /* NaN is no number for fmin: the other is taken */
+        o->low = fmin(o->low, fmin(a, b)); /* of NaN and a number fmin is the number */
         o->high = fmin(o->high, fmax(a, b));
     }
     if (isnan(o->low))
@@ -186,7 +188,7 @@ static void place_print(const struct goal_outlook *o)
         printf("%d nodes of %d", o->nodes, o->gpus);
     else
         printf("%d", o->gpus);
-    printf(" GPU%s", o->gpus == 1 && o->nodes == 1 ? "" : "s");
+    printf(" GPU%s", o->gpus == 1 ? "" : "s");
 }
 
 static void outlook_print(const struct goal_outlook *o)

@@ -55,7 +55,10 @@ static void gpu_peaks(struct machine *machine, double said)
     if (said > 0 && peak > 0 && said > peak)
         snprintf(by + strlen(by), size - strlen(by), "; peak=%g is above it, not used", said);
     else if (said > 0 && peak > 0)
-        snprintf(by, size, "peak=, the data sheet says %g", peak);
+        snprintf(by, size, "peak=, the %s says %g",
+                 sft_roofline_find(machine->device->title) != NULL ? "data sheet"
+                                                                   : "file of ceilings",
+                 peak);
     else if (said > 0)
         snprintf(by, size, "peak=");
     if (said > 0 && (peak == 0 || said < peak))

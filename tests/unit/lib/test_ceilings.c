@@ -249,6 +249,11 @@ static void test_a_plans_gpu_by_the_sites_file(void **state)
     assert_string_equal(gpu.name, "NVIDIA H100 80GB HBM3");
     assert_int_equal(sft_gpu_find(&gpu, "H100 PCIe", &err), 0); /* another one */
     assert_true(gpu.ceiling.estimated);
+    /* a slice has neither the whole GPU's memory nor its rates */
+    assert_int_equal(sft_gpu_find(&gpu, "NVIDIA H100 80GB HBM3 MIG 1g.10gb", &err), -1);
+    assert_contains(err.text, "how much memory it has is not known: give it memory_gib");
+    assert_int_equal(sft_gpu_find(&gpu, "NVIDIA H100 80GB HBM3 MIG 3g.40gb", &err), -1);
+    assert_contains(err.text, "and none that the file of ceilings= names");
     assert_int_equal(sft_gpu_find(&gpu, "Made Up", &err), -1);
     assert_contains(err.text, "how much memory it has is not known: give it memory_gib");
     assert_int_equal(sft_gpu_find(&gpu, "Cray", &err), -1);

@@ -199,6 +199,33 @@ static void test_beyond_the_hardware(void **state)
     assert_int_equal(job_of(1), 0);
 }
 
+/* Of a slice the part that it may have; what is printed as 100% is not beyond. */
+static void test_the_peak_of_a_slice(void **state)
+{
+    (void)state;
+    run(1, 1, 100, "device=NVIDIA_H200_MIG_1g.18gb tflops=100 peak_tflops=141 mfu=70.9");
+    assert_int_equal(
+        sft_record_set(&rows.row[0]->record, "device", "NVIDIA H200 MIG 1g.18gb", NULL), 0);
+    check("model=llama-7b,gpus=8,samples_s=640,sample_tokens=128");
+    assert_true(fabs(checks.check[0].needs - 4 * 41) < 1); /* a whole H200: 41% */
+    struct goal_check one = {.needs = 100.4};
+    assert_false(goal_is_beyond(&one));
+    one.needs = 100.6;
+    assert_true(goal_is_beyond(&one));
+    one.needs = NAN;
+    assert_false(goal_is_beyond(&one));
+}
+
+/* A goal of two nodes is not beyond those with 8 GPUs because others ran with one. */
+static void test_a_nodes_gpus_are_the_most(void **state)
+{
+    (void)state;
+    run(1, 1, 100, "ranks=1 model=llama-1b global_batch=4 step_ms=1280 tok_s=12800");
+    run(2, 1, 900, NULL);
+    check("model=llama-7b,nodes=1,samples_s=640,sample_tokens=128");
+    assert_true(fabs(checks.check[0].needs - 41) < 1);
+}
+
 static void test_digits_tell_apart(void **state)
 {
     (void)state;
@@ -232,6 +259,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_other_goals_are_of_any_work, begin, end),
         cmocka_unit_test_setup_teardown(test_scaling_begins_at_one_node, begin, end),
         cmocka_unit_test_setup_teardown(test_beyond_the_hardware, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_peak_of_a_slice, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_nodes_gpus_are_the_most, begin, end),
         cmocka_unit_test(test_digits_tell_apart),
     };
     return cmocka_run_group_tests_name("goals", tests, NULL, NULL);

@@ -144,7 +144,7 @@ static void test_mixed_work_is_no_group(void **state)
             int which = k < 2 ? k : uniform() < 0.5;
             bool form = strcmp(group_keys[key], "form") == 0;
             snprintf(words, sizeof words, "%s=%c", form ? "version" : group_keys[key],
-                     form ? 'x' : "18"[which]); /* pinned: of 8 ranks */
+                     form ? 'x' : "18"[which]); /* of pinned: some of 8 ranks, all of them */
             struct row *row = test_row(&rows, 1 + k, 1, 1000 * exp(0.01 * normal()), words);
             row->marks |= form && which ? ROW_MEDIAN : 0;
             count[which]++;

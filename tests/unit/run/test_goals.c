@@ -125,6 +125,12 @@ static void test_a_scaling_above_100_has_its_cause(void **state)
     assert_true(o.low > 105 && o.gpus == 2);
     assert_contains(o.cause, "less is computed again");
     assert_true(all.low <= o.low && (all.high >= 100.05) == (all.cause[0] != '\0'));
+    /* a global batch of 96 is none of 8 nodes: that they do not run takes no cause away */
+    ask("llama-13b:12,gpus=2,states=fp32,micro_batch=4,global_batch=96,data=synthetic:4096", 2);
+    all = look(1);
+    input_close(&input);
+    assert_true(all.high >= 100.05);
+    assert_contains(all.cause, "less is computed again");
     ask("llama-7b:1", 8);
     o = look(0);
     input_close(&input);

@@ -72,6 +72,8 @@ static void test_an_unknown_gpu(void **state)
     expect(80, "file of ceilings=");
     find("Made Up", 100, 90);
     expect(80, "file of ceilings=; peak=90 is above it, not used");
+    find("Made Up", 100, 70);
+    expect(70, "peak=, the file of ceilings says 80");
     find("NVIDIA H200", 132, -1);
     expect(989.5, "data sheet");
     assert_int_equal(sft_ceilings_load("", &err), 0);
