@@ -118,6 +118,10 @@ said() { # said NAME : how many lines of ours the user saw
     grep -c 'sft-bench: ' "$FOLDER/$1.out"
 }
 
+nodes_answer() { # slurmctld, which was away, has heard of all of them again
+    ! sinfo -h -N -o %T | grep -qE '[*]|unk|down'
+}
+
 users_text() { # users_text NAME : what stands before the record
     job_field "$(cat "$FOLDER/$1.job")" comment | sed 's/ sft2{.*//'
 }
@@ -373,6 +377,7 @@ finished() { # finished SRUN OPTION... : a run; its number in $job, what the use
     wait_for 20 job_field_has "$job" comment 'OK$'
     wait_for 60 job_field_has "$job" comment ' sft2\{[^}]*state=complete'
     [ "$(job_field "$job" comment | sed 's/ sft2{.*//')" = "$TEXT" ]
+    wait_for 60 nodes_answer
 }
 
 @test "job_submit writes another comment without a word: the admin comment has the record, and one line says so" {
