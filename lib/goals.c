@@ -237,6 +237,33 @@ double sft_goal_value(const struct sft_goal *goal)
                                           : goal->tok_s_gpu;
 }
 
+bool sft_goal_is_work(const struct sft_goal *goal, const char *workload, const char *data)
+{
+    return goal->workload[0] == '\0' || strcmp(goal->workload, workload) == 0 ||
+           strcmp(goal->workload, data) == 0;
+}
+
+bool sft_goal_is_length(const struct sft_goal *goal, double tokens)
+{
+    return goal->sample_tokens <= 0 || fabs(tokens / goal->sample_tokens - 1) <= 0.1;
+}
+
+int sft_goal_digits(const struct sft_goal *goal)
+{
+    return goal->kind == SFT_GOAL_RATE && sft_goal_value(goal) >= 100 ? 0 : 1;
+}
+
+double sft_goal_rounded(double value, int digits)
+{
+    double scale = pow(10, digits);
+    return round(value * scale) / scale;
+}
+
+bool sft_goal_is_beyond(double percent)
+{
+    return sft_goal_rounded(percent, 0) > 100;
+}
+
 double sft_goal_tok_s_gpu(const struct sft_goal *goal, int gpus_per_node)
 {
     int gpus = goal->gpus > 0 ? goal->gpus : goal->nodes * gpus_per_node;

@@ -11,9 +11,6 @@
 
 enum { SFT_GOALS_MAX = 64, SFT_GOAL_TEXT = 96, SFT_GOALS_SIZE = 1 << 16 };
 
-/* Samples count as those of a goal that are within so much of its tokens. */
-#define SFT_GOAL_LENGTH 0.1
-
 /* What a goal is about; a line names exactly one. */
 enum sft_goal_kind { SFT_GOAL_RATE, SFT_GOAL_SCALING, SFT_GOAL_USE };
 
@@ -49,6 +46,21 @@ int sft_goals_load(struct sft_goals *goals, const char *path, struct sft_error *
 
 /* The number that is to be reached: samples/s, tokens/s of a GPU, or %. */
 double sft_goal_value(const struct sft_goal *goal);
+
+/* Is work of this workload, or on data of this file name, what the goal is about? */
+bool sft_goal_is_work(const struct sft_goal *goal, const char *workload, const char *data);
+
+/* Are samples of so many tokens the goal's? Within 10% they are. */
+bool sft_goal_is_length(const struct sft_goal *goal, double tokens);
+
+/* Digits behind the point with which the goal's figures are shown, if they need no more. */
+int sft_goal_digits(const struct sft_goal *goal);
+
+/* The value as it looks with so many digits behind the point. */
+double sft_goal_rounded(double value, int digits);
+
+/* Is it more than the hardware can do at most? Of the percent of the peak as they are printed. */
+bool sft_goal_is_beyond(double percent);
 
 /* Tokens/s of one GPU that a rate asks for, with so many GPUs on a node where it says nodes alone;
  * NaN: not known, or no rate. */

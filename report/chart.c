@@ -12,8 +12,8 @@
 
 #include "accounts/spawn.h"
 #include "accounts/text.h"
-#include "report/html.h"
 #include "report/chart_ids.h"
+#include "report/html.h"
 
 enum { WIDTH = 900, HEIGHT = 380 };
 

@@ -20,27 +20,19 @@ static bool is_other_workload(const struct sft_goal *goal, const struct row *row
 {
     if (goal->workload[0] == '\0')
         return goal->kind == SFT_GOAL_RATE && (row->marks & ROW_SYNTHETIC) != 0;
-    return is_other(goal->workload, text_of(row, "workload")) &&
-           is_other(goal->workload, text_of(row, "data"));
-}
-
-static bool are_other_samples(const struct sft_goal *goal, const struct row *row)
-{
-    double length = sft_record_get_real(&row->record, "tok_s", NAN) /
-                    sft_record_get_real(&row->record, "samples_s", NAN);
-    return goal->sample_tokens > 0 && !(fabs(length / goal->sample_tokens - 1) <= SFT_GOAL_LENGTH);
+    return !sft_goal_is_work(goal, text_of(row, "workload"), text_of(row, "data"));
 }
 
 static unsigned row_why(const struct sft_goal *goal, const struct row *row)
 {
-    bool whole = sft_record_get_real(&row->record, "cut", NAN) == 0;
+    bool whole = real_of(row, "cut") == 0, fit = sft_goal_is_length(goal, sample_length_of(row));
     unsigned why = is_other_workload(goal, row) ? GOAL_WORKLOAD : 0;
     if (is_other(goal->method, text_of(row, "method")) ||
         is_other(goal->precision, text_of(row, "precision")))
         why |= GOAL_METHOD;
     if (row->record.form == 1)
         return why | GOAL_OLD;
-    return why | (whole ? 0u : GOAL_CUT) | (are_other_samples(goal, row) ? GOAL_SAMPLES : 0u);
+    return why | (whole ? 0u : GOAL_CUT) | (fit ? 0u : GOAL_SAMPLES);
 }
 
 static unsigned cell_why(const struct sft_goal *goal, const struct group_cell *cell)
@@ -173,25 +165,16 @@ const char *goal_why_text(unsigned bit)
         N_("older records, whose throughput is a median with padding"),
         N_("one node was not measured"),
     };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (bit == 1u << i)
-            return texts[i];
-    return "";
-}
-
-static double rounded(double value, int digits)
-{
-    double scale = pow(10, digits);
-    return round(value * scale) / scale;
+    return group_bit_text(texts, sizeof texts / sizeof texts[0], bit);
 }
 
 int goal_digits(const struct goal_check *check)
 {
     double goal = sft_goal_value(check->goal), value = check->value;
-    int digits = check->goal->kind == SFT_GOAL_RATE && goal >= 100 ? 0 : 1;
-    while (digits < 6 &&
-           (fabs(rounded(goal, digits) - goal) > 1e-9 * goal ||
-            (isfinite(value) && value < goal && rounded(value, digits) >= rounded(goal, digits))))
+    int digits = sft_goal_digits(check->goal);
+    while (digits < 6 && (fabs(sft_goal_rounded(goal, digits) - goal) > 1e-9 * goal ||
+                          (isfinite(value) && value < goal &&
+                           sft_goal_rounded(value, digits) >= sft_goal_rounded(goal, digits))))
         digits++;
     return digits;
 }

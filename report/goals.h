@@ -49,7 +49,7 @@ const char *goal_why_text(unsigned bit);
 
 static inline bool goal_is_measured(const struct goal_check *check)
 {
-    return check->value == check->value; /* not NaN */
+    return !isnan(check->value);
 }
 
 static inline bool goal_is_met(const struct goal_check *check)
@@ -57,10 +57,9 @@ static inline bool goal_is_met(const struct goal_check *check)
     return check->value >= sft_goal_value(check->goal);
 }
 
-/* It asks more than the hardware can do at most, as its percent are printed: as in --plan. */
 static inline bool goal_is_beyond(const struct goal_check *check)
 {
-    return round(check->needs) > 100;
+    return sft_goal_is_beyond(check->needs);
 }
 
 /* Digits behind the point with which value and goal look as they compare: 94.96 of 95 is no

@@ -62,7 +62,7 @@ static bool tokens_agree(const struct row *row, double tokens)
  * is a token at least, and no longer than a sequence. */
 static bool samples_agree(const struct row *row)
 {
-    double length = real_of(row, "tok_s") / real_of(row, "samples_s");
+    double length = sample_length_of(row);
     double mean = real_of(row, "sample_tokens"), seq = real_of(row, "seq");
     double count = real_of(row, "samples_s") * real_of(row, "steps_s");
     if (length < 1 - GROUP_AGREE || length > seq * (1 + GROUP_AGREE))

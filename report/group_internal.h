@@ -25,6 +25,12 @@ static inline int whole_of(const struct row *row, const char *key)
     return value >= 0 && value <= 1e9 ? (int)value : 0;
 }
 
+/* Mean tokens of a sample, by the record's rates; NaN: not known. */
+static inline double sample_length_of(const struct row *row)
+{
+    return real_of(row, "tok_s") / real_of(row, "samples_s");
+}
+
 /* Why a run does not count, 0: it does; of enum group_aside. */
 unsigned group_aside_of(const struct row *row);
 

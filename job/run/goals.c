@@ -57,11 +57,10 @@ static int work_check(struct goal_outlook *o, const struct forecast_question *q)
     struct data_facts facts = data_facts(q->input->data);
     const char *ours = facts.workload[0] != '\0' ? facts.workload : facts.source;
     double length = q->workload.real / q->workload.documents;
-    if (goal->workload[0] != '\0' && strcmp(goal->workload, facts.workload) != 0 &&
-        strcmp(goal->workload, facts.source) != 0)
+    if (!sft_goal_is_work(goal, facts.workload, facts.source))
         return sft_error_set(&o->why, "the plan's workload is %.64s, not %.64s", ours,
                              goal->workload);
-    if (goal->sample_tokens > 0 && !(fabs(length / goal->sample_tokens - 1) <= SFT_GOAL_LENGTH))
+    if (!sft_goal_is_length(goal, length))
         return sft_error_set(&o->why, "a sample of %.64s has %.4g tokens, not %.4g", ours, length,
                              goal->sample_tokens);
     return 0;
@@ -143,23 +142,16 @@ void goal_look(struct goal_outlook *o, const struct sft_goal *goal,
         size_look(o, question);
 }
 
-/* Behind the point, as the goal's figures are printed. */
-static int digits_of(const struct goal_outlook *o)
-{
-    return o->goal->kind == SFT_GOAL_RATE && sft_goal_value(o->goal) >= 100 ? 0 : 1;
-}
-
 /* What is printed as 95.0 meets 95. */
 static double shown(const struct goal_outlook *o, double value)
 {
-    double scale = digits_of(o) == 0 ? 1 : 10;
-    return round(value * scale) / scale;
+    return sft_goal_rounded(value, sft_goal_digits(o->goal));
 }
 
 const char *goal_verdict(const struct goal_outlook *o)
 {
     double wanted = sft_goal_value(o->goal);
-    if (round(o->needs) > 100)
+    if (sft_goal_is_beyond(o->needs))
         return "cannot be met";
     if (isnan(o->low))
         return "not predicted";
@@ -203,7 +195,7 @@ static void outlook_print(const struct goal_outlook *o)
     place_print(o);
     printf(": %s", goal_verdict(o));
     if (!isnan(o->low))
-        printf(", derived %s", scaling_range(range, o->low, o->high, digits_of(o)));
+        printf(", derived %s", scaling_range(range, o->low, o->high, sft_goal_digits(goal)));
     else if (o->why.text[0] != '\0')
         printf(": %s", o->why.text);
     if (o->cause[0] != '\0')
@@ -211,7 +203,7 @@ static void outlook_print(const struct goal_outlook *o)
     if (!isnan(o->needs))
         printf("; it needs %.*f%% of the %s peak", o->needs < 1 ? 2 : 0, o->needs,
                strcmp(goal->precision, "fp8") == 0 ? "FP8" : "bf16");
-    if (o->needs > o->sustains && round(o->needs) <= 100)
+    if (o->needs > o->sustains && !sft_goal_is_beyond(o->needs))
         printf(", of which matrix products sustain %.0f%%", o->sustains);
     printf("\n");
 }
