@@ -35,10 +35,8 @@ enum sft_view {
     /* The page's sections. */
     SFT_SYSTEM,
     SFT_THROUGHPUT,
-    SFT_SCALING,
     SFT_UTILIZATION,
     SFT_PLAN,
-    SFT_ENERGY,
     SFT_DEFINITIONS,
     SFT_VIEWS
 };

@@ -54,6 +54,17 @@ void page_put_jobs(struct page *page, const struct group_cell *cell)
     fprintf(page->out, ")</span>");
 }
 
+void page_put_texts(struct page *page, unsigned bits, const char *(*text)(unsigned bit),
+                    const char *before)
+{
+    for (unsigned bit = 1; bit != 0 && bit <= bits; bit <<= 1)
+        if (bits & bit) {
+            fprintf(page->out, "%s", before);
+            html_text(page->out, _(text(bit)));
+            before = "; ";
+        }
+}
+
 /* The page is worth having without charts, too. */
 static void chart_missing(struct page *page)
 {

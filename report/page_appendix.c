@@ -9,14 +9,8 @@
 
 static void aside_reasons(struct page *page, unsigned why)
 {
-    bool any = false;
     fprintf(page->out, "<td>");
-    for (unsigned bit = 1; bit <= GROUP_DOUBTED; bit <<= 1)
-        if (why & bit) {
-            fprintf(page->out, "%s", any ? "; " : "");
-            html_text(page->out, _(group_aside_text(bit)));
-            any = true;
-        }
+    page_put_texts(page, why, group_aside_text, "");
     fprintf(page->out, "</td>");
 }
 

@@ -37,8 +37,7 @@ const struct group_cell *page_largest(const struct group_series *series)
     return largest;
 }
 
-/* Models are together in the groups. */
-static size_t model_end(const struct groups *groups, size_t first)
+size_t page_model_end(const struct groups *groups, size_t first)
 {
     size_t end = first + 1;
     while (end < groups->count &&
@@ -50,7 +49,7 @@ static size_t model_end(const struct groups *groups, size_t first)
 const struct group_series *page_leader(const struct page *page, size_t first, size_t *next)
 {
     const struct group_series *best = NULL;
-    *next = model_end(page->groups, first);
+    *next = page_model_end(page->groups, first);
     for (size_t i = first; i < *next; i++) {
         const struct group_series *series = &page->groups->series[i];
         size_t cells = counted_cells(series), most = best != NULL ? counted_cells(best) : 0;
@@ -109,7 +108,7 @@ int page_choose(struct page *page, struct sft_error *err)
     size_t models = 0;
     for (page->cells = 0; page_next(page, &place);)
         page->cells++;
-    for (size_t i = 0; i < groups->count; i = model_end(groups, i))
+    for (size_t i = 0; i < groups->count; i = page_model_end(groups, i))
         models++;
     page->shown_count = 0;
     page->shown = calloc(page->cells + 1, sizeof(struct group_cell *));
@@ -119,9 +118,9 @@ int page_choose(struct page *page, struct sft_error *err)
                   : models < PAGE_LINES     ? PAGE_LINES / models
                                             : 1;
     size_t most = page->cells <= PAGE_LINES ? page->cells : PAGE_LINES;
-    for (size_t i = 0; i < groups->count; i = model_end(groups, i)) {
+    for (size_t i = 0; i < groups->count; i = page_model_end(groups, i)) {
         size_t left = most - page->shown_count;
-        show_model(page, i, model_end(groups, i), each < left ? each : left);
+        show_model(page, i, page_model_end(groups, i), each < left ? each : left);
     }
     return 0;
 }

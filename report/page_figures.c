@@ -79,7 +79,6 @@ void page_throughput(struct page *page)
          .digits = 1,
          .value = efficiency},
         {.place = 60, .title = N_("Relative to nodes"), .value = base_nodes},
-        {.place = 70, .title = N_("Waiting for collectives"), .key = "exposed_ms", .digits = 1},
     };
     if (section(page, "throughput", _("Throughput and scaling"), _("Medians over the counted runs"),
                 SFT_THROUGHPUT, COLUMNS(columns)))
@@ -152,13 +151,8 @@ enum { BARS_MOST = 8 };
 
 int page_utilization(struct page *page, struct sft_error *err)
 {
-    static const struct page_column columns[] = {
-        {.place = 70, .title = N_("Power of a GPU"), .key = "power_w"},
-        {.place = 71, .title = N_("Tokens for a joule"), .key = "tok_j", .digits = 2},
-        {.place = 72, .title = N_("Temperature, hottest"), .key = "temp_c"},
-    };
     if (!section(page, "utilization", _("MFU, GPU utilization and energy"),
-                 _("Medians over the counted runs"), SFT_UTILIZATION, COLUMNS(columns)))
+                 _("Medians over the counted runs"), SFT_UTILIZATION, NULL, 0))
         return 0;
     page_paragraph(
         page, /* xgettext:no-c-format */

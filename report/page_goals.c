@@ -85,13 +85,7 @@ static void td_result(struct page *page, const struct goal_check *check)
                          : measured ? _("not met")
                          : beyond   ? _("beyond the hardware")
                                     : _("not measured"));
-    const char *between = ": ";
-    for (unsigned bit = 1; !measured && bit <= GOAL_BASE; bit <<= 1)
-        if (check->why & bit) {
-            fprintf(page->out, "%s", between);
-            html_text(page->out, _(goal_why_text(bit)));
-            between = "; ";
-        }
+    page_put_texts(page, measured ? 0 : check->why, goal_why_text, ": ");
     fprintf(page->out, "</td>");
 }
 

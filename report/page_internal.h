@@ -43,6 +43,9 @@ bool page_next_shown(const struct page *page, struct page_place *place);
 /* Tokens/s of a rank; NaN where nothing counts. */
 double page_rate(const struct group_cell *cell);
 
+/* Models are together in the groups: behind the last series of the model of series `first`. */
+size_t page_model_end(const struct groups *groups, size_t first);
+
 /* The series that stands for the model of the series `first`: measured on the most numbers of
  * nodes, of these the fastest. *next is the first of the next model. NULL: no counted run. */
 const struct group_series *page_leader(const struct page *page, size_t first, size_t *next);
@@ -83,7 +86,7 @@ struct page_column {
 
 /* All of the table: configuration, these columns and the figures of `view` (SFT_VIEWS: none) by
  * their places, and marks; of the shown cells. A column in which none of them has a figure is
- * not there, and a table without a column neither. */
+ * not there; whether any has, page_has_columns says. */
 void page_columns(struct page *page, const char *caption, enum sft_view view,
                   const struct page_column *own, size_t count);
 /* Has the table a figure? Counts say nothing by themselves. */
@@ -97,6 +100,10 @@ size_t page_values(const struct page *page, const char *key, const char *value[P
 
 /* "(jobs 12 13, marks F)", in small letters. */
 void page_put_jobs(struct page *page, const struct group_cell *cell);
+
+/* The texts of the set bits with "; " between, `before` before the first. */
+void page_put_texts(struct page *page, unsigned bits, const char *(*text)(unsigned bit),
+                    const char *before);
 
 /* Draw and clear the chart; the caption stands below it. */
 int page_chart(struct page *page, struct chart *chart, const char *caption, struct sft_error *err);

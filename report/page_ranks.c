@@ -13,17 +13,16 @@ static bool has_ranks(const struct row *row)
     return sft_record_get(&row->record, "ranks_ms") != NULL;
 }
 
-/* Models are together in the groups. */
+/* *next: the first series of the next model. */
 static const struct row *run_of(const struct page *page, size_t first, size_t *next)
 {
     const struct groups *groups = page->groups;
     const struct row *best = NULL;
     int most = 0;
-    for (*next = first; *next < groups->count &&
-                        strcmp(groups->series[*next].model, groups->series[first].model) == 0;
-         (*next)++)
-        for (size_t k = 0; k < groups->series[*next].count; k++) {
-            const struct group_cell *cell = &groups->series[*next].cell[k];
+    *next = page_model_end(groups, first);
+    for (size_t s = first; s < *next; s++)
+        for (size_t k = 0; k < groups->series[s].count; k++) {
+            const struct group_cell *cell = &groups->series[s].cell[k];
             for (size_t i = 0; i < cell->count; i++)
                 if (has_ranks(cell->run[i]) &&
                     (best == NULL || cell->nodes > most ||

@@ -150,8 +150,6 @@ void page_columns(struct page *page, const char *caption, enum sft_view view,
 {
     struct page_column column[PAGE_COLUMNS];
     struct page_place place = {NULL, NULL};
-    if (!page_has_columns(page, view, own, count))
-        return;
     count = columns_make(page, column, view, own, count);
     page_table(page, caption);
     page_th_place(page);

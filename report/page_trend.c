@@ -10,7 +10,7 @@
 
 #include "lib/stats.h"
 
-enum { DAY = 86400, WEEK = 7 * DAY, PARTS = 26, SPAN = 14 * DAY };
+enum { DAY = 86400, WEEK = 7 * DAY, PARTS = 26 /* at most */, SPAN = 14 * DAY };
 
 struct trend {
     long long first; /* seconds since 1970: where the first part begins */
@@ -71,13 +71,14 @@ static double part_median(const struct trend *trend, const struct group_cell *ce
 struct way {
     int measured; /* parts with runs */
     double first, last, lowest;
+    double median[PARTS]; /* NaN: no run */
 };
 
 static struct way way_of(const struct trend *trend, const struct group_cell *cell)
 {
-    struct way way = {0, NAN, NAN, NAN};
+    struct way way = {.first = NAN, .last = NAN, .lowest = NAN};
     for (int part = 0; part < trend->parts; part++) {
-        double median = part_median(trend, cell, part);
+        double median = way.median[part] = part_median(trend, cell, part);
         if (isnan(median))
             continue;
         way.first = way.measured++ == 0 ? median : way.first;
@@ -135,7 +136,7 @@ static bool trend_line(struct chart *chart, const struct trend *trend, const str
     struct way way = way_of(trend, place->cell);
     for (int part = 0; line != NULL && part < trend->parts; part++) {
         line->x[part] = part;
-        line->y[part] = 100 * part_median(trend, place->cell, part) / way.first;
+        line->y[part] = 100 * way.median[part] / way.first;
     }
     return line != NULL;
 }
