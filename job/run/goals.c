@@ -102,21 +102,37 @@ static void scaling_look(struct goal_outlook *o, const struct forecast_question 
         o->why = s.rows[s.asked].why;
 }
 
+static void work_look(struct goal_outlook *o, const struct forecast_question *question)
+{
+    if (work_check(o, question) < 0)
+        return;
+    if (o->goal->kind == SFT_GOAL_RATE)
+        rate_look(o, question);
+    else
+        scaling_look(o, question);
+}
+
+/* The same model takes the plan's own data, which need not be read again. */
 static void size_look(struct goal_outlook *o, const struct forecast_question *asked)
 {
     struct sft_request request = *asked->request;
-    struct forecast_question question;
-    struct input input = {0};
+    struct forecast_question question = *asked;
+    bool same = o->model == request.preset;
+    struct input input = *asked->input;
     request.preset = o->model;
     request.nodes = o->nodes;
     request.gpus = o->gpus;
-    if (input_open(&input, &request, o->nodes, o->nodes * o->gpus, &o->why) == 0 &&
-        forecast_ask(&question, &input, &request, &o->why) == 0 && work_check(o, &question) == 0) {
-        if (o->goal->kind == SFT_GOAL_RATE)
-            rate_look(o, &question);
-        else
-            scaling_look(o, &question);
+    question.input = &input;
+    question.request = &request;
+    int ranks = o->nodes * o->gpus;
+    if (same) {
+        if (sft_plan_make_running(&input.plan, &request, o->nodes, ranks, &o->why) == 0)
+            work_look(o, &question);
+        return;
     }
+    if (input_open(&input, &request, o->nodes, ranks, &o->why) == 0 &&
+        forecast_ask(&question, &input, &request, &o->why) == 0)
+        work_look(o, &question);
     input_close(&input);
 }
 
