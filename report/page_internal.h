@@ -62,6 +62,9 @@ void page_end(FILE *out);
 
 void page_heading(struct page *page, const char *id, const char *title);
 void page_paragraph(struct page *page, const char *text);
+/* The texts of the set bits with "; " between, `before` before the first. */
+void page_put_texts(struct page *page, unsigned bits, const char *(*text)(unsigned bit),
+                    const char *before);
 /* <table><caption>...<thead><tr>, for the headings; then page_table_rows, and page_table_end. */
 void page_table(struct page *page, const char *caption);
 void page_table_rows(struct page *page);
@@ -101,19 +104,15 @@ size_t page_values(const struct page *page, const char *key, const char *value[P
 /* "(jobs 12 13, marks F)", in small letters. */
 void page_put_jobs(struct page *page, const struct group_cell *cell);
 
-/* The texts of the set bits with "; " between, `before` before the first. */
-void page_put_texts(struct page *page, unsigned bits, const char *(*text)(unsigned bit),
-                    const char *before);
-
 /* Draw and clear the chart; the caption stands below it. */
 int page_chart(struct page *page, struct chart *chart, const char *caption, struct sft_error *err);
+
+/* The chart's figures in words, for who cannot see it. */
+void page_chart_aloud(struct page *page, const struct chart *chart);
 
 /* The sections, in the page's order; one that has nothing to say is not there. */
 int page_summary(struct page *page, struct sft_error *err);
 void page_cost(struct page *page);
-/* The chart's figures in words, for who cannot see it. */
-void page_chart_aloud(struct page *page, const struct chart *chart);
-
 void page_goals(struct page *page);
 int page_trend(struct page *page, struct sft_error *err);
 void page_method(struct page *page);
