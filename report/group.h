@@ -22,8 +22,8 @@
 enum group_aside {
     GROUP_NOT_COMPLETE = 1,  /* running, partial, failed or unknown */
     GROUP_COMMENT_ALONE = 2, /* stands in the user's comment alone */
-    GROUP_IMPOSSIBLE = 4, /* above the roofline of its device, mfu above 100%, or no finite positive
-                           * step_ms, tok_s and samples_s */
+    GROUP_IMPOSSIBLE = 4, /* tflops, or what tok_s needs at least, above the roofline of its device,
+                           * mfu above 100%, or no finite positive step_ms, tok_s and samples_s */
     GROUP_INCONSISTENT = 8, /* its own figures contradict each other (tok_s * its steps against
                              * global_batch * seq, tflops / peak_tflops against mfu) by over 1% */
     GROUP_DOUBTED = 16, /* the step daemon found program, nodes, ranks or time at odds with it */
