@@ -63,7 +63,8 @@ int rows_add(struct rows *rows, struct row *row, struct sft_error *err);
  * around. Numbers stand before words and missing values last; equal rows stay by job and step. */
 int rows_sort(struct rows *rows, const char *key, struct sft_error *err);
 
-/* Of rows of one cluster, job and step only the last run's stays, by submission: what comes twice
+/* Of rows of one cluster, job and step only the last run's stays, by submission; of a result.json
+ * and Slurm's record of the same step Slurm's; of files that are copies one: what comes twice
  * counts once. They are in another order then. */
 void rows_last(struct rows *rows);
 
