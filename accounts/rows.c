@@ -267,6 +267,12 @@ void rows_last(struct rows *rows)
     rows->count = kept;
 }
 
+const char *row_job(const struct row *row, char text[ROW_JOB])
+{
+    snprintf(text, ROW_JOB, "%lld", row->job_id);
+    return row->job_id == 0 ? strcpy(text, "-") : text;
+}
+
 bool row_is_checked(const struct row *row)
 {
     static const char *const wanted[] = {"program", "nodes", "ranks", "time"};

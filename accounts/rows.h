@@ -72,6 +72,10 @@ void rows_last(struct rows *rows);
  * there is none. */
 const char *row_step(const struct row *row);
 
+enum { ROW_JOB = 24 };
+/* The job's number; "-" of a run outside of Slurm. Returns text. */
+const char *row_job(const struct row *row, char text[ROW_JOB]);
+
 /* Did the step daemon find program, nodes, ranks and time right? That is all that anybody can
  * check: the figures are the job's own, and the job is its owner's. */
 bool row_is_checked(const struct row *row);

@@ -130,8 +130,10 @@ static int runs_compare(const struct run *a, const struct run *b, bool ways)
     int order = work_compare(a, b);
     if (order == 0 && ways)
         order = way_compare(a, b);
-    const long long keys[][2] = {
-        {a->nodes, b->nodes}, {a->ranks, b->ranks}, {a->row->job_id, b->row->job_id}};
+    const long long keys[][2] = {{a->nodes, b->nodes},
+                                 {a->ranks, b->ranks},
+                                 {a->row->started, b->row->started},
+                                 {a->row->job_id, b->row->job_id}};
     for (size_t i = 0; order == 0 && i < sizeof keys / sizeof keys[0]; i++)
         order = (keys[i][0] > keys[i][1]) - (keys[i][0] < keys[i][1]);
     return order != 0 ? order : strverscmp(row_step(a->row), row_step(b->row)); /* 9, then 10 */
@@ -177,7 +179,7 @@ static bool cell_has_others(const struct group_cell *cell)
     return false;
 }
 
-/* Of the repeats in the order of their jobs. */
+/* Of the repeats in the order in which they ran. */
 static unsigned cell_shape(const struct group_cell *cell)
 {
     double *values = calloc(cell->count + 1, sizeof *values);

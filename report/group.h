@@ -55,7 +55,7 @@ struct group_figure {
 struct group_cell {
     int nodes;
     int ranks;
-    size_t count; /* counted runs, by job and step */
+    size_t count; /* counted runs, by start, job and step */
     const struct row **run;
     size_t aside;
     const struct row **aside_run;

@@ -67,8 +67,8 @@ void group_jobs(const struct group_cell *cell, char *text, size_t size)
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < cell->count; i++) {
-        char id[32];
-        int length = snprintf(id, sizeof id, "%s%lld", i > 0 ? " " : "", cell->run[i]->job_id);
+        char id[32], job[ROW_JOB];
+        int length = snprintf(id, sizeof id, "%s%s", i > 0 ? " " : "", row_job(cell->run[i], job));
         if (used + (size_t)length + 5 > size) {
             snprintf(text + used, size - used, " ...");
             return;
@@ -173,12 +173,12 @@ static void print_marks(const struct groups *groups, FILE *out)
 static void print_aside(const struct group_cell *cell, FILE *out)
 {
     for (size_t i = 0; i < cell->aside; i++) {
-        char model[128];
+        char model[128], job[ROW_JOB];
         const char *name = sft_record_get(&cell->aside_run[i]->record, "model");
         snprintf(model, sizeof model, "%.100s", name != NULL ? name : "?");
         text_make_printable(model);
-        fprintf(out, "not counted: job %lld, %s on %d nodes:", cell->aside_run[i]->job_id, model,
-                cell->nodes);
+        fprintf(out, "not counted: job %s, %s on %d node%s:", row_job(cell->aside_run[i], job),
+                model, cell->nodes, cell->nodes == 1 ? "" : "s");
         for (unsigned bit = 1; bit <= GROUP_DOUBTED; bit <<= 1)
             if (cell->aside_why[i] & bit)
                 fprintf(out, " %s;", group_aside_text(bit));

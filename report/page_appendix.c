@@ -25,8 +25,9 @@ static void aside_line(struct page *page, const struct group_series *series,
 {
     const struct row *row = cell->aside_run[i];
     const char *said = sft_record_get(&row->record, row->marks & ROW_DOUBTED ? "doubted" : "fail");
+    char job[ROW_JOB];
     fprintf(page->out, "<tr>");
-    fprintf(page->out, "<td class=\"n\">%lld</td>", row->job_id);
+    fprintf(page->out, "<td class=\"n\">%s</td>", row_job(row, job));
     html_td_text(page->out, series->model);
     html_td_whole(page->out, cell->nodes);
     html_td_text(page->out, _(row->state));

@@ -66,7 +66,8 @@ struct table {
 static void cell_job(const struct row *row, char *cell)
 {
     const char *step = row_step(row);
-    snprintf(cell, CELL, "%lld%s%.32s", row->job_id, *step == '\0' ? "" : ".", step);
+    char job[ROW_JOB];
+    snprintf(cell, CELL, "%s%s%.32s", row_job(row, job), *step == '\0' ? "" : ".", step);
 }
 
 static void cell_state(const struct row *row, char *cell)
