@@ -207,6 +207,9 @@ static unsigned cell_marks(const struct group_cell *cell)
     for (size_t i = 0; i < cell->count; i++) {
         marks |= cell->run[i]->marks & ROW_SYNTHETIC ? GROUP_SYNTHETIC : 0;
         marks |= cell->run[i]->marks & ROW_EDITED ? GROUP_EDITED : 0;
+        marks |= cell->run[i]->marks & ROW_UNSTEADY ? GROUP_UNSTEADY : 0;
+        marks |= cell->run[i]->marks & ROW_MEDIAN ? GROUP_OLD : 0;
+        marks |= cell->run[i]->marks & ROW_FILE ? GROUP_FILES : 0;
     }
     if (cell->aside > 0)
         marks |= GROUP_ASIDE;
@@ -237,10 +240,10 @@ static int cell_make(struct group_cell *cell, const struct run *run, size_t coun
     return 0;
 }
 
-/* samples_s a rank: a rank does the same work at every number of nodes. */
+/* tok_s a rank, as the page shows it: a rank does the same work at every number of nodes. */
 static double cell_rate(const struct group_cell *cell)
 {
-    return cell->ranks > 0 ? group_figure(cell, "samples_s").median / cell->ranks : NAN;
+    return cell->ranks > 0 ? group_figure(cell, "tok_s").median / cell->ranks : NAN;
 }
 
 static void series_judge(struct group_series *series)
@@ -398,6 +401,10 @@ const char *group_mark_text(unsigned bit)
         N_("repeats of different hosts, seed, learning rate, length or NCCL variables"),
         N_("a repeat stands apart from the others"),
         N_("the repeats rise or fall from run to run"),
+        /* xgettext:no-c-format */
+        N_("unsteady: throughput is more than 2% off that of the median step"),
+        N_("older records, whose throughput is work over the median step"),
+        N_("read from a result.json: nobody but who wrote it stands for it"),
     };
     return group_bit_text(texts, sizeof texts / sizeof texts[0], bit);
 }

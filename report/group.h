@@ -40,7 +40,10 @@ enum group_mark {
     GROUP_SPREAD = 32,   /* the counted runs' tok_s differ: (max - min) / median over 5% */
     GROUP_OUTLIER = 128, /* one of the counted runs' tok_s stands apart from the others */
     GROUP_DRIFT = 256,   /* they rise or fall from run to run */
-    GROUP_LAST = GROUP_DRIFT,
+    GROUP_UNSTEADY = 512, /* a counted run's throughput is not that of its median step */
+    GROUP_OLD = 1024,     /* records of the first form: throughput over the median step */
+    GROUP_FILES = 2048,   /* a counted run was read from a result.json */
+    GROUP_LAST = GROUP_FILES,
     GROUP_OTHERS = 64, /* repeats differ in what is left out by choice: hosts, seed, length, NCCL's
                         * variables */
 };
@@ -61,7 +64,7 @@ struct group_cell {
     const struct row **aside_run;
     unsigned *aside_why; /* [aside] of enum group_aside */
     unsigned marks;      /* of enum group_mark */
-    /* samples_s a rank over that of the series' smallest number of nodes with counted runs, %; NaN
+    /* tok_s a rank over that of the series' smallest number of nodes with counted runs, %; NaN
      * where there are none. Derived; base_nodes says of what. */
     double efficiency;
 };

@@ -47,7 +47,7 @@ static void columns_make(const struct shown *shown, struct grid_column *column)
 
 char group_mark_letter(unsigned bit)
 {
-    static const char letters[] = "FWSEAVOLD";
+    static const char letters[] = "FWSEAVOLDUMR";
     for (int i = 0; letters[i] != '\0'; i++)
         if (bit == 1u << i)
             return letters[i];
@@ -160,13 +160,18 @@ static int cell_add(struct grid *grid, const struct shown *shown, const struct g
                      grid_set(grid, "marks", "%s", marks) | grid_set(grid, "jobs", "%s", jobs);
 }
 
-static void print_marks(const struct groups *groups, FILE *out)
+unsigned group_all_marks(const struct groups *groups)
 {
     unsigned all = 0;
     for (size_t i = 0; i < groups->count; i++)
         all |= groups->series[i].marks;
+    return all;
+}
+
+void group_print_marks(unsigned marks, FILE *out)
+{
     for (unsigned bit = 1; bit <= GROUP_LAST; bit <<= 1)
-        if (all & bit)
+        if (marks & bit)
             fprintf(out, "%c  %s\n", group_mark_letter(bit), group_mark_text(bit));
 }
 
@@ -204,7 +209,7 @@ int group_print(const struct groups *groups, enum options_form form, FILE *out,
     grid_clear(&grid);
     if (rc < 0 || form != OPTIONS_TABLE)
         return rc;
-    print_marks(groups, out);
+    group_print_marks(group_all_marks(groups), out);
     for (size_t i = 0; i < groups->count; i++)
         for (size_t k = 0; k < groups->series[i].count; k++)
             print_aside(&groups->series[i].cell[k], out);

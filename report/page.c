@@ -164,7 +164,7 @@ static void page_title(struct page *page)
     fprintf(page->out, " " PACKAGE_VERSION ", %s</p></header>\n", now);
 }
 
-static void page_legend(struct page *page)
+void page_legend(struct page *page)
 {
     fprintf(
         page->out,

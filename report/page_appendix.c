@@ -82,16 +82,11 @@ static void aside_table(struct page *page)
     free(rest);
 }
 
-static unsigned all_marks(const struct page *page)
+void page_marks(struct page *page, unsigned marks)
 {
-    unsigned marks = 0;
-    for (size_t i = 0; i < page->groups->count; i++)
-        marks |= page->groups->series[i].marks;
-    return marks;
-}
-
-static void marks_list(struct page *page, unsigned marks)
-{
+    if (marks == 0)
+        return;
+    page_paragraph(page, _("Letters beside figures say what to know before they are used:"));
     fprintf(page->out, "<ul>\n");
     for (unsigned bit = 1; bit != 0 && bit <= marks; bit <<= 1) {
         if ((bit & marks) == 0)
@@ -117,10 +112,7 @@ void page_aside(struct page *page)
                 page->rows->broken);
         fprintf(page->out, "</p>\n");
     }
-    if (all_marks(page) == 0)
-        return;
-    page_paragraph(page, _("Letters beside figures say what to know before they are used:"));
-    marks_list(page, all_marks(page));
+    page_marks(page, group_all_marks(groups));
 }
 
 void page_definitions(struct page *page)

@@ -44,8 +44,9 @@ static void put_line(struct page *page, const struct compare *compare,
                      const struct compare_pair *pair)
 {
     const struct compare_ratio *r = &pair->ratio;
-    char title[512], jobs[256];
+    char title[512], jobs[256], marks[COMPARE_MARKS];
     compare_title(compare, pair, title, sizeof title);
+    compare_marks(pair, marks);
     fprintf(page->out, "<tr>");
     html_th_row(page->out, title);
     html_td_whole(page->out, pair->a->nodes);
@@ -55,6 +56,7 @@ static void put_line(struct page *page, const struct compare *compare,
     html_td_number(page->out, r->low, 3);
     html_td_number(page->out, r->high, 3);
     put_verdict(page, r);
+    html_td_text(page->out, marks);
     jobs_text(pair->a->run, pair->a->count, JOBS_MOST, jobs, sizeof jobs);
     html_td_text(page->out, jobs);
     jobs_text(pair->b->run, pair->b->count, JOBS_MOST, jobs, sizeof jobs);
@@ -64,7 +66,7 @@ static void put_line(struct page *page, const struct compare *compare,
 
 static void put_table(struct page *page, const struct compare *compare)
 {
-    page_table(page, _("Both sets, medians over the counted runs"));
+    page_table(page, _("Both sets, geometric means of the counted runs"));
     html_th(page->out, _("Configuration"), NULL);
     html_th(page->out, _("Nodes"), "nodes");
     html_th_unit(page->out, "A", _("tokens/s"), SFT_DERIVED);
@@ -73,6 +75,7 @@ static void put_table(struct page *page, const struct compare *compare)
     html_th_unit(page->out, _("From"), "95%", SFT_DERIVED);
     html_th_unit(page->out, _("To"), "95%", SFT_DERIVED);
     html_th(page->out, _("Verdict"), NULL);
+    html_th(page->out, _("Marks"), NULL);
     html_th(page->out, _("Jobs of A"), NULL);
     html_th(page->out, _("Jobs of B"), NULL);
     page_table_rows(page);
@@ -97,8 +100,8 @@ static int put_chart(struct page *page, const struct compare *compare, const cha
     }
     for (size_t i = 0; i < count; i++) {
         const struct compare_pair *pair = &compare->pair[i];
-        snprintf(chart.label[i], sizeof chart.label[i], "%.30s x%d", pair->a_series->model,
-                 pair->a->nodes);
+        snprintf(chart.label[i], sizeof chart.label[i], "%.30s%s x%d", pair->a_series->model,
+                 compare_is_across(pair) ? " *" : "", pair->a->nodes);
         text_make_utf8(chart.label[i], strlen(chart.label[i]));
         line[0]->x[i] = line[1]->x[i] = (double)i;
         line[0]->y[i] = pair->ratio.a;
@@ -154,10 +157,13 @@ int page_compare(const struct compare *compare, const struct options *options, F
     put_alone(&page, compare, compare->a);
     put_alone(&page, compare, compare->b);
     fprintf(out, "</ul>\n");
-    page_paragraph(&page, /* xgettext:no-c-format */
-                   _("B/A is how many times as fast B is, with the 95% interval that the repeats' "
-                     "own spread allows (Welch, of logarithms). There is a verdict from 3 repeats "
-                     "on each side on."));
+    page_paragraph(
+        &page, /* xgettext:no-c-format */
+        _("B/A is how many times as fast B is, with the 95% interval that the repeats' "
+          "own spread allows (Welch, of logarithms). There is a verdict from 3 repeats "
+          "on each side on. In the chart * is a pair that differs in method or precision."));
+    page_marks(&page, compare_all_marks(compare));
+    page_legend(&page);
     page_end(out);
     return rc;
 }

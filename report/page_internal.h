@@ -57,6 +57,8 @@ void page_date(long long at, char *text, size_t size);
 void page_begin(FILE *out, const char *title, bool japanese);
 void page_end(FILE *out);
 
+/* What the small letters of the origins mean. */
+void page_legend(struct page *page);
 void page_heading(struct page *page, const char *id, const char *title);
 void page_paragraph(struct page *page, const char *text);
 /* <table><caption>...<thead><tr>, for the headings; then page_table_rows, and page_table_end. */
@@ -98,6 +100,9 @@ size_t page_values(const struct page *page, const char *key, const char *value[P
 /* "(jobs 12 13, marks F)", in small letters. */
 void page_put_jobs(struct page *page, const struct group_cell *cell);
 
+/* What the letters of these marks mean, where there are any. */
+void page_marks(struct page *page, unsigned marks);
+
 /* Draw and clear the chart; the caption stands below it. */
 int page_chart(struct page *page, struct chart *chart, const char *caption, struct sft_error *err);
 
@@ -119,6 +124,12 @@ void page_aside(struct page *page);
 void page_definitions(struct page *page);
 void page_commands(struct page *page);
 void page_jobs(struct page *page);
+
+/* Tokens/s at the speed of the median steps, of a cell with unsteady runs; else NaN. */
+double page_median_step(const struct page *page, const struct page_place *place);
+size_t page_unsteady_runs(const struct page *page);
+/* A list of them, where there are any. */
+void page_unsteady(struct page *page);
 
 /* The box of the first screen. */
 void page_box(struct page *page);

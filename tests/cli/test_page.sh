@@ -158,6 +158,32 @@ PY
 }
 ok "goals are met by runs of their own work" goals_met
 
+unsteady() { # told on the first screen, with both figures and which steps it was
+    python3 "$src/tests/fixtures/many_records.py" 48 1 | sed '
+        s/\(step=1048\.0 [^"]*step_ms=\)[^ ]*/\11897 unsteady=12.5 tok_s_median=138199 slow_steps=7 slow_at=3-9/g' >unsteady.json
+    "$report" --input unsteady.json --format html --output unsteady.html &&
+        sed -n '/<h2 id="summary"/,/<h2 id="method"/p' unsteady.html >first &&
+        grep -q '<p>Unsteady runs: 1 of 46\.' first && grep -q '<small>unsteady</small>' first &&
+        grep -q 'job 1048: .* tokens/s, 138,199 at its median step; slow steps: 7 of 20 (3-9)' unsteady.html &&
+        "$report" --input unsteady.json --groups >groups.txt && [ "$(awk '$(NF-3) == "U"' groups.txt | wc -l)" -eq 1 ] &&
+        grep -q '^U  unsteady' groups.txt &&
+        "$report" --compare file:unsteady.json file:unsteady.json | grep -q '^U  unsteady'
+}
+ok "unsteady runs are marked in page, groups and comparison" unsteady
+
+from_files() { # a page of result.json files says nothing of Slurm's accounting, and names no job 0
+    mkdir -p results
+    for i in 1 2 3; do
+        cat >results/$i.json <<EOF
+{"state": "complete", "model": "tiny", "nodes": 1, "ranks": 1, "seq": 1024, "global_batch": 2, "step_ms": 500, "steps_s": 10,
+ "steps_done": 20, "tok_s": 4000, "samples_s": 12, "backend": "cpu", "start": "2026-11-0${i}T00:00:00Z"}
+EOF
+    done
+    "$report" --input results --format html --output files.html && grep -q 'from a result.json: 3 of 3' files.html &&
+        ! grep -q "left in Slurm" files.html && grep -q 'jobs outside of Slurm' files.html && ! grep -qE 'jobs? 0|: 0<' files.html
+}
+ok "a page of files says so" from_files
+
 without_gnuplot() {
     mkdir -p empty && PATH=$work/empty "$report" --input "$src/tests/fixtures/sacct-report.json" --format html \
         --output none.html 2>err

@@ -309,6 +309,39 @@ static void test_marks(void **state)
     assert_string_equal(group_mark_text(GROUP_LAST << 1), "");
 }
 
+/* What a reader must know of a run stands at the figure that it is in. */
+static void test_marks_of_runs(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned of_row, of_cell;
+        char letter;
+    } cases[] = {{ROW_UNSTEADY, GROUP_UNSTEADY, 'U'},
+                 {ROW_MEDIAN, GROUP_OLD, 'M'},
+                 {ROW_FILE, GROUP_FILES, 'R'}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        three(10, 1, 1000, NULL);
+        for (size_t k = i == 1 ? 0 : 2; k < rows.count; k++) /* a form is all of a cell's */
+            rows.row[k]->marks |= cases[i].of_row;
+        make();
+        assert_int_equal(groups.series[0].cell[0].marks, cases[i].of_cell);
+        assert_int_equal(group_mark_letter(cases[i].of_cell), cases[i].letter);
+        rows_clear(&rows);
+    }
+}
+
+/* 16,000 and 15,200 tokens/s of a GPU are 95%, however many samples these are. */
+static void test_scaling_is_of_tokens(void **state)
+{
+    (void)state;
+    three(10, 1, 1000, NULL);
+    three(20, 2, 1900, NULL);
+    for (size_t i = 3; i < 6; i++)
+        assert_int_equal(sft_record_set_real(&rows.row[i]->record, "samples_s", 1850, NULL), 0);
+    make();
+    assert_true(fabs(groups.series[0].cell[1].efficiency - 95) < 1e-3);
+}
+
 /* The base of the efficiency is the smallest number of nodes that has counted runs. */
 /* Steps of one job as they ran, 9 before 10: 2% faster in each, which only their order tells. */
 static void test_repeats_stand_in_the_order_of_their_steps(void **state)
@@ -360,6 +393,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_roofline_is_the_precisions, begin, end),
         cmocka_unit_test_setup_teardown(test_tokens_have_a_roofline, begin, end),
         cmocka_unit_test_setup_teardown(test_marks, begin, end),
+        cmocka_unit_test_setup_teardown(test_marks_of_runs, begin, end),
+        cmocka_unit_test_setup_teardown(test_scaling_is_of_tokens, begin, end),
         cmocka_unit_test_setup_teardown(test_repeats_stand_in_the_order_of_their_steps, begin, end),
         cmocka_unit_test_setup_teardown(test_a_base_without_runs_is_none, begin, end),
     };
