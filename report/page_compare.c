@@ -84,6 +84,18 @@ static void put_table(struct page *page, const struct compare *compare)
     page_table_end(page);
 }
 
+/* "llama-7b x2", and where the two differ in it "llama-7b bf16/fp8 x2". */
+static void put_label(const struct compare_pair *pair, char *label, size_t size)
+{
+    const struct group_series *a = pair->a_series, *b = pair->b_series;
+    char differs[64] = "";
+    if (strcmp(a->precision, b->precision) != 0)
+        snprintf(differs, sizeof differs, " %.10s/%.10s", a->precision, b->precision);
+    else if (strcmp(a->method, b->method) != 0)
+        snprintf(differs, sizeof differs, " %.10s/%.10s", a->method, b->method);
+    snprintf(label, size, "%.16s%s x%d", a->model, differs, pair->a->nodes);
+}
+
 /* Bars in pairs; more than stand side by side are in the table alone. */
 static int put_chart(struct page *page, const struct compare *compare, const char *a, const char *b,
                      struct sft_error *err)
@@ -100,8 +112,7 @@ static int put_chart(struct page *page, const struct compare *compare, const cha
     }
     for (size_t i = 0; i < count; i++) {
         const struct compare_pair *pair = &compare->pair[i];
-        snprintf(chart.label[i], sizeof chart.label[i], "%.30s%s x%d", pair->a_series->model,
-                 compare_is_across(pair) ? " *" : "", pair->a->nodes);
+        put_label(pair, chart.label[i], sizeof chart.label[i]);
         text_make_utf8(chart.label[i], strlen(chart.label[i]));
         line[0]->x[i] = line[1]->x[i] = (double)i;
         line[0]->y[i] = pair->ratio.a;
@@ -157,11 +168,10 @@ int page_compare(const struct compare *compare, const struct options *options, F
     put_alone(&page, compare, compare->a);
     put_alone(&page, compare, compare->b);
     fprintf(out, "</ul>\n");
-    page_paragraph(
-        &page, /* xgettext:no-c-format */
-        _("B/A is how many times as fast B is, with the 95% interval that the repeats' "
-          "own spread allows (Welch, of logarithms). There is a verdict from 3 repeats "
-          "on each side on. In the chart * is a pair that differs in method or precision."));
+    page_paragraph(&page, /* xgettext:no-c-format */
+                   _("B/A is how many times as fast B is, with the 95% interval that the repeats' "
+                     "own spread allows (Welch, of logarithms). There is a verdict from 3 repeats "
+                     "on each side on."));
     page_marks(&page, compare_all_marks(compare));
     page_legend(&page);
     page_end(out);

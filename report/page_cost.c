@@ -116,4 +116,5 @@ void page_cost(struct page *page)
         return;
     put_heading(page);
     page_columns(page, _("At the median throughput of the counted runs"), SFT_VIEWS, column, count);
+    page_left_out(page);
 }

@@ -22,8 +22,9 @@ struct page {
     size_t shown_count, cells;       /* cells: all with counted runs */
 };
 
-/* More cells than this do not all stand in each table: a report is read. */
-#define PAGE_LINES 12
+/* More cells than this, four models on four numbers of nodes, do not all stand in each table: a
+ * report is read. */
+#define PAGE_LINES 16
 
 /* Choose page->shown: all, or of each model as many as of the others, its fastest configurations
  * first. Fails without memory. */
@@ -56,6 +57,9 @@ void page_date(long long at, char *text, size_t size);
 /* All of a page before its first heading, and after its last line. */
 void page_begin(FILE *out, const char *title, bool japanese);
 void page_end(FILE *out);
+
+/* How many the tables leave out, where they do. */
+void page_left_out(struct page *page);
 
 /* What the small letters of the origins mean. */
 void page_legend(struct page *page);

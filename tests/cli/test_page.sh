@@ -162,6 +162,7 @@ unsteady() { # told on the first screen, with both figures and which steps it wa
     python3 "$src/tests/fixtures/many_records.py" 48 1 | sed '
         s/\(step=1048\.0 [^"]*step_ms=\)[^ ]*/\11897 unsteady=12.5 tok_s_median=138199 slow_steps=7 slow_at=3-9/g' >unsteady.json
     "$report" --input unsteady.json --format html --output unsteady.html &&
+        { [ -z "$nls" ] || "$report" --input unsteady.json --format html --lang ja --output unsteady.ja.html; } &&
         sed -n '/<h2 id="summary"/,/<h2 id="method"/p' unsteady.html >first &&
         grep -q '<p>Unsteady runs: 1 of 46\.' first && grep -q '<small>unsteady</small>' first &&
         grep -q 'job 1048: .* tokens/s, 138,199 at its median step; slow steps: 7 of 20 (3-9)' unsteady.html &&
@@ -369,6 +370,7 @@ probe = """<script>addEventListener('load', () => {
  if (document.documentElement.scrollWidth > 1280) bad.push('wider: ' + document.documentElement.scrollWidth);
  for (const e of document.querySelectorAll('h1,h2,p,li,td,th,caption,figcaption,code'))
   if (!e.closest('.aloud') && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline') bad.push('cut: ' + e.textContent);
+ for (const e of document.querySelectorAll('.table')) if (e.scrollWidth > e.clientWidth + 1) bad.push('scrolls: ' + e.textContent);
  for (const f of document.querySelectorAll('figure svg')) {
   const r = f.getBoundingClientRect(); if (r.width < 600 || r.height < 200) bad.push('chart: ' + r.width);
   for (const t of f.querySelectorAll('text')) { const b = t.getBoundingClientRect();
@@ -402,6 +404,8 @@ PY
 if [ -n "$browser" ] && command -v gnuplot >/dev/null; then
     ok "a browser renders it at 1280 px: no complaint, nothing cut" rendered en.html
     [ -z "$nls" ] || ok "the Japanese page, too" rendered ja.html
+    ok "with all columns" rendered unsteady.html
+    [ -z "$nls" ] || ok "with all columns in Japanese" rendered unsteady.ja.html
     ok "on a phone of 390 px nothing is wider than the page" phone en.html
     [ -z "$nls" ] || ok "nor in Japanese" phone ja.html
     ok "tables and charts can be read aloud" read_aloud en.html
