@@ -15,9 +15,10 @@ enum row_mark {
     ROW_EDITED = 4,        /* the user's comment says another thing than the admin comment */
     ROW_COMMENT_ALONE = 8, /* only in the job's comment, which the job's owner can write */
     ROW_FILE = 256,        /* out of a result.json: nobody but who wrote the file stands for it */
-    ROW_DOUBTED = 16, /* the step daemon found the record at odds with what Slurm and root saw */
-    ROW_MEDIAN = 32,  /* of the first form: throughput is work over the median step */
-    ROW_UNSTEADY = 64 /* throughput and that of the median step part by more than 2% */
+    ROW_DOUBTED = 16,  /* the step daemon found the record at odds with what Slurm and root saw */
+    ROW_MEDIAN = 32,   /* of the first form: throughput is work over the median step */
+    ROW_UNSTEADY = 64, /* throughput and that of the median step part by more than 2% */
+    ROW_PEAK = 128     /* mfu is of a peak that somebody said, not of the data sheet's */
 };
 
 struct row {

@@ -43,7 +43,8 @@ enum group_mark {
     GROUP_UNSTEADY = 512, /* a counted run's throughput is not that of its median step */
     GROUP_OLD = 1024,     /* records of the first form: throughput over the median step */
     GROUP_FILES = 2048,   /* a counted run was read from a result.json */
-    GROUP_LAST = GROUP_FILES,
+    GROUP_PEAK = 4096,    /* a counted run's MFU is of a peak that was said */
+    GROUP_LAST = GROUP_PEAK,
     GROUP_OTHERS = 64, /* repeats differ in what is left out by choice: hosts, seed, length, NCCL's
                         * variables */
 };

@@ -47,7 +47,7 @@ static void columns_make(const struct shown *shown, struct grid_column *column)
 
 char group_mark_letter(unsigned bit)
 {
-    static const char letters[] = "FWSEAVOLDUMR";
+    static const char letters[] = "FWSEAVOLDUMRK";
     for (int i = 0; letters[i] != '\0'; i++)
         if (bit == 1u << i)
             return letters[i];

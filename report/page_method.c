@@ -68,7 +68,9 @@ void page_method(struct page *page)
         _("Warm-up steps are trained and not measured. Throughput is the tokens without padding of "
           "all measured steps over their time on rank 0, communication included; in older "
           "records, marked M, over the median step. Figures of several repeats are medians over "
-          "the repeats. MFU is against the dense bf16 peak of the data sheet. A figure above its "
+          "the repeats. MFU is against the dense bf16 peak of the data sheet, or, marked K, one "
+          "that "
+          "was said. A figure above its "
           "hardware's roofline is an error, and its run stands aside."));
     page_paragraph(page, _("A configuration's name has what tells it from others of its model: "
                            "tokens of a sequence, "

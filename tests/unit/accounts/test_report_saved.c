@@ -167,6 +167,37 @@ static void test_copies(void **state)
     rows_clear(&rows);
 }
 
+/* Whose peak the MFU is of. */
+static void test_peaks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields;
+        bool said;
+    } cases[] = {
+        {"\"ceiling\": \"data sheet\", \"peak_tflops\": 989.5", false},
+        {"\"ceiling\": \"data sheet; peak=2000 is above it, not used\"", false},
+        {"\"ceiling\": \"peak=, the data sheet says 989.5\", \"peak_tflops\": 500", true},
+        {"\"ceiling\": \"file of ceilings=\"", true},
+        {"\"peak_tflops\": 500", true},
+        {"\"peak_tflops\": 989.5", false},
+        {"\"seed\": 1", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rows rows;
+        struct sft_error err = {""};
+        rows_init(&rows);
+        file_make("peak.json",
+                  "{\"state\": \"complete\", \"model\": \"tiny\", \"device\": \"NVIDIA H200\", "
+                  "\"mfu\": 50, %s}",
+                  cases[i].fields);
+        assert_int_equal(folder_load(&rows, &(struct filter){0}, folder, &err), 0);
+        if (((rows.row[0]->marks & ROW_PEAK) != 0) != cases[i].said)
+            fail_msg("case %zu", i);
+        rows_clear(&rows);
+    }
+}
+
 #define QUEUED                                                                                     \
     "{\"jobs\": [{\"job_id\": 21, \"array_job_id\": 20, \"name\": \"a AdminComment=x\","           \
     " \"job_state\": \"COMPLETED\", \"user_name\": \"root\", \"cluster\": \"c\", \"nodes\": "      \
@@ -246,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_hostile_results),
         cmocka_unit_test_setup_teardown(test_folder, folder_begin, folder_end),
         cmocka_unit_test_setup_teardown(test_copies, folder_begin, folder_end),
+        cmocka_unit_test_setup_teardown(test_peaks, folder_begin, folder_end),
         cmocka_unit_test_setup_teardown(test_without_accounting, folder_begin, folder_end),
         cmocka_unit_test_setup_teardown(test_csv, folder_begin, folder_end),
     };

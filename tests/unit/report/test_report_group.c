@@ -4,6 +4,8 @@
 #include "tests/unit/unit.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "report/group.h"
 #include "report/group_print.h"
@@ -318,7 +320,8 @@ static void test_marks_of_runs(void **state)
         char letter;
     } cases[] = {{ROW_UNSTEADY, GROUP_UNSTEADY, 'U'},
                  {ROW_MEDIAN, GROUP_OLD, 'M'},
-                 {ROW_FILE, GROUP_FILES, 'R'}};
+                 {ROW_FILE, GROUP_FILES, 'R'},
+                 {ROW_PEAK, GROUP_PEAK, 'K'}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         three(10, 1, 1000, NULL);
         for (size_t k = i == 1 ? 0 : 2; k < rows.count; k++) /* a form is all of a cell's */
@@ -326,6 +329,26 @@ static void test_marks_of_runs(void **state)
         make();
         assert_int_equal(groups.series[0].cell[0].marks, cases[i].of_cell);
         assert_int_equal(group_mark_letter(cases[i].of_cell), cases[i].letter);
+        rows_clear(&rows);
+    }
+}
+
+/* Left out of the key by choice, and told: among others the network, and another cluster. */
+static void test_other_networks_are_told(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {"nic_gbps=400", "peak_tflops=500 mfu=98.95", NULL};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        struct row *row;
+        three(10, 1, 1000, "nic_gbps=800");
+        row = test_row(&rows, 20, 1, 1000, fields[i] != NULL ? fields[i] : "nic_gbps=800");
+        if (fields[i] == NULL) {
+            free(row->cluster);
+            row->cluster = strdup("other");
+        }
+        make();
+        assert_int_equal(groups.counted, 4);
+        assert_int_equal(groups.series[0].cell[0].marks, GROUP_OTHERS);
         rows_clear(&rows);
     }
 }
@@ -394,6 +417,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tokens_have_a_roofline, begin, end),
         cmocka_unit_test_setup_teardown(test_marks, begin, end),
         cmocka_unit_test_setup_teardown(test_marks_of_runs, begin, end),
+        cmocka_unit_test_setup_teardown(test_other_networks_are_told, begin, end),
         cmocka_unit_test_setup_teardown(test_scaling_is_of_tokens, begin, end),
         cmocka_unit_test_setup_teardown(test_repeats_stand_in_the_order_of_their_steps, begin, end),
         cmocka_unit_test_setup_teardown(test_a_base_without_runs_is_none, begin, end),
