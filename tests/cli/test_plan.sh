@@ -110,6 +110,15 @@ for words in "--check llama-7b --goals bad" "llama-7b --goals bad" "--plan llama
     [ $? = 2 ] && [ "$(wc -l <err)" = 1 ] && grep -q -- '--goals' err || fail "$words: $(cat err)"
 done
 
+# each rate of the fabric is told from where it is
+while read -r keys words; do
+    "$job" --plan "llama-7b:2,data=synthetic$keys" >out && grep -q "^ *fabric $words: " out || fail "$keys: $(grep ' fabric ' out)"
+done <<'EOF'
+,nic_gbs=50,nvlink_gbs=300 as the request says
+,nic_gbs=50 as the request says across nodes, assumed inside of a node
+,nvlink_gbs=300 as the request says inside of a node, assumed across nodes
+EOF
+
 # a run of a second, a minute, a week; and of the CPU nothing is said
 for case in "tiny,steps=20 s" "llama-7b:8 min" "llama-7b:8,steps=1000000 h"; do
     "$job" --plan "${case% *},data=synthetic" >out && [ "$(grep -cE "^ +about [0-9.]+ ${case#* } for all [0-9]+ steps$" out)" = 1 ] ||
