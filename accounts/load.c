@@ -2,6 +2,7 @@
 #include "accounts/load.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/figures.h"
+#include "lib/roofline.h"
 #include "accounts/answer.h"
 #include "accounts/convert.h"
 #include "accounts/facts.h"
@@ -43,6 +45,23 @@ static const char *row_state_of(const struct sft_record *record, const char *job
     return "unknown";
 }
 
+/* Records have told where the peak is from since there were ceilings; before, peak= could be
+ * anything, and a whole device's is the data sheet's or it was said. */
+static bool peak_was_said(const struct sft_record *record)
+{
+    const char *ceiling = sft_record_get(record, "ceiling"),
+               *device = sft_record_get(record, "device"),
+               *precision = sft_record_get(record, "precision");
+    bool fp8 = precision != NULL && strcmp(precision, "fp8") == 0;
+    if (sft_record_get(record, "mfu") == NULL)
+        return false;
+    if (ceiling != NULL)
+        return strncmp(ceiling, "peak=", 5) == 0 || strncmp(ceiling, "file ", 5) == 0;
+    double sheet = device != NULL ? sft_roofline_peak(device, 0, fp8) : 0;
+    double peak = sft_record_get_real(record, "peak_tflops", sheet);
+    return sheet > 0 && sft_roofline_share(device) >= 1 && fabs(peak / sheet - 1) > 0.01;
+}
+
 static unsigned marks_of(const struct row *row)
 {
     const char *data = sft_record_get(&row->record, "data"),
@@ -51,6 +70,7 @@ static unsigned marks_of(const struct row *row)
            (doubted != NULL && *doubted != '\0' ? ROW_DOUBTED : 0) |
            (row->record.form == 1 && sft_record_get(&row->record, "tok_s") ? ROW_MEDIAN : 0) |
            (sft_record_get(&row->record, "unsteady") != NULL ? ROW_UNSTEADY : 0) |
+           (peak_was_said(&row->record) ? ROW_PEAK : 0) |
            (data != NULL && strncmp(data, "synthetic", 9) == 0 &&
                     (data[9] == '\0' || data[9] == ':')
                 ? ROW_SYNTHETIC

@@ -188,28 +188,89 @@ static int compare_last(const void *left, const void *right)
                     : (int)(a->marks & ROW_COMMENT_ALONE) - (int)(b->marks & ROW_COMMENT_ALONE);
 }
 
-/* A file names no cluster: two runs of one name are one, or another cluster's. */
-static bool is_other_file(const struct row *a, const struct row *b)
+static bool same_text(const char *a, const char *b)
 {
-    return (a->marks & b->marks & ROW_FILE) && a->started != b->started;
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+static bool same_record(const struct sft_record *a, const struct sft_record *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = same_text(a->fields[i].value, sft_record_get(b, a->fields[i].key));
+    return same;
+}
+
+/* Of two rows of one name. A file names no cluster: two runs of one name are one, or another
+ * cluster's; and outside of Slurm no run has a name, so that one is the other's copy where they
+ * say the same of all. */
+static bool is_again(const struct row *a, const struct row *b)
+{
+    bool files = (a->marks & b->marks & ROW_FILE) != 0;
+    if (files && a->started != b->started)
+        return false;
+    return *row_step(a) != '\0' || (files && same_record(&a->record, &b->record));
+}
+
+/* The rows before it of the same name are beside each other. */
+static bool is_kept(const struct rows *rows, size_t kept, const struct row *row)
+{
+    for (size_t i = kept; i > 0 && compare_runs(rows->row[i - 1], row) == 0; i--)
+        if (is_again(rows->row[i - 1], row))
+            return true;
+    return false;
+}
+
+/* Is the file of a step that Slurm tells of, too? What Slurm tells goes first. */
+static bool is_told(const struct rows *rows, const struct row *file)
+{
+    const char *start = sft_record_get(&file->record, "start");
+    if (!(file->marks & ROW_FILE) || *row_step(file) == '\0')
+        return false;
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct row *row = rows->row[i];
+        if (row != NULL && !(row->marks & ROW_FILE) && row->job_id == file->job_id &&
+            same_text(row_step(row), row_step(file)) &&
+            same_text(sft_record_get(&row->record, "start"), start))
+            return true;
+    }
+    return false;
+}
+
+static void files_drop(struct rows *rows)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < rows->count; i++)
+        if (is_told(rows, rows->row[i])) {
+            row_destroy(rows->row[i]);
+            rows->row[i] = NULL;
+        }
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->row[i] != NULL)
+            rows->row[kept++] = rows->row[i];
+    rows->count = kept;
 }
 
 void rows_last(struct rows *rows)
 {
     size_t kept = 0;
+    files_drop(rows);
     if (rows->count > 1)
         qsort(rows->row, rows->count, sizeof *rows->row, compare_last);
     for (size_t i = 0; i < rows->count; i++) {
         struct row *row = rows->row[i];
-        bool again = kept > 0 && *row_step(row) != '\0' &&
-                     compare_runs(rows->row[kept - 1], row) == 0 &&
-                     !is_other_file(rows->row[kept - 1], row);
-        if (again)
+        if (is_kept(rows, kept, row))
             row_destroy(row);
         else
             rows->row[kept++] = row;
     }
     rows->count = kept;
+}
+
+const char *row_job(const struct row *row, char text[ROW_JOB])
+{
+    snprintf(text, ROW_JOB, "%lld", row->job_id);
+    return row->job_id == 0 ? strcpy(text, "-") : text;
 }
 
 bool row_is_checked(const struct row *row)

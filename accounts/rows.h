@@ -15,9 +15,10 @@ enum row_mark {
     ROW_EDITED = 4,        /* the user's comment says another thing than the admin comment */
     ROW_COMMENT_ALONE = 8, /* only in the job's comment, which the job's owner can write */
     ROW_FILE = 256,        /* out of a result.json: nobody but who wrote the file stands for it */
-    ROW_DOUBTED = 16, /* the step daemon found the record at odds with what Slurm and root saw */
-    ROW_MEDIAN = 32,  /* of the first form: throughput is work over the median step */
-    ROW_UNSTEADY = 64 /* throughput and that of the median step part by more than 2% */
+    ROW_DOUBTED = 16,  /* the step daemon found the record at odds with what Slurm and root saw */
+    ROW_MEDIAN = 32,   /* of the first form: throughput is work over the median step */
+    ROW_UNSTEADY = 64, /* throughput and that of the median step part by more than 2% */
+    ROW_PEAK = 128     /* mfu is of a peak that somebody said, not of the data sheet's */
 };
 
 struct row {
@@ -63,13 +64,18 @@ int rows_add(struct rows *rows, struct row *row, struct sft_error *err);
  * around. Numbers stand before words and missing values last; equal rows stay by job and step. */
 int rows_sort(struct rows *rows, const char *key, struct sft_error *err);
 
-/* Of rows of one cluster, job and step only the last run's stays, by submission: what comes twice
+/* Of rows of one cluster, job and step only the last run's stays, by submission; of a result.json
+ * and Slurm's record of the same step Slurm's; of files that are copies one: what comes twice
  * counts once. They are in another order then. */
 void rows_last(struct rows *rows);
 
 /* The step in its job: what stands behind the dot of the record's `step` (JOBID.STEPID); "" where
  * there is none. */
 const char *row_step(const struct row *row);
+
+enum { ROW_JOB = 24 };
+/* The job's number; "-" of a run outside of Slurm. Returns text. */
+const char *row_job(const struct row *row, char text[ROW_JOB]);
 
 /* Did the step daemon find program, nodes, ranks and time right? That is all that anybody can
  * check: the figures are the job's own, and the job is its owner's. */

@@ -80,8 +80,8 @@ static const struct sft_field keys[] = {
     {"device", SFT_FIELD_WORD, FIELD(device), .words = sft_device_words, .standard = "auto",
      .help = "what trains; auto: a GPU if the job has one"},
     {"states", SFT_FIELD_WORD, FIELD(states), .words = sft_states_words, .standard = "auto",
-     .help = "optimizer states on a GPU: fp32 16 bytes a parameter, bf16 8; auto: fp32 if they "
-             "fit"},
+     .help = "optimizer states on a GPU: fp32 16 bytes a parameter, bf16 8; auto: fp32 if they fit "
+             "without computing blocks again or sharing weights across nodes"},
     {"recompute", SFT_FIELD_WORD, FIELD(recompute), .words = sft_recompute_words,
      .standard = "auto", .help = "what the backward pass computes again; auto: as little as fits"},
     {"zero", SFT_FIELD_WORD, FIELD(zero), .words = sft_share_words, .standard = "auto",

@@ -35,9 +35,7 @@ static void interval(struct compare_ratio *r, double va, size_t na, double vb, s
 struct compare_ratio compare_figures(const double *a, size_t na, const double *b, size_t nb)
 {
     double ma = sft_stats_log_mean(a, na), mb = sft_stats_log_mean(b, nb);
-    struct compare_ratio r = {
-        sft_stats_median(a, na), sft_stats_median(b, nb), exp(mb - ma), NAN, NAN, NAN,
-        COMPARE_TOO_FEW};
+    struct compare_ratio r = {exp(ma), exp(mb), exp(mb - ma), NAN, NAN, NAN, COMPARE_TOO_FEW};
     if (na < GROUP_REPEATS || nb < GROUP_REPEATS)
         return r;
     interval(&r, log_variance(a, na, ma), na, log_variance(b, nb, mb), nb);
@@ -67,6 +65,7 @@ static const struct grid_column columns[] = {
     {"high", "TO", "95%", false},
     {"hidden", "HIDDEN", "%", false},
     {"verdict", "VERDICT", "", true},
+    {"marks", "MARK", "", true},
     {NULL, NULL, NULL, false},
 };
 
@@ -179,6 +178,12 @@ bool compare_has(const struct compare *compare, const struct groups *groups,
     return false;
 }
 
+bool compare_is_across(const struct compare_pair *pair)
+{
+    return strcmp(pair->a_series->method, pair->b_series->method) != 0 ||
+           strcmp(pair->a_series->precision, pair->b_series->precision) != 0;
+}
+
 void compare_title(const struct compare *compare, const struct compare_pair *pair, char *text,
                    size_t size)
 {
@@ -186,17 +191,26 @@ void compare_title(const struct compare *compare, const struct compare_pair *pai
     group_title(compare->a, pair->a_series, text, size);
     group_title(compare->b, pair->b_series, other, sizeof other);
     size_t used = strlen(text);
-    if (strcmp(pair->a_series->method, pair->b_series->method) != 0 ||
-        strcmp(pair->a_series->precision, pair->b_series->precision) != 0)
+    if (compare_is_across(pair))
         snprintf(text + used, size - used, " / %s", other);
+}
+
+void compare_marks(const struct compare_pair *pair, char text[COMPARE_MARKS])
+{
+    char a[16], b[16];
+    group_letters(pair->a->marks, a);
+    group_letters(pair->b->marks, b);
+    snprintf(text, COMPARE_MARKS, "%s%s%s", a, strcmp(a, b) == 0 ? "" : "/",
+             strcmp(a, b) == 0 ? "" : b);
 }
 
 static int line_add(struct grid *grid, const struct compare *compare,
                     const struct compare_pair *pair)
 {
     const struct compare_ratio *r = &pair->ratio;
-    char title[512];
+    char title[512], marks[COMPARE_MARKS];
     compare_title(compare, pair, title, sizeof title);
+    compare_marks(pair, marks);
     return grid_line(grid) < 0
                ? -1
                : grid_set(grid, "series", "%s", title) |
@@ -209,7 +223,16 @@ static int line_add(struct grid *grid, const struct compare *compare,
                      grid_set_real(grid, "low", r->low, 4) |
                      grid_set_real(grid, "high", r->high, 4) |
                      grid_set_real(grid, "hidden", r->hidden, 1) |
-                     grid_set(grid, "verdict", "%s", compare_verdict_text(r->verdict));
+                     grid_set(grid, "verdict", "%s", compare_verdict_text(r->verdict)) |
+                     grid_set(grid, "marks", "%s", marks);
+}
+
+unsigned compare_all_marks(const struct compare *compare)
+{
+    unsigned marks = 0;
+    for (size_t i = 0; i < compare->count; i++)
+        marks |= compare->pair[i].a->marks | compare->pair[i].b->marks;
+    return marks;
 }
 
 /* What only `groups` has. */
@@ -238,6 +261,7 @@ int compare_print(const struct compare *compare, enum options_form form, FILE *o
                 : grid_write(&grid, (enum grid_form)form, out, err);
     grid_clear(&grid);
     if (rc == 0 && form == OPTIONS_TABLE) {
+        group_print_marks(compare_all_marks(compare), out);
         print_alone(compare, compare->a, out);
         print_alone(compare, compare->b, out);
     }

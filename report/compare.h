@@ -22,8 +22,8 @@ enum compare_verdict {
 };
 
 struct compare_ratio {
-    double a, b;      /* medians of tok_s */
-    double ratio;     /* geometric mean of B's over that of A's */
+    double a, b; /* geometric means of tok_s, so that ratio is b / a */
+    double ratio;
     double low, high; /* 95% confidence interval of it; NaN with fewer than GROUP_REPEATS runs on a
                        * side: two runs say next to nothing of a spread */
     double hidden;    /* percent by which B may still be faster or slower, where that is no finding;
@@ -62,9 +62,17 @@ void compare_clear(struct compare *compare);
 bool compare_has(const struct compare *compare, const struct groups *groups,
                  const struct group_series *series, const struct group_cell *cell);
 
+/* Differs it in method or precision? */
+bool compare_is_across(const struct compare_pair *pair);
+
 /* What it is: A's title, and where B's is another B's behind a slash. */
 void compare_title(const struct compare *compare, const struct compare_pair *pair, char *text,
                    size_t size);
+
+/* The marks' letters of both cells: "S", or where they differ "SU/S". */
+enum { COMPARE_MARKS = 40 };
+void compare_marks(const struct compare_pair *pair, char text[COMPARE_MARKS]);
+unsigned compare_all_marks(const struct compare *compare);
 
 /* A line for each pair; those that only one set has are told below the table. */
 int compare_print(const struct compare *compare, enum options_form form, FILE *out,

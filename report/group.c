@@ -20,8 +20,8 @@ const char *const group_keys[GROUP_KEYS] = {
     "tokenizer", "data_sum", "workload",  "form",   "version", "cuda", "blas",
     "states",    "zero",     "recompute", "pinned", "nccl",    "mpi"};
 /* Repeats may differ in these, and say so. */
-static const char *const others[] = {"hosts",     "seed",   "lr",      "steps",
-                                     "measure_s", "warmup", "nccl_env"};
+static const char *const others[] = {"hosts",  "seed",     "lr",       "steps",      "measure_s",
+                                     "warmup", "nccl_env", "nic_gbps", "peak_tflops"};
 
 /* Of ranks, which there are more of on more nodes: how many of them. */
 static const char *pinned_of(const struct row *row)
@@ -130,8 +130,10 @@ static int runs_compare(const struct run *a, const struct run *b, bool ways)
     int order = work_compare(a, b);
     if (order == 0 && ways)
         order = way_compare(a, b);
-    const long long keys[][2] = {
-        {a->nodes, b->nodes}, {a->ranks, b->ranks}, {a->row->job_id, b->row->job_id}};
+    const long long keys[][2] = {{a->nodes, b->nodes},
+                                 {a->ranks, b->ranks},
+                                 {a->row->started, b->row->started},
+                                 {a->row->job_id, b->row->job_id}};
     for (size_t i = 0; order == 0 && i < sizeof keys / sizeof keys[0]; i++)
         order = (keys[i][0] > keys[i][1]) - (keys[i][0] < keys[i][1]);
     return order != 0 ? order : strverscmp(row_step(a->row), row_step(b->row)); /* 9, then 10 */
@@ -172,12 +174,13 @@ static bool cell_has_others(const struct group_cell *cell)
 {
     for (size_t i = 1; i < cell->count; i++)
         for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
-            if (strcmp(text_of(cell->run[i], others[k]), text_of(cell->run[0], others[k])) != 0)
+            if (strcmp(cell->run[i]->cluster, cell->run[0]->cluster) != 0 ||
+                strcmp(text_of(cell->run[i], others[k]), text_of(cell->run[0], others[k])) != 0)
                 return true;
     return false;
 }
 
-/* Of the repeats in the order of their jobs. */
+/* Of the repeats in the order in which they ran. */
 static unsigned cell_shape(const struct group_cell *cell)
 {
     double *values = calloc(cell->count + 1, sizeof *values);
@@ -205,6 +208,10 @@ static unsigned cell_marks(const struct group_cell *cell)
     for (size_t i = 0; i < cell->count; i++) {
         marks |= cell->run[i]->marks & ROW_SYNTHETIC ? GROUP_SYNTHETIC : 0;
         marks |= cell->run[i]->marks & ROW_EDITED ? GROUP_EDITED : 0;
+        marks |= cell->run[i]->marks & ROW_UNSTEADY ? GROUP_UNSTEADY : 0;
+        marks |= cell->run[i]->marks & ROW_MEDIAN ? GROUP_OLD : 0;
+        marks |= cell->run[i]->marks & ROW_FILE ? GROUP_FILES : 0;
+        marks |= cell->run[i]->marks & ROW_PEAK ? GROUP_PEAK : 0;
     }
     if (cell->aside > 0)
         marks |= GROUP_ASIDE;
@@ -235,10 +242,10 @@ static int cell_make(struct group_cell *cell, const struct run *run, size_t coun
     return 0;
 }
 
-/* samples_s a rank: a rank does the same work at every number of nodes. */
+/* tok_s a rank, as the page shows it: a rank does the same work at every number of nodes. */
 static double cell_rate(const struct group_cell *cell)
 {
-    return cell->ranks > 0 ? group_figure(cell, "samples_s").median / cell->ranks : NAN;
+    return cell->ranks > 0 ? group_figure(cell, "tok_s").median / cell->ranks : NAN;
 }
 
 static void series_judge(struct group_series *series)
@@ -393,9 +400,15 @@ const char *group_mark_text(unsigned bit)
         N_("a comment was edited; the admin comment counts"),
         N_("runs stand aside"),
         N_("the repeats differ by more than 5%"),
-        N_("repeats of different hosts, seed, learning rate, length or NCCL variables"),
+        N_("repeats of different clusters, hosts, networks, seed, learning rate, length or NCCL "
+           "variables"),
         N_("a repeat stands apart from the others"),
         N_("the repeats rise or fall from run to run"),
+        /* xgettext:no-c-format */
+        N_("unsteady: throughput is more than 2% off that of the median step"),
+        N_("older records, whose throughput is work over the median step"),
+        N_("read from a result.json: nobody but who wrote it stands for it"),
+        N_("MFU is of a peak that user or site said, not of the data sheet's"),
     };
     return group_bit_text(texts, sizeof texts / sizeof texts[0], bit);
 }

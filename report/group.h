@@ -22,8 +22,8 @@
 enum group_aside {
     GROUP_NOT_COMPLETE = 1,  /* running, partial, failed or unknown */
     GROUP_COMMENT_ALONE = 2, /* stands in the user's comment alone */
-    GROUP_IMPOSSIBLE = 4, /* above the roofline of its device, mfu above 100%, or no finite positive
-                           * step_ms, tok_s and samples_s */
+    GROUP_IMPOSSIBLE = 4, /* tflops, or what tok_s needs at least, above the roofline of its device,
+                           * mfu above 100%, or no finite positive step_ms, tok_s and samples_s */
     GROUP_INCONSISTENT = 8, /* its own figures contradict each other (tok_s * its steps against
                              * global_batch * seq, tflops / peak_tflops against mfu) by over 1% */
     GROUP_DOUBTED = 16, /* the step daemon found program, nodes, ranks or time at odds with it */
@@ -40,7 +40,11 @@ enum group_mark {
     GROUP_SPREAD = 32,   /* the counted runs' tok_s differ: (max - min) / median over 5% */
     GROUP_OUTLIER = 128, /* one of the counted runs' tok_s stands apart from the others */
     GROUP_DRIFT = 256,   /* they rise or fall from run to run */
-    GROUP_LAST = GROUP_DRIFT,
+    GROUP_UNSTEADY = 512, /* a counted run's throughput is not that of its median step */
+    GROUP_OLD = 1024,     /* records of the first form: throughput over the median step */
+    GROUP_FILES = 2048,   /* a counted run was read from a result.json */
+    GROUP_PEAK = 4096,    /* a counted run's MFU is of a peak that was said */
+    GROUP_LAST = GROUP_PEAK,
     GROUP_OTHERS = 64, /* repeats differ in what is left out by choice: hosts, seed, length, NCCL's
                         * variables */
 };
@@ -55,13 +59,13 @@ struct group_figure {
 struct group_cell {
     int nodes;
     int ranks;
-    size_t count; /* counted runs, by job and step */
+    size_t count; /* counted runs, by start, job and step */
     const struct row **run;
     size_t aside;
     const struct row **aside_run;
     unsigned *aside_why; /* [aside] of enum group_aside */
     unsigned marks;      /* of enum group_mark */
-    /* samples_s a rank over that of the series' smallest number of nodes with counted runs, %; NaN
+    /* tok_s a rank over that of the series' smallest number of nodes with counted runs, %; NaN
      * where there are none. Derived; base_nodes says of what. */
     double efficiency;
 };

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "lib/roofline.h"
 #include "report/group_internal.h"
 #include "report/lang.h"
 
@@ -24,13 +23,10 @@ static bool agree(double a, double b)
 
 static bool is_impossible(const struct row *row)
 {
-    double tflops = real_of(row, "tflops"), mfu = real_of(row, "mfu");
-    bool fp8 = strcmp(text_of(row, "precision"), "fp8") == 0;
     if (!is_positive(real_of(row, "step_ms")) || !is_positive(real_of(row, "tok_s")) ||
         !is_positive(real_of(row, "samples_s")))
         return true;
-    double peak = sft_roofline_peak(text_of(row, "device"), 0, fp8);
-    return (!isnan(tflops) && sft_roofline_check(tflops, peak, "", NULL) < 0) || mfu > 100;
+    return sft_record_possible(&row->record, NULL) < 0 || real_of(row, "mfu") > 100;
 }
 
 /* No more than the tokens that a step can hold, padding too; unsteady: percent by which the median

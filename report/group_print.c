@@ -47,7 +47,7 @@ static void columns_make(const struct shown *shown, struct grid_column *column)
 
 char group_mark_letter(unsigned bit)
 {
-    static const char letters[] = "FWSEAVOLD";
+    static const char letters[] = "FWSEAVOLDUMRK";
     for (int i = 0; letters[i] != '\0'; i++)
         if (bit == 1u << i)
             return letters[i];
@@ -67,8 +67,8 @@ void group_jobs(const struct group_cell *cell, char *text, size_t size)
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < cell->count; i++) {
-        char id[32];
-        int length = snprintf(id, sizeof id, "%s%lld", i > 0 ? " " : "", cell->run[i]->job_id);
+        char id[32], job[ROW_JOB];
+        int length = snprintf(id, sizeof id, "%s%s", i > 0 ? " " : "", row_job(cell->run[i], job));
         if (used + (size_t)length + 5 > size) {
             snprintf(text + used, size - used, " ...");
             return;
@@ -160,25 +160,30 @@ static int cell_add(struct grid *grid, const struct shown *shown, const struct g
                      grid_set(grid, "marks", "%s", marks) | grid_set(grid, "jobs", "%s", jobs);
 }
 
-static void print_marks(const struct groups *groups, FILE *out)
+unsigned group_all_marks(const struct groups *groups)
 {
     unsigned all = 0;
     for (size_t i = 0; i < groups->count; i++)
         all |= groups->series[i].marks;
+    return all;
+}
+
+void group_print_marks(unsigned marks, FILE *out)
+{
     for (unsigned bit = 1; bit <= GROUP_LAST; bit <<= 1)
-        if (all & bit)
+        if (marks & bit)
             fprintf(out, "%c  %s\n", group_mark_letter(bit), group_mark_text(bit));
 }
 
 static void print_aside(const struct group_cell *cell, FILE *out)
 {
     for (size_t i = 0; i < cell->aside; i++) {
-        char model[128];
+        char model[128], job[ROW_JOB];
         const char *name = sft_record_get(&cell->aside_run[i]->record, "model");
         snprintf(model, sizeof model, "%.100s", name != NULL ? name : "?");
         text_make_printable(model);
-        fprintf(out, "not counted: job %lld, %s on %d nodes:", cell->aside_run[i]->job_id, model,
-                cell->nodes);
+        fprintf(out, "not counted: job %s, %s on %d node%s:", row_job(cell->aside_run[i], job),
+                model, cell->nodes, cell->nodes == 1 ? "" : "s");
         for (unsigned bit = 1; bit <= GROUP_DOUBTED; bit <<= 1)
             if (cell->aside_why[i] & bit)
                 fprintf(out, " %s;", group_aside_text(bit));
@@ -204,7 +209,7 @@ int group_print(const struct groups *groups, enum options_form form, FILE *out,
     grid_clear(&grid);
     if (rc < 0 || form != OPTIONS_TABLE)
         return rc;
-    print_marks(groups, out);
+    group_print_marks(group_all_marks(groups), out);
     for (size_t i = 0; i < groups->count; i++)
         for (size_t k = 0; k < groups->series[i].count; k++)
             print_aside(&groups->series[i].cell[k], out);

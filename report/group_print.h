@@ -25,4 +25,8 @@ void group_jobs(const struct group_cell *cell, char *text, size_t size);
 void group_letters(unsigned marks, char text[16]);
 char group_mark_letter(unsigned bit);
 
+unsigned group_all_marks(const struct groups *groups);
+/* A line for each: its letter and what it means. */
+void group_print_marks(unsigned marks, FILE *out);
+
 #endif

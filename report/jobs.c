@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/jobs.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,22 +60,34 @@ static size_t pieces(const long long *id, size_t count, size_t most, char *text,
     return done;
 }
 
-void jobs_text(const struct row *const *row, size_t count, size_t most, char *text, size_t size)
+/* In front of the ids, of which the first is none. */
+static size_t outside(char *text, size_t size, bool others)
+{
+    int length = snprintf(text, size, "%s%s", _("outside of Slurm"), others ? ", " : "");
+    return length > 0 && (size_t)length < size ? (size_t)length : strlen(text);
+}
+
+static void ids_text(const long long *id, size_t count, size_t most, char *text, size_t size)
 {
     enum { TAIL = 96 }; /* bytes of what follows the first ones where not all stand */
     text[0] = '\0';
-    long long *id = ids_of(row, &count);
-    if (id == NULL || count == 0 || size <= TAIL) {
-        free(id);
+    if (count == 0 || size <= TAIL || pieces(id, count, most, text, size) == count)
         return;
-    }
-    if (pieces(id, count, most, text, size) < count) {
-        text[0] = '\0';
-        pieces(id, count - 1, most > 1 ? most - 1 : 1, text, size - TAIL);
-        size_t used = strlen(text);
-        snprintf(text + used, size - used, ", \xe2\x80\xa6 %lld ", id[count - 1]);
-        used = strlen(text);
-        snprintf(text + used, size - used, _("(%zu jobs)"), count);
-    }
+    text[0] = '\0';
+    pieces(id, count - 1, most > 1 ? most - 1 : 1, text, size - TAIL);
+    size_t used = strlen(text);
+    snprintf(text + used, size - used, ", \xe2\x80\xa6 %lld ", id[count - 1]);
+    used = strlen(text);
+    snprintf(text + used, size - used, _("(%zu jobs)"), count);
+}
+
+void jobs_text(const struct row *const *row, size_t count, size_t most, char *text, size_t size)
+{
+    text[0] = '\0';
+    long long *id = ids_of(row, &count);
+    bool none = id != NULL && count > 0 && id[0] == 0;
+    size_t used = none ? outside(text, size, count > 1) : 0;
+    if (id != NULL)
+        ids_text(id + none, count - none, most, text + used, size - used);
     free(id);
 }

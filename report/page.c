@@ -175,7 +175,7 @@ static void page_title(struct page *page)
     fprintf(page->out, " " PACKAGE_VERSION ", %s</p></header>\n", now);
 }
 
-static void page_legend(struct page *page)
+void page_legend(struct page *page)
 {
     fprintf(
         page->out,
@@ -185,19 +185,23 @@ static void page_legend(struct page *page)
         _("configured"), _("said by Slurm"));
 }
 
-/* What the appendix leaves out it says. */
+void page_left_out(struct page *page)
+{
+    if (page->shown_count == page->cells)
+        return;
+    fprintf(page->out, "<p>");
+    fprintf(page->out,
+            _("The tables have %zu of %zu configurations, of each model the fastest. All of "
+              "them: sft-report --groups."),
+            page->shown_count, page->cells);
+    fprintf(page->out, "</p>\n");
+}
+
 static void page_appendix(struct page *page)
 {
     page_heading(page, "appendix", _("Appendix"));
     page_legend(page);
-    if (page->shown_count < page->cells) {
-        fprintf(page->out, "<p>");
-        fprintf(page->out,
-                _("The tables have %zu of %zu configurations, of each model the fastest. All of "
-                  "them: sft-report --groups."),
-                page->shown_count, page->cells);
-        fprintf(page->out, "</p>\n");
-    }
+    page_left_out(page);
 }
 
 static int page_sections(struct page *page, struct sft_error *err)

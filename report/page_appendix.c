@@ -19,8 +19,9 @@ static void aside_line(struct page *page, const struct group_series *series,
 {
     const struct row *row = cell->aside_run[i];
     const char *said = sft_record_get(&row->record, row->marks & ROW_DOUBTED ? "doubted" : "fail");
+    char job[ROW_JOB];
     fprintf(page->out, "<tr>");
-    fprintf(page->out, "<td class=\"n\">%lld</td>", row->job_id);
+    fprintf(page->out, "<td class=\"n\">%s</td>", row_job(row, job));
     html_td_text(page->out, series->model);
     html_td_whole(page->out, cell->nodes);
     html_td_text(page->out, _(row->state));
@@ -75,16 +76,11 @@ static void aside_table(struct page *page)
     free(rest);
 }
 
-static unsigned all_marks(const struct page *page)
+void page_marks(struct page *page, unsigned marks)
 {
-    unsigned marks = 0;
-    for (size_t i = 0; i < page->groups->count; i++)
-        marks |= page->groups->series[i].marks;
-    return marks;
-}
-
-static void marks_list(struct page *page, unsigned marks)
-{
+    if (marks == 0)
+        return;
+    page_paragraph(page, _("Letters beside figures say what to know before they are used:"));
     fprintf(page->out, "<ul>\n");
     for (unsigned bit = 1; bit != 0 && bit <= marks; bit <<= 1) {
         if ((bit & marks) == 0)
@@ -110,10 +106,7 @@ void page_aside(struct page *page)
                 page->rows->broken);
         fprintf(page->out, "</p>\n");
     }
-    if (all_marks(page) == 0)
-        return;
-    page_paragraph(page, _("Letters beside figures say what to know before they are used:"));
-    marks_list(page, all_marks(page));
+    page_marks(page, group_all_marks(groups));
 }
 
 void page_definitions(struct page *page)

@@ -44,8 +44,9 @@ static void put_line(struct page *page, const struct compare *compare,
                      const struct compare_pair *pair)
 {
     const struct compare_ratio *r = &pair->ratio;
-    char title[512], jobs[256];
+    char title[512], jobs[256], marks[COMPARE_MARKS];
     compare_title(compare, pair, title, sizeof title);
+    compare_marks(pair, marks);
     fprintf(page->out, "<tr>");
     html_th_row(page->out, title);
     html_td_whole(page->out, pair->a->nodes);
@@ -55,6 +56,7 @@ static void put_line(struct page *page, const struct compare *compare,
     html_td_number(page->out, r->low, 3);
     html_td_number(page->out, r->high, 3);
     put_verdict(page, r);
+    html_td_text(page->out, marks);
     jobs_text(pair->a->run, pair->a->count, JOBS_MOST, jobs, sizeof jobs);
     html_td_text(page->out, jobs);
     jobs_text(pair->b->run, pair->b->count, JOBS_MOST, jobs, sizeof jobs);
@@ -64,7 +66,7 @@ static void put_line(struct page *page, const struct compare *compare,
 
 static void put_table(struct page *page, const struct compare *compare)
 {
-    page_table(page, _("Both sets, medians over the counted runs"));
+    page_table(page, _("Both sets, geometric means of the counted runs"));
     html_th(page->out, _("Configuration"), NULL);
     html_th(page->out, _("Nodes"), "nodes");
     html_th_unit(page->out, "A", _("tokens/s"), SFT_DERIVED);
@@ -73,12 +75,25 @@ static void put_table(struct page *page, const struct compare *compare)
     html_th_unit(page->out, _("From"), "95%", SFT_DERIVED);
     html_th_unit(page->out, _("To"), "95%", SFT_DERIVED);
     html_th(page->out, _("Verdict"), NULL);
+    html_th(page->out, _("Marks"), NULL);
     html_th(page->out, _("Jobs of A"), NULL);
     html_th(page->out, _("Jobs of B"), NULL);
     page_table_rows(page);
     for (size_t i = 0; i < compare->count; i++)
         put_line(page, compare, &compare->pair[i]);
     page_table_end(page);
+}
+
+/* "llama-7b x2", and where the two differ in it "llama-7b bf16/fp8 x2". */
+static void put_label(const struct compare_pair *pair, char *label, size_t size)
+{
+    const struct group_series *a = pair->a_series, *b = pair->b_series;
+    char differs[64] = "";
+    if (strcmp(a->precision, b->precision) != 0)
+        snprintf(differs, sizeof differs, " %.10s/%.10s", a->precision, b->precision);
+    else if (strcmp(a->method, b->method) != 0)
+        snprintf(differs, sizeof differs, " %.10s/%.10s", a->method, b->method);
+    snprintf(label, size, "%.16s%s x%d", a->model, differs, pair->a->nodes);
 }
 
 /* Bars in pairs; more than stand side by side are in the table alone. */
@@ -97,8 +112,7 @@ static int put_chart(struct page *page, const struct compare *compare, const cha
     }
     for (size_t i = 0; i < count; i++) {
         const struct compare_pair *pair = &compare->pair[i];
-        snprintf(chart.label[i], sizeof chart.label[i], "%.30s x%d", pair->a_series->model,
-                 pair->a->nodes);
+        put_label(pair, chart.label[i], sizeof chart.label[i]);
         text_make_utf8(chart.label[i], strlen(chart.label[i]));
         line[0]->x[i] = line[1]->x[i] = (double)i;
         line[0]->y[i] = pair->ratio.a;
@@ -158,6 +172,8 @@ int page_compare(const struct compare *compare, const struct options *options, F
                    _("B/A is how many times as fast B is, with the 95% interval that the repeats' "
                      "own spread allows (Welch, of logarithms). There is a verdict from 3 repeats "
                      "on each side on."));
+    page_marks(&page, compare_all_marks(compare));
+    page_legend(&page);
     page_end(out);
     return rc;
 }

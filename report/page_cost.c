@@ -40,6 +40,12 @@ static double cost_of_million(const struct page *page, const struct page_place *
            group_figure(place->cell, "tok_s").median * 1e6;
 }
 
+/* Behind the point of an amount: yen have none, and its hundredths say enough of a small one. */
+static int amount_digits(const struct page *page, int digits)
+{
+    return strcmp(page->options->currency, "JPY") == 0 ? digits - 2 : digits;
+}
+
 /* One unit for the column: hours where the longest takes two. */
 static bool is_short(const struct page *page)
 {
@@ -53,7 +59,9 @@ static bool is_short(const struct page *page)
 static void put_price(struct page *page)
 {
     char text[512], amount[64];
-    html_number_text(page->options->price, 2, amount, sizeof amount);
+    double price = page->options->price;
+    html_number_text(price, price == floor(price) ? amount_digits(page, 2) : 2, amount,
+                     sizeof amount);
     snprintf(text, sizeof text, _("Cost: a GPU costs %s %s an hour, as given with --price."),
              amount, lang_currency(page->options->currency));
     page_paragraph(page, text);
@@ -97,12 +105,12 @@ void page_cost(struct page *page)
     const struct page_column paid = {.title = N_("Cost"),
                                      .unit = lang_currency(page->options->currency),
                                      .origin = SFT_DERIVED,
-                                     .digits = 2,
+                                     .digits = amount_digits(page, 2),
                                      .value = cost};
     const struct page_column each = {.title = N_("Cost"),
                                      .unit = unit,
                                      .origin = SFT_DERIVED,
-                                     .digits = 4,
+                                     .digits = amount_digits(page, 4),
                                      .value = cost_of_million};
     if (tokens > 0) {
         column[count++] = time;
@@ -116,4 +124,5 @@ void page_cost(struct page *page)
         return;
     put_heading(page);
     page_columns(page, _("At the median throughput of the counted runs"), SFT_VIEWS, column, count);
+    page_left_out(page);
 }

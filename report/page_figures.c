@@ -64,6 +64,7 @@ void page_throughput(struct page *page)
 {
     static const struct page_column columns[] = {
         {.place = 10, .title = N_("Runs"), .value = runs},
+        {.place = 21, .title = N_("At the median step"), .key = "tok_s", .value = page_median_step},
         {.place = 22, .title = N_("Slowest"), .key = "tok_s", .value = slowest},
         {.place = 23, .title = N_("Fastest"), .key = "tok_s", .value = fastest},
         {.place = 24,
@@ -84,9 +85,10 @@ void page_throughput(struct page *page)
                 SFT_THROUGHPUT, COLUMNS(columns)))
         page_paragraph(
             page,
-            _("Scaling efficiency: samples a second of a rank over those of a rank at the smallest "
+            _("Scaling efficiency: tokens a second of a rank over those of a rank at the smallest "
               "number of nodes that was measured. A rank does the same work at every number of "
               "nodes (weak scaling)."));
+    page_unsteady(page);
 }
 
 /* Bars are told apart by their labels: configurations of one model are counted, in the order of the

@@ -22,8 +22,9 @@ struct page {
     size_t shown_count, cells;       /* cells: all with counted runs */
 };
 
-/* More cells than this do not all stand in each table: a report is read. */
-#define PAGE_LINES 12
+/* More cells than this, four models on four numbers of nodes, do not all stand in each table: a
+ * report is read. */
+#define PAGE_LINES 16
 
 /* Choose page->shown: all, or of each model as many as of the others, its fastest configurations
  * first. Fails without memory. */
@@ -60,6 +61,11 @@ void page_date(long long at, char *text, size_t size);
 void page_begin(FILE *out, const char *title, bool japanese);
 void page_end(FILE *out);
 
+/* How many the tables leave out, where they do. */
+void page_left_out(struct page *page);
+
+/* What the small letters of the origins mean. */
+void page_legend(struct page *page);
 void page_heading(struct page *page, const char *id, const char *title);
 void page_paragraph(struct page *page, const char *text);
 /* The texts of the set bits with "; " between, `before` before the first. */
@@ -104,6 +110,9 @@ size_t page_values(const struct page *page, const char *key, const char *value[P
 /* "(jobs 12 13, marks F)", in small letters. */
 void page_put_jobs(struct page *page, const struct group_cell *cell);
 
+/* What the letters of these marks mean, where there are any. */
+void page_marks(struct page *page, unsigned marks);
+
 /* Draw and clear the chart; the caption stands below it. */
 int page_chart(struct page *page, struct chart *chart, const char *caption, struct sft_error *err);
 
@@ -125,6 +134,12 @@ void page_aside(struct page *page);
 void page_definitions(struct page *page);
 void page_commands(struct page *page);
 void page_jobs(struct page *page);
+
+/* Tokens/s at the speed of the median steps, of a cell with unsteady runs; else NaN. */
+double page_median_step(const struct page *page, const struct page_place *place);
+size_t page_unsteady_runs(const struct page *page);
+/* A list of them, where there are any. */
+void page_unsteady(struct page *page);
 
 /* The box of the first screen. */
 void page_box(struct page *page);

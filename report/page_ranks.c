@@ -123,10 +123,10 @@ enum { FEW_HOSTS = 4 }; /* all of which stand in the table */
 /* Of many hosts those that stand out. */
 static void hosts_table(struct page *page, const struct ranks *ranks, const struct row *run)
 {
-    char caption[160];
+    char caption[160], job[ROW_JOB];
     size_t hosts = ranks->hosts > 0 ? ranks->hosts : 1, left = 0, lines = 0,
            each = ranks->hosts > 0 ? ranks->each : ranks->count;
-    snprintf(caption, sizeof caption, _("Time to compute by host, job %lld"), run->job_id);
+    snprintf(caption, sizeof caption, _("Time to compute by host, job %s"), row_job(run, job));
     page_table(page, caption);
     html_th(page->out, _("Host"), NULL);
     html_th(page->out, _("Ranks"), NULL);
@@ -155,14 +155,14 @@ static int run_chart(struct page *page, const struct ranks *ranks, const struct 
                      size_t index, struct sft_error *err)
 {
     const char *model = sft_record_get(&run->record, "model");
-    char id[32], caption[256];
+    char id[32], caption[256], job[ROW_JOB];
     model = model != NULL ? model : "?";
     if (ranks->hosts > 1 && any_out(ranks->host_out, ranks->hosts)) {
         snprintf(id, sizeof id, "hosts-%zu", index + 1);
         snprintf(caption, sizeof caption,
                  _("Time to compute a step by host, median of its ranks, waiting left out: "
-                   "%.60s, job %lld"),
-                 model, run->job_id);
+                   "%.60s, job %s"),
+                 model, row_job(run, job));
         return bars_chart(page, ranks->host_ms, ranks->host_out, ranks->hosts, ranks, id, caption,
                           err);
     }
@@ -170,8 +170,8 @@ static int run_chart(struct page *page, const struct ranks *ranks, const struct 
         return 0;
     snprintf(id, sizeof id, "ranks-%zu", index + 1);
     snprintf(caption, sizeof caption,
-             _("Median time to compute a step of each rank, waiting left out: %.60s, job %lld"),
-             model, run->job_id);
+             _("Median time to compute a step of each rank, waiting left out: %.60s, job %s"),
+             model, row_job(run, job));
     return bars_chart(page, ranks->ms, ranks->out, ranks->count, NULL, id, caption, err);
 }
 
@@ -179,10 +179,10 @@ static int run_chart(struct page *page, const struct ranks *ranks, const struct 
 static void page_nothing(struct page *page, const struct ranks *ranks, const struct row *run)
 {
     const char *model = sft_record_get(&run->record, "model");
-    char text[256], ms[64];
+    char text[256], ms[64], job[ROW_JOB];
     html_number_text(ranks->median, 2, ms, sizeof ms);
-    snprintf(text, sizeof text, _("%.60s, job %lld: none of %zu ranks stands out, median %s ms."),
-             model != NULL ? model : "?", run->job_id, ranks->count, ms);
+    snprintf(text, sizeof text, _("%.60s, job %s: none of %zu ranks stands out, median %s ms."),
+             model != NULL ? model : "?", row_job(run, job), ranks->count, ms);
     page_paragraph(page, text);
 }
 

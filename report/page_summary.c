@@ -161,6 +161,11 @@ static void td_cell(struct page *page, const struct group_series *series, int no
             html_number(page->out, cell->efficiency, 1);
             fprintf(page->out, " %%</small>");
         }
+        if (cell->marks & GROUP_UNSTEADY) {
+            fprintf(page->out, "<small>");
+            html_text(page->out, _("unsteady"));
+            fprintf(page->out, "</small>");
+        }
         break;
     }
     fprintf(page->out, "</td>");
@@ -207,13 +212,22 @@ static size_t few_repeats(const struct page *page)
 
 static void put_warnings(struct page *page)
 {
-    size_t few = few_repeats(page), aside = page->groups->runs - page->groups->counted;
+    size_t few = few_repeats(page), aside = page->groups->runs - page->groups->counted,
+           unsteady = page_unsteady_runs(page);
     if (few > 0) {
         fprintf(page->out, "<p>");
         fprintf(page->out,
                 _("Configurations with fewer than %d repeats, whose figures are preliminary: %zu "
                   "of %zu."),
                 GROUP_REPEATS, few, page->cells);
+        fprintf(page->out, "</p>\n");
+    }
+    if (unsteady > 0) {
+        fprintf(page->out, "<p>");
+        fprintf(page->out,
+                _("Unsteady runs: %zu of %zu. Their throughput is more than 2%% off that of their "
+                  "median step; the appendix has both."),
+                unsteady, page->groups->counted);
         fprintf(page->out, "</p>\n");
     }
     if (aside > 0) {

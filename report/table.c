@@ -51,6 +51,7 @@ static const struct mark {
     {ROW_FILE, 'R', "result.json: read from a file, for which nobody but its writer stands"},
     {ROW_MEDIAN, 'M', "median: an older record; its throughput is work over the median step"},
     {ROW_UNSTEADY, 'U', "unsteady: throughput is more than 2% off that of the median step"},
+    {ROW_PEAK, 'K', "peak: MFU is of a peak that user or site said, not of the data sheet's"},
     {ROW_DOUBTED, 'D', "doubted: at odds with what Slurm and root saw, and counted nowhere"},
 };
 #define MARKS (sizeof marks / sizeof *marks)
@@ -66,7 +67,8 @@ struct table {
 static void cell_job(const struct row *row, char *cell)
 {
     const char *step = row_step(row);
-    snprintf(cell, CELL, "%lld%s%.32s", row->job_id, *step == '\0' ? "" : ".", step);
+    char job[ROW_JOB];
+    snprintf(cell, CELL, "%s%s%.32s", row_job(row, job), *step == '\0' ? "" : ".", step);
 }
 
 static void cell_state(const struct row *row, char *cell)

@@ -13,7 +13,8 @@ static const struct {
     const char *help;
 } modes[] = {
     {"--check", OPTIONS_CHECK, "check request, data and tokenizer; no training"},
-    {"--plan", OPTIONS_PLAN, "print what one rank alone would run; no training"},
+    {"--plan", OPTIONS_PLAN,
+     "print what would be trained and how, memory and predicted speed; no training"},
     {"--json", OPTIONS_JSON, "of explain[:NODES] and --plan: print JSON"},
     {"--help", OPTIONS_HELP, "print this help"},
     {"--version", OPTIONS_VERSION, "print the version"},

@@ -21,6 +21,19 @@ void preview_check(const struct input *input)
         printf("skipped    %s\n", text);
 }
 
+static void preview_duration(const struct forecast *f)
+{
+    double s = f->seconds;
+    printf("           about %.3g %s for all %d steps\n",
+           s < 60         ? s
+           : s < 2 * 3600 ? s / 60
+                          : s / 3600,
+           s < 60         ? "s"
+           : s < 2 * 3600 ? "min"
+                          : "h",
+           forecast_steps(&f->plan, f->step_s));
+}
+
 /* Where the one rate goes: of a GPU, its waiting told apart. */
 static void preview_rate(const struct forecast *f, const struct sft_preset *shape)
 {
@@ -35,8 +48,7 @@ static void preview_rate(const struct forecast *f, const struct sft_preset *shap
            "above what was derived of them\n",
            sft_number(middle, f->tok_s / f->plan.ranks, 5), 100 * FORECAST_BELOW,
            100 * FORECAST_ABOVE);
-    printf("           about %.3g min for all %d steps\n", f->seconds / 60,
-           forecast_steps(&f->plan, f->step_s));
+    preview_duration(f);
     if (!sft_predict_aligned(shape))
         printf("           the head's products are estimated from one measured run of GPT-2 124M: "
                "%d rows of logits are no multiple of 8\n",
@@ -76,6 +88,14 @@ static int preview_refuse(const struct forecast *f, const struct forecast_questi
     return task_complain(&err);
 }
 
+/* The plan is of GPUs alone. */
+static void preview_cpu(const struct sft_request *request, const struct sft_gpu *gpu)
+{
+    if (request->device == SFT_DEVICE_CPU || request->gpus == 0)
+        printf("note       training on the CPU is not predicted: what follows is of %s\n",
+               gpu->name);
+}
+
 /* Where the plan's speed comes from, when it is no measurement on such a GPU. */
 static void preview_ceilings(const struct sft_gpu *gpu)
 {
@@ -109,6 +129,7 @@ static void preview_text(const struct scaling *s)
            plan->lr_warmup, plan->weight_decay, plan->clip);
     printf("data       %s: %ld records, %.1f tokens a record, %ld cut, packs %.1f%% full\n",
            facts.source, facts.records, facts.mean_length, facts.cut, 100 * facts.fill);
+    preview_cpu(s->question.request, &s->question.gpu);
     preview_ceilings(&s->question.gpu);
     if (f->fits)
         preview_device(f, &s->question);

@@ -107,17 +107,7 @@ static int run_prepare(struct run *run, struct sft_error *err)
     return training_create(&run->training, err) < 0 ? -1 : run_observe(run, err);
 }
 
-/* Until all ranks stand before the first step; -1 on all of them where one cannot. */
-static int run_ready(struct run *run, struct sft_error *err)
-{
-    struct control *control = run->ranks.control;
-    if (control_agree(control, run_open(run, err), err) < 0 ||
-        training_agree(&run->training, err) < 0)
-        return -1;
-    return control_agree(control, run_prepare(run, err), err);
-}
-
-/* Who asked for the CPU knows it. */
+/* Who asked for the CPU knows it. Before there may be too little memory for it: that is why. */
 static void run_tell(const struct run *run)
 {
     const struct sft_request *request = run->request;
@@ -126,11 +116,21 @@ static void run_tell(const struct run *run)
         host_tell_cpu(stderr);
 }
 
+/* Until all ranks stand before the first step; -1 on all of them where one cannot. */
+static int run_ready(struct run *run, struct sft_error *err)
+{
+    struct control *control = run->ranks.control;
+    if (control_agree(control, run_open(run, err), err) < 0 ||
+        training_agree(&run->training, err) < 0)
+        return -1;
+    run_tell(run);
+    return control_agree(control, run_prepare(run, err), err);
+}
+
 /* After the first step begins the others may wait for us: whoever fails ends them all. */
 static int run_train(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = run->observed.record;
-    run_tell(run);
     if (release_tell(run->ranks.control, run->ranks.hosts, err) < 0 || describe_run(run, err) < 0 ||
         placement_record(run->ranks.control, run->ranks.collective->on_device,
                          run->ranks.bootstrap.local_rank, run->ranks.hosts, record, err) < 0 ||

@@ -36,6 +36,23 @@ struct fit_question fit_question(const struct sft_request *request, const struct
     return q;
 }
 
+/* Where what the request does not say is from is known by whether it is assumed. */
+static const char *fabric_source(const struct sft_request *request, const struct sft_fabric *fabric)
+{
+    bool inside = request->nvlink_gbs > 0, across = request->nic_gbs > 0;
+    if (inside && across)
+        return "as the request says";
+    if (inside)
+        return fabric->nic_assumed ? "as the request says inside of a node, assumed across nodes"
+                                   : "as the request says inside of a node, by the file of "
+                                     "ceilings across nodes";
+    if (across)
+        return fabric->nvlink_assumed ? "as the request says across nodes, assumed inside of a node"
+                                      : "as the request says across nodes, by the file of ceilings "
+                                        "inside of a node";
+    return fabric->source;
+}
+
 void fit_question_measured(struct fit_question *q, const struct sft_ceiling *ceiling)
 {
     const struct sft_request *request = q->request;
@@ -43,8 +60,7 @@ void fit_question_measured(struct fit_question *q, const struct sft_ceiling *cei
     q->fabric = sft_fabric_default();
     sft_fabric_of(&q->fabric, ceiling->device);
     sft_fabric_measured(&q->fabric, ceiling, q->shape, q->plan->nodes);
-    if (request->nvlink_gbs > 0 || request->nic_gbs > 0)
-        q->fabric.source = "as the request says";
+    q->fabric.source = fabric_source(request, &q->fabric);
     if (request->nvlink_gbs > 0) {
         q->fabric.nvlink_gbs = request->nvlink_gbs;
         q->fabric.nvlink_assumed = false;

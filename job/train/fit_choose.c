@@ -63,12 +63,15 @@ static bool fastest_way(struct fit *fit, const struct fit_question *q)
 
 /* Is the larger micro-batch the better? Products of few rows are a little slower than the ceilings,
  * which were measured at 8192 and hold up to a hundredth from there to 16384: of those that the
- * timeline finds equal the larger up to that, else the smaller. */
+ * timeline finds equal the larger up to that, else the smaller. Not for states of less precision.
+ */
 static bool better(const struct fit *larger, const struct fit *best, int seq)
 {
     const double equal = 0.002;
     double gain = larger->time.tok_s / best->time.tok_s - 1;
-    return gain > equal || (gain > -equal && (double)larger->micro_batch * seq <= 16384);
+    bool coarser = larger->states == SFT_STATES_BF16 && best->states == SFT_STATES_FP32;
+    return gain > equal ||
+           (gain > -equal && !coarser && (double)larger->micro_batch * seq <= 16384);
 }
 
 enum { MICRO_BATCH_MOST = 1024 };

@@ -158,6 +158,33 @@ PY
 }
 ok "goals are met by runs of their own work" goals_met
 
+unsteady() { # told on the first screen, with both figures and which steps it was
+    python3 "$src/tests/fixtures/many_records.py" 48 1 | sed '
+        s/\(step=1048\.0 [^"]*step_ms=\)[^ ]*/\11897 unsteady=12.5 tok_s_median=138199 slow_steps=7 slow_at=3-9/g' >unsteady.json
+    "$report" --input unsteady.json --format html --output unsteady.html &&
+        { [ -z "$nls" ] || "$report" --input unsteady.json --format html --lang ja --output unsteady.ja.html; } &&
+        sed -n '/<h2 id="summary"/,/<h2 id="method"/p' unsteady.html >first &&
+        grep -q '<p>Unsteady runs: 1 of 46\.' first && grep -q '<small>unsteady</small>' first &&
+        grep -q 'job 1048: .* tokens/s, 138,199 at its median step; slow steps: 7 of 20 (3-9)' unsteady.html &&
+        "$report" --input unsteady.json --groups >groups.txt && [ "$(awk '$(NF-3) == "U"' groups.txt | wc -l)" -eq 1 ] &&
+        grep -q '^U  unsteady' groups.txt &&
+        "$report" --compare file:unsteady.json file:unsteady.json | grep -q '^U  unsteady'
+}
+ok "unsteady runs are marked in page, groups and comparison" unsteady
+
+from_files() { # a page of result.json files says nothing of Slurm's accounting, and names no job 0
+    mkdir -p results
+    for i in 1 2 3; do
+        cat >results/$i.json <<EOF
+{"state": "complete", "model": "tiny", "nodes": 1, "ranks": 1, "seq": 1024, "global_batch": 2, "step_ms": 500, "steps_s": 10,
+ "steps_done": 20, "tok_s": 4000, "samples_s": 12, "backend": "cpu", "start": "2026-11-0${i}T00:00:00Z"}
+EOF
+    done
+    "$report" --input results --format html --output files.html && grep -q 'from a result.json: 3 of 3' files.html &&
+        ! grep -q "left in Slurm" files.html && grep -q 'jobs outside of Slurm' files.html && ! grep -qE 'jobs? 0|: 0<' files.html
+}
+ok "a page of files says so" from_files
+
 without_gnuplot() {
     mkdir -p empty && PATH=$work/empty "$report" --input "$src/tests/fixtures/sacct-report.json" --format html \
         --output none.html 2>err
@@ -343,6 +370,7 @@ probe = """<script>addEventListener('load', () => {
  if (document.documentElement.scrollWidth > 1280) bad.push('wider: ' + document.documentElement.scrollWidth);
  for (const e of document.querySelectorAll('h1,h2,p,li,td,th,caption,figcaption,code'))
   if (!e.closest('.aloud') && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline') bad.push('cut: ' + e.textContent);
+ for (const e of document.querySelectorAll('.table')) if (e.scrollWidth > e.clientWidth + 1) bad.push('scrolls: ' + e.textContent);
  for (const f of document.querySelectorAll('figure svg')) {
   const r = f.getBoundingClientRect(); if (r.width < 600 || r.height < 200) bad.push('chart: ' + r.width);
   for (const t of f.querySelectorAll('text')) { const b = t.getBoundingClientRect();
@@ -376,6 +404,8 @@ PY
 if [ -n "$browser" ] && command -v gnuplot >/dev/null; then
     ok "a browser renders it at 1280 px: no complaint, nothing cut" rendered en.html
     [ -z "$nls" ] || ok "the Japanese page, too" rendered ja.html
+    ok "with all columns" rendered unsteady.html
+    [ -z "$nls" ] || ok "with all columns in Japanese" rendered unsteady.ja.html
     ok "on a phone of 390 px nothing is wider than the page" phone en.html
     [ -z "$nls" ] || ok "nor in Japanese" phone ja.html
     ok "tables and charts can be read aloud" read_aloud en.html

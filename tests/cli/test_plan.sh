@@ -110,7 +110,28 @@ for words in "--check llama-7b --goals bad" "llama-7b --goals bad" "--plan llama
     [ $? = 2 ] && [ "$(wc -l <err)" = 1 ] && grep -q -- '--goals' err || fail "$words: $(cat err)"
 done
 
-# micro_batch=
+# each rate of the fabric is told from where it is
+while read -r keys words; do
+    "$job" --plan "llama-7b:2,data=synthetic$keys" >out && grep -q "^ *fabric $words: " out || fail "$keys: $(grep ' fabric ' out)"
+done <<'EOF'
+,nic_gbs=50,nvlink_gbs=300 as the request says
+,nic_gbs=50 as the request says across nodes, assumed inside of a node
+,nvlink_gbs=300 as the request says inside of a node, assumed across nodes
+EOF
+
+# a run of a second, a minute, a week; and of the CPU nothing is said
+for case in "tiny,steps=20 s" "llama-7b:8 min" "llama-7b:8,steps=1000000 h"; do
+    "$job" --plan "${case% *},data=synthetic" >out && [ "$(grep -cE "^ +about [0-9.]+ ${case#* } for all [0-9]+ steps$" out)" = 1 ] ||
+        fail "$case: $(grep ' for all ' out)"
+done
+for request in llama-7b:2,device=cpu llama-7b:2,gpus=0; do
+    "$job" --plan "$request,data=synthetic" >out && grep -q '^note .*the CPU is not predicted: what follows is of NVIDIA H200' out ||
+        fail "$request: $(cat out)"
+done
+
+# micro_batch= ; a larger one that is no faster is not taken where it would round the states
+"$job" --plan llama3-8b:5,gpus=1,gpu_model=H20,data=synthetic --json >out && grep -q '"states": "fp32"' out &&
+    grep -q '"micro_batch": 2' out || fail "bf16 states where fp32 is as fast: $(cat out)"
 "$job" --plan llama-7b,micro_batch=auto,data=synthetic >out || fail "micro_batch=auto"
 grep -q 'chosen: micro_batch,states,recompute' out || fail "nothing says that the micro-batch was chosen"
 "$job" --plan llama-7b,micro_batch=2,data=synthetic >out || fail "micro_batch=2"

@@ -136,6 +136,68 @@ static void test_folder(void **state)
     rows_clear(&rows);
 }
 
+/* A run outside of Slurm has no name: copies of its file are one run, others are others. */
+static void test_copies(void **state)
+{
+    (void)state;
+    static const char result[] =
+        "{\"state\": \"complete\", \"model\": \"tiny\", \"tok_s\": %d, \"steps_s\": 60, \"start\": "
+        "\"2026-01-15T03:20:00Z\"}";
+    struct rows rows;
+    struct sft_error err = {""};
+    rows_init(&rows);
+    file_make("a.json", result, 1);
+    file_make("b.json", result, 2);
+    file_make("b/a.json", result, 1);
+    file_make("b/b.json", result, 2);
+    assert_int_equal(folder_load(&rows, &(struct filter){0}, folder, &err), 0);
+    assert_int_equal(rows.count, 2);
+    rows_clear(&rows);
+    /* of a step that sacct tells of the file is no second run; another start is another run */
+    file_make("b/x.json", RESULT, "9.0", "2026-01-15T03:20:00Z");
+    file_make("b/y.json", RESULT, "9.0", "2026-01-16T03:20:00Z");
+    file_make("b/sacct.json",
+              "{\"jobs\": [{\"job_id\": 9, \"cluster\": \"c\", \"comment\": {\"administrator\": "
+              "\"sft2{step=9.0 model=tiny state=complete start=2026-01-15T03:20:00Z}\"}}]}");
+    assert_int_equal(
+        folder_load(&rows, &(struct filter){.jobs = {9}, .job_count = 1}, folder, &err), 0);
+    assert_int_equal(rows.count, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_true((rows.row[i]->marks & ROW_FILE) == 0 || rows.row[i]->started == 1768533600);
+    rows_clear(&rows);
+}
+
+/* Whose peak the MFU is of. */
+static void test_peaks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields;
+        bool said;
+    } cases[] = {
+        {"\"ceiling\": \"data sheet\", \"peak_tflops\": 989.5", false},
+        {"\"ceiling\": \"data sheet; peak=2000 is above it, not used\"", false},
+        {"\"ceiling\": \"peak=, the data sheet says 989.5\", \"peak_tflops\": 500", true},
+        {"\"ceiling\": \"file of ceilings=\"", true},
+        {"\"peak_tflops\": 500", true},
+        {"\"peak_tflops\": 989.5", false},
+        {"\"seed\": 1", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rows rows;
+        struct sft_error err = {""};
+        rows_init(&rows);
+        file_make("peak.json",
+                  "{\"state\": \"complete\", \"model\": \"tiny\", \"device\": \"NVIDIA H200\", "
+                  "\"mfu\": 50, %s}",
+                  cases[i].fields);
+        assert_int_equal(folder_load(&rows, &(struct filter){0}, folder, &err), 0);
+        if (((rows.row[0]->marks & ROW_PEAK) != 0) != cases[i].said)
+            fail_msg("case %zu", i);
+        rows_clear(&rows);
+    }
+}
+
 #define QUEUED                                                                                     \
     "{\"jobs\": [{\"job_id\": 21, \"array_job_id\": 20, \"name\": \"a AdminComment=x\","           \
     " \"job_state\": \"COMPLETED\", \"user_name\": \"root\", \"cluster\": \"c\", \"nodes\": "      \
@@ -214,6 +276,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_result, folder_begin, folder_end),
         cmocka_unit_test(test_hostile_results),
         cmocka_unit_test_setup_teardown(test_folder, folder_begin, folder_end),
+        cmocka_unit_test_setup_teardown(test_copies, folder_begin, folder_end),
+        cmocka_unit_test_setup_teardown(test_peaks, folder_begin, folder_end),
         cmocka_unit_test_setup_teardown(test_without_accounting, folder_begin, folder_end),
         cmocka_unit_test_setup_teardown(test_csv, folder_begin, folder_end),
     };

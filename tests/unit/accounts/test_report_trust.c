@@ -101,7 +101,7 @@ static void test_doubted_counts_nowhere(void **state)
     (void)state;
     rows_init(&rows);
     test_row(&rows, 1, 1, 1000, NULL);
-    test_row(&rows, 2, 1, 2000, NULL)->marks = ROW_DOUBTED;
+    test_row(&rows, 2, 1, 1400, NULL)->marks = ROW_DOUBTED;
     assert_int_equal(groups_make(&groups, &rows, &err), 0);
     assert_int_equal(groups.counted, 1);
     assert_int_equal(groups.series[0].cell[0].aside_why[0], GROUP_DOUBTED);

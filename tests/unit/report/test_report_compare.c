@@ -67,6 +67,18 @@ static void test_unequal_spreads(void **state)
     assert_int_equal(r.verdict, COMPARE_NONE); /* 5% more, and no difference beyond the spread */
 }
 
+/* Medians would say 100 beside 100, and the ratio of the means 0.79: the columns are what it is of.
+ */
+static void test_the_ratio_is_the_columns(void **state)
+{
+    (void)state;
+    static const double a[] = {100, 100, 100}, b[] = {100, 50, 100};
+    struct compare_ratio r = compare_figures(a, 3, b, 3);
+    assert_near(r.a, 100, 1e-9);
+    assert_near(r.ratio, r.b / r.a, 1e-12);
+    assert_near(r.b, 100 * pow(0.5, 1.0 / 3), 1e-9);
+}
+
 static void test_too_few(void **state)
 {
     (void)state;
@@ -126,11 +138,9 @@ static void test_two_sets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quantiles),
-        cmocka_unit_test(test_an_interval_by_hand),
-        cmocka_unit_test(test_unequal_spreads),
-        cmocka_unit_test(test_too_few),
-        cmocka_unit_test(test_repeats_that_are_the_same),
+        cmocka_unit_test(test_quantiles),       cmocka_unit_test(test_an_interval_by_hand),
+        cmocka_unit_test(test_unequal_spreads), cmocka_unit_test(test_the_ratio_is_the_columns),
+        cmocka_unit_test(test_too_few),         cmocka_unit_test(test_repeats_that_are_the_same),
         cmocka_unit_test(test_two_sets),
     };
     return cmocka_run_group_tests_name("compare", tests, NULL, NULL);

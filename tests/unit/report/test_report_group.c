@@ -4,6 +4,8 @@
 #include "tests/unit/unit.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "report/group.h"
 #include "report/group_print.h"
@@ -146,9 +148,9 @@ static void test_ways_by_nodes(void **state)
     for (int i = 0; i < 3; i++)
         assert_true(groups.series[i].count == 1 && groups.series[i].marks == 0);
     rows_clear(&rows);
-    three(10, 1, 1000, "ranks=1"); /* one rank has no collectives, and is the others' base */
-    three(20, 2, 2000, "ranks=2 nccl=2.28");
-    three(30, 4, 4000, "ranks=4 nccl=2.21");
+    three(10, 1, 100, "ranks=1"); /* one rank has no collectives, and is the others' base */
+    three(20, 2, 200, "ranks=2 nccl=2.28");
+    three(30, 4, 400, "ranks=4 nccl=2.21");
     make();
     assert_int_equal(groups.count, 1);
     assert_true(groups.series[0].cell[1].marks == 0 && groups.series[0].cell[2].marks == 0);
@@ -204,7 +206,7 @@ static void test_what_stands_aside(void **state)
     row = test_row(&rows, 21, 1, 1000, NULL);
     row->marks = ROW_COMMENT_ALONE;
     test_row(&rows, 22, 1, 1000, "tflops=1200 mfu=121.3");
-    test_row(&rows, 23, 1, 1000, "tok_s=256000"); /* twice what step_ms says */
+    test_row(&rows, 23, 1, 1000, "tok_s=190000"); /* half more than step_ms says */
     test_row(&rows, 24, 1, 1000, "mfu=60");       /* tflops says 50 */
     test_row(&rows, 25, 1, 1000, "samples_s=-5");
     test_row(&rows, 26, 1, 1000, "step_ms=fast");
@@ -270,6 +272,22 @@ static void test_the_roofline_is_the_precisions(void **state)
     assert_int_equal(groups.series[0].cell[0].aside_run[0]->job_id, 2);
 }
 
+/* tok_s needs FLOPs, whatever tflops says: 6 x 6.6e9 parameters x 3,000 tokens/s of each of 8 GPUs
+ * are 119 TFLOP/s, an H20 has 148; for 5,000 it would need 198. */
+static void test_tokens_have_a_roofline(void **state)
+{
+    (void)state;
+    test_row(&rows, 1, 1, 187.5, "device=H20 peak_tflops=148 tflops=74");
+    test_row(&rows, 2, 1, 312.5, "device=H20 peak_tflops=148 tflops=74");
+    test_row(&rows, 3, 1, 312.5, "device=unheard-of peak_tflops=148 tflops=74");
+    make();
+    const struct group_cell *c = &groups.series[0].cell[0];
+    assert_int_equal(groups.counted, 2);
+    assert_int_equal(c->aside, 1);
+    assert_int_equal(c->aside_run[0]->job_id, 2);
+    assert_int_equal(c->aside_why[0], GROUP_IMPOSSIBLE);
+}
+
 static void test_marks(void **state)
 {
     (void)state;
@@ -291,6 +309,60 @@ static void test_marks(void **state)
     for (unsigned bit = 1; bit <= GROUP_LAST; bit <<= 1)
         assert_true(group_mark_text(bit)[0] != '\0');
     assert_string_equal(group_mark_text(GROUP_LAST << 1), "");
+}
+
+/* What a reader must know of a run stands at the figure that it is in. */
+static void test_marks_of_runs(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned of_row, of_cell;
+        char letter;
+    } cases[] = {{ROW_UNSTEADY, GROUP_UNSTEADY, 'U'},
+                 {ROW_MEDIAN, GROUP_OLD, 'M'},
+                 {ROW_FILE, GROUP_FILES, 'R'},
+                 {ROW_PEAK, GROUP_PEAK, 'K'}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        three(10, 1, 1000, NULL);
+        for (size_t k = i == 1 ? 0 : 2; k < rows.count; k++) /* a form is all of a cell's */
+            rows.row[k]->marks |= cases[i].of_row;
+        make();
+        assert_int_equal(groups.series[0].cell[0].marks, cases[i].of_cell);
+        assert_int_equal(group_mark_letter(cases[i].of_cell), cases[i].letter);
+        rows_clear(&rows);
+    }
+}
+
+/* Left out of the key by choice, and told: among others the network, and another cluster. */
+static void test_other_networks_are_told(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {"nic_gbps=400", "peak_tflops=500 mfu=98.95", NULL};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        struct row *row;
+        three(10, 1, 1000, "nic_gbps=800");
+        row = test_row(&rows, 20, 1, 1000, fields[i] != NULL ? fields[i] : "nic_gbps=800");
+        if (fields[i] == NULL) {
+            free(row->cluster);
+            row->cluster = strdup("other");
+        }
+        make();
+        assert_int_equal(groups.counted, 4);
+        assert_int_equal(groups.series[0].cell[0].marks, GROUP_OTHERS);
+        rows_clear(&rows);
+    }
+}
+
+/* 16,000 and 15,200 tokens/s of a GPU are 95%, however many samples these are. */
+static void test_scaling_is_of_tokens(void **state)
+{
+    (void)state;
+    three(10, 1, 1000, NULL);
+    three(20, 2, 1900, NULL);
+    for (size_t i = 3; i < 6; i++)
+        assert_int_equal(sft_record_set_real(&rows.row[i]->record, "samples_s", 1850, NULL), 0);
+    make();
+    assert_true(fabs(groups.series[0].cell[1].efficiency - 95) < 1e-3);
 }
 
 /* The base of the efficiency is the smallest number of nodes that has counted runs. */
@@ -342,7 +414,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_stands_aside, begin, end),
         cmocka_unit_test_setup_teardown(test_samples_are_the_datas, begin, end),
         cmocka_unit_test_setup_teardown(test_the_roofline_is_the_precisions, begin, end),
+        cmocka_unit_test_setup_teardown(test_tokens_have_a_roofline, begin, end),
         cmocka_unit_test_setup_teardown(test_marks, begin, end),
+        cmocka_unit_test_setup_teardown(test_marks_of_runs, begin, end),
+        cmocka_unit_test_setup_teardown(test_other_networks_are_told, begin, end),
+        cmocka_unit_test_setup_teardown(test_scaling_is_of_tokens, begin, end),
         cmocka_unit_test_setup_teardown(test_repeats_stand_in_the_order_of_their_steps, begin, end),
         cmocka_unit_test_setup_teardown(test_a_base_without_runs_is_none, begin, end),
     };

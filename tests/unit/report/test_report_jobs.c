@@ -43,6 +43,14 @@ static void test_ranges(void **state)
            9, 7, 5, 6, 5, 7); /* steps of one job */
 }
 
+static void test_no_job_is_none(void **state)
+{
+    (void)state;
+    EXPECT("outside of Slurm", 9, 0);
+    EXPECT("outside of Slurm", 9, 0, 0, 0);
+    EXPECT("outside of Slurm, 7, 9", 9, 9, 0, 7);
+}
+
 static void test_what_has_no_room_is_counted(void **state)
 {
     (void)state;
@@ -76,6 +84,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_no_job_is_none),
         cmocka_unit_test(test_what_has_no_room_is_counted),
         cmocka_unit_test(test_small_rooms),
     };
