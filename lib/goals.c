@@ -97,6 +97,9 @@ static int rate_check(const struct sft_goal *goal, struct sft_error *err)
         return sft_error_set(err, "a throughput needs a model");
     if (goal->gpus < 0 && goal->nodes < 0)
         return sft_error_set(err, "a throughput needs gpus or nodes");
+    if (goal->gpus > 0 && goal->nodes > 0 && goal->gpus % goal->nodes != 0)
+        return sft_error_set(err, "%d GPUs do not stand alike on %d nodes", goal->gpus,
+                             goal->nodes);
     return 0;
 }
 

@@ -184,12 +184,11 @@ bool compare_is_across(const struct compare_pair *pair)
            strcmp(pair->a_series->precision, pair->b_series->precision) != 0;
 }
 
-void compare_title(const struct compare *compare, const struct compare_pair *pair, char *text,
-                   size_t size)
+void compare_title(const struct compare_pair *pair, char *text, size_t size)
 {
     char other[256];
-    group_title(compare->a, pair->a_series, text, size);
-    group_title(compare->b, pair->b_series, other, sizeof other);
+    group_title(pair->a_series, text, size);
+    group_title(pair->b_series, other, sizeof other);
     size_t used = strlen(text);
     if (compare_is_across(pair))
         snprintf(text + used, size - used, " / %s", other);
@@ -204,12 +203,11 @@ void compare_marks(const struct compare_pair *pair, char text[COMPARE_MARKS])
              strcmp(a, b) == 0 ? "" : b);
 }
 
-static int line_add(struct grid *grid, const struct compare *compare,
-                    const struct compare_pair *pair)
+static int line_add(struct grid *grid, const struct compare_pair *pair)
 {
     const struct compare_ratio *r = &pair->ratio;
     char title[512], marks[COMPARE_MARKS];
-    compare_title(compare, pair, title, sizeof title);
+    compare_title(pair, title, sizeof title);
     compare_marks(pair, marks);
     return grid_line(grid) < 0
                ? -1
@@ -242,7 +240,7 @@ static void print_alone(const struct compare *compare, const struct groups *grou
         for (size_t k = 0; k < groups->series[i].count; k++) {
             const struct group_cell *cell = &groups->series[i].cell[k];
             char title[256];
-            group_title(groups, &groups->series[i], title, sizeof title);
+            group_title(&groups->series[i], title, sizeof title);
             if (cell->count > 0 && !compare_has(compare, groups, &groups->series[i], cell))
                 fprintf(out, "only in %c: %s on %d node%s\n", groups == compare->a ? 'A' : 'B',
                         title, cell->nodes, cell->nodes == 1 ? "" : "s");
@@ -256,7 +254,7 @@ int compare_print(const struct compare *compare, enum options_form form, FILE *o
     int rc = 0;
     grid_init(&grid, columns);
     for (size_t i = 0; rc == 0 && i < compare->count; i++)
-        rc = line_add(&grid, compare, &compare->pair[i]);
+        rc = line_add(&grid, &compare->pair[i]);
     rc = rc < 0 ? sft_error_set(err, "no memory for the comparison")
                 : grid_write(&grid, (enum grid_form)form, out, err);
     grid_clear(&grid);
@@ -264,6 +262,8 @@ int compare_print(const struct compare *compare, enum options_form form, FILE *o
         group_print_marks(compare_all_marks(compare), out);
         print_alone(compare, compare->a, out);
         print_alone(compare, compare->b, out);
+        group_print_aside(compare->a, " in A", out);
+        group_print_aside(compare->b, " in B", out);
     }
     return rc;
 }

@@ -66,8 +66,7 @@ bool compare_has(const struct compare *compare, const struct groups *groups,
 bool compare_is_across(const struct compare_pair *pair);
 
 /* What it is: A's title, and where B's is another B's behind a slash. */
-void compare_title(const struct compare *compare, const struct compare_pair *pair, char *text,
-                   size_t size);
+void compare_title(const struct compare_pair *pair, char *text, size_t size);
 
 /* The marks' letters of both cells: "S", or where they differ "SU/S". */
 enum { COMPARE_MARKS = 40 };

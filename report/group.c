@@ -351,6 +351,7 @@ static struct run *runs_sorted(const struct rows *rows)
 int groups_make(struct groups *groups, const struct rows *rows, struct sft_error *err)
 {
     memset(groups, 0, sizeof *groups);
+    groups->rows = rows;
     groups->runs = rows->count;
     if (rows->count == 0)
         return 0;
@@ -370,8 +371,10 @@ int groups_make(struct groups *groups, const struct rows *rows, struct sft_error
     free(runs);
     if (rc < 0)
         groups_clear(groups);
-    else
+    else {
         groups_count(groups);
+        group_titles(groups);
+    }
     return rc;
 }
 

@@ -86,15 +86,17 @@ struct group_series {
     /* Of its first row, "" not in the record; the way is every cell's only where no cell has
      * GROUP_WAYS. */
     const char *key[GROUP_KEYS];
-    int base_nodes; /* efficiency's; 0: no counted runs */
-    unsigned marks; /* of all its cells */
-    size_t count;   /* cells, by nodes */
+    int base_nodes;   /* efficiency's; 0: no counted runs */
+    unsigned marks;   /* of all its cells */
+    unsigned differs; /* in what from others of its model, method and precision; group_title.c */
+    size_t count;     /* cells, by nodes */
     struct group_cell *cell;
 };
 
 struct groups {
     size_t count; /* by the models' size, then name, method, precision, the rest */
     struct group_series *series;
+    const struct rows *rows;
     size_t runs, counted; /* rows, and those of them that count */
 };
 

@@ -34,6 +34,9 @@ static inline double sample_length_of(const struct row *row)
 /* Why a run does not count, 0: it does; of enum group_aside. */
 unsigned group_aside_of(const struct row *row);
 
+/* Sets the series' differs. */
+void group_titles(struct groups *groups);
+
 /* The text of the bit's place; "" beyond count. */
 const char *group_bit_text(const char *const *texts, size_t count, unsigned bit);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/group_print.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "accounts/grid.h"
@@ -78,58 +77,6 @@ void group_jobs(const struct group_cell *cell, char *text, size_t size)
     }
 }
 
-static void title_add(char *text, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void title_add(char *text, size_t size, const char *format, ...)
-{
-    size_t used = strlen(text);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text + used, size - used, format, arguments);
-    va_end(arguments);
-}
-
-void group_title(const struct groups *groups, const struct group_series *series, char *text,
-                 size_t size)
-{
-    bool data = false, seq = false, batch = false, ranks = false, device = false;
-    bool key[GROUP_KEYS] = {false};
-    for (size_t i = 0; i < groups->count; i++) {
-        const struct group_series *other = &groups->series[i];
-        if (other == series || strcmp(other->model, series->model) != 0 ||
-            strcmp(other->method, series->method) != 0 ||
-            strcmp(other->precision, series->precision) != 0)
-            continue;
-        data |= strcmp(other->data, series->data) != 0;
-        device |= strcmp(other->device, series->device) != 0;
-        seq |= other->seq != series->seq;
-        batch |= other->micro_batch != series->micro_batch ||
-                 other->accumulation != series->accumulation;
-        ranks |= other->ranks_per_node != series->ranks_per_node;
-        for (int k = 0; k < GROUP_KEYS; k++)
-            key[k] |= strcmp(other->key[k], series->key[k]) != 0;
-    }
-    snprintf(text, size, "%.60s %.20s %.20s", series->model, series->method, series->precision);
-    if (seq)
-        title_add(text, size, ", %d tokens", series->seq);
-    if (batch)
-        title_add(text, size, ", micro-batch %d x %d", series->micro_batch, series->accumulation);
-    if (ranks)
-        title_add(text, size, ", %d ranks a node", series->ranks_per_node);
-    if (data)
-        title_add(text, size, ", %.60s", series->data);
-    if (device)
-        title_add(text, size, ", %.60s", series->device);
-    /* Where the way is each cell's own it names none; a checksum is for nobody's eyes if the name
-     * differs. */
-    int last = series->marks & GROUP_WAYS ? GROUP_SOFTWARE_KEYS : GROUP_KEYS;
-    for (int k = 0; k < last; k++)
-        if (key[k] && series->key[k][0] != '\0' &&
-            !(data && strcmp(group_keys[k], "data_sum") == 0))
-            title_add(text, size, ", %s %.60s", group_keys[k], series->key[k]);
-    text_make_printable(text);
-}
-
 static int cell_figures(struct grid *grid, const struct shown *shown, const struct group_cell *cell)
 {
     int rc = 0;
@@ -140,12 +87,12 @@ static int cell_figures(struct grid *grid, const struct shown *shown, const stru
     return rc;
 }
 
-static int cell_add(struct grid *grid, const struct shown *shown, const struct groups *groups,
-                    const struct group_series *series, const struct group_cell *cell)
+static int cell_add(struct grid *grid, const struct shown *shown, const struct group_series *series,
+                    const struct group_cell *cell)
 {
     char title[256], jobs[256], marks[16];
     struct group_figure speed = group_figure(cell, "tok_s");
-    group_title(groups, series, title, sizeof title);
+    group_title(series, title, sizeof title);
     group_jobs(cell, jobs, sizeof jobs);
     group_letters(cell->marks, marks);
     return grid_line(grid) < 0
@@ -175,20 +122,27 @@ void group_print_marks(unsigned marks, FILE *out)
             fprintf(out, "%c  %s\n", group_mark_letter(bit), group_mark_text(bit));
 }
 
-static void print_aside(const struct group_cell *cell, FILE *out)
+static void print_cell_aside(const struct group_cell *cell, const char *whose, FILE *out)
 {
     for (size_t i = 0; i < cell->aside; i++) {
         char model[128], job[ROW_JOB];
         const char *name = sft_record_get(&cell->aside_run[i]->record, "model");
         snprintf(model, sizeof model, "%.100s", name != NULL ? name : "?");
         text_make_printable(model);
-        fprintf(out, "not counted: job %s, %s on %d node%s:", row_job(cell->aside_run[i], job),
-                model, cell->nodes, cell->nodes == 1 ? "" : "s");
+        fprintf(out, "not counted%s: job %s, %s on %d node%s:", whose,
+                row_job(cell->aside_run[i], job), model, cell->nodes, cell->nodes == 1 ? "" : "s");
         for (unsigned bit = 1; bit <= GROUP_DOUBTED; bit <<= 1)
             if (cell->aside_why[i] & bit)
                 fprintf(out, " %s;", group_aside_text(bit));
         fprintf(out, " state %s\n", cell->aside_run[i]->state);
     }
+}
+
+void group_print_aside(const struct groups *groups, const char *whose, FILE *out)
+{
+    for (size_t i = 0; i < groups->count; i++)
+        for (size_t k = 0; k < groups->series[i].count; k++)
+            print_cell_aside(&groups->series[i].cell[k], whose, out);
 }
 
 int group_print(const struct groups *groups, enum options_form form, FILE *out,
@@ -203,15 +157,13 @@ int group_print(const struct groups *groups, enum options_form form, FILE *out,
     grid_init(&grid, column);
     for (size_t i = 0; rc == 0 && i < groups->count; i++)
         for (size_t k = 0; rc == 0 && k < groups->series[i].count; k++)
-            rc = cell_add(&grid, &shown, groups, &groups->series[i], &groups->series[i].cell[k]);
+            rc = cell_add(&grid, &shown, &groups->series[i], &groups->series[i].cell[k]);
     rc = rc < 0 ? sft_error_set(err, "no memory for the groups")
                 : grid_write(&grid, (enum grid_form)form, out, err);
     grid_clear(&grid);
     if (rc < 0 || form != OPTIONS_TABLE)
         return rc;
     group_print_marks(group_all_marks(groups), out);
-    for (size_t i = 0; i < groups->count; i++)
-        for (size_t k = 0; k < groups->series[i].count; k++)
-            print_aside(&groups->series[i].cell[k], out);
+    group_print_aside(groups, "", out);
     return 0;
 }

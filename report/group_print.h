@@ -14,8 +14,7 @@ int group_print(const struct groups *groups, enum options_form form, FILE *out,
 
 /* "llama-7b full bf16" and what else tells this series from others of the same model in the groups;
  * words. */
-void group_title(const struct groups *groups, const struct group_series *series, char *text,
-                 size_t size);
+void group_title(const struct group_series *series, char *text, size_t size);
 
 /* Ids of the cell's counted runs, "101 102 107"; the last ones are left out with "..." where there
  * is no room. */
@@ -28,5 +27,7 @@ char group_mark_letter(unsigned bit);
 unsigned group_all_marks(const struct groups *groups);
 /* A line for each: its letter and what it means. */
 void group_print_marks(unsigned marks, FILE *out);
+/* A line for each run that stands aside, with the reason; whose: "", or " in A". */
+void group_print_aside(const struct groups *groups, const char *whose, FILE *out);
 
 #endif

@@ -7,7 +7,7 @@ report_libreport_la_SOURCES = \
 	report/goals.c report/goals.h \
 	report/group.c report/group.h report/group_internal.h \
 	report/group_aside.c \
-	report/group_print.c report/group_print.h \
+	report/group_print.c report/group_print.h report/group_title.c \
 	report/html.c report/html.h \
 	report/jobs.c report/jobs.h \
 	report/lang.c report/lang.h \
@@ -15,7 +15,7 @@ report_libreport_la_SOURCES = \
 	report/output.c report/output.h \
 	report/page.c report/page.h report/page_internal.h \
 	report/page_aloud.c report/page_appendix.c report/page_choice.c \
-	report/page_compare.c report/page_cost.c \
+	report/page_compare.c report/page_compare.h report/page_compare_sets.c report/page_cost.c \
 	report/page_figures.c report/page_goals.c \
 	report/page_method.c \
 	report/page_ranks.c \

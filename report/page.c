@@ -142,18 +142,30 @@ static const char *title_of(const struct options *options)
     return options->title != NULL ? options->title : _("Fine-tuning performance report");
 }
 
-static void page_title(struct page *page)
+void page_span(const struct rows *rows, char from[PAGE_DATE], char to[PAGE_DATE])
 {
     long long first = 0, last = 0;
-    char from[64], to[64], now[64];
-    for (size_t i = 0; i < page->rows->count; i++) {
-        const struct row *row = page->rows->row[i];
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct row *row = rows->row[i];
         first = first == 0 || (row->started > 0 && row->started < first) ? row->started : first;
         last = row->ended > last ? row->ended : last;
     }
-    page_date(first, from, sizeof from);
-    page_date(last, to, sizeof to);
+    page_date(first, from, PAGE_DATE);
+    page_date(last, to, PAGE_DATE);
+}
+
+void page_made_by(struct page *page)
+{
+    char now[PAGE_DATE];
     page_date(time(NULL), now, sizeof now);
+    html_text(page->out, _("made by sft-report"));
+    fprintf(page->out, " " PACKAGE_VERSION ", %s", now);
+}
+
+static void page_title(struct page *page)
+{
+    char from[PAGE_DATE], to[PAGE_DATE];
+    page_span(page->rows, from, to);
     fprintf(page->out, "<header><h1>");
     html_text(page->out, title_of(page->options));
     fprintf(page->out, "</h1>\n<p class=\"soft\">");
@@ -171,8 +183,8 @@ static void page_title(struct page *page)
     fprintf(page->out, _("%zu runs, %zu of them counted"), page->groups->runs,
             page->groups->counted);
     fprintf(page->out, " &middot; ");
-    html_text(page->out, _("made by sft-report"));
-    fprintf(page->out, " " PACKAGE_VERSION ", %s</p></header>\n", now);
+    page_made_by(page);
+    fprintf(page->out, "</p></header>\n");
 }
 
 void page_legend(struct page *page)

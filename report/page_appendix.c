@@ -49,12 +49,12 @@ static size_t aside_lines(struct page *page, const struct row **rest)
     return count;
 }
 
-static void aside_table(struct page *page)
+void page_aside_table(struct page *page, const char *caption)
 {
     const struct row **rest = calloc(page->groups->runs + 1, sizeof *rest);
     size_t size = page->groups->runs * 24 + 128;
     char *jobs = malloc(size);
-    page_table(page, _("Runs that stand aside: they are in no figure of this report"));
+    page_table(page, caption);
     html_th_count(page->out, _("Job"));
     html_th(page->out, _("Model"), "model");
     html_th(page->out, _("Nodes"), "nodes");
@@ -99,7 +99,7 @@ void page_aside(struct page *page)
     if (groups->runs == groups->counted)
         page_paragraph(page, _("Every run is counted."));
     else
-        aside_table(page);
+        page_aside_table(page, _("Runs that stand aside: they are in no figure of this report"));
     if (page->rows->broken > 0) {
         fprintf(page->out, "<p>");
         fprintf(page->out, _("Texts in comments that began as a record and were none: %zu."),
@@ -206,7 +206,7 @@ void page_jobs(struct page *page)
     while (page_next(page, &place)) {
         char title[256];
         if (place.series != last) {
-            group_title(page->groups, place.series, title, sizeof title);
+            group_title(place.series, title, sizeof title);
             fprintf(page->out, "%s<li><b>", last == NULL ? "" : "</li>\n");
             html_text(page->out, title);
             fprintf(page->out, "</b>, ");

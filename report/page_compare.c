@@ -1,51 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two sets of runs side by side. */
+/* Two sets of runs side by side: their figures. */
 #include "report/page.h"
-#include "report/page_internal.h"
+#include "report/page_compare.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "accounts/text.h"
-#include "report/jobs.h"
 
-/* "A", and what it ran on: "A: NVIDIA H100, cluster-1"; of several devices the first, and that
- * there are more. */
-static void set_name(const struct groups *groups, char letter, char *text, size_t size)
-{
-    const char *device = "", *cluster = "";
-    bool more = false;
-    for (size_t i = 0; i < groups->count; i++)
-        for (size_t k = 0; k < groups->series[i].count; k++) {
-            const struct group_cell *cell = &groups->series[i].cell[k];
-            if (cell->count == 0)
-                continue;
-            more |= *device != '\0' && strcmp(device, groups->series[i].device) != 0;
-            device = *device == '\0' ? groups->series[i].device : device;
-            cluster = *cluster == '\0' ? cell->run[0]->cluster : cluster;
-        }
-    snprintf(text, size, "%c: %.80s%s%s%.60s", letter, *device != '\0' ? device : "?",
-             more ? " ..." : "", *cluster != '\0' ? ", " : "", cluster);
-    text_make_utf8(text, strlen(text));
-}
-
-/* "no difference beyond the spread; up to 1.3% may hide" */
 static void put_verdict(struct page *page, const struct compare_ratio *r)
 {
-    char text[256], hidden[96] = "";
-    if (!isnan(r->hidden))
-        snprintf(hidden, sizeof hidden, _("; up to %.1f%% may hide"), r->hidden);
-    snprintf(text, sizeof text, "%s%s", _(compare_verdict_text(r->verdict)), hidden);
-    html_td_text(page->out, text);
+    static const char *const classes[] = {[COMPARE_FASTER] = "met", [COMPARE_SLOWER] = "missed"};
+    bool finding = r->verdict == COMPARE_FASTER || r->verdict == COMPARE_SLOWER;
+    fprintf(page->out, "<td class=\"%s\">", finding ? classes[r->verdict] : "none");
+    html_text(page->out, _(compare_verdict_text(r->verdict)));
+    fprintf(page->out, "</td>");
 }
 
-static void put_line(struct page *page, const struct compare *compare,
-                     const struct compare_pair *pair)
+static void put_line(struct page *page, const struct compare_pair *pair)
 {
     const struct compare_ratio *r = &pair->ratio;
-    char title[512], jobs[256], marks[COMPARE_MARKS];
-    compare_title(compare, pair, title, sizeof title);
+    char title[512], marks[COMPARE_MARKS];
+    compare_title(pair, title, sizeof title);
     compare_marks(pair, marks);
     fprintf(page->out, "<tr>");
     html_th_row(page->out, title);
@@ -56,11 +32,8 @@ static void put_line(struct page *page, const struct compare *compare,
     html_td_number(page->out, r->low, 3);
     html_td_number(page->out, r->high, 3);
     put_verdict(page, r);
+    html_td_number(page->out, r->hidden, 1);
     html_td_text(page->out, marks);
-    jobs_text(pair->a->run, pair->a->count, JOBS_MOST, jobs, sizeof jobs);
-    html_td_text(page->out, jobs);
-    jobs_text(pair->b->run, pair->b->count, JOBS_MOST, jobs, sizeof jobs);
-    html_td_text(page->out, jobs);
     fprintf(page->out, "</tr>\n");
 }
 
@@ -75,12 +48,11 @@ static void put_table(struct page *page, const struct compare *compare)
     html_th_unit(page->out, _("From"), "95%", SFT_DERIVED);
     html_th_unit(page->out, _("To"), "95%", SFT_DERIVED);
     html_th(page->out, _("Verdict"), NULL);
+    html_th_unit(page->out, _("May hide"), "%", SFT_DERIVED);
     html_th(page->out, _("Marks"), NULL);
-    html_th(page->out, _("Jobs of A"), NULL);
-    html_th(page->out, _("Jobs of B"), NULL);
     page_table_rows(page);
     for (size_t i = 0; i < compare->count; i++)
-        put_line(page, compare, &compare->pair[i]);
+        put_line(page, &compare->pair[i]);
     page_table_end(page);
 }
 
@@ -123,57 +95,63 @@ static int put_chart(struct page *page, const struct compare *compare, const cha
                       err);
 }
 
-static void put_alone(struct page *page, const struct compare *compare, const struct groups *groups)
+/* How many pairs have this verdict. */
+static size_t pairs_with(const struct compare *compare, enum compare_verdict verdict)
 {
-    for (size_t i = 0; i < groups->count; i++)
-        for (size_t k = 0; k < groups->series[i].count; k++) {
-            const struct group_cell *cell = &groups->series[i].cell[k];
-            char title[256];
-            if (cell->count == 0 || compare_has(compare, groups, &groups->series[i], cell))
-                continue;
-            group_title(groups, &groups->series[i], title, sizeof title);
-            fprintf(page->out, "<li>");
-            fprintf(page->out, _("only in %c:"), groups == compare->a ? 'A' : 'B');
-            fprintf(page->out, " ");
-            html_text(page->out, title);
-            fprintf(page->out, "%s", _(", "));
-            fprintf(page->out, _("nodes: %d, ranks: %d"), cell->nodes, cell->ranks);
-            fprintf(page->out, "</li>\n");
-        }
+    size_t count = 0;
+    for (size_t i = 0; i < compare->count; i++)
+        count += compare->pair[i].ratio.verdict == verdict;
+    return count;
+}
+
+static void put_result(struct page *page, const struct compare *compare)
+{
+    size_t few = pairs_with(compare, COMPARE_TOO_FEW);
+    fprintf(page->out, "<p class=\"result\">");
+    fprintf(page->out,
+            _("Of %zu configurations with enough repeats B is faster in %zu, slower in %zu."),
+            compare->count - few, pairs_with(compare, COMPARE_FASTER),
+            pairs_with(compare, COMPARE_SLOWER));
+    if (few > 0) {
+        fprintf(page->out, " ");
+        fprintf(page->out, _("Too few repeats: %zu."), few);
+    }
+    fprintf(page->out, "</p>\n");
+}
+
+static int put_pairs(struct page *page, const struct compare *compare, struct sft_error *err)
+{
+    char a[COMPARE_NAME], b[COMPARE_NAME];
+    if (compare->count == 0) {
+        page_paragraph(page, _("Nothing was run in both sets."));
+        return 0;
+    }
+    put_result(page, compare);
+    page_compare_names(compare, page->options, a, b);
+    if (put_chart(page, compare, a, b, err) < 0)
+        return -1;
+    put_table(page, compare);
+    page_paragraph(page, /* xgettext:no-c-format */
+                   _("B/A is how many times as fast B is, with the 95% interval that the repeats' "
+                     "own spread allows (Welch, of logarithms). There is a verdict from 3 repeats "
+                     "on each side on. Without a finding B may still be faster or slower by as "
+                     "much as may hide."));
+    return 0;
 }
 
 int page_compare(const struct compare *compare, const struct options *options, FILE *out,
                  struct sft_error *err)
 {
     struct page page = {.out = out, .groups = compare->a, .options = options};
-    char a[192], b[192];
-    int rc = 0;
     if (lang_set(options->japanese, err) < 0)
         return -1;
     page.gnuplot = chart_possible();
-    set_name(compare->a, 'A', a, sizeof a);
-    set_name(compare->b, 'B', b, sizeof b);
-    page_begin(out, _("Fine-tuning performance, two sets compared"), options->japanese);
-    fprintf(out, "<header><h1>");
-    html_text(out, _("Fine-tuning performance, two sets compared"));
-    fprintf(out, "</h1>\n");
-    page_paragraph(&page, a);
-    page_paragraph(&page, b);
-    fprintf(out, "</header>\n");
-    if (compare->count == 0)
-        page_paragraph(&page, _("Nothing was run in both sets."));
-    else if ((rc = put_chart(&page, compare, a, b, err)) == 0)
-        put_table(&page, compare);
-    fprintf(out, "<ul>\n");
-    put_alone(&page, compare, compare->a);
-    put_alone(&page, compare, compare->b);
-    fprintf(out, "</ul>\n");
-    page_paragraph(&page, /* xgettext:no-c-format */
-                   _("B/A is how many times as fast B is, with the 95% interval that the repeats' "
-                     "own spread allows (Welch, of logarithms). There is a verdict from 3 repeats "
-                     "on each side on."));
+    page_compare_begin(&page, compare);
+    int rc = put_pairs(&page, compare, err);
+    page_compare_alone(&page, compare);
     page_marks(&page, compare_all_marks(compare));
     page_legend(&page);
+    page_compare_jobs(&page, compare);
     page_end(out);
     return rc;
 }

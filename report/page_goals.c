@@ -94,7 +94,7 @@ static void td_measured(struct page *page, const struct goal_check *check, int d
 {
     char title[256] = "";
     if (check->series != NULL)
-        group_title(page->groups, check->series, title, sizeof title);
+        group_title(check->series, title, sizeof title);
     html_td_number(page->out, check->value, digits);
     html_td_text(page->out, title);
     html_td_number(page->out, check->cell != NULL ? (double)check->cell->nodes : NAN, 0);

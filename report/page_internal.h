@@ -56,6 +56,11 @@ const struct group_cell *page_largest(const struct group_series *series);
 
 /* "2026-11-26 18:00 +0000"; "" where the time is not known. */
 void page_date(long long at, char *text, size_t size);
+enum { PAGE_DATE = 64 };
+/* When the first of them began and the last one ended. */
+void page_span(const struct rows *rows, char from[PAGE_DATE], char to[PAGE_DATE]);
+/* "made by sft-report 1.0, 2026-11-26 18:00 +0000" */
+void page_made_by(struct page *page);
 
 /* All of a page before its first heading, and after its last line. */
 void page_begin(FILE *out, const char *title, bool japanese);
@@ -131,6 +136,8 @@ void page_plan(struct page *page);
 int page_ranks(struct page *page, struct sft_error *err);
 void page_system(struct page *page);
 void page_aside(struct page *page);
+/* The table alone: job, model, state and why, of page->groups. */
+void page_aside_table(struct page *page, const char *caption);
 void page_definitions(struct page *page);
 void page_commands(struct page *page);
 void page_jobs(struct page *page);

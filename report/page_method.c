@@ -29,13 +29,25 @@ static void from_files(struct page *page, size_t files)
     fprintf(page->out, "</p>\n");
 }
 
+/* What was handed over in a file is only as good as whoever handed it over. */
+static void from_input(struct page *page)
+{
+    page_paragraph(page, _("The records were read from files that were given with --input, as "
+                           "sacct prints them, and not from Slurm itself: whoever gave the files "
+                           "stands for them."));
+}
+
 static void from_slurm(struct page *page, bool others)
 {
-    page_paragraph(
-        page, others ? _("All other figures come from the records that the runs left in Slurm's "
-                         "accounting (sacct), and nothing was typed in.")
-                     : _("Every figure comes from the records that the runs left in Slurm's "
-                         "accounting (sacct), and nothing was typed in."));
+    if (page->options->inputs > 0)
+        from_input(page);
+    else
+        page_paragraph(
+            page, others
+                      ? _("All other figures come from the records that the runs left in Slurm's "
+                          "accounting (sacct), and nothing was typed in.")
+                      : _("Every figure comes from the records that the runs left in Slurm's "
+                          "accounting (sacct), and nothing was typed in."));
     page_paragraph(
         page,
         _("A record's figures are the job's own, and a job is its user's: nobody else can vouch "

@@ -51,7 +51,8 @@ static const char screen[] =
     ".jobs{columns:2;column-gap:28px;max-width:none;font-size:12px;padding-left:18px}"
     "@media (max-width:600px){body{padding:12px;font-size:14px}h1{font-size:22px}"
     "h2{font-size:18px;margin-top:28px}ul{padding-left:20px}.jobs{columns:1}"
-    "td:last-child:not(.n),tbody th+td:not(.n){min-width:10em}"
+    "td:last-child:not(.n),tbody "
+    "th+td:not(.n){min-width:10em}td:is(.met,.missed,.none){min-width:11em}"
     ".result{font-size:17px}}";
 
 /* A heading stays with what it heads, and a table or chart is whole where a page has the room. */
@@ -64,6 +65,7 @@ static const char print[] =
     ".table,.chart{overflow:visible}.table{margin:5pt 0 8pt}"
     "table,:lang(ja) table{font-size:7.5pt}th,td,:lang(ja) :is(th,td){padding:1.5px 3px}"
     "tbody th:has(+td.n){min-width:21em}figure{margin:5pt 0}figcaption{font-size:8pt}"
+    ".table:has(tbody tr:nth-child(25)){break-inside:auto}"
     "tr{break-inside:avoid}thead{display:table-header-group}"
     "figure svg{min-width:0;max-height:60mm}.box,thead th{print-color-adjust:exact}"
     ".result{font-size:12pt}.box{margin:6pt 0;padding:5pt 8pt;gap:2pt 14pt;"

@@ -45,7 +45,7 @@ static void put_sentence(struct page *page, const struct group_series *series)
     const struct group_cell *cell = page_largest(series);
     bool on_gpus = strcmp(series->backend, "cuda") == 0;
     char title[256], all[80], each[80], text[768];
-    group_title(page->groups, series, title, sizeof title);
+    group_title(series, title, sizeof title);
     html_number_text(group_figure(cell, "tok_s").median, rate_digits(series), all, sizeof all);
     html_number_text(page_rate(cell), rate_digits(series), each, sizeof each);
     snprintf(text, sizeof text,
@@ -96,7 +96,7 @@ static int speed_chart(struct page *page, struct sft_error *err)
         char title[256];
         if (series == NULL || page_largest(series)->nodes == series->base_nodes)
             continue;
-        group_title(page->groups, series, title, sizeof title);
+        group_title(series, title, sizeof title);
         if (!chart_series(&chart, series, title)) {
             chart_clear(&chart);
             return sft_error_set(err, "no memory for a chart");
@@ -191,7 +191,7 @@ static void speed_table(struct page *page)
         if (place.series == last)
             continue;
         last = place.series;
-        group_title(page->groups, last, title, sizeof title);
+        group_title(last, title, sizeof title);
         fprintf(page->out, "<tr>");
         html_th_row(page->out, title);
         for (size_t i = 0; i < count; i++)

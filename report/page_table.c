@@ -38,7 +38,7 @@ void page_th_place(struct page *page)
 void page_td_place(struct page *page, const struct page_place *place)
 {
     char title[256];
-    group_title(page->groups, place->series, title, sizeof title);
+    group_title(place->series, title, sizeof title);
     fprintf(page->out, "<tr>");
     html_th_row(page->out, title);
     html_td_whole(page->out, place->cell->nodes);

@@ -126,11 +126,11 @@ static void date_label(long long at, char *label, size_t size)
 }
 
 /* Of its first part, percent, so that all stand on one axis. */
-static bool trend_line(struct chart *chart, const struct trend *trend, const struct page *page,
+static bool trend_line(struct chart *chart, const struct trend *trend,
                        const struct page_place *place)
 {
     char title[256], name[320];
-    group_title(page->groups, place->series, title, sizeof title);
+    group_title(place->series, title, sizeof title);
     snprintf(name, sizeof name, "%s x%d", title, place->cell->nodes);
     struct chart_line *line = chart_add(chart, name, (size_t)trend->parts, false);
     struct way way = way_of(trend, place->cell);
@@ -154,7 +154,7 @@ static int trend_chart(struct page *page, const struct trend *trend, struct sft_
         date_label(trend->first + part * trend->part, chart.label[part], sizeof chart.label[part]);
     while (good && chart.lines < CHART_LINES && page_next_shown(page, &place))
         if (cell_span(place.cell, &from, &to))
-            good = trend_line(&chart, trend, page, &place);
+            good = trend_line(&chart, trend, &place);
     if (good)
         return page_chart(page, &chart,
                           _("Throughput by date, against the first weeks: medians of the runs of a "

@@ -48,7 +48,7 @@ static void put_run(struct page *page, const struct page_place *place, const str
     double slow = sft_record_get_real(record, "slow_steps", NAN);
     const char *at = sft_record_get(record, "slow_at");
     char title[256], all[80], step[80], job[ROW_JOB];
-    group_title(page->groups, place->series, title, sizeof title);
+    group_title(place->series, title, sizeof title);
     html_number_text(sft_record_get_real(record, "tok_s", NAN), 0, all, sizeof all);
     html_number_text(at_median_step(row), 0, step, sizeof step);
     fprintf(page->out, "<li>");

@@ -314,6 +314,24 @@ across() {
 ok "precisions are compared when asked, and named" across
 [ -z "$nls" ] || ok "a comparison in Japanese" compared ja compare-ja.html
 
+compared_sets() { # of one site: told by how they were asked for, with dates, the result, and why which run counts nowhere
+    python3 "$src/tests/fixtures/many_records.py" 64 1 >a.json && python3 "$src/tests/fixtures/many_records.py" 48 1 >b.json
+    "$report" --compare file:a.json file:b.json --format html --title 'Before and after' --output sets.html || return 1
+    grep -q '<h1>Before and after</h1>' sets.html && grep -q 'made by sft-report [0-9.]*, 20' sets.html &&
+        grep -q '<b>A: NVIDIA H200, c</b> .*file:a\.json .* 64 runs, 62 of them counted</p>' sets.html &&
+        grep -q '>A: file:a\.json' sets.html && grep -q '>B: file:b\.json' sets.html &&
+        grep -q '<p class="result">Of 14 configurations with enough repeats B is faster in 0, slower in 0. Too few repeats: 2' \
+            sets.html && sed -n '/Runs of B that stand aside/,/<\/table>/p' sets.html | grep -q '>1141<.*not complete' &&
+        "$report" --compare file:a.json file:b.json | grep -q '^not counted in B: job 1141, llama3-8b on 8 nodes: not complete'
+}
+ok "two sets of one site are told apart, with the result first and why which run counts nowhere" compared_sets
+
+handed_over() { # what came in a file is said to have
+    "$report" --input a.json --format html --output handed.html &&
+        grep -q 'files that were given with --input' handed.html && ! grep -q 'nothing was typed in' handed.html
+}
+ok "records out of a file are not called Slurm's own" handed_over
+
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
 flags=(--headless --disable-gpu --disable-dev-shm-usage --hide-scrollbars)
 [ "$(id -u)" -ne 0 ] || flags+=(--no-sandbox)

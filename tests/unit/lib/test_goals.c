@@ -64,6 +64,7 @@ static void test_mistakes(void **state)
         {"model=llama-7b,gpus=8,tok_s_gpu=1,sample_tokens=128", "g:1: sample_tokens goes with"},
         {"gpus=8,tok_s_gpu=1", "g:1: a throughput needs a model"},
         {"model=llama-7b,tok_s_gpu=1", "g:1: a throughput needs gpus or nodes"},
+        {"model=llama-7b,tok_s_gpu=1,gpus=8,nodes=3", "g:1: 8 GPUs do not stand alike on 3 nodes"},
         {"model=llama-7c,gpus=8,tok_s_gpu=1", "g:1: 'model' is 'llama-7c', none of tiny"},
         {"scaling=95,method=LoRA", "g:1: 'method' is 'LoRA', none of full, lora, qlora"},
         {"scaling=95,precision=fp4", "g:1: 'precision' is 'fp4', none of fp32, bf16, fp8"},

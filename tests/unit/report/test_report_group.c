@@ -95,7 +95,7 @@ static void test_other_tokens_are_no_scaling(void **state)
     for (int i = 0; i < 2; i++)
         assert_true(groups.series[i].count == 1 && groups.series[i].cell[0].efficiency == 100);
     char title[256];
-    group_title(&groups, &groups.series[0], title, sizeof title);
+    group_title(&groups.series[0], title, sizeof title);
     assert_string_equal(title, "llama-7b full bf16, tokenizer bytes");
 }
 
@@ -118,7 +118,7 @@ static void test_no_key_is_averaged_over(void **state)
         assert_int_equal(groups.count, 2);
         for (int k = 0; k < 2; k++) {
             char title[256];
-            group_title(&groups, &groups.series[k], title, sizeof title);
+            group_title(&groups.series[k], title, sizeof title);
             assert_int_equal(groups.series[k].cell[0].count, 3);
             if (!form || k == 1)
                 assert_contains(title, group_keys[i]);
