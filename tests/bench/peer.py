@@ -5,14 +5,18 @@
 bf16 weights, gradients and AdamW states (fused), SDPA attention, gradient accumulation, clipping, with
 or without torch.compile. Random weights and tokens; each sequence is one document. The FLOP rule is
 ours: 6 a parameter (the embedding's look-up left out) and token, attention counted causally.
+Under torchrun the ranks share everything by FSDP2 (--whole keeps weights whole after the forward pass),
+each layer compiled by itself; tokens/s and MFU are of all ranks then.
 Prints one line; with --json it appends one object to a file."""
 import argparse
 import json
+import os
 import statistics
 import sys
 import time
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
@@ -39,6 +43,7 @@ def arguments():
     p.add_argument("--warmup", type=int, default=3, metavar="N", help="steps before them")
     p.add_argument("--mode", choices=["eager", "compile"], default="compile")
     p.add_argument("--sdpa", choices=["auto", "cudnn", "flash"], default="auto")
+    p.add_argument("--whole", action="store_true", help="several ranks: weights stay whole until the backward pass")
     p.add_argument("--recompute", action="store_true", help="gradient checkpointing")
     p.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     p.add_argument("--peak", type=float, default=989.5, metavar="TFLOPS", help="dense, for MFU")
@@ -102,23 +107,47 @@ def flops_of(a, model):
     return tokens * (6.0 * parameters + 6.0 * layers * heads * head_dim * a.seq)
 
 
-def loss_function(model):
+class MeanLoss(torch.nn.Module):
     """Mean loss of all tokens; logits in chunks of rows so that fp32 copies stay small."""
 
-    def chunk(hidden, targets):
-        return F.cross_entropy(model.lm_head(hidden).float(), targets, reduction="sum")
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
 
-    def loss(tokens, targets):
-        hidden = model.base_model(input_ids=tokens)[0].flatten(0, 1)
+    def chunk(self, hidden, targets):
+        return F.cross_entropy(self.model.lm_head(hidden).float(), targets, reduction="sum")
+
+    def forward(self, tokens, targets):
+        hidden = self.model.base_model(input_ids=tokens)[0].flatten(0, 1)
         rows = targets.flatten()
         if rows.numel() <= LOGITS_ROWS:
-            return chunk(hidden, rows) / rows.numel()
+            return self.chunk(hidden, rows) / rows.numel()
         total = 0
         for h, t in zip(hidden.split(LOGITS_ROWS), rows.split(LOGITS_ROWS)):
-            total = total + torch.utils.checkpoint.checkpoint(chunk, h, t, use_reentrant=False)
+            total = total + torch.utils.checkpoint.checkpoint(self.chunk, h, t, use_reentrant=False)
         return total / rows.numel()
 
-    return loss
+
+def ranks():
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def share(a, loss_of):
+    """FSDP2, a layer at a time, as its documents have it: compiled first, then sharded."""
+    from torch.distributed.fsdp import fully_shard
+    model = loss_of.model
+    for layer in model.transformer.h if is_gpt2(a) else model.model.layers:
+        if a.mode == "compile":
+            layer.compile()
+        fully_shard(layer, reshard_after_forward=not a.whole)
+    return fully_shard(loss_of, reshard_after_forward=not a.whole)
+
+
+def prepare(a, model):
+    loss_of = MeanLoss(model)
+    if ranks() > 1:
+        return share(a, loss_of)
+    return torch.compile(loss_of) if a.mode == "compile" else loss_of
 
 
 def step(a, model, loss_of, optimizer, generator):
@@ -129,7 +158,9 @@ def step(a, model, loss_of, optimizer, generator):
         torch.cuda.synchronize()
     begin = time.perf_counter()
     total = 0
-    for micro in tokens:
+    for i, micro in enumerate(tokens):
+        if ranks() > 1:  # gradients are summed once a step
+            loss_of.set_requires_gradient_sync(i == a.accumulation - 1)
         loss = loss_of(micro[:, :-1], micro[:, 1:]) / a.accumulation
         loss.backward()
         total = total + loss.detach()
@@ -144,30 +175,33 @@ def step(a, model, loss_of, optimizer, generator):
 
 def run(a):
     model = build(a)
-    loss_of = loss_function(model)
-    if a.mode == "compile":
-        loss_of = torch.compile(loss_of)
+    flops = flops_of(a, model)
+    loss_of = prepare(a, model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5, betas=(0.9, 0.95), weight_decay=0.0,
                                   fused=a.device == "cuda")
-    generator = torch.Generator(device=a.device).manual_seed(a.seed)
+    generator = torch.Generator(device=a.device).manual_seed(a.seed + int(os.environ.get("RANK", "0")))
     results = [step(a, model, loss_of, optimizer, generator) for _ in range(a.warmup + a.steps)]
     times = [t for t, _ in results[a.warmup:]]
     median = statistics.median(times)
     spread = statistics.median(abs(t - median) for t in times)
     mean = statistics.fmean(times)  # throughput is work over the time of all steps, as in our records
-    rate = flops_of(a, model) / mean / 1e12
+    rate = ranks() * flops / mean / 1e12
     gib = torch.cuda.max_memory_allocated() / 2**30 if a.device == "cuda" else 0
     return {
-        "who": f"hugging face {a.mode}", "model": a.model, "batch": a.batch, "seq": a.seq,
-        "accumulation": a.accumulation, "tok_s": a.batch * a.seq * a.accumulation / mean,
+        "who": f"hugging face {a.mode}" + (f" fsdp2 x{ranks()}" if ranks() > 1 else ""), "model": a.model, "batch": a.batch, "seq": a.seq,
+        "accumulation": a.accumulation, "tok_s": ranks() * a.batch * a.seq * a.accumulation / mean,
         "step_ms": median * 1e3, "step_mad_ms": spread * 1e3, "tflops": rate,
-        "mfu": 100 * rate / a.peak, "gib": gib, "loss_first": results[0][1],
+        "mfu": 100 * rate / a.peak / ranks(), "gib": gib, "loss_first": results[0][1],
         "loss_last": results[-1][1], "torch": torch.__version__,
     }
 
 
 def main():
     a = arguments()
+    if ranks() > 1:
+        if a.device == "cuda":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("nccl" if a.device == "cuda" else "gloo")
     torch.set_float32_matmul_precision("high")
     try:
         if a.sdpa == "auto":
@@ -178,12 +212,16 @@ def main():
     except torch.OutOfMemoryError as error:
         print(f"peer: {a.model} {a.batch} x {a.seq} {a.mode} does not fit: {str(error)[:120]}")
         return 3
+    if int(os.environ.get("RANK", "0")) > 0:
+        return 0
     print("{who:22s} {model} {batch} x {seq} x {accumulation}  {tok_s:8.0f} tok/s  {step_ms:8.1f} ms "
           "(MAD {step_mad_ms:.1f})  {tflops:5.0f} TFLOP/s  MFU {mfu:4.1f}%  {gib:5.1f} GiB  "
           "loss {loss_first:.4f} -> {loss_last:.4f}".format(**r), flush=True)
     if a.json:
         with open(a.json, "a", encoding="utf-8") as file:
             file.write(json.dumps(r) + "\n")
+    if ranks() > 1:
+        dist.destroy_process_group()
     return 0
 
 
