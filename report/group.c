@@ -403,8 +403,7 @@ const char *group_mark_text(unsigned bit)
         N_("a comment was edited; the admin comment counts"),
         N_("runs stand aside"),
         N_("the repeats differ by more than 5%"),
-        N_("repeats of different clusters, hosts, networks, seed, learning rate, length or NCCL "
-           "variables"),
+        N_("the repeats' cluster, hosts, network, seed, learning rate, length or NCCL_* differ"),
         N_("a repeat stands apart from the others"),
         N_("the repeats rise or fall from run to run"),
         /* xgettext:no-c-format */

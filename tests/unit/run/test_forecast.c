@@ -4,11 +4,16 @@
 #include "tests/unit/unit.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "job/run/forecast.h"
 
 #define LONG "llama-7b,data=synthetic:4096,states=bf16,recompute=none,"
 #define TWO "llama-7b:1,gpus=2,gpu_model=H100,data=synthetic:2048,seq=2048,micro_batch=4,"
+/* On the installed records, which padding fills up. */
+#define FEW(model, gpus) model ":1,gpus=" gpus ",gpu_model=H100,data=RECORDS"
 #define H100 "llama-7b,gpu_model=H100,data=synthetic:"
 
 /* tokens/s of all GPUs */
@@ -36,17 +41,36 @@ static const struct {
     {H100 "2048,seq=2048,micro_batch=4,global_batch=8,states=bf16,recompute=norms", 14389, 14436},
     {H100 "4096,micro_batch=4,global_batch=8,states=bf16,recompute=block", 11316, 11316},
     {TWO "zero=3", 27118, 27118},
+    {FEW("llama-7b", "1") ",micro_batch=1,states=bf16", 12548, 12548},
+    {FEW("llama-7b", "2") ",micro_batch=2,states=bf16,zero=1", 25245, 25245},
+    {FEW("llama-7b", "4") ",micro_batch=2,states=fp32,zero=2", 48757, 48757},
+    {FEW("llama-7b", "4") ",micro_batch=2,states=fp32,zero=3", 47532, 47532},
+    {FEW("llama-13b", "2") ",micro_batch=1,states=bf16,zero=3,recompute=norms", 11523, 11523},
+    {FEW("llama-13b", "4") ",micro_batch=2,states=bf16,zero=3,recompute=norms", 24736, 24736},
 };
 
 enum { RUNS = sizeof runs / sizeof runs[0] };
 
-static struct forecast planned(const char *text)
+/* RECORDS is where the installed ones come from. */
+static void with_records(const char *text, char *full, size_t size)
 {
+    const char *root = getenv("SFT_SRCDIR"), *at = strstr(text, "RECORDS");
+    if (at == NULL)
+        snprintf(full, size, "%s", text);
+    else
+        snprintf(full, size, "%.*s%s/examples/instructions.json%s", (int)(at - text), text,
+                 root != NULL ? root : ".", at + strlen("RECORDS"));
+}
+
+static struct forecast planned(const char *said)
+{
+    char text[1024];
     static struct forecast f;
     struct forecast_question question;
     struct sft_request request;
     struct input input;
     struct sft_error err = {""};
+    with_records(said, text, sizeof text);
     if (sft_request_parse(&request, text, &err) < 0)
         fail_msg("%s: %s", text, err.text);
     int gpus = request.gpus > 0 ? request.gpus : 1;
