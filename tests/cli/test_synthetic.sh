@@ -66,8 +66,11 @@ said=$("$job" tiny,data=synthetic:64,seq=64,steps=1,warmup=0,device=cpu 2>&1)
 [[ $said != *workload=* ]] || fail "synthetic:64 has a workload: $said"
 [[ $said != *"no GPU here"* ]] || fail "who asked for the CPU is told of it: $said"
 # nor does too little memory hide why: the model was to train on a GPU
-said=$(ulimit -v 4000000; "$job" llama-7b,steps=1,data=synthetic 2>&1)
-[ $? = 1 ] && [[ $said == "sft-bench-job: no GPU here: training on the CPU"$'\n'*"no memory for"* ]] || fail "no memory: $said"
+# (a sanitizer's own addresses are beyond any limit)
+if [ "${SFT_SANITIZED:-$(nm "$job" 2>/dev/null | grep -c __asan_init)}" = 0 ]; then
+    said=$(ulimit -v 4000000; "$job" llama-7b,steps=1,data=synthetic 2>&1)
+    [ $? = 1 ] && [[ $said == "sft-bench-job: no GPU here: training on the CPU"$'\n'*"no memory for"* ]] || fail "no memory: $said"
+fi
 # what the plan counted is what the process took, of which most is no model's
 "$job" tiny,data=synthetic,seq=64,steps=2,warmup=0 2>/dev/null |
     awk '/a rank, peak/ { is = $2 } /GiB planned/ { plan = $1 } END { exit !(plan > 0.85 * is && plan <= 1.05 * is) }' ||
