@@ -100,7 +100,7 @@ tok_s=9e9 samples_s=9e9}"
     run "$REPORT" -a -j "$job"
     [[ $output == *"$job.0: doubted: program is other:dash; nodes were 1, not 1024"* ]]
     run "$REPORT" -a -j "$genuine,$job" --groups
-    [[ $output == *"not counted: job $job, tiny on 1 nodes: doubted: "* ]]
+    [[ $output == *"not counted: job $job, tiny on 1 node: doubted: "* ]]
 }
 
 @test "more steps than the time allows are not believed" {
