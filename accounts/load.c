@@ -49,17 +49,15 @@ static const char *row_state_of(const struct sft_record *record, const char *job
  * anything, and a whole device's is the data sheet's or it was said. */
 static bool peak_was_said(const struct sft_record *record)
 {
-    const char *ceiling = sft_record_get(record, "ceiling"),
-               *device = sft_record_get(record, "device"),
-               *precision = sft_record_get(record, "precision");
-    bool fp8 = precision != NULL && strcmp(precision, "fp8") == 0;
+    const char *ceiling = sft_record_get(record, "ceiling");
     if (sft_record_get(record, "mfu") == NULL)
         return false;
     if (ceiling != NULL)
         return strncmp(ceiling, "peak=", 5) == 0 || strncmp(ceiling, "file ", 5) == 0;
-    double sheet = device != NULL ? sft_roofline_peak(device, 0, fp8) : 0;
+    double sheet = sft_record_peak(record);
     double peak = sft_record_get_real(record, "peak_tflops", sheet);
-    return sheet > 0 && sft_roofline_share(device) >= 1 && fabs(peak / sheet - 1) > 0.01;
+    return sheet > 0 && sft_roofline_share(sft_record_get(record, "device")) >= 1 &&
+           fabs(peak / sheet - 1) > 0.01;
 }
 
 static unsigned marks_of(const struct row *row)

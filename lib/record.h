@@ -58,6 +58,10 @@ const char *sft_record_get(const struct sft_record *record, const char *key);
 /* The number, or `missing` when the field is absent or no number. */
 double sft_record_get_real(const struct sft_record *record, const char *key, double missing);
 
+/* The data sheet's peak of the record's device (of a MIG slice, its share) in its precision,
+ * TFLOP/s; 0: not known. */
+double sft_record_peak(const struct sft_record *record);
+
 /* Could the device have done it? -1 where tflops, or the FLOPs that the tokens need at least, are
  * above the data sheet of the record's device (of a MIG slice, above its share), or mfu is above
  * 100%: such a record is wrong. 0 where no data sheet of the device is known, 1 where it could. */

@@ -28,17 +28,26 @@ static double least_tflops(const struct sft_record *record)
     return 6 * (double)sft_params_multiplied(shape) * tok_s / ranks / 1e12;
 }
 
+static bool is_fp8(const struct sft_record *record)
+{
+    const char *precision = sft_record_get(record, "precision");
+    return precision != NULL && strcmp(precision, "fp8") == 0;
+}
+
+double sft_record_peak(const struct sft_record *record)
+{
+    const char *device = sft_record_get(record, "device");
+    return device == NULL ? 0 : sft_roofline_peak(device, 0, is_fp8(record));
+}
+
 int sft_record_possible(const struct sft_record *record, struct sft_error *err)
 {
-    const char *device = sft_record_get(record, "device"),
-               *precision = sft_record_get(record, "precision");
-    bool fp8 = precision != NULL && strcmp(precision, "fp8") == 0;
-    double peak = device == NULL ? 0 : sft_roofline_peak(device, 0, fp8);
+    double peak = sft_record_peak(record);
     double mfu = figure(record, "mfu");
     if (sft_roofline_check(figure(record, "tflops"), peak, "tflops", err) < 0 ||
         sft_roofline_check(least_tflops(record), peak, "what tok_s needs", err) < 0)
         return -1;
-    if (!isfinite(mfu) || mfu < 0 || (mfu > 100 && !fp8))
+    if (!isfinite(mfu) || mfu < 0 || (mfu > 100 && !is_fp8(record)))
         return sft_error_set(err, "mfu is %g%%", mfu);
     return peak > 0 ? 1 : 0;
 }

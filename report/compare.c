@@ -153,11 +153,10 @@ int compare_make(struct compare *compare, const struct groups *a, const struct g
                  unsigned across, struct sft_error *err)
 {
     *compare = (struct compare){.a = a, .b = b, .across = across};
-    for (size_t i = 0; i < a->count; i++)
-        for (size_t k = 0; k < a->series[i].count; k++)
-            if (a->series[i].cell[k].count > 0 &&
-                pairs_of(compare, &a->series[i], &a->series[i].cell[k]) < 0)
-                return sft_error_set(err, "no memory for the comparison");
+    struct group_place place = {NULL, NULL};
+    while (group_next(a, &place))
+        if (pairs_of(compare, place.series, place.cell) < 0)
+            return sft_error_set(err, "no memory for the comparison");
     return 0;
 }
 
@@ -168,13 +167,18 @@ void compare_clear(struct compare *compare)
     compare->count = 0;
 }
 
-bool compare_has(const struct compare *compare, const struct groups *groups,
-                 const struct group_series *series, const struct group_cell *cell)
+bool compare_next_alone(const struct compare *compare, const struct groups *groups,
+                        struct group_place *place)
 {
     const struct groups *other = groups == compare->a ? compare->b : compare->a;
-    for (size_t i = 0; i < other->count; i++)
-        if (cell_in(&other->series[i], series, cell, compare->across) != NULL)
+    while (group_next(groups, place)) {
+        size_t i = 0;
+        while (i < other->count &&
+               cell_in(&other->series[i], place->series, place->cell, compare->across) == NULL)
+            i++;
+        if (i == other->count)
             return true;
+    }
     return false;
 }
 
@@ -236,15 +240,13 @@ unsigned compare_all_marks(const struct compare *compare)
 /* What only `groups` has. */
 static void print_alone(const struct compare *compare, const struct groups *groups, FILE *out)
 {
-    for (size_t i = 0; i < groups->count; i++)
-        for (size_t k = 0; k < groups->series[i].count; k++) {
-            const struct group_cell *cell = &groups->series[i].cell[k];
-            char title[256];
-            group_title(&groups->series[i], title, sizeof title);
-            if (cell->count > 0 && !compare_has(compare, groups, &groups->series[i], cell))
-                fprintf(out, "only in %c: %s on %d node%s\n", groups == compare->a ? 'A' : 'B',
-                        title, cell->nodes, cell->nodes == 1 ? "" : "s");
-        }
+    struct group_place place = {NULL, NULL};
+    while (compare_next_alone(compare, groups, &place)) {
+        char title[256];
+        group_title(place.series, title, sizeof title);
+        fprintf(out, "only in %c: %s on %d node%s\n", groups == compare->a ? 'A' : 'B', title,
+                place.cell->nodes, place.cell->nodes == 1 ? "" : "s");
+    }
 }
 
 int compare_print(const struct compare *compare, enum options_form form, FILE *out,

@@ -58,9 +58,9 @@ int compare_make(struct compare *compare, const struct groups *a, const struct g
                  unsigned across, struct sft_error *err);
 void compare_clear(struct compare *compare);
 
-/* Has the other set what stands in this cell of `groups` (a or b)? */
-bool compare_has(const struct compare *compare, const struct groups *groups,
-                 const struct group_series *series, const struct group_cell *cell);
+/* As group_next, of those cells of `groups`, one of the two sets, that the other set lacks. */
+bool compare_next_alone(const struct compare *compare, const struct groups *groups,
+                        struct group_place *place);
 
 /* Differs it in method or precision? */
 bool compare_is_across(const struct compare_pair *pair);

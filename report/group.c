@@ -172,11 +172,13 @@ struct group_figure group_figure(const struct group_cell *cell, const char *key)
 
 static bool cell_has_others(const struct group_cell *cell)
 {
-    for (size_t i = 1; i < cell->count; i++)
+    for (size_t i = 1; i < cell->count; i++) {
+        if (strcmp(cell->run[i]->cluster, cell->run[0]->cluster) != 0)
+            return true;
         for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
-            if (strcmp(cell->run[i]->cluster, cell->run[0]->cluster) != 0 ||
-                strcmp(text_of(cell->run[i], others[k]), text_of(cell->run[0], others[k])) != 0)
+            if (strcmp(text_of(cell->run[i], others[k]), text_of(cell->run[0], others[k])) != 0)
                 return true;
+    }
     return false;
 }
 
@@ -392,6 +394,23 @@ void groups_clear(struct groups *groups)
     }
     free(groups->series);
     memset(groups, 0, sizeof *groups);
+}
+
+bool group_next(const struct groups *groups, struct group_place *place)
+{
+    size_t i = 0, k = 0;
+    if (place->series != NULL) {
+        i = (size_t)(place->series - groups->series);
+        k = (size_t)(place->cell - place->series->cell) + 1;
+    }
+    for (; i < groups->count; i++, k = 0)
+        for (; k < groups->series[i].count; k++)
+            if (groups->series[i].cell[k].count > 0) {
+                place->series = &groups->series[i];
+                place->cell = &place->series->cell[k];
+                return true;
+            }
+    return false;
 }
 
 const char *group_mark_text(unsigned bit)

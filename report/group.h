@@ -104,6 +104,15 @@ struct groups {
 int groups_make(struct groups *groups, const struct rows *rows, struct sft_error *err);
 void groups_clear(struct groups *groups); /* NULL does nothing */
 
+/* A cell with counted runs, and its series. */
+struct group_place {
+    const struct group_series *series;
+    const struct group_cell *cell;
+};
+
+/* The next cell with counted runs after *place (all NULL: the first); false at the end. */
+bool group_next(const struct groups *groups, struct group_place *place);
+
 /* A record's key over the cell's counted runs. */
 struct group_figure group_figure(const struct group_cell *cell, const char *key);
 

@@ -94,7 +94,7 @@ static int write_groups(const struct options *options, const struct rows *rows, 
     struct groups groups;
     int rc = groups_make(&groups, rows, err);
     if (rc == 0 && options->form > OPTIONS_JSON)
-        rc = page_write(&groups, rows, options, out, err);
+        rc = page_write(&groups, options, out, err);
     else if (rc == 0)
         rc = group_print(&groups, options->form, out, err);
     groups_clear(&groups);

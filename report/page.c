@@ -3,27 +3,21 @@
 #include "report/page.h"
 #include "report/page_internal.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "report/jobs.h"
 
-bool page_next(const struct page *page, struct page_place *place)
+size_t page_runs_that(const struct page *page, bool (*are)(const struct row *row))
 {
-    size_t i = 0, k = 0;
-    if (place->series != NULL) {
-        i = (size_t)(place->series - page->groups->series);
-        k = (size_t)(place->cell - place->series->cell) + 1;
-    }
-    for (; i < page->groups->count; i++, k = 0)
-        for (; k < page->groups->series[i].count; k++)
-            if (page->groups->series[i].cell[k].count > 0) {
-                place->series = &page->groups->series[i];
-                place->cell = &place->series->cell[k];
-                return true;
-            }
-    return false;
+    struct group_place place = {NULL, NULL};
+    size_t count = 0;
+    while (group_next(page->groups, &place))
+        for (size_t i = 0; i < place.cell->count; i++)
+            count += are(place.cell->run[i]);
+    return count;
 }
 
 void page_heading(struct page *page, const char *id, const char *title)
@@ -37,6 +31,16 @@ void page_paragraph(struct page *page, const char *text)
 {
     fprintf(page->out, "<p>");
     html_text(page->out, text);
+    fprintf(page->out, "</p>\n");
+}
+
+void page_say(struct page *page, const char *format, ...)
+{
+    va_list arguments;
+    fprintf(page->out, "<p>");
+    va_start(arguments, format);
+    vfprintf(page->out, format, arguments);
+    va_end(arguments);
     fprintf(page->out, "</p>\n");
 }
 
@@ -122,8 +126,8 @@ static void put_clusters(struct page *page)
 {
     const char *known[3];
     size_t count = 0;
-    for (size_t i = 0; i < page->rows->count && count < 3; i++) {
-        const char *name = page->rows->row[i]->cluster;
+    for (size_t i = 0; i < page->groups->rows->count && count < 3; i++) {
+        const char *name = page->groups->rows->row[i]->cluster;
         size_t k = 0;
         while (k < count && strcmp(known[k], name) != 0)
             k++;
@@ -135,11 +139,6 @@ static void put_clusters(struct page *page)
     }
     if (count > 0)
         fprintf(page->out, " &middot; ");
-}
-
-static const char *title_of(const struct options *options)
-{
-    return options->title != NULL ? options->title : _("Fine-tuning performance report");
 }
 
 void page_span(const struct rows *rows, char from[PAGE_DATE], char to[PAGE_DATE])
@@ -162,19 +161,27 @@ void page_made_by(struct page *page)
     fprintf(page->out, " " PACKAGE_VERSION ", %s", now);
 }
 
+void page_header(struct page *page, const char *standard)
+{
+    const struct options *options = page->options;
+    const char *title = options->title != NULL ? options->title : standard;
+    page_begin(page->out, title, options->japanese);
+    fprintf(page->out, "<header><h1>");
+    html_text(page->out, title);
+    fprintf(page->out, "</h1>\n<p class=\"soft\">");
+    if (options->site != NULL) {
+        html_text(page->out, options->site);
+        fprintf(page->out, " &middot; ");
+    }
+}
+
 static void page_title(struct page *page)
 {
     char from[PAGE_DATE], to[PAGE_DATE];
-    page_span(page->rows, from, to);
-    fprintf(page->out, "<header><h1>");
-    html_text(page->out, title_of(page->options));
-    fprintf(page->out, "</h1>\n<p class=\"soft\">");
-    if (page->options->site != NULL) {
-        html_text(page->out, page->options->site);
-        fprintf(page->out, " &middot; ");
-    } else {
+    page_span(page->groups->rows, from, to);
+    page_header(page, _("Fine-tuning performance report"));
+    if (page->options->site == NULL)
         put_clusters(page);
-    }
     if (page->options->filter.sweep != NULL) {
         html_text(page->out, page->options->filter.sweep);
         fprintf(page->out, " &middot; ");
@@ -201,12 +208,10 @@ void page_left_out(struct page *page)
 {
     if (page->shown_count == page->cells)
         return;
-    fprintf(page->out, "<p>");
-    fprintf(page->out,
-            _("The tables have %zu of %zu configurations, of each model the fastest. All of "
-              "them: sft-report --groups."),
-            page->shown_count, page->cells);
-    fprintf(page->out, "</p>\n");
+    page_say(page,
+             _("The tables have %zu of %zu configurations, of each model the fastest. All of "
+               "them: sft-report --groups."),
+             page->shown_count, page->cells);
 }
 
 static void page_appendix(struct page *page)
@@ -240,10 +245,10 @@ static int page_sections(struct page *page, struct sft_error *err)
     return 0;
 }
 
-int page_write(const struct groups *groups, const struct rows *rows, const struct options *options,
-               FILE *out, struct sft_error *err)
+int page_write(const struct groups *groups, const struct options *options, FILE *out,
+               struct sft_error *err)
 {
-    struct page page = {.out = out, .groups = groups, .rows = rows, .options = options};
+    struct page page = {.out = out, .groups = groups, .options = options};
     const struct sft_goals *goals = options->goals.count > 0 ? &options->goals : NULL;
     page.gnuplot = chart_possible();
     if (lang_set(options->japanese, err) < 0 ||
@@ -252,7 +257,6 @@ int page_write(const struct groups *groups, const struct rows *rows, const struc
     lang_zone(options->japanese);
     int rc = page_choose(&page, err);
     if (rc == 0) {
-        page_begin(out, title_of(options), options->japanese);
         page_title(&page);
         rc = page_sections(&page, err);
     }

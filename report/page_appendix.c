@@ -33,9 +33,8 @@ static void aside_line(struct page *page, const struct group_series *series,
 enum { ASIDE_LINES = 8 };
 
 /* The first ones a line each; those behind go into `rest`, with room for all. Returns how many. */
-static size_t aside_lines(struct page *page, const struct row **rest)
+static size_t aside_lines(struct page *page, const struct groups *groups, const struct row **rest)
 {
-    const struct groups *groups = page->groups;
     size_t lines = 0, count = 0;
     for (size_t i = 0; i < groups->count; i++)
         for (size_t k = 0; k < groups->series[i].count; k++) {
@@ -49,10 +48,12 @@ static size_t aside_lines(struct page *page, const struct row **rest)
     return count;
 }
 
-void page_aside_table(struct page *page, const char *caption)
+void page_aside_table(struct page *page, const struct groups *groups, const char *caption)
 {
-    const struct row **rest = calloc(page->groups->runs + 1, sizeof *rest);
-    size_t size = page->groups->runs * 24 + 128;
+    if (groups->runs == groups->counted)
+        return;
+    const struct row **rest = calloc(groups->runs + 1, sizeof *rest);
+    size_t size = groups->runs * 24 + 128;
     char *jobs = malloc(size);
     page_table(page, caption);
     html_th_count(page->out, _("Job"));
@@ -62,7 +63,7 @@ void page_aside_table(struct page *page, const char *caption)
     html_th(page->out, _("Why"), NULL);
     html_th(page->out, _("What the record says"), NULL);
     page_table_rows(page);
-    size_t count = aside_lines(page, rest);
+    size_t count = aside_lines(page, groups, rest);
     page_table_end(page);
     if (count > 0 && jobs != NULL) {
         jobs_text(rest, count, count, jobs, size);
@@ -98,14 +99,11 @@ void page_aside(struct page *page)
     page_heading(page, "aside", _("What is not counted"));
     if (groups->runs == groups->counted)
         page_paragraph(page, _("Every run is counted."));
-    else
-        page_aside_table(page, _("Runs that stand aside: they are in no figure of this report"));
-    if (page->rows->broken > 0) {
-        fprintf(page->out, "<p>");
-        fprintf(page->out, _("Texts in comments that began as a record and were none: %zu."),
-                page->rows->broken);
-        fprintf(page->out, "</p>\n");
-    }
+    page_aside_table(page, groups,
+                     _("Runs that stand aside: they are in no figure of this report"));
+    if (page->groups->rows->broken > 0)
+        page_say(page, _("Texts in comments that began as a record and were none: %zu."),
+                 page->groups->rows->broken);
     page_marks(page, group_all_marks(groups));
 }
 
@@ -155,7 +153,7 @@ static void put_quoted(FILE *out, const char *word)
 
 void page_commands(struct page *page)
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     if (page->shown_count == 0)
         return;
     page_table(page, _("What runs each configuration again"));
@@ -197,13 +195,13 @@ static void put_cell_jobs(struct page *page, const struct group_cell *cell)
 /* All of them, of the configurations that no table has, too. */
 void page_jobs(struct page *page)
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     const struct group_series *last = NULL;
     if (page->groups->counted == 0)
         return;
     page_heading(page, "jobs", _("Jobs"));
     fprintf(page->out, "<ul class=\"jobs\">\n");
-    while (page_next(page, &place)) {
+    while (group_next(page->groups, &place)) {
         char title[256];
         if (place.series != last) {
             group_title(place.series, title, sizeof title);

@@ -67,9 +67,9 @@ static bool is_shown(const struct page *page, const struct group_cell *cell)
     return false;
 }
 
-bool page_next_shown(const struct page *page, struct page_place *place)
+bool page_next_shown(const struct page *page, struct group_place *place)
 {
-    while (page_next(page, place))
+    while (group_next(page->groups, place))
         if (is_shown(page, place->cell))
             return true;
     return false;
@@ -104,9 +104,9 @@ static void show_model(struct page *page, size_t first, size_t end, size_t room)
 int page_choose(struct page *page, struct sft_error *err)
 {
     const struct groups *groups = page->groups;
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     size_t models = 0;
-    for (page->cells = 0; page_next(page, &place);)
+    for (page->cells = 0; group_next(page->groups, &place);)
         page->cells++;
     for (size_t i = 0; i < groups->count; i = page_model_end(groups, i))
         models++;

@@ -10,9 +10,10 @@
 
 static void put_verdict(struct page *page, const struct compare_ratio *r)
 {
-    static const char *const classes[] = {[COMPARE_FASTER] = "met", [COMPARE_SLOWER] = "missed"};
-    bool finding = r->verdict == COMPARE_FASTER || r->verdict == COMPARE_SLOWER;
-    fprintf(page->out, "<td class=\"%s\">", finding ? classes[r->verdict] : "none");
+    fprintf(page->out, "<td class=\"%s\">",
+            r->verdict == COMPARE_FASTER   ? "met"
+            : r->verdict == COMPARE_SLOWER ? "missed"
+                                           : "none");
     html_text(page->out, _(compare_verdict_text(r->verdict)));
     fprintf(page->out, "</td>");
 }

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "accounts/text.h"
 #include "report/jobs.h"
@@ -14,15 +13,12 @@ static void set_place(const struct groups *groups, char *text, size_t size)
 {
     const char *device = "", *cluster = "";
     bool more = false;
-    for (size_t i = 0; i < groups->count; i++)
-        for (size_t k = 0; k < groups->series[i].count; k++) {
-            const struct group_cell *cell = &groups->series[i].cell[k];
-            if (cell->count == 0)
-                continue;
-            more |= *device != '\0' && strcmp(device, groups->series[i].device) != 0;
-            device = *device == '\0' ? groups->series[i].device : device;
-            cluster = *cluster == '\0' ? cell->run[0]->cluster : cluster;
-        }
+    struct group_place place = {NULL, NULL};
+    while (group_next(groups, &place)) {
+        more |= *device != '\0' && strcmp(device, place.series->device) != 0;
+        device = *device == '\0' ? place.series->device : device;
+        cluster = *cluster == '\0' ? place.cell->run[0]->cluster : cluster;
+    }
     snprintf(text, size, "%.80s%s%s%.60s", *device != '\0' ? device : "?", more ? " ..." : "",
              *cluster != '\0' ? ", " : "", cluster);
     text_make_utf8(text, strlen(text));
@@ -44,7 +40,7 @@ void page_compare_names(const struct compare *compare, const struct options *opt
 /* "A: NVIDIA H100, cluster-1 . sweep:monday . first - last . 12 runs, 10 of them counted" */
 static void put_set(struct page *page, const struct groups *groups, const char *set, char letter)
 {
-    char on[160], from[64], to[64];
+    char on[160], from[PAGE_DATE], to[PAGE_DATE];
     set_place(groups, on, sizeof on);
     page_span(groups->rows, from, to);
     fprintf(page->out, "<p class=\"soft\"><b>%c: ", letter);
@@ -59,16 +55,7 @@ static void put_set(struct page *page, const struct groups *groups, const char *
 void page_compare_begin(struct page *page, const struct compare *compare)
 {
     const struct options *options = page->options;
-    const char *title =
-        options->title != NULL ? options->title : _("Fine-tuning performance, two sets compared");
-    page_begin(page->out, title, options->japanese);
-    fprintf(page->out, "<header><h1>");
-    html_text(page->out, title);
-    fprintf(page->out, "</h1>\n<p class=\"soft\">");
-    if (options->site != NULL) {
-        html_text(page->out, options->site);
-        fprintf(page->out, " &middot; ");
-    }
+    page_header(page, _("Fine-tuning performance, two sets compared"));
     page_made_by(page);
     fprintf(page->out, "</p>\n");
     put_set(page, compare->a, options->compare[0], 'A');
@@ -76,38 +63,20 @@ void page_compare_begin(struct page *page, const struct compare *compare)
     fprintf(page->out, "</header>\n");
 }
 
-static void alone_line(struct page *page, const struct compare *compare,
-                       const struct groups *groups, const struct group_series *series,
-                       const struct group_cell *cell)
-{
-    char title[256];
-    group_title(series, title, sizeof title);
-    fprintf(page->out, "<li>");
-    fprintf(page->out, _("only in %c:"), groups == compare->a ? 'A' : 'B');
-    fprintf(page->out, " ");
-    html_text(page->out, title);
-    fprintf(page->out, "%s", _(", "));
-    fprintf(page->out, _("nodes: %d, ranks: %d"), cell->nodes, cell->ranks);
-    fprintf(page->out, "</li>\n");
-}
-
 static void put_alone(struct page *page, const struct compare *compare, const struct groups *groups)
 {
-    for (size_t i = 0; i < groups->count; i++)
-        for (size_t k = 0; k < groups->series[i].count; k++) {
-            const struct group_cell *cell = &groups->series[i].cell[k];
-            if (cell->count > 0 && !compare_has(compare, groups, &groups->series[i], cell))
-                alone_line(page, compare, groups, &groups->series[i], cell);
-        }
-}
-
-static void put_aside(struct page *page, const struct groups *groups, const char *caption)
-{
-    const struct groups *before = page->groups;
-    page->groups = groups;
-    if (groups->runs > groups->counted)
-        page_aside_table(page, caption);
-    page->groups = before;
+    struct group_place place = {NULL, NULL};
+    while (compare_next_alone(compare, groups, &place)) {
+        char title[256];
+        group_title(place.series, title, sizeof title);
+        fprintf(page->out, "<li>");
+        fprintf(page->out, _("only in %c:"), groups == compare->a ? 'A' : 'B');
+        fprintf(page->out, " ");
+        html_text(page->out, title);
+        fprintf(page->out, "%s", _(", "));
+        fprintf(page->out, _("nodes: %d, ranks: %d"), place.cell->nodes, place.cell->ranks);
+        fprintf(page->out, "</li>\n");
+    }
 }
 
 void page_compare_alone(struct page *page, const struct compare *compare)
@@ -116,8 +85,8 @@ void page_compare_alone(struct page *page, const struct compare *compare)
     put_alone(page, compare, compare->a);
     put_alone(page, compare, compare->b);
     fprintf(page->out, "</ul>\n");
-    put_aside(page, compare->a, _("Runs of A that stand aside: they are in no figure"));
-    put_aside(page, compare->b, _("Runs of B that stand aside: they are in no figure"));
+    page_aside_table(page, compare->a, _("Runs of A that stand aside: they are in no figure"));
+    page_aside_table(page, compare->b, _("Runs of B that stand aside: they are in no figure"));
 }
 
 static void put_jobs(struct page *page, const struct group_cell *cell, char letter)

@@ -5,34 +5,34 @@
 #include <math.h>
 #include <string.h>
 
-static double seconds_of(const struct page *page, const struct page_place *place)
+static double seconds_of(const struct page *page, const struct group_place *place)
 {
     return page->options->tokens / group_figure(place->cell, "tok_s").median;
 }
 
-static double minutes(const struct page *page, const struct page_place *place)
+static double minutes(const struct page *page, const struct group_place *place)
 {
     return seconds_of(page, place) / 60;
 }
 
-static double hours(const struct page *page, const struct page_place *place)
+static double hours(const struct page *page, const struct group_place *place)
 {
     return seconds_of(page, place) / 3600;
 }
 
 /* Of runs on GPUs. */
-static double gpu_hours(const struct page *page, const struct page_place *place)
+static double gpu_hours(const struct page *page, const struct group_place *place)
 {
     return strcmp(place->series->backend, "cuda") == 0 ? hours(page, place) * place->cell->ranks
                                                        : NAN;
 }
 
-static double cost(const struct page *page, const struct page_place *place)
+static double cost(const struct page *page, const struct group_place *place)
 {
     return page->options->price * gpu_hours(page, place);
 }
 
-static double cost_of_million(const struct page *page, const struct page_place *place)
+static double cost_of_million(const struct page *page, const struct group_place *place)
 {
     if (strcmp(place->series->backend, "cuda") != 0)
         return NAN;
@@ -49,7 +49,7 @@ static int amount_digits(const struct page *page, int digits)
 /* One unit for the column: hours where the longest takes two. */
 static bool is_short(const struct page *page)
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     double longest = 0;
     while (page_next_shown(page, &place))
         longest = fmax(longest, hours(page, &place));

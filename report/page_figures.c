@@ -10,7 +10,7 @@
 
 #define COLUMNS(list) (list), sizeof(list) / sizeof((list)[0])
 
-static double runs(const struct page *page, const struct page_place *place)
+static double runs(const struct page *page, const struct group_place *place)
 {
     (void)page;
     return (double)place->cell->count;
@@ -28,32 +28,32 @@ static bool section(struct page *page, const char *id, const char *title, const 
 }
 
 /* Said only where it is not one node. */
-static double base_nodes(const struct page *page, const struct page_place *place)
+static double base_nodes(const struct page *page, const struct group_place *place)
 {
     (void)page;
     return place->series->base_nodes == 1 ? NAN : (double)place->series->base_nodes;
 }
 
-static double efficiency(const struct page *page, const struct page_place *place)
+static double efficiency(const struct page *page, const struct group_place *place)
 {
     (void)page;
     return place->cell->efficiency;
 }
 
-static double slowest(const struct page *page, const struct page_place *place)
+static double slowest(const struct page *page, const struct group_place *place)
 {
     (void)page;
     return place->cell->count > 1 ? group_figure(place->cell, "tok_s").min : NAN;
 }
 
-static double fastest(const struct page *page, const struct page_place *place)
+static double fastest(const struct page *page, const struct group_place *place)
 {
     (void)page;
     return place->cell->count > 1 ? group_figure(place->cell, "tok_s").max : NAN;
 }
 
 /* One run has no spread. */
-static double range(const struct page *page, const struct page_place *place)
+static double range(const struct page *page, const struct group_place *place)
 {
     (void)page;
     struct group_figure f = group_figure(place->cell, "tok_s");
@@ -93,7 +93,7 @@ void page_throughput(struct page *page)
 
 /* Bars are told apart by their labels: configurations of one model are counted, in the order of the
  * tables. */
-static void bar_label(const struct page *page, const struct page_place *place, char *label,
+static void bar_label(const struct page *page, const struct group_place *place, char *label,
                       size_t size)
 {
     const struct group_series *series = page->groups->series;
@@ -116,7 +116,7 @@ static int utilization_chart(struct page *page, struct sft_error *err)
     size_t count = page->shown_count, at = 0;
     struct chart chart = {
         .id = "utilization", .x_title = "", .y_title = "%", .bars = true, .labels = count};
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     chart.label = calloc(count + 1, sizeof *chart.label);
     struct chart_line *line[2] = {chart_add(&chart, "MFU", count, false),
                                   chart_add(&chart, _("GPU utilization (NVML)"), count, false)};
@@ -141,7 +141,7 @@ static int utilization_chart(struct page *page, struct sft_error *err)
 
 static bool any_figure(const struct page *page, const char *key)
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     while (page_next_shown(page, &place))
         if (group_figure(place.cell, key).count > 0)
             return true;
@@ -171,13 +171,13 @@ static double difference(const struct group_cell *cell, const char *a, const cha
     return 100 * (group_figure(cell, b).median / group_figure(cell, a).median - 1);
 }
 
-static double speed_difference(const struct page *page, const struct page_place *place)
+static double speed_difference(const struct page *page, const struct group_place *place)
 {
     (void)page;
     return difference(place->cell, "tok_s_plan", "tok_s");
 }
 
-static double memory_difference(const struct page *page, const struct page_place *place)
+static double memory_difference(const struct page *page, const struct group_place *place)
 {
     (void)page;
     return difference(place->cell, "mem_plan_gib", "mem_gib");

@@ -13,7 +13,6 @@
 struct page {
     FILE *out;
     const struct groups *groups;
-    const struct rows *rows;
     const struct options *options;
     bool gnuplot;
     bool said; /* that it is missing */
@@ -30,16 +29,11 @@ struct page {
  * first. Fails without memory. */
 int page_choose(struct page *page, struct sft_error *err);
 
-/* A cell with counted runs, and its series. */
-struct page_place {
-    const struct group_series *series;
-    const struct group_cell *cell;
-};
+/* As group_next, of the shown ones. */
+bool page_next_shown(const struct page *page, struct group_place *place);
 
-/* The next cell with counted runs after *place (all NULL: the first); false at the end. */
-bool page_next(const struct page *page, struct page_place *place);
-/* The same of the shown ones. */
-bool page_next_shown(const struct page *page, struct page_place *place);
+/* How many counted runs are so. */
+size_t page_runs_that(const struct page *page, bool (*are)(const struct row *row));
 
 /* Tokens/s of a rank; NaN where nothing counts. */
 double page_rate(const struct group_cell *cell);
@@ -62,7 +56,11 @@ void page_span(const struct rows *rows, char from[PAGE_DATE], char to[PAGE_DATE]
 /* "made by sft-report 1.0, 2026-11-26 18:00 +0000" */
 void page_made_by(struct page *page);
 
-/* All of a page before its first heading, and after its last line. */
+/* From the page's first line into the line below its title, the reader's or the standard one, up to
+ * the site; what made it follows, and </p></header>. */
+void page_header(struct page *page, const char *standard);
+
+/* All of a page before its header, and after its last line. */
 void page_begin(FILE *out, const char *title, bool japanese);
 void page_end(FILE *out);
 
@@ -73,6 +71,8 @@ void page_left_out(struct page *page);
 void page_legend(struct page *page);
 void page_heading(struct page *page, const char *id, const char *title);
 void page_paragraph(struct page *page, const char *text);
+/* A paragraph of a text of ours and numbers, which needs no escapes. */
+void page_say(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The texts of the set bits with "; " between, `before` before the first. */
 void page_put_texts(struct page *page, unsigned bits, const char *(*text)(unsigned bit),
                     const char *before);
@@ -82,7 +82,7 @@ void page_table_rows(struct page *page);
 void page_table_end(struct page *page);
 /* First cells of a line: series, nodes, ranks; and the last: marks and jobs. */
 void page_th_place(struct page *page);
-void page_td_place(struct page *page, const struct page_place *place);
+void page_td_place(struct page *page, const struct group_place *place);
 void page_th_jobs(struct page *page);
 void page_td_jobs(struct page *page, const struct group_cell *cell);
 
@@ -95,7 +95,7 @@ struct page_column {
     const char *title, *key, *unit;
     enum sft_origin origin;
     int digits, digits_cpu; /* behind the point; of runs on CPUs, where that says more */
-    double (*value)(const struct page *page, const struct page_place *place);
+    double (*value)(const struct page *page, const struct group_place *place);
 };
 
 /* All of the table: configuration, these columns and the figures of `view` (SFT_VIEWS: none) by
@@ -136,14 +136,14 @@ void page_plan(struct page *page);
 int page_ranks(struct page *page, struct sft_error *err);
 void page_system(struct page *page);
 void page_aside(struct page *page);
-/* The table alone: job, model, state and why, of page->groups. */
-void page_aside_table(struct page *page, const char *caption);
+/* The table alone: job, model, state and why, where any do. */
+void page_aside_table(struct page *page, const struct groups *groups, const char *caption);
 void page_definitions(struct page *page);
 void page_commands(struct page *page);
 void page_jobs(struct page *page);
 
 /* Tokens/s at the speed of the median steps, of a cell with unsteady runs; else NaN. */
-double page_median_step(const struct page *page, const struct page_place *place);
+double page_median_step(const struct page *page, const struct group_place *place);
 size_t page_unsteady_runs(const struct page *page);
 /* A list of them, where there are any. */
 void page_unsteady(struct page *page);

@@ -7,26 +7,14 @@ static bool is_file(const struct row *row)
     return (row->marks & ROW_FILE) != 0;
 }
 
-static size_t runs_that(const struct page *page, bool (*are)(const struct row *row))
-{
-    struct page_place place = {NULL, NULL};
-    size_t count = 0;
-    while (page_next(page, &place))
-        for (size_t i = 0; i < place.cell->count; i++)
-            count += are(place.cell->run[i]);
-    return count;
-}
-
 static void from_files(struct page *page, size_t files)
 {
     if (files == 0)
         return;
-    fprintf(page->out, "<p>");
-    fprintf(page->out,
-            _("Runs that were read from a result.json: %zu of %zu. Nobody but who wrote the file "
-              "stands for them, and Slurm has checked nothing in it."),
-            files, page->groups->counted);
-    fprintf(page->out, "</p>\n");
+    page_say(page,
+             _("Runs that were read from a result.json: %zu of %zu. Nobody but who wrote the file "
+               "stands for them, and Slurm has checked nothing in it."),
+             files, page->groups->counted);
 }
 
 /* What was handed over in a file is only as good as whoever handed it over. */
@@ -60,16 +48,14 @@ static void from_slurm(struct page *page, bool others)
 
 static void counted_and_checked(struct page *page)
 {
-    fprintf(page->out, "<p>");
-    fprintf(page->out,
-            _("Runs that count: %zu; of them with program, nodes, ranks and time checked: %zu."),
-            page->groups->counted, runs_that(page, row_is_checked));
-    fprintf(page->out, "</p>\n");
+    page_say(page,
+             _("Runs that count: %zu; of them with program, nodes, ranks and time checked: %zu."),
+             page->groups->counted, page_runs_that(page, row_is_checked));
 }
 
 void page_method(struct page *page)
 {
-    size_t files = runs_that(page, is_file);
+    size_t files = page_runs_that(page, is_file);
     page_heading(page, "method", _("Method"));
     from_files(page, files);
     if (files < page->groups->counted || files == 0)
@@ -81,9 +67,8 @@ void page_method(struct page *page)
           "all measured steps over their time on rank 0, communication included; in older "
           "records, marked M, over the median step. Figures of several repeats are medians over "
           "the repeats. MFU is against the dense bf16 peak of the data sheet, or, marked K, one "
-          "that "
-          "was said. A figure above its "
-          "hardware's roofline is an error, and its run stands aside."));
+          "that was said. A figure above its hardware's roofline is an error, and its run stands "
+          "aside."));
     page_paragraph(page, _("A configuration's name has what tells it from others of its model: "
                            "tokens of a sequence, "
                            "sequences of a micro-batch x micro-batches of a step on one rank, "

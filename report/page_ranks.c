@@ -142,12 +142,9 @@ static void hosts_table(struct page *page, const struct ranks *ranks, const stru
             left++;
         }
     page_table_end(page);
-    if (left > 0) {
-        fprintf(page->out, "<p>");
-        fprintf(page->out, _("Hosts that are not in the table: %zu; it has those that stand out."),
-                left);
-        fprintf(page->out, "</p>\n");
-    }
+    if (left > 0)
+        page_say(page, _("Hosts that are not in the table: %zu; it has those that stand out."),
+                 left);
 }
 
 /* Hosts, or where there is one the ranks: one chart, and only where something stands out. */

@@ -139,7 +139,7 @@ static size_t nodes_add(int nodes[NODES_MOST], size_t count, int next)
  */
 static size_t nodes_of(const struct page *page, int nodes[NODES_MOST])
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     size_t count = 0;
     while (page_next_shown(page, &place))
         for (size_t k = 0; k < place.series->count; k++)
@@ -173,7 +173,7 @@ static void td_cell(struct page *page, const struct group_series *series, int no
 
 static void speed_table(struct page *page)
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     const struct group_series *last = NULL;
     int nodes[NODES_MOST];
     size_t count = nodes_of(page, nodes);
@@ -203,9 +203,9 @@ static void speed_table(struct page *page)
 
 static size_t few_repeats(const struct page *page)
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     size_t few = 0;
-    while (page_next(page, &place))
+    while (group_next(page->groups, &place))
         few += (place.cell->marks & GROUP_FEW) != 0;
     return few;
 }
@@ -214,29 +214,21 @@ static void put_warnings(struct page *page)
 {
     size_t few = few_repeats(page), aside = page->groups->runs - page->groups->counted,
            unsteady = page_unsteady_runs(page);
-    if (few > 0) {
-        fprintf(page->out, "<p>");
-        fprintf(page->out,
-                _("Configurations with fewer than %d repeats, whose figures are preliminary: %zu "
-                  "of %zu."),
-                GROUP_REPEATS, few, page->cells);
-        fprintf(page->out, "</p>\n");
-    }
-    if (unsteady > 0) {
-        fprintf(page->out, "<p>");
-        fprintf(page->out,
-                _("Unsteady runs: %zu of %zu. Their throughput is more than 2%% off that of their "
-                  "median step; the appendix has both."),
-                unsteady, page->groups->counted);
-        fprintf(page->out, "</p>\n");
-    }
-    if (aside > 0) {
-        fprintf(page->out, "<p>");
-        fprintf(page->out,
-                _("Runs that stand aside and are in no figure: %zu. The reasons are listed below."),
-                aside);
-        fprintf(page->out, "</p>\n");
-    }
+    if (few > 0)
+        page_say(page,
+                 _("Configurations with fewer than %d repeats, whose figures are preliminary: %zu "
+                   "of %zu."),
+                 GROUP_REPEATS, few, page->cells);
+    if (unsteady > 0)
+        page_say(page,
+                 _("Unsteady runs: %zu of %zu. Their throughput is more than 2%% off that of their "
+                   "median step; the appendix has both."),
+                 unsteady, page->groups->counted);
+    if (aside > 0)
+        page_say(
+            page,
+            _("Runs that stand aside and are in no figure: %zu. The reasons are listed below."),
+            aside);
 }
 
 int page_summary(struct page *page, struct sft_error *err)

@@ -25,9 +25,9 @@ static bool is_known(const char *const *value, size_t count, const char *text)
 
 size_t page_values(const struct page *page, const char *key, const char *value[PAGE_VALUES])
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     size_t count = 0;
-    while (page_next(page, &place))
+    while (group_next(page->groups, &place))
         for (size_t i = 0; i < place.cell->count && count < PAGE_VALUES; i++) {
             const char *text = value_of(place.cell->run[i], key);
             if (*text != '\0' && !is_known(value, count, text))
@@ -41,13 +41,13 @@ static void runs_text(const struct page *page, const char *key, const char *valu
                       size_t size)
 {
     const struct row **row = calloc(page->groups->counted + 1, sizeof *row);
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     size_t count = 0;
     char jobs[160];
     text[0] = '\0';
     if (row == NULL)
         return;
-    while (page_next(page, &place))
+    while (group_next(page->groups, &place))
         for (size_t i = 0; i < place.cell->count; i++)
             if (strcmp(value_of(place.cell->run[i], key), value) == 0)
                 row[count++] = place.cell->run[i];
@@ -134,10 +134,10 @@ static void box_line(struct page *page, const char *title, const char *key, cons
 /* The most nodes of a run, and of a node the GPUs. */
 static void box_machines(struct page *page)
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     int nodes = 0, each = 0;
     bool on_gpus = false;
-    while (page_next(page, &place)) {
+    while (group_next(page->groups, &place)) {
         nodes = place.cell->nodes > nodes ? place.cell->nodes : nodes;
         each = place.series->ranks_per_node > each ? place.series->ranks_per_node : each;
         on_gpus |= strcmp(place.series->backend, "cuda") == 0;

@@ -35,7 +35,7 @@ void page_th_place(struct page *page)
     html_th(page->out, _("GPUs or ranks"), "ranks");
 }
 
-void page_td_place(struct page *page, const struct page_place *place)
+void page_td_place(struct page *page, const struct group_place *place)
 {
     char title[256];
     group_title(place->series, title, sizeof title);
@@ -78,7 +78,7 @@ static void put_heading(struct page *page, const struct page_column *column)
         html_th_count(page->out, title);
 }
 
-static double value_of(const struct page *page, const struct page_place *place,
+static double value_of(const struct page *page, const struct group_place *place,
                        const struct page_column *column)
 {
     return column->value != NULL ? column->value(page, place)
@@ -87,14 +87,14 @@ static double value_of(const struct page *page, const struct page_place *place,
 
 static bool is_filled(const struct page *page, const struct page_column *column)
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     while (page_next_shown(page, &place))
         if (isfinite(value_of(page, &place, column)))
             return true;
     return false;
 }
 
-static void put_value(struct page *page, const struct page_place *place,
+static void put_value(struct page *page, const struct group_place *place,
                       const struct page_column *column)
 {
     bool on_cpu = strcmp(place->series->backend, "cpu") == 0;
@@ -149,7 +149,7 @@ void page_columns(struct page *page, const char *caption, enum sft_view view,
                   const struct page_column *own, size_t count)
 {
     struct page_column column[PAGE_COLUMNS];
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     count = columns_make(page, column, view, own, count);
     page_table(page, caption);
     page_th_place(page);

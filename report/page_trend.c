@@ -34,7 +34,7 @@ static bool cell_span(const struct group_cell *cell, long long *first, long long
 /* All shown cells have the same parts; false: none spans weeks. */
 static bool trend_make(struct trend *trend, const struct page *page)
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     long long from = 0, to = 0, first, last;
     while (page_next_shown(page, &place))
         if (cell_span(place.cell, &first, &last)) {
@@ -90,7 +90,7 @@ static struct way way_of(const struct trend *trend, const struct group_cell *cel
 
 static void trend_table(struct page *page, const struct trend *trend)
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     long long from, to;
     page_table(page, _("Median throughput of the first and of the last weeks with runs"));
     page_th_place(page);
@@ -127,7 +127,7 @@ static void date_label(long long at, char *label, size_t size)
 
 /* Of its first part, percent, so that all stand on one axis. */
 static bool trend_line(struct chart *chart, const struct trend *trend,
-                       const struct page_place *place)
+                       const struct group_place *place)
 {
     char title[256], name[320];
     group_title(place->series, title, sizeof title);
@@ -147,7 +147,7 @@ static int trend_chart(struct page *page, const struct trend *trend, struct sft_
                           .x_title = _("weeks that begin on"),
                           .y_title = /* xgettext:no-c-format */ _("tokens/s, % of the first"),
                           .labels = (size_t)trend->parts};
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     long long from, to;
     bool good = (chart.label = calloc(chart.labels, sizeof *chart.label)) != NULL;
     for (int part = 0; good && part < trend->parts; part++)

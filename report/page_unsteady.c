@@ -17,7 +17,7 @@ static double at_median_step(const struct row *row)
     return isfinite(median) ? median : sft_record_get_real(&row->record, "tok_s", NAN);
 }
 
-double page_median_step(const struct page *page, const struct page_place *place)
+double page_median_step(const struct page *page, const struct group_place *place)
 {
     const struct group_cell *cell = place->cell;
     double *values = calloc(cell->count + 1, sizeof *values), median = NAN;
@@ -30,19 +30,19 @@ double page_median_step(const struct page *page, const struct page_place *place)
     return median;
 }
 
+static bool is_unsteady(const struct row *row)
+{
+    return (row->marks & ROW_UNSTEADY) != 0;
+}
+
 size_t page_unsteady_runs(const struct page *page)
 {
-    struct page_place place = {NULL, NULL};
-    size_t count = 0;
-    while (page_next(page, &place))
-        for (size_t i = 0; i < place.cell->count; i++)
-            count += (place.cell->run[i]->marks & ROW_UNSTEADY) != 0;
-    return count;
+    return page_runs_that(page, is_unsteady);
 }
 
 /* "llama-7b full bf16, nodes: 2, job 13: 123,808 tokens/s, 233,600 at the median step; slow steps:
  * 27 of 60 (3-20,25-33)" */
-static void put_run(struct page *page, const struct page_place *place, const struct row *row)
+static void put_run(struct page *page, const struct group_place *place, const struct row *row)
 {
     const struct sft_record *record = &row->record;
     double slow = sft_record_get_real(record, "slow_steps", NAN);
@@ -68,7 +68,7 @@ static void put_run(struct page *page, const struct page_place *place, const str
 
 void page_unsteady(struct page *page)
 {
-    struct page_place place = {NULL, NULL};
+    struct group_place place = {NULL, NULL};
     size_t lines = 0, runs = page_unsteady_runs(page);
     if (runs == 0)
         return;
@@ -77,9 +77,9 @@ void page_unsteady(struct page *page)
                      "give. Slow steps are those longer than 1.1 times the median, counted from "
                      "1:"));
     fprintf(page->out, "<ul>\n");
-    while (page_next(page, &place))
+    while (group_next(page->groups, &place))
         for (size_t i = 0; i < place.cell->count; i++)
-            if ((place.cell->run[i]->marks & ROW_UNSTEADY) && lines++ < UNSTEADY_LINES)
+            if (is_unsteady(place.cell->run[i]) && lines++ < UNSTEADY_LINES)
                 put_run(page, &place, place.cell->run[i]);
     if (runs > UNSTEADY_LINES) {
         fprintf(page->out, "<li>");

@@ -23,14 +23,14 @@ void preview_check(const struct input *input)
 
 static void preview_duration(const struct forecast *f)
 {
-    double s = f->seconds;
-    printf("           about %.3g %s for all %d steps\n",
-           s < 60         ? s
-           : s < 2 * 3600 ? s / 60
-                          : s / 3600,
-           s < 60         ? "s"
-           : s < 2 * 3600 ? "min"
-                          : "h",
+    static const struct {
+        double least, unit; /* seconds */
+        const char *name;
+    } units[] = {{0, 1, "s"}, {60, 60, "min"}, {2 * 3600, 3600, "h"}};
+    int i = 2;
+    while (i > 0 && f->seconds < units[i].least)
+        i--;
+    printf("           about %.3g %s for all %d steps\n", f->seconds / units[i].unit, units[i].name,
            forecast_steps(&f->plan, f->step_s));
 }
 

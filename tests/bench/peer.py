@@ -132,6 +132,10 @@ def ranks():
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def rank():
+    return int(os.environ.get("RANK", "0"))
+
+
 def share(a, loss_of):
     """FSDP2, a layer at a time, as its documents have it: compiled first, then sharded."""
     from torch.distributed.fsdp import fully_shard
@@ -179,7 +183,7 @@ def run(a):
     loss_of = prepare(a, model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5, betas=(0.9, 0.95), weight_decay=0.0,
                                   fused=a.device == "cuda")
-    generator = torch.Generator(device=a.device).manual_seed(a.seed + int(os.environ.get("RANK", "0")))
+    generator = torch.Generator(device=a.device).manual_seed(a.seed + rank())
     results = [step(a, model, loss_of, optimizer, generator) for _ in range(a.warmup + a.steps)]
     times = [t for t, _ in results[a.warmup:]]
     median = statistics.median(times)
@@ -212,7 +216,7 @@ def main():
     except torch.OutOfMemoryError as error:
         print(f"peer: {a.model} {a.batch} x {a.seq} {a.mode} does not fit: {str(error)[:120]}")
         return 3
-    if int(os.environ.get("RANK", "0")) > 0:
+    if rank() > 0:
         return 0
     print("{who:22s} {model} {batch} x {seq} x {accumulation}  {tok_s:8.0f} tok/s  {step_ms:8.1f} ms "
           "(MAD {step_mad_ms:.1f})  {tflops:5.0f} TFLOP/s  MFU {mfu:4.1f}%  {gib:5.1f} GiB  "
