@@ -146,6 +146,7 @@ int page_compare(const struct compare *compare, const struct options *options, F
     struct page page = {.out = out, .groups = compare->a, .options = options};
     if (lang_set(options->japanese, err) < 0)
         return -1;
+    lang_zone(options->japanese);
     page.gnuplot = chart_possible();
     page_compare_begin(&page, compare);
     int rc = put_pairs(&page, compare, err);

@@ -313,6 +313,10 @@ across() {
 }
 ok "precisions are compared when asked, and named" across
 [ -z "$nls" ] || ok "a comparison in Japanese" compared ja compare-ja.html
+compared_japans() { # in Japan's time unless TZ says another, as the report's page
+    (unset TZ && compared ja jst.html && grep -q '+0900' jst.html) && TZ=UTC0 compared ja utc.html && ! grep -q '+0900' utc.html
+}
+[ -z "$nls" ] || ok "a comparison's dates are in the reader's zone" compared_japans
 
 compared_sets() { # of one site: told by how they were asked for, with dates, the result, and why which run counts nowhere
     python3 "$src/tests/fixtures/many_records.py" 64 1 >a.json && python3 "$src/tests/fixtures/many_records.py" 48 1 >b.json
