@@ -13,7 +13,8 @@
 
 bool convert_is_result(const json_t *root)
 {
-    return json_is_string(json_object_get(root, "model")) &&
+    return (json_is_string(json_object_get(root, "model")) ||
+            json_is_string(json_object_get(root, "task"))) &&
            json_is_string(json_object_get(root, "state")) && json_object_get(root, "jobs") == NULL;
 }
 

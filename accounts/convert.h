@@ -10,7 +10,7 @@
 #include "lib/error.h"
 #include "lib/record.h"
 
-/* Is it an object as result.json has it: a model and a state, and no list of jobs? */
+/* Is it an object as result.json has it: a model or a task, a state, and no list of jobs? */
 bool convert_is_result(const json_t *root);
 
 /* Its record (init'ed, to be cleared also after a failure), and the job that it names, a new

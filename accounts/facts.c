@@ -81,6 +81,18 @@ static const char *job_user_of(const json_t *job, const struct scan_job *chosen,
     return known != NULL ? known->pw_name : number;
 }
 
+/* Slurm 21.08 writes as `start` when the job became eligible; how long a job ran is right there,
+ * too, and tells when an ended one started. */
+static long long facts_started(const json_t *time)
+{
+    long long start = facts_time(time, "start");
+    long long elapsed = facts_number(json_object_get(time, "elapsed"));
+    long long suspended = facts_number(json_object_get(time, "suspended"));
+    long long began = facts_time(time, "end") - elapsed - suspended;
+    bool is_eligible = start != 0 && start == facts_time(time, "eligible");
+    return is_eligible && elapsed > 0 && began > start ? began : start;
+}
+
 int facts_read(struct row *row, const json_t *job, const struct scan_job *chosen)
 {
     char asked[SFT_REQUEST_MAX], number[24];
@@ -105,7 +117,7 @@ int facts_read(struct row *row, const json_t *job, const struct scan_job *chosen
     row->job_id = facts_number(json_object_get(job, "job_id"));
     row->array_id = facts_number(json_object_get(json_object_get(job, "array"), "job_id"));
     row->submitted = facts_time(time, "submission");
-    row->started = facts_time(time, "start");
+    row->started = facts_started(time);
     row->ended = facts_time(time, "end");
     row->elapsed = facts_number(json_object_get(time, "elapsed"));
     return 0;

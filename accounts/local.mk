@@ -17,7 +17,7 @@ accounts_libaccounts_la_SOURCES = \
 	accounts/source.c accounts/source.h \
 	accounts/spawn.c accounts/spawn.h \
 	accounts/text.c accounts/text.h
-accounts_libaccounts_la_LIBADD = $(JANSSON_LIBS) $(LIBINTL)
+accounts_libaccounts_la_LIBADD = $(JANSSON_LIBS)
 
 unit_tests += tests/unit/accounts/test_report_answer tests/unit/accounts/test_report_filter \
 	tests/unit/accounts/test_report_load tests/unit/accounts/test_report_saved tests/unit/accounts/test_report_scan tests/unit/accounts/test_report_trust
@@ -25,4 +25,5 @@ fuzz_targets += tests/fuzz/fuzz_sacct tests/fuzz/fuzz_scan
 EXTRA_DIST += \
 	tests/fixtures/sacct-22.05.json \
 	tests/fixtures/sacct-23.11.json \
-	tests/fixtures/sacct-report.json tests/fixtures/make_sacct_report.py tests/fixtures/many_records.py
+	tests/fixtures/sacct-report.json tests/fixtures/make_sacct_report.py tests/fixtures/many_records.py \
+	tests/fixtures/make_verify_history.py

@@ -251,6 +251,19 @@ static void files_drop(struct rows *rows)
     rows->count = kept;
 }
 
+size_t rows_trained(struct rows *rows)
+{
+    size_t kept = 0, count = rows->count;
+    for (size_t i = 0; i < count; i++) {
+        if (sft_record_get(&rows->row[i]->record, "task") != NULL)
+            row_destroy(rows->row[i]);
+        else
+            rows->row[kept++] = rows->row[i];
+    }
+    rows->count = kept;
+    return count - kept;
+}
+
 void rows_last(struct rows *rows)
 {
     size_t kept = 0;

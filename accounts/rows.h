@@ -69,6 +69,9 @@ int rows_sort(struct rows *rows, const char *key, struct sft_error *err);
  * counts once. They are in another order then. */
 void rows_last(struct rows *rows);
 
+/* Leave out what trained nothing, verify's runs; returns how many that were. */
+size_t rows_trained(struct rows *rows);
+
 /* The step in its job: what stands behind the dot of the record's `step` (JOBID.STEPID); "" where
  * there is none. */
 const char *row_step(const struct row *row);

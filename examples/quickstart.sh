@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# From a fresh Debian 12 to the main job: installs packages, builds, starts a private two-node Slurm
+# From a fresh Debian 12 or 13 to the main job: installs packages, builds, starts a private two-node Slurm
 # cluster, runs `srun --sft-bench=tiny:2` on real instruction records, prints the accounting's line
 # and the report. As root; everything but the packages stays below ./build, the cluster is stopped
 # at the end.
@@ -22,8 +22,7 @@ log_of() { # log_of NAME COMMAND... : run quietly, show the log's end when it fa
 
 mkdir -p "$build"
 say "1/5 packages"
-# shellcheck disable=SC2086
-packages_install $PACKAGES_BUILD $PACKAGES_CLUSTER
+packages_install BUILD CLUSTER
 
 say "2/5 build into $root"
 [ -x configure ] || log_of autoreconf autoreconf -fi

@@ -13,11 +13,10 @@
 #include "job/run/result.h"
 #include "job/run/task.h"
 
-/* Requests for what is not here are refused when they are read. */
 static const struct task *const tasks[] = {
     [SFT_TASK_TRAIN] = &task_train,
     [SFT_TASK_EXPLAIN] = &task_explain,
-    [SFT_TASK_VERIFY] = NULL,
+    [SFT_TASK_VERIFY] = &task_verify,
 };
 
 /* A command that was not looked at before, on a submit host without the job, fails here. */

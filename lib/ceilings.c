@@ -14,6 +14,7 @@ static const struct sft_ceiling table[] = {
      .matmul_tflops = 695,
      .memory_gbs = 3970,
      .launch_us = 3.3,
+     .fp8_tflops = 1250,
      .lengths = {128, 512, 1024, 2048, 4096, 8192, 0},
      .forward = {133, 313, 422, 484, 539, 570, 0},
      .backward = {53, 174, 250, 313, 364, 397, 0}},
@@ -64,13 +65,19 @@ const struct sft_ceiling *sft_ceiling_find(const char *device_name)
     return NULL;
 }
 
-double sft_ceiling_busbw(const struct sft_ceiling *c, int nodes, double bytes)
+int sft_ceiling_busbw_nodes(const struct sft_ceiling *c, int nodes)
 {
-    const struct sft_busbw *below = NULL;
     int taken = 0;
     for (int i = 0; i < c->busbws; i++)
         if (c->busbw[i].nodes <= nodes && (c->busbw[i].nodes > 1) == (nodes > 1))
             taken = c->busbw[i].nodes;
+    return taken;
+}
+
+double sft_ceiling_busbw(const struct sft_ceiling *c, int nodes, double bytes)
+{
+    const struct sft_busbw *below = NULL;
+    int taken = sft_ceiling_busbw_nodes(c, nodes);
     for (int i = 0; i < c->busbws; i++) {
         const struct sft_busbw *at = &c->busbw[i];
         if (at->nodes != taken)
@@ -90,6 +97,17 @@ static double part(double of, double whole, double other)
     return whole > 0 ? of / whole * other : 0;
 }
 
+double sft_ceiling_fp8(const struct sft_ceiling *c)
+{
+    const struct sft_ceiling *measured = &table[0];
+    const struct sft_roofline *sheet = sft_roofline_find(c->device);
+    if (c->fp8_tflops > 0)
+        return c->fp8_tflops;
+    if (sheet == NULL || sheet->fp8_tflops <= 0)
+        return 0;
+    return c->matmul_tflops * measured->fp8_tflops / measured->matmul_tflops;
+}
+
 /* As shares of the data sheet that the measured GPU reaches of its own. */
 static void gpu_estimate(struct sft_gpu *gpu, const struct sft_roofline *sheet)
 {
@@ -101,6 +119,7 @@ static void gpu_estimate(struct sft_gpu *gpu, const struct sft_roofline *sheet)
     c->estimated = true;
     c->matmul_tflops = part(measured->matmul_tflops, its->bf16_tflops, sheet->bf16_tflops);
     c->memory_gbs = part(measured->memory_gbs, its->memory_gbs, sheet->memory_gbs);
+    c->fp8_tflops = part(measured->fp8_tflops, its->fp8_tflops, sheet->fp8_tflops);
     for (int i = 0; c->lengths[i] != 0; i++) {
         c->forward[i] = part(measured->forward[i], its->bf16_tflops, sheet->bf16_tflops);
         c->backward[i] = part(measured->backward[i], its->bf16_tflops, sheet->bf16_tflops);

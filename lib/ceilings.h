@@ -59,6 +59,12 @@ const struct sft_ceiling *sft_ceiling_find(const char *device_name);
  * node's inside for several nodes), between the sizes in proportion, beyond them the nearest. 0:
  * not measured. */
 double sft_ceiling_busbw(const struct sft_ceiling *ceiling, int nodes, double bytes);
+/* That measured number of nodes; 0: none. */
+int sft_ceiling_busbw_nodes(const struct sft_ceiling *ceiling, int nodes);
+
+/* What products in FP8 sustain, TFLOP/s: measured, or estimated as the share of its own bf16's that
+ * a measured GPU reaches; 0: the device has none, or nobody knows of any. */
+double sft_ceiling_fp8(const struct sft_ceiling *ceiling);
 
 /* A GPU that a plan is made for without having it. */
 struct sft_gpu {

@@ -78,6 +78,17 @@ static int bytes_read(int file, char *text, size_t most, size_t *size)
     return 0;
 }
 
+char *file_name(const char *path)
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    return strndup(path + begin, end - begin);
+}
+
 char *file_read(const char *path, const char *what, size_t most, size_t *size,
                 struct sft_error *err)
 {

@@ -11,6 +11,10 @@
 /* What is no file, in words: "a folder", "a pipe", ...; NULL: a file. */
 const char *file_what(mode_t mode);
 
+/* The last part of a path, of a folder's too: "data" of "/a/data/". malloc'ed; NULL without memory.
+ */
+char *file_name(const char *path);
+
 /* The file's first `most` bytes and a NUL behind them, malloc'ed. `what` is "data" or "tokenizer",
  * and the request's key. What is no file is refused, never opened: a pipe would wait for its
  * writer, a device could do anything. */

@@ -20,7 +20,7 @@ enum { TRIES = 16, OLD_SECONDS = 600 /* no write takes so long: its writer is go
 
 #define BESIDE_END ".new"
 
-static int cannot(const char *path, int number, struct sft_error *err)
+int file_write_cannot(const char *path, int number, struct sft_error *err)
 {
     const char *advice = "name another place";
     if (number == ENOSPC || number == EDQUOT)
@@ -70,7 +70,7 @@ static int folder_open(const char *path, struct sft_error *err)
     struct stat info;
     size_t length = (size_t)(name_of(path) - path);
     if (length >= sizeof folder)
-        return cannot(path, ENAMETOOLONG, err);
+        return file_write_cannot(path, ENAMETOOLONG, err);
     memcpy(folder, path, length);
     folder[length] = '\0';
     if (length == 0)
@@ -79,13 +79,13 @@ static int folder_open(const char *path, struct sft_error *err)
         folder[--length] = '\0';
     int looked = open(folder, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (looked < 0 || fstat(looked, &info) < 0) {
-        cannot(path, errno, err);
+        file_write_cannot(path, errno, err);
     } else if (S_ISLNK(info.st_mode) && link_is_planted(folder, &info)) {
         folder_refuse(path, folder, info.st_uid, err);
     } else {
         int opened = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (opened < 0)
-            cannot(path, errno, err);
+            file_write_cannot(path, errno, err);
         close(looked);
         return opened;
     }
@@ -108,7 +108,7 @@ int file_write_check(const char *path, struct sft_error *err)
         return sft_error_set(err, "cannot write %s: it is a folder's name: name a file in it",
                              path);
     if (strlen(name_of(path)) > NAME_MAX - 16)
-        return cannot(path, ENAMETOOLONG, err);
+        return file_write_cannot(path, ENAMETOOLONG, err);
     if (strncmp(path, "/dev/", 5) == 0 && strncmp(path, "/dev/shm/", 9) != 0)
         return sft_error_set(err, "cannot write %s: files do not belong there: name another place",
                              path);
@@ -129,7 +129,7 @@ int file_write_clear(const char *path, struct sft_error *err)
     if (failed == EPERM) /* where all may write, others' files stay */
         return sft_error_set(err, "cannot replace %s, which is another user's: name another place",
                              path);
-    return failed ? cannot(path, failed, err) : 0;
+    return failed ? file_write_cannot(path, failed, err) : 0;
 }
 
 static bool is_beside(const char *entry, const char *name)
@@ -184,7 +184,7 @@ int file_write_open(struct file_write *w, const char *path, struct sft_error *er
     }
     w->failed = errno;
     close(w->folder);
-    return cannot(path, w->failed, err);
+    return file_write_cannot(path, w->failed, err);
 }
 
 /* A write may take a part: the rest follows, or brings the reason. */
@@ -255,5 +255,5 @@ int file_write_close(struct file_write *w, bool durable, struct sft_error *err)
     if (w->failed != 0)
         unlinkat(w->folder, w->beside, 0);
     close(w->folder);
-    return w->failed == 0 ? 0 : cannot(w->path, w->failed, err);
+    return w->failed == 0 ? 0 : file_write_cannot(w->path, w->failed, err);
 }

@@ -26,6 +26,9 @@ struct file_write {
  * another run's figures. */
 int file_write_clear(const char *path, struct sft_error *err);
 
+/* What to say of a path that could not be written, by its errno, and what helps. Returns -1. */
+int file_write_cannot(const char *path, int number, struct sft_error *err);
+
 /* Could the path be a file's? Refuses a folder, pipe, socket or device, or a link to one; looks,
  * and changes nothing. */
 int file_write_check(const char *path, struct sft_error *err);

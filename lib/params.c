@@ -9,6 +9,7 @@
 static void (*const architectures[])(const struct sft_preset *, struct params_list *) = {
     [SFT_LLAMA] = params_llama,
     [SFT_GPT2] = params_gpt2,
+    [SFT_LSTM] = params_lstm,
 };
 
 static const float spread = 0.02f; /* Llama's and Hugging Face's initializer_range */
@@ -63,11 +64,18 @@ void params_rows(struct params_list *list, const char *source, int rows)
     param->rows += rows;
 }
 
+static bool lstm_is_consistent(const struct sft_preset *s)
+{
+    return s->layers > 0 && s->hidden > 0 && s->features > 0 && s->classes > 0 && s->context > 0;
+}
+
 int sft_params_check(const struct sft_preset *s, struct sft_error *err)
 {
+    if (s->architecture == SFT_LSTM && lstm_is_consistent(s))
+        return 0;
     if (s->layers < 1 || s->hidden < 1 || s->kv_heads < 1 || s->heads < 1 ||
         s->heads % s->kv_heads != 0 || s->head_dim < 2 || s->head_dim % 2 != 0 || s->vocab < 1 ||
-        s->ffn < 1)
+        s->ffn < 1 || s->classes < 0)
         return sft_error_set(err, "%s: the shape is not consistent", s->name);
     return 0;
 }
@@ -82,18 +90,41 @@ int sft_params_list(const struct sft_preset *shape, int unit,
 {
     struct params_list list = {.unit = unit, .params = params};
     architectures[shape->architecture](shape, &list);
+    if (shape->adapters.rank > 0)
+        params_adapt(shape, &list);
     return list.count;
 }
 
 char *sft_param_name(const struct sft_param *param, const char *name, char text[SFT_PARAM_NAME])
 {
-    const char *number = strstr(name, "%d");
-    if (number == NULL)
-        snprintf(text, SFT_PARAM_NAME, "%s", name);
-    else
-        snprintf(text, SFT_PARAM_NAME, "%.*s%d%s", (int)(number - name), name, param->unit - 1,
-                 number + 2);
+    static const char weight[] = ".weight";
+    const char *number = strstr(name, "%d"), *end = name + strlen(name), *adapter = "";
+    char inside[16] = "";
+    const char *begin = name, *kind = "";
+    if (param->adapter != SFT_ADAPTER_NONE) {
+        kind = param->adapter == SFT_ADAPTER_A ? ".lora_A" : ".lora_B";
+        const char *last = strrchr(name, '.');
+        if (last != NULL && strcmp(last, weight) == 0) {
+            adapter = "base_model.model.";
+            end = last;
+        }
+    }
+    if (number != NULL) {
+        snprintf(inside, sizeof inside, "%d", param->unit - 1);
+        begin = number + 2;
+    }
+    snprintf(text, SFT_PARAM_NAME, "%s%.*s%s%.*s%s%s", adapter,
+             (int)(number == NULL ? 0 : number - name), name, inside, (int)(end - begin), begin,
+             kind, *end == '\0' ? "" : weight);
     return text;
+}
+
+bool sft_param_is_linear(const struct sft_param *param)
+{
+    enum sft_role role = param->role;
+    return !param->bias && param->adapter == SFT_ADAPTER_NONE &&
+           (role == SFT_ROLE_QKV || role == SFT_ROLE_ATTENTION_OUT || role == SFT_ROLE_FFN_IN ||
+            role == SFT_ROLE_FFN_OUT);
 }
 
 uint64_t sft_param_elements(const struct sft_param *param)
@@ -110,16 +141,37 @@ static bool is_any(const struct sft_param *param)
     return true;
 }
 
+static bool is_trained(const struct sft_param *param)
+{
+    return param->trains;
+}
+
+static bool is_frozen(const struct sft_param *param)
+{
+    return !param->trains;
+}
+
+/* A table is a product's operand only as a head's matrix. */
 static bool is_multiplied(const struct sft_param *param)
 {
     return param->role != SFT_ROLE_POSITION &&
            (param->role != SFT_ROLE_EMBEDDING || param->overwritten);
 }
 
+static bool is_multiplied_frozen(const struct sft_param *param)
+{
+    return is_multiplied(param) && !param->trains;
+}
+
 static bool is_head(const struct sft_param *param)
 {
     return param->role == SFT_ROLE_HEAD ||
            (param->role == SFT_ROLE_EMBEDDING && param->overwritten);
+}
+
+static bool is_adapter(const struct sft_param *param)
+{
+    return param->adapter != SFT_ADAPTER_NONE;
 }
 
 static uint64_t unit_sum(const struct sft_preset *shape, int unit, params_filter *counts)
@@ -143,12 +195,22 @@ static uint64_t params_sum(const struct sft_preset *shape, params_filter *counts
 
 uint64_t sft_params_unit(const struct sft_preset *shape, int unit)
 {
-    return unit_sum(shape, unit, is_any);
+    return unit_sum(shape, unit, is_trained);
+}
+
+uint64_t sft_params_unit_frozen(const struct sft_preset *shape, int unit)
+{
+    return unit_sum(shape, unit, is_frozen);
 }
 
 uint64_t sft_params_count(const struct sft_preset *shape)
 {
     return params_sum(shape, is_any);
+}
+
+uint64_t sft_params_trained(const struct sft_preset *shape)
+{
+    return params_sum(shape, is_trained);
 }
 
 uint64_t sft_params_multiplied(const struct sft_preset *shape)
@@ -161,8 +223,37 @@ uint64_t sft_params_head(const struct sft_preset *shape)
     return params_sum(shape, is_head);
 }
 
+uint64_t sft_params_adapters(const struct sft_preset *shape)
+{
+    return params_sum(shape, is_adapter);
+}
+
+static double attention_flops(const struct sft_preset *s, double squared_lengths)
+{
+    return 6.0 * s->layers * s->heads * s->head_dim * squared_lengths;
+}
+
 double sft_params_flops(const struct sft_preset *s, double tokens, double squared_lengths)
 {
-    double attention = 6.0 * s->layers * s->heads * s->head_dim * squared_lengths;
-    return 6.0 * (double)sft_params_multiplied(s) * tokens + attention;
+    if (s->architecture == SFT_LSTM)
+        return params_lstm_flops(s, tokens, false);
+    double all = (double)sft_params_multiplied(s);
+    double frozen = (double)params_sum(s, is_multiplied_frozen);
+    return (6.0 * all - 2.0 * frozen) * tokens + attention_flops(s, squared_lengths);
+}
+
+double sft_params_flops_forward(const struct sft_preset *s, double tokens, double squared_lengths)
+{
+    if (s->architecture == SFT_LSTM)
+        return params_lstm_flops(s, tokens, true);
+    double all = (double)sft_params_multiplied(s);
+    return 2.0 * all * tokens + attention_flops(s, squared_lengths) / 3;
+}
+
+double sft_params_limit(const struct sft_preset *shape, double fast, double slow)
+{
+    double all = sft_params_flops(shape, 1, 0);
+    double head = (double)sft_params_head(shape) * (shape->adapters.rank > 0 ? 4 : 6);
+    double exact = head + 6 * (double)sft_params_adapters(shape);
+    return all / ((all - exact) / fast + exact / slow);
 }

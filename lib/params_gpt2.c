@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A GPT-2: learned positions, layer norm, GELU, biases. */
+/* A GPT-2: learned positions, layer norm, GELU, biases; a tied head, or one of classes. */
 #include "lib/params_internal.h"
 
 #include <math.h>
@@ -58,6 +58,19 @@ static void layer_list(const struct sft_preset *s, struct params_list *list)
     spread_less(list, s->layers);
 }
 
+/* torch.nn.Linear, which is [out,in] and begins uniform to 1/sqrt(in). */
+static void classifier_list(const struct sft_preset *s, struct params_list *list)
+{
+    params_matrix(list, SFT_ROLE_HEAD, "head", s->hidden);
+    params_rows(list, "linear.weight", s->classes);
+    params_bias(list, SFT_ROLE_HEAD, "head_bias", s->classes);
+    params_rows(list, "linear.bias", 1);
+    for (int i = list->count - 2; i < list->count; i++) {
+        list->params[i].init = SFT_INIT_UNIFORM;
+        list->params[i].spread = 1 / sqrtf((float)s->hidden);
+    }
+}
+
 void params_gpt2(const struct sft_preset *s, struct params_list *list)
 {
     static const char *const last[4] = {"norm", "transformer.ln_f.weight", "norm_bias",
@@ -71,5 +84,7 @@ void params_gpt2(const struct sft_preset *s, struct params_list *list)
         layer_list(s, list);
     } else {
         norm_list(list, SFT_ROLE_FINAL_NORM, last, s->hidden);
+        if (s->classes > 0)
+            classifier_list(s, list);
     }
 }

@@ -19,8 +19,16 @@ void params_norm(struct params_list *list, enum sft_role role, const char *name,
 void params_bias(struct params_list *list, enum sft_role role, const char *name, int columns);
 void params_rows(struct params_list *list, const char *source, int rows);
 
+/* Behind what an architecture has added, which is frozen then, the shape's adapters. */
+void params_adapt(const struct sft_preset *shape, struct params_list *list);
+
 /* The architectures: each adds the unit's parameters. */
 void params_gpt2(const struct sft_preset *shape, struct params_list *list);
 void params_llama(const struct sft_preset *shape, struct params_list *list);
+void params_lstm(const struct sft_preset *shape, struct params_list *list);
+
+/* FLOPs of an LSTM over so many steps of all sequences together, each shape->context long; of the
+ * forward pass, or of both. */
+double params_lstm_flops(const struct sft_preset *shape, double steps, bool forward);
 
 #endif

@@ -44,11 +44,15 @@ struct sft_plan {
     int global_batch;  /* ranks * micro_batch * accumulation */
     int steps;         /* measured; 0: as many as `seconds` take */
     double seconds;    /* measured at least; 0: `steps` say */
+    double epochs;     /* passes over the data; 0: those say. Without sft_plan_epochs steps is 0 */
     int warmup;        /* steps before them */
     double lr;
     int lr_warmup;
     double weight_decay, clip;
+    bool sgd; /* in place of AdamW */
     uint64_t seed;
+    enum sft_method method;
+    struct sft_adapters adapters; /* of method=full none */
 };
 
 /* Fill every default in and check that the parts fit: nodes against the partition or allocation,
@@ -60,6 +64,12 @@ int sft_plan_make(struct sft_plan *plan, const struct sft_request *request,
 /* Another size of the micro-batch, which divides micro_batch * accumulation: the step keeps its
  * sequences. */
 void sft_plan_micro_batch(struct sft_plan *plan, int size);
+
+/* Steps of the plan's epochs, where it has any, of data with so many sequences: rounded up to whole
+ * ones, those of warm-up among them. A warm-up that was not asked for leaves at least one to be
+ * measured. */
+int sft_plan_epochs(struct sft_plan *plan, const struct sft_request *request, long sequences,
+                    struct sft_error *err);
 
 /* The same for a job that already runs with `ranks` ranks over `nodes` nodes. */
 int sft_plan_make_running(struct sft_plan *plan, const struct sft_request *request, int nodes,

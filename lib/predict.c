@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/predict.h"
+#include "lib/predict_internal.h"
 
-#include "lib/params.h"
-
-enum { LAUNCHES = 27 }; /* kernels of a layer, forward and backward */
+enum { LAUNCHES = 27 };  /* kernels of a layer, forward and backward */
+enum { QUANTIZES = 11 }; /* and in FP8: inputs, gradients, weights */
+enum { ADAPTERS = 28 };  /* and with adapters: 3 and 5 a linear layer, less its weight's gradient */
 
 /* and those that run again: two norms and SwiGLU, or the forward pass */
 static const int launches_again[] = {
@@ -34,37 +34,174 @@ static double row_elements(const struct sft_preset *s, bool backward)
 
 /* Rows of logits that are no multiple of 16 bytes (GPT-2's 50257 tokens) take the products of the
  * head and the softmax off their fast paths. Seconds of a FLOP of the head, by the one run that was
- * measured: doc/measurements.md. The 114.3 ms of a GPT-2 124M's step, where all else takes 42.5 by
+ * measured: doc/measurements.md. The 114.3 ms of a GPT-2 124M's step, where all else takes 43.3 by
  * the ceilings, for its 7.6e12 FLOPs. */
 static double head_tflops(const struct sft_preset *s, const struct sft_ceiling *c)
 {
-    const double slow = 0.152; /* of the ceiling */
+    const double slow = 0.154; /* of the ceiling */
     return sft_predict_aligned(s) ? c->matmul_tflops : slow * c->matmul_tflops;
+}
+
+static bool is_fp8(const struct sft_work *w)
+{
+    return w->precision == SFT_PRECISION_FP8;
+}
+
+static bool is_frozen(const struct sft_preset *s)
+{
+    return s->adapters.rank > 0;
+}
+
+/* Bytes of a row that a layer's adapters cost. Forward the input is read for A, the output written
+ * by B and read by the layer that adds to it; backward the gradient of the output is read for
+ * either adapter's, the input for A's, and its gradient written, and read by the layer that adds to
+ * it. Dropout reads and writes the input for each pass, and its gradient, to which it adds. */
+static double adapters_row(const struct sft_preset *s)
+{
+    struct sft_param params[SFT_UNIT_PARAMS];
+    int count = sft_params_list(s, 1, params);
+    double in = 0, out = 0;
+    for (int i = 0; i < count; i++)
+        for (int w = 0; w < count && params[i].adapter == SFT_ADAPTER_A; w++)
+            if (params[w].role == params[i].role && sft_param_is_linear(&params[w])) {
+                in += params[w].columns;
+                out += params[w].rows;
+            }
+    return 2 * ((s->adapters.dropout > 0 ? 11 : 4) * in + 4 * out);
+}
+
+/* Bytes of a row that a layer's tensors cost to become FP8: 2 read, 1 written, 1 transposed. The
+ * projection's input is read for each pass, and once for its largest magnitude. By rows all are
+ * read once more. */
+static double quantize_row(const struct sft_preset *s, const struct sft_work *w)
+{
+    double h = s->hidden, f = s->ffn, q = (double)s->heads * s->head_dim;
+    double qkv = sft_preset_qkv(s), in = s->architecture == SFT_LLAMA ? 2 * f : f;
+    double once = is_frozen(s) ? 3 : 4; /* nothing is transposed for a gradient that nobody wants */
+    double inputs = once * (h + h + f) + (is_frozen(s) ? 5 : 6) * q;
+    double gradients = once * (qkv + h + in + h);
+    return inputs + gradients + 2 * (w->by_row ? 2 * h + f + 2 * q + qkv + h + in + h : q);
+}
+
+/* Bytes of a weight that it costs in a step to be in FP8: its largest magnitude once; what stays of
+ * it once, in one pass if both copies do; the rest for each use. Gathered, each rank does the first
+ * for its part, by rows for the two ways of rounding, and turns the bytes for each backward pass.
+ */
+static double quantize_weight(const struct sft_work *w)
+{
+    double uses = w->accumulation * 3.0;
+    if (w->quantizers > 0)
+        return (2 + (w->by_row ? 6 : 3)) / (double)w->quantizers + w->accumulation * 2.0;
+    return 2 + (w->copies == 2 ? 4 : w->copies == 1 ? 3 + uses : 2 * uses);
+}
+
+/* Seconds of a step. */
+static double quantize_time(const struct sft_preset *s, const struct sft_work *w,
+                            const struct sft_ceiling *c)
+{
+    double linear =
+        (double)(sft_params_multiplied(s) - sft_params_head(s) - sft_params_adapters(s));
+    double uses = w->accumulation * 3.0, weights = quantize_weight(w);
+    if (is_frozen(s)) /* what stays was made before the first step */
+        weights = (2 - w->copies) * uses;
+    double rows = w->accumulation * w->tokens * s->layers * quantize_row(s, w);
+    return is_fp8(w) ? (rows + weights * linear) / (c->memory_gbs * 1e9) : 0;
+}
+
+/* Gradients of weights leave their product when its sums are done, with nothing to hide behind, and
+ * micro-batches after the first read them, too. */
+double predict_gradients(const struct sft_preset *s, const struct sft_work *w,
+                         const struct sft_ceiling *c)
+{
+    double bytes = predict_element(w) * (1 + 2 * (w->accumulation - 1.0));
+    double weights = (double)(is_frozen(s) ? sft_params_adapters(s) : sft_params_multiplied(s));
+    return bytes * weights / (c->memory_gbs * 1e9);
+}
+
+double predict_element(const struct sft_work *w)
+{
+    return sft_precision_is_wide(w->precision) ? 4 : 2;
+}
+
+/* In fp32 and tf32 nothing was measured: as much of the data sheet as bf16 reaches. */
+double predict_matmul_tflops(const struct sft_work *w, const struct sft_ceiling *c)
+{
+    if (!sft_precision_is_wide(w->precision))
+        return c->matmul_tflops;
+    return c->matmul_tflops * sft_roofline_fp32(c->device, w->precision == SFT_PRECISION_TF32);
+}
+
+/* Bytes of a parameter: the gradients' norm, then all states once in and out. Weights of fp32 are
+ * their own masters. */
+double predict_optimizer(const struct sft_preset *s, const struct sft_work *w,
+                         const struct sft_ceiling *c)
+{
+    double moments = w->states == SFT_STATES_BF16 ? 8 : w->sgd ? 8 : 16, e = predict_element(w);
+    double weights = w->states == SFT_STATES_BF16 ? 4 : e == 4 ? 8 : 10;
+    return (double)sft_params_trained(s) * (2 * e + moments + weights) / (c->memory_gbs * 1e9);
+}
+
+/* Attention of fp32: whole squares of scores, two products forward and five backward, which are
+ * short, and the squares in memory. */
+static double squares_time(const struct sft_preset *s, const struct sft_work *w,
+                           const struct sft_ceiling *c, double scores, bool backward)
+{
+    const double part = 0.5; /* of the rate of long products: estimated */
+    double squares = 4.0 * s->layers * s->heads * w->squared_lengths;
+    return (backward ? 5 : 2) * scores / (part * predict_matmul_tflops(w, c) * 1e12) +
+           (backward ? 10 : 5) * squares / (c->memory_gbs * 1e9);
+}
+
+/* Of a layer's products the last one, whose output nobody reads again. */
+static double last_product(const struct sft_preset *s, double tokens)
+{
+    return 2.0 * s->layers * s->hidden * s->ffn * tokens;
+}
+
+/* Seconds of a forward pass' FLOPs. */
+static double products_time(const struct sft_work *w, const struct sft_ceiling *c, double products,
+                            double head)
+{
+    double plain = predict_matmul_tflops(w, c), linear = is_fp8(w) ? sft_ceiling_fp8(c) : plain;
+    return ((products - head) / linear + head / plain) / 1e12;
 }
 
 bool sft_predict_aligned(const struct sft_preset *s)
 {
-    return s->vocab % 8 == 0;
+    return s->vocab % 8 == 0 || s->classes > 0;
 }
 
 struct sft_prediction sft_predict(const struct sft_preset *s, const struct sft_work *w,
                                   const struct sft_ceiling *c)
 {
     struct sft_prediction p = {0};
-    const double tera = 1e12, giga = 1e9, element = 2;
-    double parameters = (double)sft_params_count(s);
-    double products = 2 * (double)sft_params_multiplied(s) * w->tokens; /* forward */
+    const double tera = 1e12, giga = 1e9, element = predict_element(w);
+    if (s->architecture == SFT_LSTM)
+        return predict_lstm(s, w, c);
+    double passes = is_frozen(s) ? 2 : 3; /* of a product: forward, inputs', weights' gradient */
+    double multiplied = (double)(sft_params_multiplied(s) - sft_params_adapters(s));
+    double products = 2 * multiplied * w->tokens; /* forward */
     double head = 2 * (double)sft_params_head(s) * w->tokens;
     double scores = 2.0 * s->layers * s->heads * s->head_dim * w->squared_lengths;
     double length = w->documents > 0 ? w->squared_lengths / w->tokens : 1;
     double forward = w->tokens * s->layers * row_elements(s, false) * element;
-    double logits = 3.0 * w->tokens * s->vocab * element;
-    double attention = scores / (rate_at(c, c->forward, length) * tera);
-    p.matmul = w->accumulation * 3 * products / (c->matmul_tflops * tera);
-    p.unaligned =
-        w->accumulation * 3 * head / tera * (1 / head_tflops(s, c) - 1 / c->matmul_tflops);
-    p.attention =
-        w->accumulation * (attention + 2 * scores / (rate_at(c, c->backward, length) * tera));
+    double logits = 3.0 * w->tokens * sft_preset_outputs(s) * element;
+    double place = SFT_PREDICT_IN_PLACE / tera;
+    double attention = scores / rate_at(c, c->forward, length) * place;
+    double attention_back = 2 * scores / rate_at(c, c->backward, length) * place;
+    if (sft_precision_is_wide(w->precision)) {
+        attention = squares_time(s, w, c, scores, false);
+        attention_back = squares_time(s, w, c, scores, true);
+    }
+    p.matmul = w->accumulation * passes * products_time(w, c, products, head);
+    p.gradients = predict_gradients(s, w, c);
+    p.adapters = w->accumulation * w->tokens * s->layers * adapters_row(s) / (c->memory_gbs * giga);
+    p.quantize = quantize_time(s, w, c);
+    p.unaligned = sft_precision_is_wide(w->precision)
+                      ? 0
+                      : w->accumulation * passes * head / tera *
+                            (1 / head_tflops(s, c) - 1 / c->matmul_tflops);
+    p.attention = w->accumulation * (attention + attention_back);
     p.elementwise = w->accumulation *
                     (forward + logits + w->tokens * s->layers * row_elements(s, true) * element) /
                     (c->memory_gbs * giga);
@@ -72,14 +209,17 @@ struct sft_prediction sft_predict(const struct sft_preset *s, const struct sft_w
         p.recompute = w->accumulation * w->tokens * s->layers * (4.0 * s->hidden + 3.0 * s->ffn) *
                       element / (c->memory_gbs * giga);
     else if (w->recompute == SFT_RECOMPUTE_BLOCK)
-        p.recompute = w->accumulation * ((products - head) / (c->matmul_tflops * tera) + attention +
-                                         forward / (c->memory_gbs * giga));
-    /* gradients' norm, then all states once in and out */
-    p.optimizer =
-        parameters * (2 + (w->states == SFT_STATES_BF16 ? 14.0 : 28.0)) / (c->memory_gbs * giga);
-    p.step = p.matmul + p.unaligned + p.attention + p.elementwise + p.recompute + p.optimizer;
+        p.recompute = w->accumulation *
+                          (products_time(w, c, products - head - last_product(s, w->tokens), 0) +
+                           attention + forward / (c->memory_gbs * giga)) +
+                      p.adapters * 3 / 8;
+    p.optimizer = predict_optimizer(s, w, c);
+    p.step = p.matmul + p.gradients + p.adapters + p.unaligned + p.attention + p.elementwise +
+             p.quantize + p.recompute + p.optimizer;
     double layers = w->accumulation * s->layers * c->launch_us * 1e-6; /* a kernel of each */
-    p.launch = (LAUNCHES + launches_again[w->recompute]) * layers;
+    p.launch = (LAUNCHES + (is_fp8(w) ? QUANTIZES : 0) + (is_frozen(s) ? ADAPTERS : 0) +
+                launches_again[w->recompute]) *
+               layers;
     p.again = p.recompute;
     if (p.step < p.launch) {
         p.step = p.launch;

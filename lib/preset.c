@@ -20,7 +20,8 @@ static const struct sft_preset presets[] = {
      .context = 1024,
      .rope_theta = 10000,
      .norm_eps = 1e-5,
-     .vocab_grows = true},
+     .vocab_grows = true,
+     .test = true},
     {.name = "llama-1b",
      .title = "TinyLlama 1.1B",
      .source = "huggingface.co/TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T config.json",
@@ -161,12 +162,55 @@ static const struct sft_preset presets[] = {
      .context = 1024,
      .norm_eps = 1e-5,
      .tied_head = true},
+    {.name = "gpt2-smoke",
+     .title = "GPT-2 124M with 100 classes",
+     .source = "SuperBench's pytorch-gpt2-small: 32 sequences of 224 tokens",
+     .architecture = SFT_GPT2,
+     .vocab = 50257,
+     .hidden = 768,
+     .layers = 12,
+     .heads = 12,
+     .kv_heads = 12,
+     .head_dim = 64,
+     .ffn = 3072,
+     .context = 1024,
+     .norm_eps = 1e-5,
+     .classes = 100,
+     .standard = {.seq = 224, .batch = 32, .lr = 1e-5}},
+    {.name = "lstm",
+     .title = "LSTM 8 x 1000",
+     .source = "SuperBench's pytorch-lstm: 1024 sequences of 32 steps",
+     .architecture = SFT_LSTM,
+     .hidden = 1000,
+     .layers = 8,
+     .context = 32,
+     .classes = 100,
+     .features = 224,
+     .standard = {.seq = 32, .batch = 1024, .lr = 1e-5, .sgd = true}},
+    {.name = "tiny-lstm",
+     .title = "tiny test LSTM",
+     .source = "sft-bench's own, for tests",
+     .architecture = SFT_LSTM,
+     .hidden = 48,
+     .layers = 2,
+     .context = 32,
+     .classes = 10,
+     .features = 16,
+     .test = true,
+     .standard = {.seq = 32, .batch = 16}},
     {.name = NULL},
 };
 
 const struct sft_preset *sft_preset_all(void)
 {
     return presets;
+}
+
+const struct sft_preset *sft_preset_auto(void)
+{
+    static const struct sft_preset any = {
+        .name = "auto", .title = "the model of weights=", .source = "weights="};
+    return &any;
 }
 
 /* Hugging Face's names of models of exactly these shapes, the publisher's own first. */
@@ -247,6 +291,53 @@ char *sft_preset_names(char *text, size_t size)
 int sft_preset_positions(const struct sft_preset *p)
 {
     return p->architecture == SFT_GPT2 ? p->context : 0;
+}
+
+int sft_preset_outputs(const struct sft_preset *p)
+{
+    return p->classes > 0 ? p->classes : p->vocab;
+}
+
+bool sft_preset_alike(const struct sft_preset *a, const struct sft_preset *b)
+{
+    char one[SFT_PRESET_SHAPE], other[SFT_PRESET_SHAPE];
+    return strcmp(sft_preset_shape(a, one), sft_preset_shape(b, other)) == 0;
+}
+
+static int shape_lstm(const struct sft_preset *p, char text[SFT_PRESET_SHAPE])
+{
+    return snprintf(text, SFT_PRESET_SHAPE, "LSTM, %d layers of %d, %d features, %d classes",
+                    p->layers, p->hidden, p->features, p->classes);
+}
+
+static int shape_attention(const struct sft_preset *p, char text[SFT_PRESET_SHAPE])
+{
+    const struct sft_rope_scaling *s = &p->rope_scaling;
+    bool llama = p->architecture == SFT_LLAMA;
+    int used =
+        snprintf(text, SFT_PRESET_SHAPE,
+                 "%s, %d layers of %d, %d/%d heads of %d, ffn %d, vocab %d, eps %g%s",
+                 llama ? "Llama" : "GPT-2", p->layers, p->hidden, p->heads, p->kv_heads,
+                 p->head_dim, p->ffn, p->vocab, p->norm_eps, p->tied_head ? ", tied head" : "");
+    size_t room = SFT_PRESET_SHAPE - (size_t)used;
+    if (!llama && p->classes > 0)
+        return snprintf(text + used, room, ", %d positions, %d classes", p->context, p->classes);
+    if (!llama)
+        return snprintf(text + used, room, ", %d positions", p->context);
+    if (s->factor == 0)
+        return snprintf(text + used, room, ", theta %g", p->rope_theta);
+    return snprintf(text + used, room, ", theta %g scaled by %g from %g to %g of %d", p->rope_theta,
+                    s->factor, s->low, s->high, s->positions);
+}
+
+/* What is longer than there is room for has numbers that no model has. */
+char *sft_preset_shape(const struct sft_preset *p, char text[SFT_PRESET_SHAPE])
+{
+    if (p->architecture == SFT_LSTM)
+        shape_lstm(p, text);
+    else
+        shape_attention(p, text);
+    return text;
 }
 
 int sft_preset_qkv(const struct sft_preset *p)

@@ -22,9 +22,16 @@
 #define SFT_RECORD_FIELDS 256
 #define SFT_RECORD_ENV "SFT_BENCH_RECORD_FD" /* number of the memory file's descriptor */
 
-/* Exit status of sft-bench-job. With the last the run is complete, and its record, but a file that
- * was asked for, or what was printed, is not there. */
-enum sft_exit { SFT_EXIT_DONE, SFT_EXIT_FAILED, SFT_EXIT_COMMAND, SFT_EXIT_NO_FILE };
+/* Exit status of sft-bench-job. With SFT_EXIT_NO_FILE the run is complete, and its record, but a
+ * file that was asked for, or what was printed, is not there. SFT_EXIT_STOPPED: a signal told it to
+ * end, and there is a checkpoint. */
+enum sft_exit {
+    SFT_EXIT_DONE,
+    SFT_EXIT_FAILED,
+    SFT_EXIT_COMMAND,
+    SFT_EXIT_NO_FILE,
+    SFT_EXIT_STOPPED
+};
 
 struct sft_record_field {
     char *key;
@@ -58,13 +65,14 @@ const char *sft_record_get(const struct sft_record *record, const char *key);
 /* The number, or `missing` when the field is absent or no number. */
 double sft_record_get_real(const struct sft_record *record, const char *key, double missing);
 
-/* The data sheet's peak of the record's device (of a MIG slice, its share) in its precision,
- * TFLOP/s; 0: not known. */
+/* The data sheet's bf16 peak of the record's device (of a MIG slice, its share), against which MFU
+ * is in every precision, TFLOP/s; 0: not known. */
 double sft_record_peak(const struct sft_record *record);
 
 /* Could the device have done it? -1 where tflops, or the FLOPs that the tokens need at least, are
- * above the data sheet of the record's device (of a MIG slice, above its share), or mfu is above
- * 100%: such a record is wrong. 0 where no data sheet of the device is known, 1 where it could. */
+ * above the data sheet of the record's device (of a MIG slice, above its share; in FP8 each part of
+ * the model by its own peak), or mfu is above 100% and it is not FP8: such a record is wrong. 0
+ * where no data sheet of the device is known, 1 where it could. */
 int sft_record_possible(const struct sft_record *record, struct sft_error *err);
 
 /* Write `sft2{...}` in the order of lib/figures.h, without its details; with `brief` only the keys
@@ -94,7 +102,8 @@ int sft_record_next(struct sft_record *record, const char **cursor);
  * others stay; the result is at most size - 1 bytes. If not all fits, records lose keys, oldest
  * first, this step's last; then the oldest are left out; the user's own text is never cut: if even
  * this step's brief record does not fit behind it, returns 1 and text is `existing` unchanged.
- * Returns 0 on success, -1 on an error. What was written once comes out the same again. */
+ * Returns 0 on success, -1 on an error. What was written once comes out the same again, also after
+ * another step's record was put in. */
 int sft_record_merge(const char *existing, const struct sft_record *record, char *text, size_t size,
                      struct sft_error *err);
 

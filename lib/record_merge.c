@@ -45,6 +45,8 @@ struct comment {
     char *own; /* the user's text */
     size_t count;
     char *text[STEPS_MAX]; /* each record's, oldest first */
+    bool stays; /* the newest goes where its step's record stands, not behind the others */
+    bool there; /* it stands there */
 };
 
 static void comment_clear(struct comment *comment)
@@ -95,6 +97,17 @@ static bool step_is_same(const struct sft_record *a, const struct sft_record *b)
     return one != NULL && other != NULL && strcmp(one, other) == 0;
 }
 
+/* A record of the newest's step is the older one, and leaves. */
+static int comment_keep(struct comment *comment, const struct sft_record *record,
+                        const struct sft_record *newest, struct sft_error *err)
+{
+    if (!step_is_same(record, newest))
+        return comment_add(comment, record, err);
+    bool puts = comment->stays && !comment->there;
+    comment->there = true;
+    return puts ? comment_add(comment, newest, err) : 0;
+}
+
 /* Take the records out of `existing`; what is left is the user's. The one space that we put before
  * a record goes with it. */
 static int comment_read(struct comment *comment, const char *existing,
@@ -117,7 +130,7 @@ static int comment_read(struct comment *comment, const char *existing,
             continue;
         if (used > 0 && comment->own[used - 1] == ' ')
             used--;
-        int added = step_is_same(&record, newest) ? 0 : comment_add(comment, &record, err);
+        int added = comment_keep(comment, &record, newest, err);
         sft_record_clear(&record);
         if (added < 0)
             return -1;
@@ -156,12 +169,34 @@ static int comment_fit(struct comment *comment, size_t size, struct sft_error *e
     return 0;
 }
 
+/* Does it stand there already, as it can stand there? Where two steps end at once each looks after
+ * its own record, and would move it behind the other's again and again. */
+static bool record_stands(const char *existing, const struct sft_record *record, size_t size)
+{
+    struct comment comment = {.stays = true};
+    char *text = malloc(size);
+    bool stands = text != NULL && comment_read(&comment, existing, record, NULL) == 0 &&
+                  comment.there && comment_fit(&comment, size, NULL) == 0 &&
+                  comment_size(&comment) <= size;
+    if (stands) {
+        comment_write(&comment, text);
+        stands = strcmp(text, existing) == 0;
+    }
+    comment_clear(&comment);
+    free(text);
+    return stands;
+}
+
 int sft_record_merge(const char *existing, const struct sft_record *record, char *text, size_t size,
                      struct sft_error *err)
 {
     struct comment comment = {0};
     existing = existing == NULL ? "" : existing;
     int result = -1;
+    if (record_stands(existing, record, size)) {
+        strcpy(text, existing);
+        return 0;
+    }
     if (comment_read(&comment, existing, record, err) < 0 ||
         comment_add(&comment, record, err) < 0 || comment_fit(&comment, size, err) < 0)
         goto out;

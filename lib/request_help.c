@@ -11,6 +11,7 @@ static void help_models(FILE *out)
         fprintf(out, published[0] == '\0' ? "  %-22s %s\n" : "  %-22s %s, also %s\n", p->name,
                 p->title, published);
     }
+    fprintf(out, "  %-22s %s\n", sft_preset_auto()->name, sft_preset_auto()->title);
 }
 
 static void help_key(FILE *out, const struct sft_field *key, bool option)
@@ -38,12 +39,14 @@ void sft_request_help(FILE *out, bool options)
 
 void sft_request_help_srun(FILE *out, const char *program)
 {
-    fprintf(out,
-            "usage: %s --sft-bench=MODEL[:NODES][,KEY=VALUE...]\n"
-            "       %s --sft-bench=explain[:NODES]   what each task would get, and why\n"
-            "Fine-tune MODEL on NODES nodes and report its throughput; sft-report shows it again.\n"
-            "All of it: man 7 sft-bench\n\n",
-            program, program);
+    fprintf(
+        out,
+        "usage: %s --sft-bench=MODEL[:NODES][,KEY=VALUE...]\n"
+        "       %s --sft-bench=explain[:NODES]   what each task would get, and why\n"
+        "       %s --sft-bench=verify[:NODES]    which node is slow, why, and what to type next\n"
+        "Fine-tune MODEL on NODES nodes and report its throughput; sft-report shows it again.\n"
+        "All of it: man 7 sft-bench\n\n",
+        program, program, program);
     sft_request_help(out, false);
     fprintf(out, "\n[]: what is taken where the key is not given\n");
 }

@@ -20,21 +20,21 @@
  * willitrunai.com/es/gpus/h20-96gb, memory of a B200 by nvidia-smi at docs.vultr.com. H200 NVL,
  * H100 NVL, H20-3e and both GH200 were not found there. */
 static const struct sft_roofline table[] = {
-    {"H200 NVL", 835.5, 1670.5, 4800, 140.4, 128, 132, "NVIDIA H200 data sheet, NVL"},
-    {"H200", 989.5, 1979, 4800, 140.4, 900, 132, "NVIDIA H200 data sheet, SXM"},
-    {"GH200 144G", 989.5, 1979, 4900, 140.4, 900, 132, "NVIDIA GH200 data sheet, 144 GB HBM3e"},
-    {"GH200", 989.5, 1979, 4000, 95.6, 900, 132, "NVIDIA GH200 data sheet, 96 GB HBM3"},
-    {"H100 PCIe", 756.5, 1513, 2000, 79.6, 128, 114, "NVIDIA H100 data sheet, PCIe"},
-    {"H100 NVL", 835.5, 1670.5, 3900, 93.6, 128, 132, "NVIDIA H100 data sheet, NVL"},
-    {"H100", 989.5, 1979, 3350, 79.6, 900, 132, "NVIDIA H100 data sheet, SXM"},
-    {"H20-3e", 148, 296, 4800, 140.4, 900, 78, "NVIDIA H20 specification, 141 GB HBM3e"},
-    {"H20", 148, 296, 4000, 95.6, 900, 78, "NVIDIA H20 specification, 96 GB HBM3"},
-    {"B200", 2250, 4500, 8000, 179.1, 1800, 148, "NVIDIA HGX B200 data sheet"},
-    {"A100-SXM4-40GB", 312, 0, 1555, 40, 600, 108, "NVIDIA A100 data sheet, 40 GB"},
-    {"A100-PCIE-40GB", 312, 0, 1555, 40, 64, 108, "NVIDIA A100 data sheet, 40 GB"},
-    {"A100 80GB PCIe", 312, 0, 1935, 80, 64, 108, "NVIDIA A100 data sheet, 80 GB PCIe"},
-    {"A100", 312, 0, 2039, 80, 600, 108, "NVIDIA A100 data sheet, 80 GB SXM"},
-    {"L40S", 362.05, 733, 864, 45, 64, 142, "NVIDIA L40S data sheet"},
+    {"H200 NVL", 835.5, 1670.5, 60, 4800, 140.4, 128, 132, "NVIDIA H200 data sheet, NVL"},
+    {"H200", 989.5, 1979, 67, 4800, 140.4, 900, 132, "NVIDIA H200 data sheet, SXM"},
+    {"GH200 144G", 989.5, 1979, 67, 4900, 140.4, 900, 132, "NVIDIA GH200 data sheet, 144 GB HBM3e"},
+    {"GH200", 989.5, 1979, 67, 4000, 95.6, 900, 132, "NVIDIA GH200 data sheet, 96 GB HBM3"},
+    {"H100 PCIe", 756.5, 1513, 51.2, 2000, 79.6, 128, 114, "NVIDIA H100 data sheet, PCIe"},
+    {"H100 NVL", 835.5, 1670.5, 60, 3900, 93.6, 128, 132, "NVIDIA H100 data sheet, NVL"},
+    {"H100", 989.5, 1979, 67, 3350, 79.6, 900, 132, "NVIDIA H100 data sheet, SXM"},
+    {"H20-3e", 148, 296, 44, 4800, 140.4, 900, 78, "NVIDIA H20 specification, 141 GB HBM3e"},
+    {"H20", 148, 296, 44, 4000, 95.6, 900, 78, "NVIDIA H20 specification, 96 GB HBM3"},
+    {"B200", 2250, 4500, 80, 8000, 179.1, 1800, 148, "NVIDIA HGX B200 data sheet"},
+    {"A100-SXM4-40GB", 312, 0, 19.5, 1555, 40, 600, 108, "NVIDIA A100 data sheet, 40 GB"},
+    {"A100-PCIE-40GB", 312, 0, 19.5, 1555, 40, 64, 108, "NVIDIA A100 data sheet, 40 GB"},
+    {"A100 80GB PCIe", 312, 0, 19.5, 1935, 80, 64, 108, "NVIDIA A100 data sheet, 80 GB PCIe"},
+    {"A100", 312, 0, 19.5, 2039, 80, 600, 108, "NVIDIA A100 data sheet, 80 GB SXM"},
+    {"L40S", 362.05, 733, 91.6, 864, 45, 64, 142, "NVIDIA L40S data sheet"},
 };
 
 static bool is_letter(char c)
@@ -87,6 +87,14 @@ double sft_roofline_share(const char *device_name)
         instances <= slices)
         return slices_share(slices) * instances / slices;
     return sscanf(mig, " MIG %1dg.", &slices) == 1 && slices > 0 ? slices_share(slices) : 1;
+}
+
+double sft_roofline_fp32(const char *device_name, bool tf32)
+{
+    const struct sft_roofline *roofline = sft_roofline_find(device_name);
+    if (roofline == NULL)
+        return 1;
+    return tf32 ? 0.5 : roofline->fp32_tflops / roofline->bf16_tflops;
 }
 
 double sft_roofline_peak(const char *device_name, int processors, bool fp8)

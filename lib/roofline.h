@@ -12,6 +12,7 @@ struct sft_roofline {
     const char *match;  /* words of the device's name as its driver says it: "H200" */
     double bf16_tflops; /* dense, datasheet */
     double fp8_tflops;  /* dense, datasheet; 0: has none */
+    double fp32_tflops; /* without tensor cores, datasheet */
     double memory_gbs;  /* device memory, GB/s, datasheet */
     double memory_gib;  /* that nvidia-smi shows */
     double link_gbs;    /* to the node's other GPUs, both directions together, GB/s, datasheet */
@@ -30,6 +31,10 @@ const char *sft_roofline_names(char *text, size_t size);
 /* Part of the GPU's multiprocessors that the slice "... MIG 3g.40gb" or "... MIG 1c.3g.40gb" may at
  * most have; 1: no slice. */
 double sft_roofline_share(const char *device_name);
+
+/* What products of fp32 can at most reach of the dense peak in bf16: with operands rounded to tf32
+ * half, else what the data sheet says; 1: of this device nothing is known. */
+double sft_roofline_fp32(const char *device_name, bool tf32);
 
 /* Dense peak of the device or of the MIG slice, TFLOP/s; 0: not known, or it has no FP8. With the
  * slice's own count of multiprocessors by that, with 0 by what its name allows. */

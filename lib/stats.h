@@ -20,4 +20,8 @@ double sft_stats_mean(const double *values, size_t count);
 /* Of the values' logarithms; they are above 0. */
 double sft_stats_log_mean(const double *values, size_t count);
 
+/* What the largest of so many numbers of the standard normal distribution is on average; 0 for one.
+ */
+double sft_stats_largest(double count);
+
 #endif

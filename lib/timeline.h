@@ -21,8 +21,9 @@ enum sft_zero {
 struct sft_fabric {
     double nvlink_gbs; /* collectives inside of a node, of one GPU */
     double nic_gbs;    /* collectives across nodes, of a whole node, all its NICs together */
-    double nvlink_us;  /* until a collective inside a node, or across nodes, moves data */
-    double nic_us;
+    bool hops;         /* ranks that a collective passes take time, lib/nccl_time.h */
+    int measured[2];   /* inside of a node, across nodes: on so many nodes, whose ranks' time is in
+                          the bandwidth; 0: on none */
     bool nvlink_assumed, nic_assumed; /* neither said nor measured */
     const char *source;
 };

@@ -8,6 +8,9 @@ AC_DEFUN([SFT_CUDA], [
   AC_ARG_WITH([cudnn],
     [AS_HELP_STRING([--with-cudnn=DIR], [cuDNN, where it is not in the toolkit or the system])],
     [], [with_cudnn=""])
+  AC_ARG_WITH([cuda-rpath],
+    [AS_HELP_STRING([--with-cuda-rpath=DIRS], [where programs look for the libraries of CUDA, cuDNN and NCCL, with colons between @<:@the folders they are built with@:>@])],
+    [], [with_cuda_rpath=""])
   AC_ARG_VAR([NVCC_GENCODE], [GPUs that kernels are compiled for, as options of nvcc @<:@compute capability 9.0, and its PTX@:>@])
   AS_IF([test -z "$NVCC_GENCODE"],
     [NVCC_GENCODE="-gencode=arch=compute_80,code=sm_80 -gencode=arch=compute_90,code=sm_90 -gencode=arch=compute_90,code=compute_90"])
@@ -29,6 +32,12 @@ AC_DEFUN([SFT_CUDA], [
          [AC_MSG_ERROR([$sft_cuda_missing, or configure --without-cuda])],
          [AC_MSG_NOTICE([no CUDA backend: $sft_cuda_missing])])])])
   AM_CONDITIONAL([HAVE_CUDA], [test $sft_have_cuda = yes])
+])
+
+# After SFT_CUDA and SFT_NCCL: the folders that were said in place of those of the build.
+AC_DEFUN([SFT_CUDA_RPATH], [
+  AS_CASE([$with_cuda_rpath], ["" | no | yes], [],
+    [CUDA_RPATH=`AS_ECHO([":$with_cuda_rpath"]) | $SED 's/:/ -R /g'`])
 ])
 
 # Headers and libraries, by compiling and linking; the first that is missing into sft_cuda_missing.

@@ -7,7 +7,8 @@ AC_DEFUN([SFT_HWLOC], [
     [PKG_CHECK_MODULES([HWLOC], [hwloc >= 2.1],
       [sft_have_hwloc=yes
        sft_hwloc_version="hwloc `$PKG_CONFIG --modversion hwloc`"],
-      [AS_IF([test "x$with_hwloc" = xyes],
+      [SFT_PKG_BROKEN([HWLOC], [hwloc], [--without-hwloc])
+       AS_IF([test "x$with_hwloc" = xyes],
         [AC_MSG_ERROR([hwloc (2.1 or later) is missing: install libhwloc-dev (Debian, Ubuntu) or hwloc-devel (RHEL)])])
        AC_MSG_NOTICE([no hwloc: tasks are not pinned near their GPU; install libhwloc-dev])])])
   AS_IF([test $sft_have_hwloc = yes],

@@ -11,7 +11,8 @@ AC_DEFUN([SFT_MPI], [
     AS_IF([test $sft_have_mpi = no],
       [PKG_CHECK_MODULES([MPI], [$sft_module],
         [sft_have_mpi=yes
-         sft_mpi_version="$sft_module `$PKG_CONFIG --modversion $sft_module`"], [:])])
+         sft_mpi_version="$sft_module `$PKG_CONFIG --modversion $sft_module`"],
+        [SFT_PKG_BROKEN([MPI], [MPI ($sft_module)], [--without-mpi])])])
   done
   AS_IF([test $sft_have_mpi = no && test "x$with_mpi" != xno],
     [AS_IF([test "x$with_mpi" = xauto],

@@ -8,7 +8,8 @@ AC_DEFUN([SFT_PMIX], [
     [PKG_CHECK_MODULES([PMIX], [pmix >= 3.0],
        [sft_have_pmix=yes
         sft_pmix_version=`$PKG_CONFIG --modversion pmix`],
-       [AS_IF([test "x$with_pmix" = xyes],
+       [SFT_PKG_BROKEN([PMIX], [PMIx], [--without-pmix])
+       AS_IF([test "x$with_pmix" = xyes],
          [AC_MSG_ERROR([PMIx (3.0 or later) is missing: install libpmix-dev (Debian, Ubuntu) or pmix-devel (RHEL), or configure --without-pmix])],
          [AC_MSG_NOTICE([no PMIx: the job will run alone or not at all; install libpmix-dev for several ranks])])])])
   AS_IF([test $sft_have_pmix = yes], [AC_DEFINE([HAVE_PMIX], [1], [PMIx is there])])

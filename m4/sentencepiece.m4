@@ -5,11 +5,13 @@ AC_DEFUN([SFT_SENTENCEPIECE], [
     [AS_HELP_STRING([--without-sentencepiece], [only the byte tokenizer])],
     [], [with_sentencepiece=auto])
   sft_have_sentencepiece=no
+  sft_tokenizers="bytes, no SentencePiece"
   AS_IF([test "x$with_sentencepiece" != xno],
     [PKG_CHECK_MODULES([SENTENCEPIECE], [sentencepiece >= 0.1.90],
       [sft_have_sentencepiece=yes
-       sft_sentencepiece_version=`$PKG_CONFIG --modversion sentencepiece`],
-      [AS_IF([test "x$with_sentencepiece" = xyes],
+       sft_tokenizers="bytes, SentencePiece `$PKG_CONFIG --modversion sentencepiece`"],
+      [SFT_PKG_BROKEN([SENTENCEPIECE], [SentencePiece], [--without-sentencepiece])
+       AS_IF([test "x$with_sentencepiece" = xyes],
         [AC_MSG_ERROR([SentencePiece is missing: install libsentencepiece-dev (Debian, Ubuntu), or configure --without-sentencepiece])],
         [AC_MSG_NOTICE([no SentencePiece: text is tokenized as bytes; install libsentencepiece-dev])])])])
   AS_IF([test $sft_have_sentencepiece = yes],

@@ -8,4 +8,5 @@ dist_man_MANS += \
 	man/sft-goals.5 \
 	man/sft-record.5 \
 	man/sft-report.1 \
-	man/sft-sweep.1
+	man/sft-sweep.1 \
+	man/sft-verify.7

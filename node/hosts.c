@@ -122,6 +122,82 @@ void hosts_unique(struct words *hosts)
     hosts->list[kept] = NULL;
 }
 
+/* A name about its last digits. */
+struct hosts_split {
+    int head, width; /* bytes before them, and of them: 0 none */
+    unsigned long number;
+    const char *tail;
+};
+
+static struct hosts_split hosts_split(const char *name)
+{
+    const char *end = name + strlen(name), *last = end;
+    while (last > name && !isdigit((unsigned char)last[-1]))
+        last--;
+    const char *digits = last;
+    while (digits > name && isdigit((unsigned char)digits[-1]) && last - digits < 9)
+        digits--;
+    if (digits == last)
+        return (struct hosts_split){.head = (int)(end - name), .tail = end};
+    return (struct hosts_split){.head = (int)(digits - name),
+                                .width = (int)(last - digits),
+                                .number = strtoul(digits, NULL, 10),
+                                .tail = last};
+}
+
+static bool hosts_alike(const char *a, const char *b)
+{
+    struct hosts_split one = hosts_split(a), other = hosts_split(b);
+    return one.width > 0 && one.width == other.width && one.head == other.head &&
+           strncmp(a, b, (size_t)one.head) == 0 && strcmp(one.tail, other.tail) == 0;
+}
+
+/* The numbers of `count` names that are alike, with ranges for those that follow each other. */
+static void hosts_numbers(FILE *to, char *const *names, int count)
+{
+    for (int i = 0, last; i < count; i = last + 1) {
+        struct hosts_split first = hosts_split(names[i]);
+        unsigned long end = first.number;
+        for (last = i; last + 1 < count && hosts_split(names[last + 1]).number == end + 1; last++)
+            end++;
+        fprintf(to, "%s%0*lu", i > 0 ? "," : "", first.width, first.number);
+        if (end > first.number)
+            fprintf(to, "-%0*lu", first.width, end);
+    }
+}
+
+static void hosts_print(FILE *to, const struct words *hosts)
+{
+    for (int i = 0, next; i < hosts->count; i = next) {
+        char *const *names = hosts->list + i;
+        for (next = i + 1; next < hosts->count && hosts_alike(names[0], hosts->list[next]); next++)
+            ;
+        struct hosts_split split = hosts_split(names[0]);
+        fprintf(to, "%s%.*s", i > 0 ? "," : "", next > i + 1 ? split.head : HOSTS_NAME, names[0]);
+        if (next == i + 1)
+            continue;
+        fprintf(to, "[");
+        hosts_numbers(to, names, next - i);
+        fprintf(to, "]%s", split.tail);
+    }
+}
+
+void hosts_write(const struct words *hosts, char *text, size_t size)
+{
+    char *all = NULL;
+    size_t length = 0;
+    FILE *to = open_memstream(&all, &length);
+    snprintf(text, size, "...");
+    if (to == NULL)
+        return;
+    hosts_print(to, hosts);
+    if (fclose(to) == 0 && length < size)
+        memcpy(text, all, length + 1);
+    else if (all != NULL && size > 4)
+        snprintf(text, size, "%.*s...", (int)size - 4, all);
+    free(all);
+}
+
 bool hosts_has(const struct words *hosts, const char *node)
 {
     for (int i = 0; i < hosts->count; i++)

@@ -4,6 +4,7 @@
 #define SFT_NODE_HOSTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "lib/words.h"
 
@@ -15,6 +16,10 @@ void hosts_expand(const char *list, struct words *hosts, struct words *bad);
 
 /* Sort the names, and leave each standing once: Slurm takes a host that is named twice for one. */
 void hosts_unique(struct words *hosts);
+
+/* The list as Slurm writes it, node-[0003,0005-0007]; the names as hosts_unique leaves them. What
+ * does not fit is left out, and "..." stands there. */
+void hosts_write(const struct words *hosts, char *text, size_t size);
 
 /* Is the node's name in the list, letter for letter? */
 bool hosts_has(const struct words *hosts, const char *node);

@@ -2,6 +2,9 @@
 noinst_LTLIBRARIES += node/libnode.la
 node_libnode_la_SOURCES = \
 	node/conf_fabric.c node/conf_fabric.h \
+	node/counters.c node/counters.h \
+	node/counters_ethtool.c \
+	node/counters_judge.c node/counters_judge.h \
 	node/fabric.c node/fabric.h node/fabric_internal.h \
 	node/fabric_cards.c \
 	node/fabric_files.c node/fabric_files.h \
@@ -21,8 +24,8 @@ node_libnode_la_SOURCES = \
 	node/said_print.c \
 	node/sysfs.c node/sysfs.h
 
-unit_tests += tests/unit/node/test_fabric tests/unit/node/test_fabric_machines tests/unit/node/test_gid \
-	tests/unit/node/test_nic tests/unit/node/test_said
+unit_tests += tests/unit/node/test_counters tests/unit/node/test_fabric tests/unit/node/test_fabric_machines tests/unit/node/test_gid \
+	tests/unit/node/test_hosts tests/unit/node/test_nic tests/unit/node/test_said
 test_support += tests/unit/node/fabric_case.c tests/unit/node/fabric_case.h tests/unit/node/machine_tree.c \
 	tests/unit/node/machine_tree.h
 fuzz_targets += tests/fuzz/fuzz_fabric

@@ -35,6 +35,8 @@
 #define SAID_OPENING SAID_MAGIC SAID_FORM
 #define SAID_PLACE_ENV "SFT_BENCH_PLACE"
 #define SAID_FABRIC_ENV "SFT_BENCH_FABRIC"
+/* The plugin's argument root=, where there is one: a described machine's files. */
+#define SAID_ROOT_ENV "SFT_BENCH_ROOT"
 /* The release of the plugin that srun has, and of the one on the node. */
 #define SAID_SRUN_ENV "SFT_BENCH_SRUN"
 #define SAID_NODE_ENV "SFT_BENCH_NODE"

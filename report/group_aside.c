@@ -26,7 +26,7 @@ static bool is_impossible(const struct row *row)
     if (!is_positive(real_of(row, "step_ms")) || !is_positive(real_of(row, "tok_s")) ||
         !is_positive(real_of(row, "samples_s")))
         return true;
-    return sft_record_possible(&row->record, NULL) < 0 || real_of(row, "mfu") > 100;
+    return sft_record_possible(&row->record, NULL) < 0;
 }
 
 /* No more than the tokens that a step can hold, padding too; unsteady: percent by which the median

@@ -2,46 +2,43 @@
 #include "config.h"
 #include "report/lang.h"
 
-#include <locale.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "report/catalogue.h"
+
 #ifdef ENABLE_NLS
-#include <libintl.h>
 
 #ifndef SFT_LOCALEDIR
 #define SFT_LOCALEDIR "/usr/share/locale"
 #endif
 
-/* The locale ja_JP.UTF-8 need not be generated on this machine: in any locale but C, gettext goes
- * by LANGUAGE (gettext's manual, "Locale Environment Variables"). C.UTF-8 is part of glibc
- * since 2.35. */
+static struct catalogue catalogue; /* for as long as the program runs */
+
 int lang_set(bool japanese, struct sft_error *err)
 {
+    char path[PATH_MAX];
     const char *folder = getenv("SFT_LOCALEDIR");
-    if (!japanese)
+    if (!japanese || catalogue.bytes != NULL)
         return 0;
-    setenv("LANGUAGE", "ja", 1);
-    if (setlocale(LC_MESSAGES, "ja_JP.UTF-8") == NULL && setlocale(LC_MESSAGES, "C.UTF-8") == NULL)
-        return sft_error_set(
-            err, "--lang ja: this system has neither the locale ja_JP.UTF-8 nor C.UTF-8: "
-                 "generate one of them");
-    bindtextdomain(LANG_DOMAIN, folder != NULL && *folder != '\0' ? folder : SFT_LOCALEDIR);
-    bind_textdomain_codeset(LANG_DOMAIN, "UTF-8");
-    textdomain(LANG_DOMAIN);
+    if (snprintf(path, sizeof path, "%s/ja/LC_MESSAGES/" LANG_DOMAIN ".mo",
+                 folder != NULL && *folder != '\0' ? folder : SFT_LOCALEDIR) >= PATH_MAX)
+        return sft_error_set(err, "--lang ja: SFT_LOCALEDIR's name is too long");
+    if (catalogue_open(&catalogue, path, err) < 0)
+        return sft_error_prefix(err, "--lang ja (is sft-report installed whole?)");
     /* Translators: the two letters of your language. */
     return strcmp(_("language"), "ja") == 0
                ? 0
-               : sft_error_set(
-                     err,
-                     "--lang ja: no catalogue %s.mo for ja in %s: is sft-report installed whole?",
-                     LANG_DOMAIN, folder != NULL && *folder != '\0' ? folder : SFT_LOCALEDIR);
+               : sft_error_set(err, "--lang ja: %s is no catalogue for ja", path);
 }
 
 const char *lang_text(const char *text)
 {
-    return *text == '\0' ? "" : dgettext(LANG_DOMAIN, text);
+    const char *found = *text == '\0' ? NULL : catalogue_find(&catalogue, text);
+    return found != NULL && *found != '\0' ? found : text;
 }
 
 #else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page's language, by gettext. */
+/* The page's language, by a catalogue of gettext's. */
 #ifndef REPORT_LANG_H
 #define REPORT_LANG_H
 

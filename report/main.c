@@ -18,7 +18,9 @@
 #include "report/options.h"
 #include "report/output.h"
 #include "report/page.h"
+#include "report/page_verify.h"
 #include "report/table.h"
+#include "report/verify_print.h"
 #include "accounts/text.h"
 #include "lib/figures.h"
 
@@ -132,6 +134,14 @@ static void say_queued(const struct rows *rows)
             stderr);
 }
 
+static void say_untrained(size_t count)
+{
+    if (count > 0)
+        fprintf(stderr,
+                "sft-report: note: %zu run%s of verify left out: --verify shows its verify.json\n",
+                count, count == 1 ? "" : "s");
+}
+
 static int load_rows(struct rows *rows, const struct options *options, struct sft_error *err)
 {
     int rc = options->inputs == 0 ? load_sacct(rows, &options->filter, err) : 0;
@@ -155,6 +165,8 @@ static int report(const struct options *options, struct sft_error *err)
     say_broken(&rows);
     say_nameless(&rows, options);
     say_queued(&rows);
+    if (options->groups || options->form > OPTIONS_JSON)
+        say_untrained(rows_trained(&rows));
     status = rows.count > 0 ? EXIT_SUCCESS : EXIT_NONE_FOUND;
     if (rows.count == 0)
         say_none(options);
@@ -193,6 +205,7 @@ static int load_set(struct rows *rows, const struct options *options, const char
     }
     free(filter);
     say_broken(rows);
+    rows_trained(rows);
     if (rc == 0 && rows->count == 0)
         rc = sft_error_set(err, "--compare: no sft-bench records in %s", set);
     return rc;
@@ -231,6 +244,42 @@ static int compare(const struct options *options, struct sft_error *err)
     return rc == 0 ? EXIT_SUCCESS : EXIT_BAD;
 }
 
+static void say_verifies(const struct verifies *verifies)
+{
+    if (verifies->broken > 0)
+        fprintf(stderr, "sft-report: %zu file%s left out: no verify.json\n", verifies->broken,
+                verifies->broken == 1 ? "" : "s");
+    if (verifies->left_out > 0)
+        fprintf(stderr, "sft-report: note: the newest %d runs are read, %zu older ones are not\n",
+                VERIFY_FILES, verifies->left_out);
+}
+
+static int write_verifies(const struct options *options, const struct verifies *verifies, FILE *out,
+                          struct sft_error *err)
+{
+    if (options->form > OPTIONS_JSON)
+        return page_verify(verifies, options->node, options, out, err);
+    return verify_print(verifies, options->node, (enum grid_form)options->form, out, err);
+}
+
+static int verify(const struct options *options, struct sft_error *err)
+{
+    struct verifies verifies = {0};
+    struct output output;
+    int status = EXIT_BAD;
+    if (verifies_load(&verifies, options->verify, err) == 0) {
+        say_verifies(&verifies);
+        if (verifies.count == 0)
+            status = EXIT_NONE_FOUND;
+        else if (output_begin(&output, options->output, err) == 0 &&
+                 output_end(&output, write_verifies(options, &verifies, output.file, err),
+                            options->form, err) == 0)
+            status = EXIT_SUCCESS;
+    }
+    verifies_clear(&verifies);
+    return status;
+}
+
 static int act(const struct options *options, struct sft_error *err)
 {
     switch (options->action) {
@@ -245,6 +294,8 @@ static int act(const struct options *options, struct sft_error *err)
         return EXIT_SUCCESS;
     case OPTIONS_COMPARE:
         return compare(options, err);
+    case OPTIONS_VERIFY:
+        return verify(options, err);
     case OPTIONS_REPORT:
         break;
     }

@@ -29,7 +29,9 @@ enum {
     OPT_TITLE,
     OPT_SITE,
     OPT_TOKENS,
-    OPT_ACROSS
+    OPT_ACROSS,
+    OPT_VERIFY,
+    OPT_NODE
 };
 
 #ifndef SFT_SYSCONFDIR
@@ -53,6 +55,8 @@ static const struct option long_options[] = {
     {"groups", no_argument, NULL, OPT_GROUPS},
     {"compare", required_argument, NULL, OPT_COMPARE},
     {"across", required_argument, NULL, OPT_ACROSS},
+    {"verify", required_argument, NULL, OPT_VERIFY},
+    {"node", required_argument, NULL, OPT_NODE},
     {"report-only", no_argument, NULL, OPT_ONLY},
     {"lang", required_argument, NULL, OPT_LANG},
     {"output", required_argument, NULL, 'o'},
@@ -84,6 +88,7 @@ void options_help(FILE *out)
         out,
         "Usage: sft-report [OPTION...]\n"
         "       sft-report --compare A B [OPTION...]\n"
+        "       sft-report --verify PATH [--node NAME] [OPTION...]\n"
         "Show the records that sft-bench left in Slurm's accounting: your own of the last %d\n"
         "days (root: everyone's), or those of the jobs that you name.\n"
         "\n"
@@ -108,6 +113,8 @@ void options_help(FILE *out)
         "                         jobs:ID[,ID...] or file:PATH\n"
         "      --across WHAT      of these what differs, too: precision, method or "
         "precision,method\n"
+        "      --verify PATH      verify's nodes: a verify.json, or the site's history of them\n"
+        "      --node NAME        of --verify: this node's weeks\n"
         "      --report-only      the page of everyone's records into sft-report-DATE.html\n"
         "      --lang LANGUAGE    of the page: en or ja [en]\n"
         "  -o, --output FILE      write there; pdf needs it\n"
@@ -259,6 +266,11 @@ static int set_page_option(struct options *options, int option, time_t now, stru
         return set_lang(options, optarg, err);
     case OPT_ACROSS:
         return set_across(options, optarg, err);
+    case OPT_VERIFY:
+        options->action = OPTIONS_VERIFY;
+        return set_text(&options->verify, "verify", optarg, err);
+    case OPT_NODE:
+        return set_text(&options->node, "node", optarg, err);
     case OPT_PRICE:
         return set_price(options, optarg, err);
     case OPT_TOKENS:
@@ -333,7 +345,7 @@ static int set_option(void *context, int option, struct sft_error *err)
 static int load_goals(struct options *options, struct sft_error *err)
 {
     const char *path = options->goals_file;
-    if (options->form <= OPTIONS_JSON || options->action == OPTIONS_COMPARE)
+    if (options->form <= OPTIONS_JSON || options->action != OPTIONS_REPORT)
         return path == NULL
                    ? 0
                    : sft_error_set(err,
@@ -361,6 +373,8 @@ static int options_finish(struct options *options, int argc, char **argv, time_t
     if (optind < argc)
         return sft_error_set(err, "%s: unexpected word; name jobs with --job, see --help",
                              argv[optind]);
+    if (options->node != NULL && options->verify == NULL)
+        return sft_error_set(err, "--node: is of --verify PATH");
     if (options->filter.user != NULL && options->filter.all_users)
         return sft_error_set(err, "--user and --all-users exclude each other");
     if (options->dated[0] != '\0' && options->form == OPTIONS_TABLE)

@@ -23,6 +23,7 @@ enum options_form {
 enum options_action {
     OPTIONS_REPORT,
     OPTIONS_COMPARE,
+    OPTIONS_VERIFY,
     OPTIONS_HELP,
     OPTIONS_VERSION,
     OPTIONS_KEYS
@@ -48,6 +49,8 @@ struct options {
     const char *title;      /* of the page; NULL: the usual one */
     const char *site;       /* who ran it; NULL: the clusters */
     const char *compare[2]; /* the sets */
+    const char *verify;     /* file or folder of verify's runs; NULL: training's records */
+    const char *node;       /* whose history is shown; NULL: of none */
     unsigned across;        /* of enum options_across */
     char dated[40];         /* output's default of --report-only */
     const char *goals_file; /* NULL: the site's, where there is one; "none": none */

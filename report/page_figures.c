@@ -89,6 +89,7 @@ void page_throughput(struct page *page)
               "number of nodes that was measured. A rank does the same work at every number of "
               "nodes (weak scaling)."));
     page_unsteady(page);
+    page_stragglers(page);
 }
 
 /* Bars are told apart by their labels: configurations of one model are counted, in the order of the

@@ -148,6 +148,9 @@ size_t page_unsteady_runs(const struct page *page);
 /* A list of them, where there are any. */
 void page_unsteady(struct page *page);
 
+/* Of the runs that had one, where there are any. */
+void page_stragglers(struct page *page);
+
 /* The box of the first screen. */
 void page_box(struct page *page);
 

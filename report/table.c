@@ -125,6 +125,8 @@ static void fill_cell(const struct row *row, const struct column *column, char *
     const char *value =
         column->figure == NULL ? NULL : sft_record_get(&row->record, column->figure->name);
     *cell = '\0';
+    if (value == NULL && column->figure != NULL && strcmp(column->figure->name, "model") == 0)
+        value = sft_record_get(&row->record, "task"); /* verify has none */
     if (column->text != NULL)
         column->text(row, cell);
     else if (value != NULL && column->words)

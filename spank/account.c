@@ -54,10 +54,10 @@ static unsigned account_texts(struct account *account, const job_info_t *job,
 }
 
 /* Update these comments. 0, or the controller's code. */
-static int account_send(const struct account *account, unsigned what, struct texts *texts)
+static int account_send(const job_info_t *job, unsigned what, struct texts *texts)
 {
     job_desc_msg_t desc;
-    compat_job_update(&desc, account->job_id);
+    compat_job_update(&desc, job);
     if (what & ACCOUNT_ADMIN)
         desc.admin_comment = texts->admin;
     if (what & ACCOUNT_COMMENT)
@@ -76,11 +76,12 @@ static enum account_result account_failed(const struct account *account, int cod
 
 /* Both at once is one message. A site's job_submit that guards one of the two refuses the whole of
  * it: then each alone, and first the admin comment, which always reaches the accounting. */
-static enum account_result account_update(struct account *account, unsigned changes,
-                                          struct texts *texts, struct sft_error *err)
+static enum account_result account_update(struct account *account, const job_info_t *job,
+                                          unsigned changes, struct texts *texts,
+                                          struct sft_error *err)
 {
     static const unsigned each[] = {ACCOUNT_ADMIN, ACCOUNT_COMMENT};
-    int code = account_send(account, changes, texts);
+    int code = account_send(job, changes, texts);
     if (code == 0)
         return ACCOUNT_STANDS;
     if (!compat_is_refusal(code))
@@ -89,7 +90,7 @@ static enum account_result account_update(struct account *account, unsigned chan
         if ((changes & each[i]) == 0)
             continue;
         if (changes != each[i])
-            code = account_send(account, each[i], texts);
+            code = account_send(job, each[i], texts);
         if (code != 0 && !compat_is_refusal(code))
             return account_failed(account, code, err);
         if (code != 0)
@@ -124,7 +125,8 @@ static enum account_result account_look(struct account *account, const struct sf
     account->known = job != NULL;
     if (job != NULL) {
         *changes = account_texts(account, job, record, texts);
-        result = *changes == 0 ? ACCOUNT_STANDS : account_update(account, *changes, texts, err);
+        result =
+            *changes == 0 ? ACCOUNT_STANDS : account_update(account, job, *changes, texts, err);
     }
     slurm_free_job_info_msg(answer);
     return result;

@@ -33,14 +33,18 @@ static const struct sft_field keys[] = {
     {"cpus_per_task", SFT_FIELD_INT, FIELD(cpus_per_task), 1, 65535, .argument = "N",
      .example = "14", .help = "CPUs of a task, in place of its GPU's share of the node's cores"},
     {"data", SFT_FIELD_TEXT, FIELD(data), .argument = "FILE", .example = "/shared/sft/alpaca.json",
-     .help = "instruction records (Alpaca-format JSON) that every node can read, or synthetic, for "
+     .help = "records (JSON) that every node can read, or synthetic, for "
              "requests that name none"},
     {"tokenizer", SFT_FIELD_TEXT, FIELD(tokenizer), .argument = "FILE",
      .example = "/shared/sft/llama2-tokenizer.model",
-     .help = "SentencePiece model that every node can read, or bytes, for requests that name none"},
+     .help = "tokenizer that every node can read, a file or a model's folder, or bytes, for "
+             "requests that "
+             "name none"},
     {"ceilings", SFT_FIELD_PATH, FIELD(ceilings), .argument = "FILE",
      .example = "/shared/sft/ceilings.conf",
      .help = "what this site's GPUs sustain, sft-ceilings(5), that every node can read"},
+    {"history", SFT_FIELD_PATH, FIELD(history), .argument = "DIR", .example = "/shared/sft/verify",
+     .help = "folder in which verify leaves its figures by node, that every node can write to"},
     {"mpi", SFT_FIELD_TEXT, FIELD(mpi), .argument = "TYPE", .standard = "pmix",
      .help = "type for srun's --mpi"},
     {"comment", SFT_FIELD_FLAG, FIELD(comment), .standard = "yes",
@@ -114,6 +118,8 @@ static int conf_unknown(const char *key, struct sft_error *err)
 static int conf_set(struct conf *conf, const char *key, const char *value, struct sft_error *err)
 {
     void *object = conf;
+    if (strncmp(key, "data.", 5) == 0)
+        return conf_data_set(&conf->sets, key, value, err);
     const struct sft_field *field = sft_field_find(keys, key);
     if (field == NULL) {
         object = &conf->fabric;
@@ -266,8 +272,15 @@ _Static_assert(CONF_PATH == SFT_REQUEST_PATH, "a site's path fits into a request
 
 void conf_fill_texts(const struct conf *conf, struct sft_request *request)
 {
-    fill_text(request->data, conf->data);
-    fill_text(request->tokenizer, conf->tokenizer);
+    if (request->task == SFT_TASK_VERIFY) {
+        fill_text(request->history, conf->history);
+        return;
+    }
+    if (request->preset == NULL || request->preset->classes == 0) /* else they are drawn */
+        fill_text(request->data, conf->data);
+    conf_data_resolve(&conf->sets, request->data);
+    if (request->weights[0] == '\0') /* they have their own */
+        fill_text(request->tokenizer, conf->tokenizer);
 }
 
 static void fill_figure(double *field, double site)

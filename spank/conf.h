@@ -10,6 +10,7 @@
 #include "lib/fields.h"
 #include "lib/request.h"
 #include "node/conf_fabric.h"
+#include "spank/conf_data.h"
 
 /* Numbers are -1 and texts "" where the site said nothing. */
 struct conf {
@@ -17,6 +18,7 @@ struct conf {
     char data[CONF_PATH];      /* default of the request's data */
     char tokenizer[CONF_PATH]; /* default of the request's tokenizer */
     char ceilings[CONF_PATH];  /* default of the request's ceilings */
+    char history[CONF_PATH];   /* default of verify's history */
     char partition[128];       /* where to run when the user names no partition */
     char mpi[64];              /* srun's --mpi */
     int gpus_per_node;         /* in place of what the nodes' gres says */
@@ -28,6 +30,7 @@ struct conf {
     int line;                  /* that is being read */
     int partition_line;        /* where it says the partition */
     bool comment;              /* write the job's comment (the admin comment is always written) */
+    struct conf_data sets;     /* names for data= */
     struct conf_fabric fabric; /* the network */
 };
 
@@ -49,7 +52,9 @@ const char *conf_place(const struct conf *conf, const char *key, char *text, siz
  * missing), then the other arguments: job=PATH. */
 int conf_load(struct conf *conf, int ac, char **av, struct sft_error *err);
 
-/* What the site says where the request says nothing: data and tokenizer; and, for a run on GPUs,
+/* What the site says where the request says nothing: data and tokenizer, and what its names of data
+ * sets stand for, but no tokenizer for weights=, which have theirs; of verify the history; and, for
+ * a run on GPUs,
  * what it knows of them and of the network, for forecasts and MFU. */
 void conf_fill_texts(const struct conf *conf, struct sft_request *request);
 void conf_fill_figures(const struct conf *conf, struct sft_request *request);

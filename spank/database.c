@@ -76,12 +76,13 @@ static enum database_result database_modify(void *connection, slurmdb_job_cond_t
 static enum database_result database_job(void *connection, slurmdb_job_cond_t *condition,
                                          const slurmdb_job_rec_t *job,
                                          const struct spooled *spooled,
-                                         const struct sft_record *record, struct sft_error *err)
+                                         const struct sft_record *record, bool forgotten,
+                                         struct sft_error *err)
 {
     slurmdb_job_rec_t change;
     if (job == NULL || job->submit > spooled->time)
         return DATABASE_OTHER;
-    if (job->end == 0)
+    if (job->end == 0 && !forgotten)
         return DATABASE_RUNS;
     struct database_texts *texts = malloc(sizeof *texts);
     if (texts == NULL) {
@@ -90,13 +91,14 @@ static enum database_result database_job(void *connection, slurmdb_job_cond_t *c
     }
     enum database_result result = database_change(job, spooled, record, texts, &change)
                                       ? database_modify(connection, condition, &change, err)
-                                      : DATABASE_STANDS;
+                                  : job->end == 0 ? DATABASE_ENDLESS
+                                                  : DATABASE_STANDS;
     free(texts);
     return result;
 }
 
 enum database_result database_put(const struct spooled *spooled, const struct sft_record *record,
-                                  struct sft_error *err)
+                                  bool forgotten, struct sft_error *err)
 {
     slurmdb_job_cond_t condition;
     slurm_selected_step_t job;
@@ -109,7 +111,8 @@ enum database_result database_put(const struct spooled *spooled, const struct sf
         sft_error_set(err, "slurmdbd: %s", slurm_strerror(errno));
     } else {
         compat_list_iterator each = slurm_list_iterator_create(jobs);
-        result = database_job(connection, &condition, slurm_list_next(each), spooled, record, err);
+        result = database_job(connection, &condition, slurm_list_next(each), spooled, record,
+                              forgotten, err);
         slurm_list_iterator_destroy(each);
         slurm_list_destroy(jobs);
     }

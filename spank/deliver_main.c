@@ -26,7 +26,7 @@
 
 /* slurmctld saves its state 5 s after a change at the latest: killed before, it forgets a yes. So a
  * record counts as in when it stands there in two looks that are further apart. */
-enum { PASS_SECONDS = 6, DAY = 86400 };
+enum { PASS_SECONDS = 6, ENDLESS_SECONDS = 60, DAY = 86400 };
 
 enum outcome { OUTCOME_LATER, OUTCOME_STANDS, OUTCOME_DONE, OUTCOME_STAYS };
 
@@ -63,7 +63,7 @@ static enum outcome deliver_database(struct entry *entry, const struct spooled *
                                      const struct sft_record *record, bool known)
 {
     struct sft_error err = {""};
-    switch (database_put(spooled, record, &err)) {
+    switch (database_put(spooled, record, !known, &err)) {
     case DATABASE_STANDS:
         return known && time(NULL) < spooled->time + DAY
                    ? say(entry, OUTCOME_LATER,
@@ -71,6 +71,10 @@ static enum outcome deliver_database(struct entry *entry, const struct spooled *
                    : say(entry, OUTCOME_DONE, "delivered, to slurmdbd");
     case DATABASE_WRITTEN:
         return say(entry, OUTCOME_LATER, "delivered to slurmdbd, and kept for one more look");
+    case DATABASE_ENDLESS: /* its end may still wait in slurmctld for slurmdbd, with old comments */
+        return time(NULL) < spooled->time + ENDLESS_SECONDS
+                   ? say(entry, OUTCOME_LATER, "delivered to slurmdbd, and kept for its job's end")
+                   : say(entry, OUTCOME_DONE, "delivered, to slurmdbd");
     case DATABASE_RUNS:
         return say(entry, OUTCOME_LATER, "kept: the job has not ended yet in slurmdbd");
     case DATABASE_OTHER:

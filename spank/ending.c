@@ -11,13 +11,15 @@
 
 #include "lib/record.h"
 #include "spank/options.h"
+#include "spank/page.h"
 #include "spank/slurmd.h"
 
 enum { FIELDS = 2, WHY = 480 }; /* comment and admin comment */
 
 #define ENDING_PARTIAL "left only a partial record: it or its slurmstepd ended early"
 #define ENDING_NONE                                                                                \
-    "left no record: it did not start, its slurmstepd ended early, or slurmctld takes no comments"
+    "left no record: it did not start, its slurmstepd ended early, rank 0's node has no plugin, "  \
+    "or slurmctld takes no comments"
 #define ENDING_IDLE "did not start, or its slurmstepd ended early"
 
 struct ending_record {
@@ -30,7 +32,7 @@ static struct {
     pid_t pid; /* srun forks, too */
     uint32_t job_id;
     char step[32];
-    bool trains;                         /* and so leaves a record */
+    bool records;                        /* it leaves one */
     struct ending_record before[FIELDS]; /* what a run before a requeue left under this step */
 } ending;
 
@@ -85,7 +87,7 @@ static int ending_ask(struct ending_answer *tell, struct sft_error *err)
 static const char *ending_why(const struct ending_answer *tell)
 {
     const struct ending_record *comment = &tell->found[0], *admin = &tell->found[1];
-    if (!ending.trains)
+    if (!ending.records)
         return tell->failed ? ENDING_IDLE : NULL;
     if (comment->complete || admin->complete)
         return NULL;
@@ -104,7 +106,7 @@ static void ending_tell(const char *why, const char *nodes)
 
 static void ending_unknown(const char *why)
 {
-    if (ending.trains)
+    if (ending.records)
         fprintf(stderr,
                 "sft-bench: note: whether step %s left a complete record could not be "
                 "checked (%s): sft-report -j %u shows it later\n",
@@ -117,19 +119,24 @@ static void ending_check(int status, void *unused)
 {
     static struct ending_answer tell;
     struct sft_error err = {""};
+    bool failed = (status & 0xff) != 0;
     (void)unused;
-    if ((status & 0xff) != 0 || getpid() != ending.pid)
+    if (getpid() != ending.pid || (failed && !ending.records))
         return;
     ending.pid = 0;
     if (ending_ask(&tell, &err) < 0) {
-        ending_unknown(err.text);
+        if (!failed)
+            ending_unknown(err.text);
         return;
     }
     const char *why = ending_why(&tell);
-    if (why == NULL)
+    /* From 23.11.4 on srun fails where a step did not start, but cannot say why. What ended a run
+     * that did start was said on its way. */
+    if (why == NULL || (failed && strstr(why, PAGE_NOT_STARTED) == NULL))
         return;
     ending_tell(why, tell.nodes);
-    exit(1);
+    if (!failed)
+        exit(1);
 }
 
 /* A requeued job counts its steps from 0 again and keeps its comments: what stands there now under
@@ -149,7 +156,7 @@ void ending_watch(spank_t spank)
         spank_get_item(spank, S_JOB_ID, &ending.job_id) != ESPANK_SUCCESS ||
         spank_get_item(spank, S_JOB_STEPID, &step_id) != ESPANK_SUCCESS)
         return;
-    ending.trains = options_trains(spank, options_value(spank));
+    ending.records = options_records(spank, options_value(spank));
     snprintf(ending.step, sizeof ending.step, "%u.%u", ending.job_id, step_id);
     ending_remember();
     if (on_exit(ending_check, NULL) == 0)

@@ -5,6 +5,11 @@
 
 #include <stdint.h>
 
+#include "spank/slurm_compat.h"
+
+/* In slurmstepd, before anything fails and before the keeper is forked: which program it is. */
+void fail_init(spank_t spank);
+
 /* As root. Where srun itself made the allocation, for this step, the job ends as FAILED with exit
  * code 1; where a batch script or a shell has it, the step is killed and the job goes on. Returns 0
  * or -1, with errno from Slurm. */

@@ -14,6 +14,7 @@
 #include "spank/check.h"
 #include "spank/launch_internal.h"
 #include "spank/options.h"
+#include "spank/settings.h"
 #include "spank/slurm_compat.h"
 
 /* Read by the job (job/train/progress.c). */
@@ -178,12 +179,29 @@ static int launch_exec(struct words *line, struct sft_error *err)
     return sft_error_set(err, "cannot start %s again: %s", line->list[0], strerror(errno));
 }
 
+/* srun refuses an --mpi that it has no plugin for. One rank needs none. */
+static int launch_mpi(struct launch *launch, struct sft_error *err)
+{
+    const char *folders;
+    if (!launch->step || cmdline_has(&launch->user, "mpi") ||
+        settings_has_mpi(launch->conf.mpi, &folders))
+        return 0;
+    if (launch->plan.ranks != 1)
+        return sft_error_set(err,
+                             "this host's Slurm has no plugin for --mpi=%s (mpi_%s.so in %.300s), "
+                             "by which %d ranks find each other: install it here and on the nodes, "
+                             "or name another with mpi = in sft-bench.conf",
+                             launch->conf.mpi, launch->conf.mpi, folders, launch->plan.ranks);
+    snprintf(launch->conf.mpi, sizeof launch->conf.mpi, "none");
+    return 0;
+}
+
 static int launch_prepare(struct launch *launch, int ac, char **av, struct sft_error *err)
 {
     if (launch_rest(launch, err) < 0 || conf_load(&launch->conf, ac, av, err) < 0 ||
         launch_request(launch, err) < 0 || launch_ask(launch, err) < 0)
         return -1;
-    return launch_plan(launch, err);
+    return launch_plan(launch, err) < 0 ? -1 : launch_mpi(launch, err);
 }
 
 static void launch_help(const struct launch *launch)
@@ -193,6 +211,15 @@ static void launch_help(const struct launch *launch)
     exit(fflush(stdout) == 0 ? 0 : 1);
 }
 
+/* What the nodes cannot see by themselves. */
+static void launch_tell(const struct launch *launch)
+{
+    const char *prolog = cmdline_value(&launch->user, "task-prolog");
+    setenv(SAID_SRUN_ENV, PACKAGE_VERSION, 1);
+    if (prolog != NULL) /* Slurm's own variable for it */
+        setenv("SLURM_TASK_PROLOG", prolog, 1);
+}
+
 static void launch_go(struct launch *launch, int ac, char **av)
 {
     struct sft_error err = {""};
@@ -200,7 +227,7 @@ static void launch_go(struct launch *launch, int ac, char **av)
         launch_help(launch);
     struct words line = {0};
     if (launch->step)
-        setenv(SAID_SRUN_ENV, PACKAGE_VERSION, 1);
+        launch_tell(launch);
     if (launch_prepare(launch, ac, av, &err) == 0) {
         /* In a job the run itself tells what is wrong: so it stands in its record, too. */
         if (!launch->script && !launch->cluster.allocated)

@@ -29,7 +29,7 @@ void leftovers_client(const struct leftovers *left, char *name, size_t size)
              (int)left->step_id);
 }
 
-/* As src/plugins/mpi/pmix names them in every release from 22.05 to 26.05. The client's folder
+/* As src/plugins/mpi/pmix names them in every release from 21.08 to 26.05. The client's folder
  * stands first: it alone may be another's, and a refusal has to come before anything is moved. */
 static void leftovers_names(const struct leftovers *left, struct leftover list[LEFTOVERS])
 {

@@ -117,8 +117,9 @@ void line_options(struct words *words, const struct line *line)
     line_sharing(words, line);
     if (line->step && !USER_HAS(line, "mpi"))
         words_add(words, "--mpi=%s", line->conf->mpi);
+    /* A rank that verify loses is a finding, and the others go on. */
     if (line->step && !USER_HAS(line, "kill-on-bad-exit"))
-        words_add(words, "--kill-on-bad-exit=1");
+        words_add(words, "--kill-on-bad-exit=%d", plan->task != SFT_TASK_VERIFY);
     /* A site's WaitTime would kill the step while the end of rank 0 is held until its record is in.
      */
     if (line->step && ask_value(line->user, ASK_SRUN, "wait", "WAIT") == NULL)

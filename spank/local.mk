@@ -7,12 +7,14 @@ spank_libspank_la_SOURCES = \
 	spank/check.c spank/check.h \
 	spank/cmdline.c spank/cmdline.h \
 	spank/conf.c spank/conf.h \
+	spank/conf_data.c spank/conf_data.h \
 	spank/conf_file.c spank/conf_file.h \
 	spank/hold.c spank/hold.h \
 	spank/leave.c spank/leave.h \
 	spank/leftovers.c spank/leftovers.h \
 	spank/leftovers_live.c \
 	spank/line.c spank/line.h \
+	spank/loads.c spank/loads.h \
 	spank/peers.c spank/peers.h \
 	spank/page.c spank/page.h \
 	spank/probe.c spank/probe.h \
@@ -41,6 +43,7 @@ spank_sft_bench_la_SOURCES = \
 	spank/settings.c spank/settings.h \
 	spank/slurm_compat.h \
 	spank/slurmd.c spank/slurmd.h \
+	spank/start.c spank/start.h \
 	spank/watch.c spank/watch.h \
 	spank/witness.c spank/witness.h \
 	spank/where.c spank/where.h
@@ -65,7 +68,7 @@ sft_bench_deliver_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CFLAGS)
 sft_bench_deliver_LDADD = spank/libspank.la lib/libsft.la $(SLURM_LIBS)
 
 unit_tests += tests/unit/spank/test_ask tests/unit/spank/test_cmdline tests/unit/spank/test_conf \
-	tests/unit/spank/test_leftovers tests/unit/spank/test_page tests/unit/spank/test_peers \
+	tests/unit/spank/test_leftovers tests/unit/spank/test_loads tests/unit/spank/test_page tests/unit/spank/test_peers \
 	tests/unit/spank/test_program tests/unit/spank/test_publish tests/unit/spank/test_shape \
 	tests/unit/spank/test_spool
 fuzz_targets += tests/fuzz/fuzz_conf tests/fuzz/fuzz_page

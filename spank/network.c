@@ -56,6 +56,8 @@ static int network_decide(spank_t spank, const struct conf *conf, bool pinned, c
     uint32_t nodes = 0;
     if (spank_get_item(spank, S_JOB_NNODES, &nodes) != ESPANK_SUCCESS)
         return sft_error_set(err, "Slurm does not say how many nodes there are");
+    if (root != NULL)
+        spank_setenv(spank, SAID_ROOT_ENV, root, 1);
     network_files(spank, root, &user);
     struct nic_list *nics = nic_list_create(root, err);
     struct fabric_input input = {.nics = nics,

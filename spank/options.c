@@ -34,14 +34,14 @@ bool options_given(spank_t spank)
     return options_value(spank) != NULL;
 }
 
-bool options_trains(spank_t spank, const char *text)
+bool options_records(spank_t spank, const char *text)
 {
     static const char *const idle[] = {"--help", "--version", "--plan", "--check"};
     struct sft_request request;
     char **words = NULL;
     int count = 0;
     if (text != NULL && sft_request_parse(&request, text, NULL) == 0 &&
-        request.task != SFT_TASK_TRAIN)
+        request.task == SFT_TASK_EXPLAIN)
         return false;
     if (spank_get_item(spank, S_JOB_ARGV, &count, &words) != ESPANK_SUCCESS)
         return true;

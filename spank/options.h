@@ -15,9 +15,9 @@ bool options_given(spank_t spank);
  * again. */
 const char *options_value(spank_t spank);
 
-/* Does the step train, and so leave a record? Not with such a request, nor with words for
- * sft-bench-job that only ask it something. */
-bool options_trains(spank_t spank, const char *request);
+/* Does the step leave a record? Not with explain, nor with words for sft-bench-job that only ask it
+ * something. */
+bool options_records(spank_t spank, const char *request);
 
 /* Take away what sbatch or salloc left of the option in the environment, so that an ordinary srun
  * in their jobs stays ordinary. */

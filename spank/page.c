@@ -171,11 +171,9 @@ static void put_end(char why[PAGE_WHY], const struct page_facts *facts, const ch
         break;
     case PAGE_UNSTARTED:
         if (facts->unstarted[0] != '\0')
-            snprintf(why, PAGE_WHY, "Slurm did not start the tasks on %s: %s", facts->host,
-                     facts->unstarted);
+            snprintf(why, PAGE_WHY, PAGE_NOT_STARTED " on %s: %s", facts->host, facts->unstarted);
         else
-            snprintf(why, PAGE_WHY, "Slurm did not start the tasks: look at slurmd's log on %s",
-                     facts->host);
+            snprintf(why, PAGE_WHY, PAGE_NOT_STARTED ": look at slurmd's log on %s", facts->host);
         break;
     case PAGE_ORPHANED:
         snprintf(why, PAGE_WHY, "slurmstepd on %s was killed %s", facts->host, when);
@@ -200,7 +198,8 @@ static int put_state(struct sft_record *record, const struct page_facts *facts, 
     const char *said = sft_record_get(record, "state"), *reason = sft_record_get(record, "fail");
     bool silent = record->count == 0, claims = said != NULL && strcmp(said, "complete") == 0;
     bool failed = silent || (said != NULL && strcmp(said, "failed") == 0);
-    bool complete = claims && facts->end == PAGE_ENDED && is_whole(facts->status);
+    bool complete =
+        claims && facts->end == PAGE_ENDED && (facts->judges || is_whole(facts->status));
     if (junk != NULL)
         snprintf(why, sizeof why, "what rank 0 on %s wrote is no record: %s", facts->host, junk);
     else if (failed || (!complete && facts->end != PAGE_RUNS))

@@ -22,12 +22,16 @@ enum page_end {
     PAGE_ORPHANED,  /* the step daemon is gone, and rank 0's end with it */
 };
 
+/* How the reason of a step that Slurm could not start begins. */
+#define PAGE_NOT_STARTED "Slurm did not start the tasks"
+
 /* What is known of a step without its page. */
 struct page_facts {
     char step[32];              /* JOBID.STEPID */
     char request[PAGE_REQUEST]; /* the option's text, "": not known */
     char model[32];             /* that it asks for, "" */
-    bool idle;                  /* it trains nothing: an empty page is as it should be */
+    bool idle;                  /* it leaves no record: an empty page is as it should be */
+    bool judges;                /* its status is a verdict, or somebody's kill of ranks that hung */
     uint32_t nodes, ranks;      /* of the step; 0: not known */
     char host[64];              /* where rank 0 is */
     time_t start;               /* of the step; 0: not known */
@@ -45,9 +49,9 @@ struct page_facts {
 /* Make the record that stands for the step now. Returns 1 and fills record; 0 when there is nothing
  * to tell: `idle`, or a page that is no record while rank 0 runs and may be in the middle of
  * writing it; -1 without memory.
- * - `complete` only if the page says so and rank 0 has ended with status 0; `failed` if the page
- * says so, says nothing or is no record (then err tells why); all else is `partial`. `fail` has the
- * page's reason, or Slurm's.
+ * - `complete` only if the page says so and rank 0 has ended with status 0, or `judges`; `failed`
+ * if the page says so, says nothing or is no record (then err tells why); all else is `partial`.
+ * `fail` has the page's reason, or Slurm's.
  * - step, nodes, ranks, model, start and seconds are the facts'; request and version where the page
  * has none; program, checked and doubted are never the page's. The record fits: figures that nobody
  * needs are left out first. */

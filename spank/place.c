@@ -15,24 +15,24 @@
 
 enum { VALUE = 16384 }; /* masks of many tasks on many CPUs */
 
-/* The module lies beside this plugin. It stays open: the task's exec is its end. */
-static node_place_f *place_open(struct sft_error *err)
+static node_place_f *place_function;
+
+/* The module lies beside this plugin. It stays open: the process's end is its end. */
+static int place_open(struct sft_error *err)
 {
     char path[PATH_MAX];
     Dl_info self;
-    if (dladdr((void *)(uintptr_t)place_task, &self) == 0 || self.dli_fname == NULL) {
-        sft_error_set(err, "cannot find this plugin's folder");
-        return NULL;
-    }
+    if (place_function != NULL)
+        return 0;
+    if (dladdr((void *)(uintptr_t)place_task, &self) == 0 || self.dli_fname == NULL)
+        return sft_error_set(err, "cannot find this plugin's folder");
     const char *slash = strrchr(self.dli_fname, '/');
     int folder = slash == NULL ? 0 : (int)(slash - self.dli_fname + 1);
     snprintf(path, sizeof path, "%.*s%s", folder, self.dli_fname, NODE_MODULE);
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    node_place_f *place =
-        module == NULL ? NULL : (node_place_f *)(uintptr_t)dlsym(module, NODE_PLACE);
-    if (place == NULL)
-        sft_error_set(err, "no hwloc here (%.200s)", dlerror());
-    return place;
+    if (module != NULL)
+        place_function = (node_place_f *)(uintptr_t)dlsym(module, NODE_PLACE);
+    return place_function != NULL ? 0 : sft_error_set(err, "no hwloc here (%.200s)", dlerror());
 }
 
 /* The variable's value in `value`, or NULL. */
@@ -105,8 +105,7 @@ static int place_run(spank_t spank, const struct conf *conf, const char *cuda, c
         task.masks = place_getenv(spank, "SLURM_CPU_BIND_LIST", masks);
     if (place_told(&task, cuda, list, err) < 0)
         return -1;
-    node_place_f *place = place_open(err);
-    int rc = place == NULL ? -1 : place(&task, text, err);
+    int rc = place_open(err) < 0 ? -1 : place_function(&task, text, err);
     free((void *)(uintptr_t)task.told);
     return rc;
 }
@@ -125,9 +124,12 @@ bool place_task(spank_t spank, const struct conf *conf)
     return cpus != NULL && cpus[strlen(" cpus=")] != ' ';
 }
 
+/* A module that does not open is the task's to tell: it tries again. */
 int place_prepare(spank_t spank, struct sft_error *err)
 {
     uint32_t tasks;
+    struct sft_error unopened;
+    place_open(&unopened);
     if (spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) != ESPANK_SUCCESS)
         return sft_error_set(err, "Slurm does not say how many tasks this node has");
     return peers_create((int)tasks, err);

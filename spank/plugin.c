@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -24,8 +25,10 @@
 #include "spank/network.h"
 #include "spank/options.h"
 #include "spank/place.h"
+#include "spank/settings.h"
 #include "spank/slurm_compat.h"
 #include "spank/slurmd.h"
+#include "spank/start.h"
 #include "spank/watch.h"
 #include "spank/witness.h"
 
@@ -52,8 +55,30 @@ static int plugin_option(int value, const char *argument, int remote)
     return 0;
 }
 
+/* Slurm refuses a plugin of another release, but 21.08 loads any; its structures differ from ours.
+ * The version is read where a loader reads it. */
+static bool plugin_fits(spank_t spank)
+{
+    const volatile unsigned int *version = &plugin_version;
+    unsigned int built = *version;
+    const char *running = "", *major = "", *minor = "";
+    if (spank_get_item(spank, S_SLURM_VERSION, &running) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_SLURM_VERSION_MAJOR, &major) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_SLURM_VERSION_MINOR, &minor) != ESPANK_SUCCESS ||
+        SLURM_VERSION_NUM(strtoul(major, NULL, 10), strtoul(minor, NULL, 10), 0) ==
+            (built & ~0xffU))
+        return true;
+    slurm_error("sft-bench: the plugin in plugstack.conf is built for Slurm %u.%02u, and this is "
+                "Slurm %s: install the plugin of this release",
+                SLURM_VERSION_MAJOR(built), SLURM_VERSION_MINOR(built), running);
+    return false;
+}
+
 int slurm_spank_init(spank_t spank, int ac, char **av)
 {
+    /* Without the option nothing else in here does anything. */
+    if (!plugin_fits(spank))
+        return SFT_SPANK_FAILED;
     plugin_ac = ac;
     plugin_av = av;
     conf_file_trust(facts_slurm_user());
@@ -84,6 +109,9 @@ static bool plugin_step(spank_t spank, struct keeper_step *step)
 /* In slurmstepd: our step, and whether a task of it was ever forked. */
 static struct keeper_step plugin_own;
 static bool plugin_served, plugin_forked;
+
+/* The site's file, read before a container's plugin takes the tasks away from where it lies. */
+static struct conf plugin_site;
 
 /* Only rank 0 owns a record. */
 static bool plugin_has_rank0(spank_t spank)
@@ -122,6 +150,16 @@ static bool plugin_leftovers(spank_t spank, struct leftovers *left)
            spank_get_item(spank, S_JOB_GID, &left->gid) == ESPANK_SUCCESS;
 }
 
+/* Where it cannot have its folder, that plugin fails the step and tells the user nothing: the
+ * record does. It has to fail here by all means, so it is given no folder: from 23.11 on, where
+ * Slurm is built for several slurmd a machine (as Debian's is), it enters a folder that stands
+ * there already and removes it at the end, under whoever lives in it. */
+static void plugin_refuse(spank_t spank, const char *why)
+{
+    spank_setenv(spank, SLURMD_PMIX_TMPDIR, "/dev/null", 1);
+    witness_unstarted(why);
+}
+
 static void plugin_clear(spank_t spank)
 {
     struct sft_error err = {""};
@@ -131,9 +169,15 @@ static void plugin_clear(spank_t spank)
     if (moved > 0)
         slurm_info("sft-bench: step %u.%u: put aside what an earlier run of it left in %s and %s",
                    plugin_own.job_id, plugin_own.step_id, left.spool, left.tmp);
-    if (moved <
-        0) /* that plugin is about to fail for it, and tells the user nothing: the record does */
-        witness_unstarted(err.text);
+    if (moved < 0)
+        plugin_refuse(spank, err.text);
+}
+
+static void plugin_learn_node(spank_t spank)
+{
+    char node[256];
+    if (compat_node_name(spank, node, sizeof node) == 0)
+        settings_node_learn(node);
 }
 
 /* As root, before Slurm's PMIx plugin and before the tasks: the earlier the keeper stands, the
@@ -143,29 +187,32 @@ int slurm_spank_init_post_opt(spank_t spank, int ac, char **av)
 {
     struct sft_error err = {""};
     struct keeper_step *own = &plugin_own;
-    struct conf conf;
+    struct conf *conf = &plugin_site;
     int rc;
     if (!plugin_given || !plugin_step(spank, own))
         return 0;
     plugin_served = true;
-    if ((rc = conf_load(&conf, ac, av, &err)) < 0) {
-        conf_init(&conf);
-        conf.job[0] = '\0'; /* srun has read it: what the site's program is, only that file says */
+    plugin_learn_node(spank);
+    fail_init(spank);
+    if ((rc = conf_load(conf, ac, av, &err)) < 0) {
+        conf_init(conf);
+        conf->job[0] = '\0'; /* srun has read it: what the site's program is, only that file says */
     }
     plugin_note(rc, &err);
-    own->comment = conf.comment;
+    own->comment = conf->comment;
     if (plugin_has_rank0(spank))
-        witness_begin(spank, &conf);
+        witness_begin(spank, conf);
     plugin_clear(spank); /* before the keeper, which would pass for another step's daemon */
     if (plugin_has_rank0(spank))
         plugin_note(
-            watch_create(own->job_id, own->step_id, conf.comment, conf.update_seconds, &err), &err);
+            watch_create(own->job_id, own->step_id, conf->comment, conf->update_seconds, &err),
+            &err);
     own->record_fd = watch_fd();
     plugin_note(keeper_start(own, &err), &err);
     return 0;
 }
 
-/* Slurm's PMIx plugin has made its folders; the tasks are not there yet. */
+/* Slurm's PMIx plugin has made its folders; the tasks are not there yet, and in no container. */
 int slurm_spank_user_init(spank_t spank, int ac, char **av)
 {
     struct leftovers left;
@@ -174,6 +221,7 @@ int slurm_spank_user_init(spank_t spank, int ac, char **av)
     (void)av;
     if (plugin_served && plugin_leftovers(spank, &left))
         leftovers_hold(&left);
+    start_prepare();
     if (plugin_served)
         plugin_note(place_prepare(spank, &err), &err);
     return 0;
@@ -195,7 +243,6 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
     char number[16];
     struct sft_error err = {""};
     struct keeper_step step;
-    struct conf conf;
     if (!spank_remote(spank) || !options_given(spank))
         return 0;
     pid_t parent = getppid();
@@ -204,14 +251,14 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
         raise(SIGKILL);
     if (plugin_step(spank, &step)) {
         spank_setenv(spank, SAID_NODE_ENV, PACKAGE_VERSION, 1);
-        if (conf_load(&conf, ac, av, &err) < 0)
-            conf_init(&conf);
-        network_task(spank, &conf, place_task(spank, &conf));
+        if (!plugin_served && conf_load(&plugin_site, ac, av, &err) < 0)
+            conf_init(&plugin_site);
+        network_task(spank, &plugin_site, place_task(spank, &plugin_site));
     }
-    if (watch_fd() < 0)
-        return 0;
     snprintf(number, sizeof number, "%d", watch_fd());
-    spank_setenv(spank, SFT_RECORD_ENV, number, 1);
+    if (watch_fd() >= 0)
+        spank_setenv(spank, SFT_RECORD_ENV, number, 1);
+    start_check(spank);
     return 0;
 }
 

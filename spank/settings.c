@@ -29,10 +29,40 @@ bool settings_job_comment(void)
     return COMPAT_CONF_KNOWN && (slurm_conf.conf_flags & COMPAT_JOB_COMMENT) != 0;
 }
 
-/* slurmd tells slurmstepd its name in the environment; elsewhere it is the host's. */
+bool settings_has_mpi(const char *type, const char **folders)
+{
+    char path[4096];
+    const char *at = COMPAT_CONF_KNOWN ? slurm_conf.plugindir : NULL;
+    *folders = at;
+    if (at == NULL || strncmp(type, "pmix", 4) != 0)
+        return true;
+    while (*at != '\0') {
+        size_t length = strcspn(at, ":");
+        int needs = snprintf(path, sizeof path, "%.*s/mpi_%s.so", (int)length, at, type);
+        if (needs < (int)sizeof path && access(path, R_OK) == 0)
+            return true;
+        at += length + (at[length] == ':');
+    }
+    return false;
+}
+
+bool settings_task_prolog(void)
+{
+    return COMPAT_CONF_KNOWN && slurm_conf.task_prolog != NULL;
+}
+
+static char settings_learned[256];
+
+void settings_node_learn(const char *name)
+{
+    snprintf(settings_learned, sizeof settings_learned, "%s", name);
+}
+
 const char *settings_node(void)
 {
     static char host[256];
+    if (settings_learned[0] != '\0')
+        return settings_learned;
     const char *name = getenv("SLURMD_NODENAME");
     if (name != NULL && name[0] != '\0')
         return name;

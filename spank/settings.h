@@ -16,8 +16,19 @@ const char *settings_cluster(void);
 /* Does the accounting keep a job's comment (AccountingStoreFlags=job_comment)? */
 bool settings_job_comment(void);
 
-/* Name of this node, as slurm.conf has it. */
+/* Has this host Slurm's plugin for --mpi=TYPE? True, too, where that cannot be said: of types other
+ * than pmix and pmix_v*, some of which are no files. folders: where it was looked for. */
+bool settings_has_mpi(const char *type, const char **folders);
+
+/* Does a script of the site's run between the hooks of a task and its program (TaskProlog)? */
+bool settings_task_prolog(void);
+
+/* Name of this node, as slurm.conf has it: what was learned, else what slurmd tells in the
+ * environment, else the host's. */
 const char *settings_node(void);
+
+/* In a step daemon, once: compat_node_name's name. */
+void settings_node_learn(const char *name);
 
 /* Folder of this node's records that are not in the accounting yet. Returns 0, -1 when it is too
  * long. */

@@ -3,6 +3,9 @@
 #ifndef SFT_SPANK_SLURM_COMPAT_H
 #define SFT_SPANK_SLURM_COMPAT_H
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>
 #include <slurm/slurmdb.h>
@@ -42,6 +45,37 @@ static inline int compat_effective_cpus(const node_info_t *node)
 #endif
 }
 
+/* The name of the node whose step daemon this is; 21.08 tells it by the step's nodes and a number.
+ * -1: it does not say. */
+static inline int compat_node_name(spank_t spank, char *name, int size)
+{
+    const char *own = getenv("SLURMD_NODENAME");
+    if (own != NULL)
+        return snprintf(name, (size_t)size, "%s", own) < size ? 0 : -1;
+    if (spank_getenv(spank, "SLURMD_NODENAME", name, size) == ESPANK_SUCCESS)
+        return 0;
+#if SLURM_VERSION_NUMBER < SLURM_VERSION_NUM(22, 5, 0)
+    static char list[65536];
+    uint32_t number;
+    hostlist_t nodes;
+    if (spank_getenv(spank, "SLURM_STEP_NODELIST", list, sizeof list) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_JOB_NODEID, &number) != ESPANK_SUCCESS ||
+        (nodes = slurm_hostlist_create(list)) == NULL)
+        return -1;
+    char *node = slurm_hostlist_shift(nodes);
+    for (; number > 0 && node != NULL; number--) {
+        free(node);
+        node = slurm_hostlist_shift(nodes);
+    }
+    int rc = node != NULL && snprintf(name, (size_t)size, "%s", node) < size ? 0 : -1;
+    free(node);
+    slurm_hostlist_destroy(nodes);
+    return rc;
+#else
+    return -1;
+#endif
+}
+
 /* SelectTypeParameters with memory; 26.05 has it in an enum, by another name. */
 #ifdef CR_MEMORY
 #define COMPAT_SELECT_MEMORY CR_MEMORY
@@ -71,6 +105,13 @@ static inline int compat_job_is_over(int code)
  * since 20.11; weak, so that a process without it still loads us. */
 extern slurm_conf_t slurm_conf __attribute__((weak));
 #define COMPAT_CONF_KNOWN (&slurm_conf != NULL && slurm_conf.cluster_name != NULL)
+
+/* The path of slurm.conf, in slurmd and slurmstepd. From 23.02 on slurmstepd gets from slurmd what
+ * stands in there, but not where it lies; its environment tells. NULL: unknown. */
+static inline const char *compat_conf_path(const slurm_conf_t *conf)
+{
+    return conf->slurm_conf != NULL ? conf->slurm_conf : getenv("SLURM_CONF");
+}
 
 /* AccountingStoreFlags=job_comment in slurm_conf.conf_flags. */
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(24, 5, 0)
@@ -129,15 +170,32 @@ static inline int compat_load_job(job_info_msg_t **answer, uint32_t job_id, uint
 #endif
 }
 
+/* From 23.02 to 24.11 the controller works out anew, on every update that does not tell it, how
+ * many tasks a job has from tasks a GPU or tasks a node; where the job has another number it takes
+ * the update for a change of it, which a running job may not have. A job without these may have no
+ * number of tasks, but is shown with one: there nothing must be told. */
+static inline void compat_keep_tasks(job_desc_msg_t *update, const job_info_t *job)
+{
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0) &&                                         \
+    SLURM_VERSION_NUMBER < SLURM_VERSION_NUM(25, 5, 0)
+    uint16_t by_gpu = job->ntasks_per_tres, by_node = job->ntasks_per_node;
+    if ((by_gpu != 0 && by_gpu != NO_VAL16) || (by_node != 0 && by_node != NO_VAL16))
+        update->num_tasks = job->num_tasks;
+#else
+    (void)update, (void)job;
+#endif
+}
+
 /* An update that changes nothing yet, of this job. */
-static inline void compat_job_update(job_desc_msg_t *update, uint32_t job_id)
+static inline void compat_job_update(job_desc_msg_t *update, const job_info_t *job)
 {
     slurm_init_job_desc_msg(update);
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 11, 0)
-    update->step_id.job_id = job_id;
+    update->step_id.job_id = compat_job_id(job);
 #else
-    update->job_id = job_id;
+    update->job_id = compat_job_id(job);
 #endif
+    compat_keep_tasks(update, job);
 }
 
 /* SIGKILL to all of a step, through the controller. (slurm_kill_job2 looks the same in every

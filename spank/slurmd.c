@@ -10,8 +10,8 @@
 #include "spank/leftovers.h"
 
 /* Slurm's own functions, the ones that its PMIx plugin calls for these paths, and the configuration
- * as it was read: the same from 22.05 to 26.05. Their texts, some bytes once a step, are not given
- * back: the name of Slurm's free() does change. */
+ * as it was read: the same from 21.08 to 26.05, but that 21.08's first takes no host. Their texts,
+ * some bytes once a step, are not given back: the name of Slurm's free() does change. */
 typedef char *(*expand_f)(const char *path, const char *node, const char *host);
 typedef char *(*tmp_fs_f)(char *node);
 
@@ -37,9 +37,9 @@ static int slurmd_tmp(spank_t spank, const slurm_conf_t *conf, char *node,
                       struct slurmd_folders *folders, struct sft_error *err)
 {
     folders->tmp_is_users =
-        spank_getenv(spank, "SLURM_PMIX_TMPDIR", folders->tmp, PATH_MAX) == ESPANK_SUCCESS;
-    if (folders->tmp_is_users ||
-        (conf->slurm_conf != NULL && leftovers_mpi_conf(conf->slurm_conf, folders->tmp, PATH_MAX)))
+        spank_getenv(spank, SLURMD_PMIX_TMPDIR, folders->tmp, PATH_MAX) == ESPANK_SUCCESS;
+    const char *file = compat_conf_path(conf);
+    if (folders->tmp_is_users || (file != NULL && leftovers_mpi_conf(file, folders->tmp, PATH_MAX)))
         return 0;
     tmp_fs_f tmp_fs = (tmp_fs_f)(uintptr_t)dlsym(RTLD_DEFAULT, "slurm_get_tmp_fs");
     return slurmd_copy(folders->tmp, tmp_fs != NULL ? tmp_fs(node) : NULL, err);
@@ -50,11 +50,8 @@ int slurmd_folders_find(spank_t spank, struct slurmd_folders *folders, struct sf
     char node[256];
     const slurm_conf_t *conf = slurmd_conf();
     expand_f expand = slurmd_expand();
-    const char *name = getenv("SLURMD_NODENAME");
-    if (name == NULL && spank_getenv(spank, "SLURMD_NODENAME", node, sizeof node) != ESPANK_SUCCESS)
+    if (compat_node_name(spank, node, sizeof node) < 0)
         return sft_error_set(err, "this Slurm does not say which node this is");
-    if (name != NULL)
-        snprintf(node, sizeof node, "%s", name);
     if (conf == NULL || expand == NULL || conf->slurmd_spooldir == NULL)
         return slurmd_copy(folders->spool, NULL, err);
     if (slurmd_copy(folders->spool, expand(conf->slurmd_spooldir, node, NULL), err) < 0)

@@ -11,10 +11,13 @@
 #include "lib/error.h"
 #include "spank/slurm_compat.h"
 
+/* In a step's environment the user's word to Slurm's PMIx plugin: where its folders go. */
+#define SLURMD_PMIX_TMPDIR "SLURM_PMIX_TMPDIR"
+
 struct slurmd_folders {
     char spool[PATH_MAX]; /* SlurmdSpoolDir */
     char tmp[PATH_MAX];   /* where Slurm's PMIx plugin makes the clients' folders */
-    bool tmp_is_users;    /* the user named it, with SLURM_PMIX_TMPDIR */
+    bool tmp_is_users;    /* the user named it, with SLURMD_PMIX_TMPDIR */
 };
 
 /* In slurmstepd, of the step's own node. */

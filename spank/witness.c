@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -15,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/request.h"
 #include "spank/options.h"
+#include "spank/settings.h"
 
 /* Between two looks at rank 0: a run of half a second is seen, and a long one costs nothing. */
 enum { WITNESS_FIRST_MS = 20, WITNESS_LAST_MS = 5000 };
@@ -42,18 +42,9 @@ static void read_option(struct page_facts *facts)
         strcpy(facts->request, option);
     if (sft_request_parse(&request, option, NULL) < 0)
         return;
-    if (request.task == SFT_TASK_TRAIN)
+    facts->judges = request.task == SFT_TASK_VERIFY;
+    if (request.task == SFT_TASK_TRAIN && request.preset != sft_preset_auto())
         snprintf(facts->model, sizeof facts->model, "%s", request.preset->name);
-}
-
-/* slurmd's name of the node, which slurmstepd has in its own environment. */
-static void read_host(struct page_facts *facts)
-{
-    const char *node = getenv("SLURMD_NODENAME");
-    if (node != NULL && node[0] != '\0')
-        snprintf(facts->host, sizeof facts->host, "%s", node);
-    else if (gethostname(facts->host, sizeof facts->host - 1) < 0)
-        strcpy(facts->host, "its node");
 }
 
 static void read_owner(spank_t spank, const struct conf *conf, struct program_site *site)
@@ -82,11 +73,11 @@ void witness_begin(spank_t spank, const struct conf *conf)
         facts->nodes = 0;
     if (spank_get_item(spank, S_JOB_TOTAL_TASK_COUNT, &facts->ranks) != ESPANK_SUCCESS)
         facts->ranks = 0;
-    read_host(facts);
+    snprintf(facts->host, sizeof facts->host, "%s", settings_node());
     facts->start = time(NULL);
     witness.begin = sft_clock_now();
     read_option(facts);
-    facts->idle = !options_trains(spank, option);
+    facts->idle = !options_records(spank, option);
     read_owner(spank, conf, &witness.site);
 }
 

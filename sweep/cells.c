@@ -125,6 +125,25 @@ void sweep_cells_clear(struct sweep_cells *cells)
     memset(cells, 0, sizeof *cells);
 }
 
+void sweep_cells_resolve(struct sweep_cells *cells, const struct conf_data *names)
+{
+    for (size_t i = 0; i < cells->count; i++) {
+        struct sweep_cell *cell = &cells->cell[i];
+        memcpy(cell->data, cell->request.data, sizeof cell->data);
+        conf_data_resolve(names, cell->data);
+    }
+}
+
+/* The record's request has the file that the site's name of data stands for. */
+static bool cell_covers(const struct sweep_cell *cell, const struct sft_request *actual)
+{
+    struct sft_request wanted = cell->request;
+    if (sft_request_covers(&wanted, actual))
+        return true;
+    memcpy(wanted.data, cell->data, sizeof wanted.data);
+    return cell->data[0] != '\0' && sft_request_covers(&wanted, actual);
+}
+
 struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *request, bool asked)
 {
     struct sft_request actual;
@@ -133,8 +152,7 @@ struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *reque
         sft_request_format(&actual, text, sizeof text, NULL) < 0)
         return NULL;
     for (size_t i = 0; i < cells->count; i++)
-        if (asked ? strcmp(cells->cell[i].text, text) == 0
-                  : sft_request_covers(&cells->cell[i].request, &actual))
+        if (asked ? strcmp(cells->cell[i].text, text) == 0 : cell_covers(&cells->cell[i], &actual))
             return &cells->cell[i];
     return NULL;
 }

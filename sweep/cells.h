@@ -9,6 +9,7 @@
 
 #include "lib/error.h"
 #include "lib/request.h"
+#include "spank/conf_data.h"
 #include "sweep/options.h"
 
 #define SWEEP_CELLS 1024
@@ -24,6 +25,7 @@ struct sweep_cell {
     double seconds; /* of one run, estimated; NaN: not predicted */
     int gpus;       /* of one run; 0: none, or not known */
     char refused[SFT_ERROR_SIZE]; /* why it cannot run; "" */
+    char data[SFT_REQUEST_PATH]; /* as the plugin has the request's, sweep_cells_resolve; else "" */
 };
 
 struct sweep_cells {
@@ -37,6 +39,9 @@ struct sweep_cells {
 int sweep_cells_make(struct sweep_cells *cells, const struct sweep_options *options,
                      struct sft_error *err);
 void sweep_cells_clear(struct sweep_cells *cells);
+
+/* The site's names in data= stand for files, which records have. */
+void sweep_cells_resolve(struct sweep_cells *cells, const struct conf_data *names);
 
 /* The cell of a run; NULL: none. `request` is what was asked for (`asked`), the same as the cell's,
  * or a record's, where the site may have added to it (sft_request_covers). */

@@ -12,6 +12,7 @@
 #include "sweep/follow.h"
 #include "sweep/lock.h"
 #include "sweep/plan.h"
+#include "sweep/site.h"
 #include "sweep/submit.h"
 
 enum { WHOLE = 0, MISSING = 1, BAD = 2 };
@@ -134,6 +135,14 @@ static int cancel(const struct sweep_options *options, struct sft_error *err)
     return WHOLE;
 }
 
+/* A site's file that cannot be read is told where a plan needs it. */
+static void cells_resolve(struct sweep_cells *cells)
+{
+    static struct conf conf;
+    if (cells->count > 0 && site_load(&conf, NULL) == 0)
+        sweep_cells_resolve(cells, &conf.sets);
+}
+
 static int act(const struct sweep_options *options, struct sft_error *err)
 {
     struct sweep_cells cells;
@@ -150,6 +159,7 @@ static int act(const struct sweep_options *options, struct sft_error *err)
         return cancel(options, err);
     if (sweep_cells_make(&cells, options, err) < 0)
         return BAD;
+    cells_resolve(&cells);
     exit_status =
         options->action == SWEEP_STATUS ? status(options, &cells, err) : run(options, &cells, err);
     sweep_cells_clear(&cells);

@@ -5,11 +5,17 @@
 # [$TMPDIR/sft-cuda-headers]. C files are read by gcc; kernels by clang 16 or later ($CLANG, or the newest here),
 # since those packages hold CUDA's assembler but no nvcc, and assembled by that version's ptxas.
 #   cuda_headers.sh [FOLDER]
+#   cuda_headers.sh --build [FOLDER]   the job, compiled and linked against CUDA 12.1's libraries, cuDNN 9.1 and NCCL 2.18
+#                                      out of those packages (1.2 GB to download, 1.3 GB stay); FOLDER/toolkit-12.1 does for
+#                                      `configure --with-cuda=`, and for SFT_CUDA12 of contrib/debian/build.sh
 # Ends with `N passed, N failed[, N skipped]`; exit status 0 when none failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
+mode=headers
+[ "${1:-}" != --build ] || { mode=build && shift; }
 folder=${1:-${TMPDIR:-/tmp}/sft-cuda-headers}
-passed=0 failed=0 skipped=0
+# shellcheck source=tests/packages/checks.sh
+. tests/packages/checks.sh
 
 fetch() { # fetch PACKAGE VERSION : into FOLDER/PACKAGE-VERSION, unless it is there
     local to=$folder/$1-$2 from
@@ -20,23 +26,7 @@ fetch() { # fetch PACKAGE VERSION : into FOLDER/PACKAGE-VERSION, unless it is th
         { unzip -qq "$from"/*.whl '*/include/*' '*/bin/ptxas' '*/libdevice/*' -d "$from/all" 2>/dev/null || [ $? -eq 11 ]; } &&
         chmod -R u+rwX "$from/all" && mv "$from/all/nvidia" "$to"
     rm -rf "$from"
-    [ -d "$to" ] && return
-    failed=$((failed + 1))
-    echo "FAILED  no $1 $2 from PyPI"
-    return 1
-}
-
-check() { # check NAME COMMAND...
-    local name=$1 log
-    shift
-    if log=$("$@" 2>&1); then
-        passed=$((passed + 1))
-        echo "ok      $name"
-    else
-        failed=$((failed + 1))
-        echo "FAILED  $name"
-        head -n 20 <<<"$log" | sed 's/^/    /'
-    fi
+    check "$1 $2 from PyPI" [ -d "$to" ]
 }
 
 toolkit() { # toolkit CUDA CUBLAS NVCC : FOLDER/cuda-CUDA, laid out as a toolkit
@@ -95,14 +85,54 @@ with_cuda() { # with_cuda CUDA CUBLAS NVCC
             check "CUDA $cuda, kernels for $architecture by $clang and ptxas" \
                 compile_kernels "$clang" "$1" $architecture job/tensor/cuda/*.cu
         else
-            skipped=$((skipped + 1))
-            echo "skipped CUDA $cuda, kernels for $architecture: no clang 16 or later, and no nvcc of CUDA $cuda"
+            check_skip "CUDA $cuda, kernels for $architecture" "no clang 16 or later, and no nvcc of CUDA $cuda"
         fi
     done
 }
 
+# A whole toolkit for building: libraries, too, each with the name that it is linked by, and tests/nvcc_clang.py for
+# nvcc. What of cuDNN is only loaded at run time, its kernels, is left out.
+libraries() { # libraries TOOLKIT PACKAGE==VERSION...
+    local to=$1 from part name
+    shift
+    [ -d "$to" ] && return
+    from=$(mktemp -d "$folder/download-XXXXXX") || return
+    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: -d "$from" "$@" || return
+    for part in "$from"/*.whl; do
+        unzip -qqo "$part" -x '*/libcudnn_adv*' '*engines_precompiled*' -d "$from/all" || return
+    done
+    mkdir -p "$to.new" && chmod -R u+rwX "$from/all" || return
+    for part in "$from"/all/nvidia/*/; do
+        cp -rl "$part." "$to.new/" || return
+    done
+    for part in "$to.new"/lib/*.so.*; do
+        name=$(basename "$part")
+        ln -sf "$name" "$to.new/lib/${name%%.so*}.so"
+    done
+    chmod +x "$to.new/bin/ptxas" && ln -sf "$PWD/tests/nvcc_clang.py" "$to.new/bin/nvcc" && rm -rf "$from" &&
+        mv "$to.new" "$to"
+}
+
+build_job() { # build_job TOOLKIT
+    local build
+    build=$(mktemp -d "$folder/build-XXXXXX") && cd "$build" || return
+    "$OLDPWD/configure" -q --enable-werror --without-slurm --with-cuda="$1" --with-nccl="$1" &&
+        make -j"$(nproc)" sft-bench-job && ldd sft-bench-job | grep cublasLt.so.12 &&
+        ./sft-bench-job tiny,steps=2,warmup=1 --data "$OLDPWD/examples/instructions.json" && rm -rf "$build"
+}
+
 mkdir -p "$folder/config" && : >"$folder/config/config.h" || exit 1
-with_cuda 12.1.105 12.1.3.1 12.1.105
-with_cuda 12.4.127 12.4.5.8 12.4.131
-echo "$passed passed, $failed failed$([ $skipped -gt 0 ] && echo ", $skipped skipped")"
-[ $failed -eq 0 ]
+case $mode in
+build)
+    [ -x configure ] || { echo "cuda_headers.sh: autoreconf -fi first" >&2 && exit 1; }
+    check "libraries of CUDA 12.1 from PyPI" libraries "$folder/toolkit-12.1" nvidia-cuda-runtime-cu12==12.1.105 \
+        nvidia-cublas-cu12==12.1.3.1 nvidia-cuda-nvcc-cu12==12.1.105 nvidia-cudnn-cu12==9.1.0.70 nvidia-nccl-cu12==2.18.1 \
+        nvidia-cuda-nvrtc-cu12==12.1.105 &&
+        check "the job, compiled and linked against CUDA 12.1" build_job "$folder/toolkit-12.1"
+    ;;
+headers)
+    with_cuda 12.1.105 12.1.3.1 12.1.105
+    with_cuda 12.4.127 12.4.5.8 12.4.131
+    ;;
+esac
+checks_end

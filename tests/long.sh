@@ -4,6 +4,7 @@
 #   tests/long.sh --list        the names
 #   tests/long.sh               all of them
 #   tests/long.sh NAME...       these
+#   tests/long.sh slurm SOURCE  a release of Slurm from its sources, and the main path's tests on it; alone for its help
 #   SFT_ROOT=DIR                the installed tree [build/tests/root, as tests/run.sh leaves it]
 #   SFT_KEEP=1                  keep the folders of those that failed
 set -uo pipefail
@@ -57,6 +58,16 @@ scenario_jobs() {
     "$top/tests/long/jobs.sh"
 }
 
+# packages: Debian's, from a root that debootstrap makes, on 12 and on 13: built, installed, upgraded, removed, purged,
+# by autopkgtest; then INSTALL.md's way from source, with make check.
+scenario_packages() {
+    local status=0
+    "$top/tests/packages/lifecycle.sh" bookworm || status=1
+    "$top/tests/packages/lifecycle.sh" trixie || status=1
+    SFT_CHECK=yes "$top/tests/packages/source.sh" || status=1
+    return $status
+}
+
 # start: step daemons and ranks killed early, again and again.
 scenario_start() {
     "$top/tests/long/start.sh"
@@ -101,7 +112,7 @@ first_record() {
 }
 
 live_has() { # live_has NAME PATTERN : the live job's comment
-    scontrol -o show job "$(cat "$1.job")" 2>/dev/null | grep -q "AdminComment=.*$2"
+    grep -q "AdminComment=.*$2" <<<"$(scontrol -o show job "$(cat "$1.job")" 2>/dev/null)"
 }
 
 record_is() { # record_is NAME PATTERN
@@ -110,7 +121,7 @@ record_is() { # record_is NAME PATTERN
 }
 
 in_accounting() {
-    sacct -X -n -P -j "$1" -o admincomment | grep -q "$2"
+    grep -q "$2" <<<"$(sacct -X -n -P -j "$1" -o admincomment)"
 }
 
 nodes_fine() {
@@ -146,8 +157,9 @@ one_run() {
 }
 
 case ${1:-} in
---list) names && exit 0 ;;
--*) sed -n '3,8s/^# \{0,1\}//p' "$0" && exit 2 ;;
+--list) names && echo 'slurm SOURCE' && exit 0 ;;
+slurm) shift && exec tests/long/slurm.sh "$@" ;;
+-*) sed -n '3,9s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac
 # shellcheck disable=SC2046
 [ $# -gt 0 ] || set -- $(names)

@@ -38,7 +38,16 @@ enum collective_group {
 
 #define COLLECTIVE_LANE(group) ((enum lane)(group))
 
-enum collective_type { COLLECTIVE_FP32, COLLECTIVE_BF16, COLLECTIVE_FP64, COLLECTIVE_TYPES };
+/* Numbers in FP8 are moved as bytes; as whole numbers the bits of magnitudes stand in their order,
+ * NaN last. */
+enum collective_type {
+    COLLECTIVE_FP32,
+    COLLECTIVE_BF16,
+    COLLECTIVE_FP64,
+    COLLECTIVE_UINT32,
+    COLLECTIVE_BYTE,
+    COLLECTIVE_TYPES
+};
 enum collective_reduction { COLLECTIVE_SUM, COLLECTIVE_MAX };
 
 struct collective_call {
@@ -58,11 +67,12 @@ struct collective {
     /* They run on a device, over its own network: poll tells how far they are, and destroy waits
      * for the other ranks within the limit by itself. Else they are done when run returns. */
     bool on_device;
+    int nodes;     /* that the ranks are on */
+    double across; /* bytes that this rank's part of its node's rings has sent to other nodes */
     void *state;
 
     void (*destroy)(struct collective *c);
-    /* Enqueued on the lane of its group, and waits for nothing: callers order them with the
-     * device's mark and await. A group of one rank does nothing but copy. */
+    /* See collective_run. */
     int (*run)(struct collective *c, struct device *device, const struct collective_call *call,
                struct sft_error *err);
     /* Of on_device alone: how far they are is added to *progress, and what failed there; from
@@ -74,12 +84,20 @@ struct collective {
     void (*dismiss)(struct collective *c, void *memory);
 };
 
-/* Collective: self for one rank, NCCL where each rank has a GPU (`device`, as for
- * device_create_cuda; -1: none), MPI where none has; else an error that names a rank without.
- * `control` outlives it. */
-struct collective *collective_create(struct control *control, int device, struct sft_error *err);
+/* Collective: how many ranks have a GPU (`device`, as for device_create_cuda; -1: none); -1: err.
+ */
+int collective_devices(struct control *control, int device, struct sft_error *err);
+/* Collective: self for one rank, NCCL where each rank has a GPU, MPI where none has; else an error
+ * that names a rank without. `devices` are collective_devices'. `control` outlives it. */
+struct collective *collective_create(struct control *control, int device, int devices,
+                                     struct sft_error *err);
 /* NULL does nothing. */
 void collective_destroy(struct collective *c);
+
+/* Enqueued on the lane of its group, and waits for nothing: callers order them with the device's
+ * mark and await. A group of one rank does nothing but copy. */
+int collective_run(struct collective *c, struct device *device, const struct collective_call *call,
+                   struct sft_error *err);
 
 /* NULL memory is none. */
 void collective_enroll(struct collective *c, void *memory, size_t bytes);
@@ -94,6 +112,9 @@ struct collective *collective_create_self(struct sft_error *err);
 struct collective *collective_create_mpi(struct control *control, struct sft_error *err);
 struct collective *collective_create_nccl(struct control *control, int device,
                                           struct sft_error *err);
+/* Of the library that is linked, before anything of it was started; "" without it. */
+void collective_mpi_version(char *text, size_t size);
+void collective_nccl_version(char *text, size_t size);
 void collective_find_groups(struct collective *c, const struct control *control);
 /* Of a group of one rank. */
 int collective_copy(struct device *device, const struct collective_call *call);

@@ -4,8 +4,11 @@
 
 #include "job/collective/collective.h"
 
+#include <dlfcn.h>
 #include <limits.h>
 #include <mpi.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +76,14 @@ static const char *call_name(const struct collective_call *call)
 {
     if (call->kind != COLLECTIVE_ALL_REDUCE)
         return call->what;
-    return call->type == COLLECTIVE_FP32 ? "all-reduce of floats" : "all-reduce of doubles";
+    switch (call->type) {
+    case COLLECTIVE_FP32:
+        return "all-reduce of floats";
+    case COLLECTIVE_FP64:
+        return "all-reduce of doubles";
+    default:
+        return call->what;
+    }
 }
 
 static int call_run(const struct mpi_call *m, const struct collective_call *call, int member)
@@ -93,16 +103,18 @@ static int mpi_run(struct collective *c, struct device *device, const struct col
                    struct sft_error *err)
 {
     const struct mpi *mpi = c->state;
-    struct mpi_call m = {mpi->groups[call->group],
-                         call->type == COLLECTIVE_FP32 ? MPI_FLOAT : MPI_DOUBLE,
+    const MPI_Datatype types[COLLECTIVE_TYPES] = {MPI_FLOAT, MPI_DATATYPE_NULL, MPI_DOUBLE,
+                                                  MPI_UINT32_T, MPI_UINT8_T};
+    struct mpi_call m = {mpi->groups[call->group], types[call->type],
                          call->reduction == COLLECTIVE_MAX ? MPI_MAX : MPI_SUM,
                          call->count * collective_type_size(call->type)};
     int member = c->group_rank[call->group];
     if (call->type == COLLECTIVE_BF16 || device->queue(device, LANE_COMPUTE) != NULL)
-        return sft_error_set(err,
-                             "%s: MPI knows fp32 and fp64 in host memory, not %s of the %s "
-                             "backend",
-                             call->what, format_traits[device->format].name, device->name);
+        return sft_error_set(
+            err,
+            "%s: MPI knows fp32, fp64 and whole numbers in host memory, not %s of the %s "
+            "backend",
+            call->what, format_traits[device->format].name, device->name);
     if (call->kind != COLLECTIVE_ALL_REDUCE && call->count > INT_MAX)
         return sft_error_set(err, "%s of %zu elements a rank: MPI counts to %d", call->what,
                              call->count, INT_MAX);
@@ -138,6 +150,7 @@ static int mpi_make_groups(struct collective *c, struct sft_error *err)
         return -1;
     /* the members of one group are named by its first: a node's by one number across, and reverse
      */
+    watchdog_enter(mpi->control->watchdog, "groups of ranks");
     for (int group = COLLECTIVE_NODE; group < COLLECTIVE_GROUPS && status == MPI_SUCCESS; group++) {
         int other = group == COLLECTIVE_NODE ? COLLECTIVE_ACROSS : COLLECTIVE_NODE;
         bool single = c->group_size[group] == 1;
@@ -148,6 +161,7 @@ static int mpi_make_groups(struct collective *c, struct sft_error *err)
         if (status == MPI_SUCCESS)
             MPI_Comm_set_errhandler(mpi->groups[group], MPI_ERRORS_RETURN);
     }
+    watchdog_leave(mpi->control->watchdog);
     return mpi_check(c, status, "groups of ranks", err);
 }
 
@@ -168,13 +182,13 @@ static struct collective *mpi_new(struct control *control, struct sft_error *err
 }
 
 /* "Open MPI v4.1.4" */
-static void mpi_describe(struct collective *c)
+void collective_mpi_version(char *text, size_t size)
 {
     char all[MPI_MAX_LIBRARY_VERSION_STRING];
-    int length = 0, most = (int)sizeof c->version - 1;
+    int length = 0, most = (int)size - 1;
     MPI_Get_library_version(all, &length);
     int end = (int)strcspn(all, ",\n");
-    snprintf(c->version, sizeof c->version, "%.*s", end < most ? end : most, all);
+    snprintf(text, size, "%.*s", end < most ? end : most, all);
 }
 
 static int mpi_check_world(const struct control *control, struct sft_error *err)
@@ -190,12 +204,46 @@ static int mpi_check_world(const struct control *control, struct sft_error *err)
         size, control->rank, control->size);
 }
 
+static atomic_bool mpi_begins;
+
+#ifdef HAVE_PMIX
+/* Open MPI 4 and 5 have one name for their library, so this stands whichever we were built with;
+ * 4's MPI_Init does not ask. Open MPI 5's MPI_Init leaves PMIx_Init out where this says that PMIx
+ * runs, as it does for control, and PMIx_Init is what tells it who it is: it fails then. PMIx
+ * counts its starts, so while MPI begins this answers no in PMIx's place. To start MPI first would
+ * be the other way: but then ranks that cannot all use MPI would wait in it, and none could say
+ * why. */
+int PMIx_Initialized(void) __attribute__((visibility("default")));
+int PMIx_Initialized(void)
+{
+    int (*really)(void);
+    if (mpi_begins)
+        return 0;
+    *(void **)&really = dlsym(RTLD_NEXT, "PMIx_Initialized");
+    return really != NULL && really();
+}
+#endif
+
+static int mpi_begin(void)
+{
+    int provided;
+    mpi_begins = true;
+    int status = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    mpi_begins = false;
+    return status;
+}
+
 struct collective *collective_create_mpi(struct control *control, struct sft_error *err)
 {
     struct collective *c = mpi_new(control, err);
     if (c == NULL)
         return NULL;
-    int provided, status = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    /* A write to a rank that is gone is MPI's to see, and the watchdog's to name: it must not end
+     * this rank. */
+    signal(SIGPIPE, SIG_IGN);
+    watchdog_enter(control->watchdog, "start of MPI");
+    int status = mpi_begin();
+    watchdog_leave(control->watchdog);
     if (status != MPI_SUCCESS) {
         sft_error_set(err, "MPI does not start (error %d)", status);
         free(c->state);
@@ -203,7 +251,7 @@ struct collective *collective_create_mpi(struct control *control, struct sft_err
         return NULL;
     }
     if (mpi_check_world(control, err) == 0 && mpi_make_groups(c, err) == 0) {
-        mpi_describe(c);
+        collective_mpi_version(c->version, sizeof c->version);
         return c;
     }
     free(c->state); /* without MPI's end, which would wait for ranks that may be gone */

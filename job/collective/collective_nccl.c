@@ -108,7 +108,8 @@ static int nccl_end(struct collective *c, int which, cudaStream_t stream, ncclRe
 static ncclResult_t nccl_enqueue(const struct nccl *nccl, const struct collective_call *call,
                                  cudaStream_t stream)
 {
-    const ncclDataType_t types[COLLECTIVE_TYPES] = {ncclFloat, nccl_bf16, ncclDouble};
+    const ncclDataType_t types[COLLECTIVE_TYPES] = {ncclFloat, nccl_bf16, ncclDouble, ncclUint32,
+                                                    ncclUint8};
     ncclRedOp_t operation = call->reduction == COLLECTIVE_MAX ? ncclMax : ncclSum;
     ncclDataType_t type = types[call->type];
     ncclComm_t comm = nccl->comm[call->group];
@@ -304,17 +305,21 @@ static struct collective *nccl_new(struct control *control, int device, struct s
     return c;
 }
 
+void collective_nccl_version(char *text, size_t size)
+{
+    int version = 0;
+    ncclGetVersion(&version);
+    snprintf(text, size, "NCCL %d.%d.%d", version / 10000, version % 10000 / 100, version % 100);
+}
+
 struct collective *collective_create_nccl(struct control *control, int device,
                                           struct sft_error *err)
 {
-    int version = 0;
     struct collective *c = nccl_new(control, device, err);
     if (c == NULL)
         return NULL;
     struct nccl *nccl = c->state;
-    ncclGetVersion(&version);
-    snprintf(c->version, sizeof c->version, "NCCL %d.%d.%d", version / 10000, version % 10000 / 100,
-             version % 100);
+    collective_nccl_version(c->version, sizeof c->version);
     if (cuda_check(c, cudaSetDevice(device), "the GPU", err) == 0 && nccl_world(c, err) == 0 &&
         nccl_groups(c, err) == 0)
         return c;

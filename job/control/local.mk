@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += job/control/libcontrol.la
 job_control_libcontrol_la_SOURCES = \
 	job/control/bootstrap.c job/control/bootstrap.h \
 	job/control/control.c job/control/control.h \
+	job/control/hub.c job/control/hub.h \
 	job/control/net.c job/control/net.h \
 	job/control/progress.h \
 	job/control/tree.c job/control/tree.h \
@@ -18,7 +19,7 @@ job_control_libcontrol_la_SOURCES += job/control/bootstrap_pmix.c
 job_control_libcontrol_la_LIBADD = $(PMIX_LIBS)
 endif
 
-unit_tests += tests/unit/control/test_control \
+unit_tests += tests/unit/control/test_control tests/unit/control/test_hub \
 	tests/unit/control/test_watchdog \
 	tests/unit/control/test_watchdog_judge
 unit_support += tests/unit/control/control_scene.c tests/unit/control/control_scene.h \

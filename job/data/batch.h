@@ -18,6 +18,7 @@ struct batch {
     long real;    /* tokens that are not padding */
     long trained; /* rows with a target */
     double squared_lengths; /* sum over documents of length^2 */
+    uint64_t first;         /* number of its first row in the whole run, whoever has it */
 };
 
 int batch_create(struct batch *batch, int rows, struct sft_error *err);

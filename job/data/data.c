@@ -35,6 +35,8 @@ void data_close(struct data *data)
     free(data->members);
     free(data->documents);
     free(data->pool);
+    free(data->marks);
+    free(data->labels);
     free(data->source);
     free(data);
 }
@@ -54,25 +56,63 @@ static int grow(void **array, size_t *room, size_t count, size_t more, size_t si
     return 0;
 }
 
-int data_add(struct data *data, const int32_t *tokens, long length, long response,
-             struct sft_error *err)
+/* Room for a document, whose tokens are there then and whose marks are 0. */
+static int document_begin(struct data *data, const int32_t *tokens, long length, long response,
+                          struct sft_error *err)
 {
-    if (length > data->seq) {
-        data->cut++;
-        length = data->seq;
-    }
-    if (response >= length)
-        return 0;
-    if (grow((void **)&data->pool, &data->pool_room, data->pool_count, (size_t)length,
-             sizeof *data->pool, err) < 0 ||
+    size_t more = (size_t)length;
+    if (grow((void **)&data->pool, &data->pool_room, data->pool_count, more, sizeof *data->pool,
+             err) < 0 ||
+        grow((void **)&data->marks, &data->marks_room, data->pool_count, more, 1, err) < 0 ||
         grow((void **)&data->documents, &data->room, data->count, 1, sizeof *data->documents, err) <
             0)
         return -1;
-    memcpy(data->pool + data->pool_count, tokens, (size_t)length * sizeof *tokens);
+    memcpy(data->pool + data->pool_count, tokens, more * sizeof *tokens);
+    memset(data->marks + data->pool_count, 0, more);
     data->documents[data->count++] =
         (struct document){data->pool_count, (int)length, (int)response};
-    data->pool_count += (size_t)length;
+    data->pool_count += more;
     return 0;
+}
+
+static long length_cut(struct data *data, long length)
+{
+    if (length <= data->seq)
+        return length;
+    data->cut++;
+    return data->seq;
+}
+
+int data_add(struct data *data, const int32_t *tokens, long length, long response,
+             struct sft_error *err)
+{
+    length = length_cut(data, length);
+    if (response >= length)
+        return 0;
+    if (document_begin(data, tokens, length, response, err) < 0)
+        return -1;
+    memset(data->marks + data->pool_count - (length - response), 1, (size_t)(length - response));
+    return 0;
+}
+
+int data_add_marked(struct data *data, const int32_t *tokens, const uint8_t *marks, long length,
+                    struct sft_error *err)
+{
+    long response = 1;
+    length = length_cut(data, length);
+    while (response < length && !marks[response])
+        response++;
+    if (response >= length)
+        return 0;
+    if (document_begin(data, tokens, length, response, err) < 0)
+        return -1;
+    memcpy(data->marks + data->pool_count - length, marks, (size_t)length);
+    return 0;
+}
+
+int data_add_unmarked(struct data *data, const int32_t *tokens, long length, struct sft_error *err)
+{
+    return document_begin(data, tokens, length_cut(data, length), length, err);
 }
 
 struct data_facts data_facts(const struct data *data)
@@ -119,12 +159,17 @@ static void fill_document(const struct data *data, const struct document *docume
                           struct batch *batch)
 {
     const int32_t *tokens = data->pool + document->first;
+    const uint8_t *marks = data->marks + document->first;
     for (int i = 0; i < document->length; i++) {
-        bool trained = i + 1 < document->length && i + 1 >= document->response;
+        bool trained = i + 1 < document->length && marks[i + 1];
         batch->tokens[row + i] = tokens[i];
         batch->targets[row + i] = trained ? tokens[i + 1] : -1;
         batch->positions[row + i] = i;
         batch->trained += trained;
+    }
+    if (data->labels != NULL) {
+        batch->targets[row + document->length - 1] = data->labels[document - data->documents];
+        batch->trained++;
     }
     batch->start[batch->documents] = row;
     batch->length[batch->documents++] = document->length;
@@ -148,11 +193,32 @@ static void fill_sequence(const struct data *data, const struct pack *pack, int 
     }
 }
 
-void data_fill(const struct data *data, uint64_t first, int sequences, struct batch *batch)
+static void batch_clear(const struct data *data, uint64_t first, struct batch *batch)
 {
     batch->documents = 0;
     batch->real = batch->trained = 0;
     batch->squared_lengths = 0;
+    batch->first = first * (uint64_t)data->seq;
+}
+
+void data_fill_once(const struct data *data, uint64_t first, int sequences, struct batch *batch)
+{
+    static const struct pack empty = {0, 0, 0};
+    batch_clear(data, first, batch);
+    for (int i = 0; i < sequences; i++) {
+        uint64_t number = first + (uint64_t)i;
+        bool is_there = number < data->pack_count;
+        fill_sequence(data, is_there ? &data->packs[number] : &empty, i * data->seq, batch);
+        if (is_there)
+            continue;
+        batch->start[batch->documents] = i * data->seq;
+        batch->length[batch->documents++] = 1;
+    }
+}
+
+void data_fill(const struct data *data, uint64_t first, int sequences, struct batch *batch)
+{
+    batch_clear(data, first, batch);
     for (int i = 0; i < sequences; i++) {
         uint64_t number = first + (uint64_t)i;
         const uint32_t *order = order_of(data, number / data->pack_count);

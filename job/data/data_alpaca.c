@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Alpaca-format JSON: one array of objects, or objects one behind the other (JSON lines). It is
+/* Records in JSON: one array of objects, or objects one behind the other (JSON lines). It is
  * walked record by record, so that memory holds one at a time beside the file's text and a
  * complaint can name the record and its line. In JSON lines a broken record ends with its line; in
  * an array nothing tells where the next one begins. */
@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job/data/data_files.h"
 #include "job/data/data_internal.h"
 #include "job/data/data_kind.h"
 #include "job/data/data_record.h"
+#include "job/data/document.h"
+#include "lib/checksum.h"
 #include "lib/file_read.h"
 
 /* No piece of a tokenizer stands for more bytes: of a longer text what is behind seq * PIECE cannot
@@ -36,7 +39,7 @@ char *data_prompt(const char *instruction, const char *input)
 
 struct reader {
     struct data *data;
-    struct tokenizer *tokenizer;
+    struct document_maker maker;
     const char *name;
     struct scan scan;
     const char *text;    /* from its beginning */
@@ -61,39 +64,25 @@ static int not_json(struct reader *r, struct sft_error *err, const char *what)
     return sft_error_set(err, "%s: not JSON: line %ld: %s", r->name, reader_line(r), what);
 }
 
-static int document_add(struct reader *r, const char *prompt, const char *output,
-                        struct sft_error *err)
-{
-    int32_t *question = NULL, *answer = NULL, *all = NULL;
-    long asked = tokenizer_encode(r->tokenizer, prompt, strlen(prompt), &question, err);
-    long said =
-        asked < 0 ? -1 : tokenizer_encode(r->tokenizer, output, strlen(output), &answer, err);
-    int result = -1;
-    if (said < 0)
-        goto out;
-    all = malloc((size_t)(asked + said + 2) * sizeof *all);
-    if (all == NULL) {
-        sft_error_set(err, "no memory for record %ld", r->records);
-        goto out;
-    }
-    all[0] = tokenizer_begin(r->tokenizer);
-    if (asked > 0)
-        memcpy(all + 1, question, (size_t)asked * sizeof *all);
-    if (said > 0)
-        memcpy(all + 1 + asked, answer, (size_t)said * sizeof *all);
-    all[1 + asked + said] = tokenizer_end(r->tokenizer);
-    result = data_add(r->data, all, asked + said + 2, asked + 1, err);
-out:
-    free(question);
-    free(answer);
-    free(all);
-    return result;
-}
-
 static void fault_take(struct reader *r, bool empty, const char *why)
 {
     struct faults *faults = &r->data->faults;
-    fault_add(empty ? &faults->empty : &faults->bad, r->records, r->line, why);
+    fault_add(empty ? &faults->empty : &faults->bad, r->data->file, r->records, r->line, why);
+}
+
+/* A file has one format: of two that were thrown together neither's figures would be known. */
+static int format_check(struct reader *r, struct sft_error *err)
+{
+    enum record_format format = record_format(&r->record);
+    if (r->data->format == RECORD_NONE)
+        r->data->format = format;
+    if (r->data->format == format)
+        return 0;
+    return sft_error_set(err,
+                         "%s: record %ld (line %ld) has %s, those before it %s: give data= files "
+                         "of one format",
+                         r->name, r->records, r->line, record_format_names[format],
+                         record_format_names[r->data->format]);
 }
 
 /* What was read: a document, or one that is left out. */
@@ -108,14 +97,16 @@ static int record_take(struct reader *r, struct sft_error *err)
         fault_take(r, empty, why);
         return 0;
     }
-    char *prompt = data_prompt(record_text(&r->record, RECORD_INSTRUCTION),
-                               record_text(&r->record, RECORD_INPUT));
-    if (prompt == NULL)
+    if (format_check(r, err) < 0)
+        return -1;
+    if (chat_put_system(&r->record.chat, record_text(&r->record, RECORD_SYSTEM)) < 0)
         return sft_error_set(err, "no memory for record %ld", r->records);
-    int result = document_add(r, prompt, record_text(&r->record, RECORD_OUTPUT), err);
-    free(prompt);
-    r->data->mended += record_is_mended(&r->record);
-    return result;
+    int result = document_make(&r->maker, &r->record, why, sizeof why, err);
+    if (result > 0)
+        fault_take(r, false, why);
+    else
+        r->data->mended += record_is_mended(&r->record);
+    return result < 0 ? -1 : 0;
 }
 
 /* Behind the line's end. */
@@ -232,8 +223,7 @@ static int read_text(struct reader *r, struct sft_error *err)
     const char *begin = scan->at;
     scan_space(scan);
     if (scan->at == scan->end)
-        return sft_error_set(err, "%s: the file is empty; it must hold Alpaca-format records",
-                             r->name);
+        return sft_error_set(err, "%s: the file is empty; it must hold records", r->name);
     if (kind_check(r->name, begin, (size_t)(scan->end - begin), err) < 0)
         return -1;
     if (*scan->at != '[' && *scan->at != '{')
@@ -246,7 +236,7 @@ int data_parse(struct data *data, struct tokenizer *tokenizer, const char *name,
                size_t size, double skip, struct sft_error *err)
 {
     struct reader r = {.data = data,
-                       .tokenizer = tokenizer,
+                       .maker = {.data = data, .tokenizer = tokenizer, .asked = data->template},
                        .name = name,
                        .scan = {text + mark_length(text, size), text + size, NULL},
                        .text = text,
@@ -255,6 +245,7 @@ int data_parse(struct data *data, struct tokenizer *tokenizer, const char *name,
                        .line = 1};
     int failed = read_text(&r, err);
     record_clear(&r.record);
+    document_maker_clear(&r.maker);
     if (failed)
         return -1;
     if (r.records == 0)
@@ -272,32 +263,51 @@ static char *text_read(const char *path, size_t *size, struct sft_error *err)
     return failed ? NULL : file_read(path, "data", SIZE_MAX - 1, size, err);
 }
 
-static uint64_t checksum(const char *text, size_t size)
-{
-    uint64_t sum = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < size; i++)
-        sum = (sum ^ (unsigned char)text[i]) * 0x100000001b3u;
-    return sum;
-}
-
 struct data *data_open(const char *path, struct tokenizer *tokenizer, int seq, uint64_t seed,
                        double skip, struct sft_error *err)
+{
+    return data_open_as(path, tokenizer, SFT_TEMPLATE_AUTO, seq, seed, skip, err);
+}
+
+/* Faults are judged file by file, and told together. */
+static int file_add(struct data *data, struct tokenizer *tokenizer, const char *path, double skip,
+                    struct sft_error *err)
 {
     size_t size = 0;
     char *text = text_read(path, &size, err);
     if (text == NULL)
-        return NULL;
-    const char *slash = strrchr(path, '/');
-    struct data *data =
-        data_create(slash == NULL ? path : slash + 1, seq, tokenizer_end(tokenizer), seed, err);
-    if (data != NULL) {
-        data->checksum = checksum(text, size);
-        if (data_parse(data, tokenizer, path, text, size, skip, err) < 0 ||
-            data_pack(data, err) < 0) {
-            data_close(data);
-            data = NULL;
-        }
-    }
+        return -1;
+    struct faults before = data->faults;
+    memset(&data->faults, 0, sizeof data->faults);
+    data->checksum = sft_checksum(data->checksum, text, size);
+    int result = data_parse(data, tokenizer, path, text, size, skip, err);
+    faults_join(&before, &data->faults);
+    data->faults = before;
     free(text);
-    return data;
+    return result;
+}
+
+struct data *data_open_as(const char *path, struct tokenizer *tokenizer, enum sft_template template,
+                          int seq, uint64_t seed, double skip, struct sft_error *err)
+{
+    struct data_files files;
+    if (data_files_find(&files, path, err) < 0)
+        return NULL;
+    struct data *data = data_create(files.name, seq, tokenizer_end(tokenizer), seed, err);
+    int failed = data == NULL ? -1 : 0;
+    if (data != NULL) {
+        data->template = template;
+        data->checksum = SFT_CHECKSUM_BEGIN;
+    }
+    for (size_t i = 0; i < files.count && !failed; i++) {
+        data->file = files.count > 1 ? (int)i + 1 : 0;
+        failed = file_add(data, tokenizer, files.paths[i], skip, err);
+    }
+    if (!failed)
+        failed = data_pack(data, err);
+    data_files_clear(&files);
+    if (!failed)
+        return data;
+    data_close(data);
+    return NULL;
 }

@@ -7,10 +7,11 @@
 /* Empty records above this share are the sign of something else: a wrong key, a file half made. */
 #define EMPTY_PERCENT 50.0
 
-void fault_add(struct fault_list *list, long record, long line, const char *why)
+void fault_add(struct fault_list *list, int file, long record, long line, const char *why)
 {
     if (list->count < FAULTS_TOLD) {
         struct fault *fault = &list->first[list->count];
+        fault->file = file;
         fault->record = record;
         fault->line = line;
         snprintf(fault->why, sizeof fault->why, "%s", why);
@@ -18,15 +19,33 @@ void fault_add(struct fault_list *list, long record, long line, const char *why)
     list->count++;
 }
 
+static void list_join(struct fault_list *list, const struct fault_list *more)
+{
+    for (long i = 0; i < more->count && i < FAULTS_TOLD; i++)
+        if (list->count + i < FAULTS_TOLD)
+            list->first[list->count + i] = more->first[i];
+    list->count += more->count;
+}
+
+void faults_join(struct faults *faults, const struct faults *more)
+{
+    list_join(&faults->bad, &more->bad);
+    list_join(&faults->empty, &more->empty);
+    if (faults->keys == NULL)
+        faults->keys = more->keys;
+}
+
 /* As many as there is room for; returns how many. `used` bytes of the text stand already. */
 static long list_tell(const struct fault_list *list, char *text, size_t size, size_t *used)
 {
     long told = 0;
     for (; told < list->count && told < FAULTS_TOLD; told++) {
-        char one[160];
+        char one[192], file[24] = "";
         const struct fault *fault = &list->first[told];
-        int length = snprintf(one, sizeof one, "%srecord %ld (line %ld) %s", *used > 0 ? "; " : "",
-                              fault->record, fault->line, fault->why);
+        if (fault->file > 0)
+            snprintf(file, sizeof file, " of file %d", fault->file);
+        int length = snprintf(one, sizeof one, "%srecord %ld%s (line %ld) %s",
+                              *used > 0 ? "; " : "", fault->record, file, fault->line, fault->why);
         if (*used + (size_t)length >= size)
             break;
         memcpy(text + *used, one, (size_t)length + 1);

@@ -12,6 +12,7 @@
 enum { FAULTS_TOLD = 10, FAULTS_TEXT = 640 /* bytes of what tells them */ };
 
 struct fault {
+    int file;          /* from 1; 0: there is one alone */
     long record, line; /* from 1 */
     char why[88];      /* "has no field output" */
 };
@@ -28,10 +29,13 @@ struct faults {
     const struct data_keys *keys; /* whose the first bad record is; NULL: not known */
 };
 
-void fault_add(struct fault_list *list, long record, long line, const char *why);
+void fault_add(struct fault_list *list, int file, long record, long line, const char *why);
 
 /* "record 3 (line 9) has no field output; ...; and 7 more", of both lists. */
 void faults_tell(const struct faults *faults, char *text, size_t size);
+
+/* All that `more` has behind all that `faults` has. */
+void faults_join(struct faults *faults, const struct faults *more);
 
 /* After the last of `records` records, those that were left out with them. -1 when none is left,
  * when more than `skip` percent are bad, when most are empty, or when skip is 0 and any is bad or

@@ -7,11 +7,12 @@
 
 #include "job/data/data.h"
 #include "job/data/data_faults.h"
+#include "job/data/data_record.h"
 
 struct document {
     size_t first; /* in the pool of tokens */
     int length;
-    int response; /* index of the first response token; the tokens from there on are trained */
+    int response; /* index of the first trained token */
 };
 
 /* A sequence holds the documents members[first .. first + count). */
@@ -30,11 +31,16 @@ struct data {
     int seq, end; /* end: padding's id */
     uint64_t seed;
     char *source;
-    bool drawn;           /* tokens, not read */
-    const char *workload; /* NULL: it has no name */
+    bool drawn;                 /* tokens, not read */
+    enum sft_template template; /* that was asked for */
+    const char *workload;       /* NULL: it has no name */
+    enum record_format format;  /* of the records so far */
+    int file;                   /* that is read, from 1; 0: there is one alone */
     uint64_t checksum;
     int32_t *pool;
-    size_t pool_count, pool_room;
+    uint8_t *marks; /* [pool_count] 1: has a loss where it is to be told */
+    size_t pool_count, pool_room, marks_room;
+    int32_t *labels; /* [count] the target of each document's last token; NULL: none has one */
     struct document *documents;
     size_t count, room, cut;
     struct faults faults; /* records that were left out */
@@ -50,6 +56,11 @@ struct data *data_create(const char *source, int seq, int end, uint64_t seed,
 /* Append a document of length tokens; one longer than seq is cut or left out, and counted. */
 int data_add(struct data *data, const int32_t *tokens, long length, long response,
              struct sft_error *err);
+/* The same with a mark for each token; one without a marked token behind its first is left out. */
+int data_add_marked(struct data *data, const int32_t *tokens, const uint8_t *marks, long length,
+                    struct sft_error *err);
+/* The same without a token that is told. */
+int data_add_unmarked(struct data *data, const int32_t *tokens, long length, struct sft_error *err);
 /* After the last document. Fails when there is none. */
 int data_pack(struct data *data, struct sft_error *err);
 /* The records of a text that is in memory; name is for messages, skip as for data_open. */

@@ -7,7 +7,6 @@
 #define RENAME_OUTPUT "rename response to output"
 #define RENAME_PAIR(instruction, output)                                                           \
     "rename " instruction " to instruction and " output " to output"
-#define CHAT "make each question and its answer a record with instruction and output"
 #define UNWRAP "write the array of records alone into a file"
 
 enum {
@@ -83,11 +82,12 @@ static const struct data_keys rows[] = {
     {"pairs of preferences (keys chosen, rejected)",
      "they are not for supervised fine-tuning; take chosen as output",
      1u << CHOSEN | 1u << REJECTED},
-    {"ShareGPT's records (key conversations)", CHAT, 1u << CONVERSATIONS},
-    {"ShareGPT's records (key conversation)", CHAT, 1u << CONVERSATION},
-    {"chat messages (key messages)", CHAT, 1u << MESSAGES},
-    {"OpenAI's completions (keys prompt, completion)", RENAME_PAIR("prompt", "completion"),
-     1u << PROMPT | 1u << COMPLETION},
+    {"conversations that are no array of turns (key conversations)",
+     "each turn is an object with from and value", 1u << CONVERSATIONS},
+    {"ShareGPT's records (key conversation)", "rename conversation to conversations",
+     1u << CONVERSATION},
+    {"messages that are no array of turns (key messages)",
+     "each turn is an object with role and content", 1u << MESSAGES},
     {"OpenOrca's records (keys question, response)", RENAME_PAIR("question", "response"),
      1u << QUESTION | 1u << RESPONSE},
     {"records with a prompt and a response", RENAME_PAIR("prompt", "response"),

@@ -104,8 +104,25 @@ static bool is_object_with(const char *text, size_t size, const char *key, const
            !has(text, size, "\"instruction\"");
 }
 
+/* tokenizers writes "version" first, and its vocabulary may hold any word, "instruction" too. */
+static bool is_tokenizers_own(const char *text, size_t size)
+{
+    static const char key[] = "\"added_tokens\"";
+    size_t space = space_length(text, size);
+    const char *found = memmem(text, size, key, sizeof key - 1), *end = text + size;
+    if (space == size || text[space] != '{' || found == NULL ||
+        !has(text, size < 128 ? size : 128, "\"version\""))
+        return false;
+    for (found += sizeof key - 1;
+         found < end && strchr(" \t\r\n:", *found) != NULL && *found != '\0';)
+        found++;
+    return found < end && *found == '[';
+}
+
 static bool is_tokenizer_json(const char *text, size_t size)
 {
+    if (is_tokenizers_own(text, size))
+        return true;
     return is_object_with(text, size, "\"model\"", "\"vocab\"") ||
            is_object_with(text, size, "\"version\"", "\"added_tokens\"");
 }
@@ -185,7 +202,8 @@ static bool is_python(const char *text, size_t size)
 }
 
 #define ONLY_JSON "only JSON arrays and JSON lines of records are read"
-#define ONLY_PIECES "give a SentencePiece model, or leave tokenizer= out"
+#define ONLY_PIECES "give a SentencePiece model or a tokenizer.json, or leave tokenizer= out"
+#define AS_TOKENIZER "name it with tokenizer=, and the records with data="
 #define UNPACK "unpack it first, and give what was in it"
 #define FETCH "it is what a server said in place of the file: look at it, and fetch the file again"
 #define TO_JSON(read) "write it as JSON lines: " read ".to_json(NEW, orient='records', lines=True)"
@@ -241,20 +259,13 @@ static const struct data_kind kinds[] = {
     {"a web page (HTML)", FETCH, FETCH, NO_MAGIC, is_html},
     {"XML", FETCH, FETCH, NO_MAGIC, is_xml},
     {"UTF-16 text", "make it UTF-8 (iconv -f UTF-16 -t UTF-8)", ONLY_PIECES, NO_MAGIC, is_utf16},
-    {"a SentencePiece model", "name it with tokenizer=, and the records with data=", NULL, NO_MAGIC,
-     is_sentencepiece},
-    {"a file of tiktoken ranks, as Llama 3's tokenizer.model is", "data= wants records",
-     "not read yet; leave tokenizer= out, and give data=synthetic for tokens of the whole "
-     "vocabulary",
-     NO_MAGIC, is_tiktoken},
-    {"a Hugging Face tokenizer.json", "data= wants records",
-     "not read yet; give the SentencePiece model (tokenizer.model) that often lies beside it, or "
-     "leave "
-     "tokenizer= out and give data=synthetic",
-     NO_MAGIC, is_tokenizer_json},
+    {"a SentencePiece model", AS_TOKENIZER, NULL, NO_MAGIC, is_sentencepiece},
+    {"a file of tiktoken ranks", AS_TOKENIZER, NULL, NO_MAGIC, is_tiktoken},
+    {"a Hugging Face tokenizer.json", AS_TOKENIZER, NULL, NO_MAGIC, is_tokenizer_json},
     {"a tokenizer's configuration", "data= wants records",
-     "give the SentencePiece model (tokenizer.model) itself", NO_MAGIC, is_tokenizer_config},
-    {"a list of BPE merges (merges.txt)", "data= wants records", ONLY_PIECES, MAGIC(0, "#version:"),
+     "give the tokenizer.json or tokenizer.model beside it", NO_MAGIC, is_tokenizer_config},
+    {"a list of BPE merges (merges.txt)", "data= wants records",
+     "give the tokenizer.json that transformers' save_pretrained() writes", MAGIC(0, "#version:"),
      NULL},
     {"SentencePiece's list of pieces (.vocab)", "data= wants records",
      "give the .model file beside it", NO_MAGIC, is_piece_list},
@@ -278,4 +289,14 @@ const struct data_kind *data_kind_find(const char *text, size_t size)
             return kind;
     }
     return NULL;
+}
+
+enum data_reader data_kind_reader(const struct data_kind *kind)
+{
+    if (kind == NULL)
+        return READER_NONE;
+    return kind->test == is_sentencepiece    ? READER_SENTENCEPIECE
+           : kind->test == is_tiktoken       ? READER_TIKTOKEN
+           : kind->test == is_tokenizer_json ? READER_TOKENIZER_JSON
+                                             : READER_NONE;
 }

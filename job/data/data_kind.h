@@ -20,4 +20,8 @@ struct data_kind {
 /* The kind that a file begins like; NULL where it is none of them. */
 const struct data_kind *data_kind_find(const char *text, size_t size);
 
+/* What reads it as a tokenizer; NULL is read by none. */
+enum data_reader { READER_NONE, READER_SENTENCEPIECE, READER_TIKTOKEN, READER_TOKENIZER_JSON };
+enum data_reader data_kind_reader(const struct data_kind *kind);
+
 #endif

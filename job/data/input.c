@@ -10,7 +10,7 @@ static int shape_fit(struct sft_preset *shape, const struct tokenizer *tokenizer
                      struct sft_error *err)
 {
     int vocab = tokenizer_vocab(tokenizer);
-    if (vocab <= shape->vocab)
+    if (vocab <= shape->vocab || shape->classes > 0)
         return 0;
     if (!shape->vocab_grows)
         return sft_error_set(err, "tokenizer %s has %d pieces, %s holds %d: use this model's own",
@@ -40,12 +40,55 @@ static int synthetic_read(const char *text, int seq, int *length, struct sft_err
     return 0;
 }
 
+/* What a model classifies is drawn, whatever texts a site has. */
+static int labelled_open(struct input *input, const struct sft_request *request,
+                         struct sft_error *err)
+{
+    const struct sft_preset *shape = &input->shape;
+    if (request->data[0] != '\0' && strcmp(request->data, "synthetic") != 0)
+        return sft_error_set(err, "data=%.64s: %s trains on drawn samples: leave data= out",
+                             request->data, shape->name);
+    input->data =
+        data_labelled(shape->vocab, shape->classes, input->plan.seq, input->plan.seed, err);
+    return input->data == NULL ? -1 : 0;
+}
+
+static struct data *file_open(const struct input *input, const struct sft_request *request,
+                              const char *source, struct sft_error *err)
+{
+    struct sft_request defaults;
+    sft_request_defaults(&defaults, request->preset);
+    return data_open_as(
+        source, input->tokenizer,
+        request->template > 0 ? (enum sft_template)request->template : SFT_TEMPLATE_AUTO,
+        input->plan.seq, input->plan.seed, request->skip >= 0 ? request->skip : defaults.skip, err);
+}
+
+/* What eval= names: a part of the data, or a file that is read as they are. */
+static int held_open(struct input *input, const struct sft_request *request, struct sft_error *err)
+{
+    char *end;
+    double part = strtod(request->eval, &end);
+    if (request->eval[0] == '\0')
+        return 0;
+    if (input->shape.classes > 0)
+        return sft_error_set(err, "eval=%.64s: %s trains on drawn samples: leave eval= out",
+                             request->eval, input->shape.name);
+    if (*end == '\0' && part > 0 && part < 1)
+        input->held = data_hold_out(input->data, part, err);
+    else
+        input->held = file_open(input, request, request->eval, err);
+    return input->held == NULL ? -1 : 0;
+}
+
 static int input_open_data(struct input *input, const struct sft_request *request,
                            struct sft_error *err)
 {
     const struct sft_plan *plan = &input->plan;
     struct sft_request defaults;
     int length;
+    if (input->shape.classes > 0)
+        return labelled_open(input, request, err);
     sft_request_defaults(&defaults, request->preset);
     const char *source = request->data[0] != '\0' ? request->data : defaults.data;
     if (synthetic_read(source, plan->seq, &length, err) < 0)
@@ -53,8 +96,7 @@ static int input_open_data(struct input *input, const struct sft_request *reques
     if (length >= 0)
         input->data = data_synthetic(input->shape.vocab, plan->seq, length, plan->seed, err);
     else
-        input->data = data_open(source, input->tokenizer, plan->seq, plan->seed,
-                                request->skip >= 0 ? request->skip : defaults.skip, err);
+        input->data = file_open(input, request, source, err);
     return input->data == NULL ? -1 : 0;
 }
 
@@ -65,14 +107,20 @@ int input_open(struct input *input, const struct sft_request *request, int nodes
     if (sft_plan_make_running(&input->plan, request, nodes, ranks, err) < 0)
         return -1;
     input->shape = *request->preset;
-    input->tokenizer = tokenizer_open(request->tokenizer, err);
+    input->shape.adapters = input->plan.adapters;
+    if (input->shape.architecture == SFT_LSTM)
+        input->shape.context = input->plan.seq;
+    input->tokenizer = tokenizer_open(input->shape.classes > 0 ? "" : request->tokenizer, err);
     if (input->tokenizer == NULL || shape_fit(&input->shape, input->tokenizer, err) < 0)
         return -1;
-    return input_open_data(input, request, err);
+    if (input_open_data(input, request, err) < 0 || held_open(input, request, err) < 0)
+        return -1;
+    return sft_plan_epochs(&input->plan, request, data_facts(input->data).packs, err);
 }
 
 void input_close(struct input *input)
 {
+    data_close(input->held);
     data_close(input->data);
     tokenizer_close(input->tokenizer);
     memset(input, 0, sizeof *input);

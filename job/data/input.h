@@ -13,6 +13,7 @@ struct input {
     struct sft_preset shape; /* the preset with the vocabulary as it runs */
     struct tokenizer *tokenizer;
     struct data *data;
+    struct data *held; /* to evaluate with; NULL: nothing is */
 };
 
 /* As the request says, for so many nodes and ranks. */

@@ -220,9 +220,7 @@ static int escape_take(struct scan *scan, struct scan_text *text, size_t *most, 
     return *no_memory ? -1 : 0;
 }
 
-/* Bytes of the character at `at`; *valid: it is UTF-8 (RFC 3629), else as many as began like one.
- */
-static size_t utf8_length(const char *at, const char *end, bool *valid)
+size_t scan_utf8(const char *at, const char *end, bool *valid)
 {
     const unsigned char *c = (const unsigned char *)at;
     size_t length = c[0] >= 0xc2 && c[0] < 0xe0   ? 2
@@ -246,7 +244,7 @@ static size_t utf8_length(const char *at, const char *end, bool *valid)
 static int plain_take(struct scan *scan, struct scan_text *text, size_t *most, bool *no_memory)
 {
     bool valid;
-    size_t length = utf8_length(scan->at, scan->end, &valid);
+    size_t length = scan_utf8(scan->at, scan->end, &valid);
     int failed = valid ? text_put(text, scan->at, length, most) : text_mend(text, most);
     scan->at += length;
     *no_memory = failed < 0;
@@ -327,4 +325,21 @@ int scan_member(struct scan *scan, bool first, char *key, size_t size)
     scan->at++;
     scan_space(scan);
     return 1;
+}
+
+int scan_element(struct scan *scan, bool first)
+{
+    scan->at += first; /* [ */
+    scan_space(scan);
+    if (scan->at < scan->end && *scan->at == ']') {
+        scan->at++;
+        return 0;
+    }
+    if (!first) {
+        if (scan->at < scan->end && *scan->at != ',')
+            return fail(scan, "expected , or ]");
+        scan->at += scan->at < scan->end;
+        scan_space(scan);
+    }
+    return scan->at == scan->end ? fail(scan, "it has no end") : 1;
 }

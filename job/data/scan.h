@@ -41,4 +41,11 @@ int scan_take(struct scan *scan, struct scan_text *text, size_t most, bool *no_m
  * longer than size - 1 bytes is none that anybody reads, and becomes "". */
 int scan_member(struct scan *scan, bool first, char *key, size_t size);
 
+/* The same for an array: 1 with `at` on the next value, 0 behind the array's end. */
+int scan_element(struct scan *scan, bool first);
+
+/* Bytes of the character at `at`; *valid: it is UTF-8 (RFC 3629) and no NUL, else as many as began
+ * like one. */
+size_t scan_utf8(const char *at, const char *end, bool *valid);
+
 #endif

@@ -44,6 +44,12 @@ int sentencepiece_end(const struct tokenizer_pieces *pieces)
     return pieces->processor.eos_id();
 }
 
+int sentencepiece_special(const struct tokenizer_pieces *pieces, const char *text)
+{
+    int id = pieces->processor.PieceToId(text);
+    return pieces->processor.IsControl(id) && pieces->processor.IdToPiece(id) == text ? id : -1;
+}
+
 long sentencepiece_encode(struct tokenizer_pieces *pieces, const char *text, size_t length,
                           int32_t **ids)
 {

@@ -18,6 +18,8 @@ void sentencepiece_close(struct tokenizer_pieces *pieces);
 int sentencepiece_vocab(const struct tokenizer_pieces *pieces);
 int sentencepiece_begin(const struct tokenizer_pieces *pieces); /* -1: has none */
 int sentencepiece_end(const struct tokenizer_pieces *pieces);   /* -1: has none */
+/* The id of a piece that no text gives: a control one, "</s>"; -1: none. */
+int sentencepiece_special(const struct tokenizer_pieces *pieces, const char *text);
 /* Count of the malloc'ed ids, -1 on failure. */
 long sentencepiece_encode(struct tokenizer_pieces *pieces, const char *text, size_t length,
                           int32_t **ids);

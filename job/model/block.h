@@ -21,13 +21,18 @@ struct block_kind {
     /* model->dstream is the gradient of the stream behind the block, and then before it. Between a
      * block and its norm model->delta is the gradient of what the norm put out. */
     void (*backward)(struct block *b, struct model *model);
+    /* The linear layer that reads the norm before the block, and the one whose output goes to the
+     * stream; either may be NULL: none does. */
+    struct linear *(*reader)(struct block *b);
+    struct linear *(*writer)(struct block *b);
     bool turns; /* its backward pass follows its forward pass at once: the head */
 };
 
 struct block {
     const struct block_kind *kind;
     int unit;
-    bool last; /* of its unit */
+    bool last;   /* of its unit */
+    bool trains; /* it, or something before it: else it has no backward pass */
     union {
         struct {
             const struct model_tensor *table, *positions; /* positions: NULL, none are learned */
@@ -51,6 +56,14 @@ struct block {
             struct tensor in_out, activated; /* [rows,ffn], twice as wide with a gate; [rows,ffn] */
         } ffn;
         struct {
+            struct tensor out; /* [rows,features], drawn */
+        } features;
+        struct {
+            const struct model_tensor *in, *in_bias, *state, *state_bias;
+            struct tensor out, gates; /* as in struct lstm_layer, whose cell this is, too */
+            float *cell;
+        } lstm;
+        struct {
             struct linear linear;
             int chunk; /* rows of logits at once */
         } head;
@@ -65,15 +78,28 @@ void block_attention(struct model *model, int unit, bool rotates);
 void block_ffn(struct model *model, int unit, enum activation kind);
 /* Its matrix is the embedding's where the unit has none of its own. */
 void block_head(struct model *model, int unit);
+/* block_lstm.c: they stand between each other alone, layers behind features and a classifier last.
+ */
+void block_features(struct model *model, int unit);
+void block_lstm(struct model *model, int unit);
+void block_classifier(struct model *model, int unit);
 /* block_list.c: what the functions above begin with */
 struct block *block_add(struct model *model, int unit, const struct block_kind *kind);
 
 /* What a block adds to the stream, `linear` of `in`; not again where nobody reads it again. */
-void block_leave(const struct block *b, struct model *model, const struct linear *linear,
+void block_leave(const struct block *b, struct model *model, struct linear *linear,
                  struct tensor in, enum again again);
+
+/* block_norm.c. What a norm puts out, and the stream's gradient behind a block, with where their
+ * producer leaves the largest magnitude if the linear layer that reads them asks. */
+struct tensor norm_out(struct block *norm, const struct model *model);
+struct tensor model_dstream(struct block *b, const struct model *model);
+/* What block_... end with, once the parameters are known that the block has. */
+void block_trains(struct block *b, struct model *model, const struct model_tensor *tensor);
 
 /* The models: each adds a unit's blocks. */
 void gpt2_blocks(struct model *model, int unit);
 void llama_blocks(struct model *model, int unit);
+void lstm_blocks(struct model *model, int unit);
 
 #endif

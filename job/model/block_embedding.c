@@ -46,4 +46,5 @@ void block_embedding(struct model *model, int unit)
     struct block *b = block_add(model, unit, &embedding);
     b->embedding.table = model_find(model, unit, SFT_ROLE_EMBEDDING, false);
     b->embedding.positions = model_find(model, unit, SFT_ROLE_POSITION, false);
+    block_trains(b, model, b->embedding.table);
 }

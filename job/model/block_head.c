@@ -8,7 +8,8 @@ enum { CHUNK_ROWS = 128 };
 /* Rows of logits at once: as few passes as the device wants, all about as long as each other. */
 static int chunk_rows(const struct model *model)
 {
-    size_t most = model->logits_most / (size_t)model->shape.vocab, rows = (size_t)model->rows;
+    size_t most = model->logits_most / (size_t)sft_preset_outputs(&model->shape),
+           rows = (size_t)model->rows;
     if (most < CHUNK_ROWS)
         most = CHUNK_ROWS;
     if (most >= rows)
@@ -27,7 +28,7 @@ static void head_need(struct block *b, const struct model *model, struct need *n
 static void head_run(struct block *b, struct model *model, bool backward)
 {
     struct device *d = model->device;
-    const struct linear *linear = &b->head.linear;
+    struct linear *linear = &b->head.linear;
     struct tensor logits = model_borrow(model, BORROW_LOGITS, linear_out(linear));
     for (int first = 0; first < model->rows; first += b->head.chunk) {
         int rows = model->rows - first < b->head.chunk ? model->rows - first : b->head.chunk;
@@ -38,8 +39,8 @@ static void head_run(struct block *b, struct model *model, bool backward)
                               &(struct cross_entropy_args){logits, model->loss + first,
                                                            model->targets + first, model->scale});
         if (backward)
-            linear_backward(linear, model, LINEAR_ALL, tensor_rows(model->delta, first, rows),
-                            logits, in, first == 0 && model->fresh);
+            linear_backward(linear, model, tensor_rows(model->delta, first, rows), logits, in,
+                            first == 0 && model->fresh);
     }
 }
 
@@ -54,8 +55,16 @@ static void head_backward(struct block *b, struct model *model)
     head_run(b, model, true);
 }
 
-static const struct block_kind head = {
-    .need = head_need, .forward = head_forward, .backward = head_backward, .turns = true};
+static struct linear *head_reader(struct block *b)
+{
+    return &b->head.linear;
+}
+
+static const struct block_kind head = {.need = head_need,
+                                       .forward = head_forward,
+                                       .backward = head_backward,
+                                       .reader = head_reader,
+                                       .turns = true};
 
 void block_head(struct model *model, int unit)
 {
@@ -63,4 +72,5 @@ void block_head(struct model *model, int unit)
     b->head.linear = linear_find(model, unit, SFT_ROLE_HEAD);
     if (b->head.linear.weight == NULL)
         b->head.linear = linear_find(model, 0, SFT_ROLE_EMBEDDING);
+    block_trains(b, model, NULL);
 }

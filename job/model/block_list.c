@@ -13,16 +13,24 @@ struct block *block_add(struct model *model, int unit, const struct block_kind *
     return b;
 }
 
-void block_leave(const struct block *b, struct model *model, const struct linear *linear,
+void block_trains(struct block *b, struct model *model, const struct model_tensor *tensor)
+{
+    model->trains |= tensor != NULL && tensor->param.trains;
+    b->trains = model->trains;
+}
+
+void block_leave(const struct block *b, struct model *model, struct linear *linear,
                  struct tensor in, enum again again)
 {
-    if (again == AGAIN_CHEAP || (again == AGAIN_ALL && b->last))
+    if (again == AGAIN_CHEAP || (again == AGAIN_ALL && b->last)) {
+        linear_again(linear, model, in);
         return;
+    }
     linear_forward(linear, model, model->delta, in);
     model->added = true;
 }
 
 struct tensor model_borrow(const struct model *model, enum borrow what, int columns)
 {
-    return (struct tensor){model->format, model->rows, columns, model->borrowed[what]};
+    return tensor_of(model->format, model->rows, columns, model->borrowed[what]);
 }

@@ -9,12 +9,13 @@
 struct model *model_create(struct device *device, const struct sft_preset *shape, int rows,
                            enum model_recompute recompute, struct sft_error *err)
 {
-    struct model_storage all = {true, true, 1};
-    return model_create_stored(device, shape, rows, recompute, all, err);
+    const struct model_recipe recipe = {.recompute = recompute};
+    struct model_storage all = {.weights = true, .gradients = true};
+    return model_create_stored(device, shape, rows, &recipe, all, err);
 }
 
 struct model *model_create_stored(struct device *device, const struct sft_preset *shape, int rows,
-                                  enum model_recompute recompute, struct model_storage storage,
+                                  const struct model_recipe *recipe, struct model_storage storage,
                                   struct sft_error *err)
 {
     struct model *model = calloc(1, sizeof *model);
@@ -25,15 +26,16 @@ struct model *model_create_stored(struct device *device, const struct sft_preset
     model->device = device;
     model->shape = *shape;
     model->rows = rows;
-    model->recompute = recompute;
+    model->recipe = *recipe;
     model->storage = storage;
+    model->changed = true;
     model->format = device->format;
     model->logits_most = device->logits;
     if (rows < 1) {
         sft_error_set(err, "a model for %d rows: there must be 1 or more", rows);
         goto failed;
     }
-    if (model_lay_tensors(model, err) < 0)
+    if (model_lay_tensors(model, err) < 0 || model_check_recipe(model, err) < 0)
         goto failed;
     model->bytes = model_lay_arena(model, NULL);
     model->arena = device->allocate(device, model->bytes, err);
@@ -81,9 +83,20 @@ struct array model_gradients(const struct model *model)
     return (struct array){model->device->format, model->gradients, model->parameters};
 }
 
+void *model_base(const struct model *model, size_t *bytes)
+{
+    *bytes = model->base_bytes;
+    return model->base;
+}
+
 const struct sft_preset *model_shape(const struct model *model)
 {
     return &model->shape;
+}
+
+const struct model_recipe *model_recipe(const struct model *model)
+{
+    return &model->recipe;
 }
 
 size_t model_bytes(const struct model *model)

@@ -43,7 +43,7 @@ static void unit_backward(struct model *model, int unit)
 {
     struct block *begin = unit_begin(model, unit);
     for (struct block *b = unit_end(model, unit); b-- > begin;)
-        if (!b->kind->turns)
+        if (!b->kind->turns && b->trains)
             b->kind->backward(b, model);
 }
 
@@ -78,8 +78,9 @@ static int model_turn(struct model *model, bool backward, struct sft_error *err)
 /* What the level did not keep of a layer. */
 static void layer_again(struct model *model, int unit)
 {
-    if (unit > 0 && model->recompute != RECOMPUTE_NONE)
-        unit_forward(model, unit, model->recompute == RECOMPUTE_NORMS ? AGAIN_CHEAP : AGAIN_ALL);
+    if (unit > 0 && model->recipe.recompute != RECOMPUTE_NONE)
+        unit_forward(model, unit,
+                     model->recipe.recompute == RECOMPUTE_NORMS ? AGAIN_CHEAP : AGAIN_ALL);
 }
 
 static int model_backward(struct model *model, struct sft_error *err)
@@ -90,7 +91,7 @@ static int model_backward(struct model *model, struct sft_error *err)
     unit_backward(model, last);
     if (unit_leave(model, last, MODEL_BACKWARD, err) < 0)
         return -1;
-    for (int unit = last - 1; unit >= 0; unit--) {
+    for (int unit = last - 1; unit >= model_first_trained(model); unit--) {
         if (unit_enter(model, unit, MODEL_BACKWARD, err) < 0)
             return -1;
         layer_again(model, unit);
@@ -101,6 +102,22 @@ static int model_backward(struct model *model, struct sft_error *err)
     return 0;
 }
 
+/* Largest magnitudes begin anew; those of the weights where these may be others. Whoever wants
+ * losses alone may change weights in between. */
+static void amax_begin(struct model *model, bool backward)
+{
+    struct device *d = model->device;
+    size_t count = (size_t)model->fp8_count;
+    if (count == 0)
+        return;
+    d->zero(d, model->amax, 2 * count * sizeof *model->amax);
+    if (model->changed || !backward) {
+        d->zero(d, model->amax_weights, count * sizeof *model->amax_weights);
+        model->version++;
+    }
+    model->changed = !backward;
+}
+
 /* The losses are added to model->loss_sums[sum]. */
 static int model_run(struct model *model, const struct batch *batch, float scale, bool backward,
                      int sum, struct sft_error *err)
@@ -109,6 +126,9 @@ static int model_run(struct model *model, const struct batch *batch, float scale
     if (model_take_batch(model, batch, err) < 0)
         return -1;
     model->scale = scale;
+    model->drops = backward;
+    model->first = batch->first;
+    amax_begin(model, backward);
     if (model_forward(model, err) < 0 || model_turn(model, backward, err) < 0 ||
         (backward && model_backward(model, err) < 0))
         return -1;

@@ -28,7 +28,7 @@ void *need_keep(struct need *need, enum keep keep, size_t bytes)
 struct tensor need_tensor(struct need *need, enum keep keep, enum format format, int rows,
                           int columns)
 {
-    struct tensor t = {format, rows, columns, NULL};
+    struct tensor t = tensor_of(format, rows, columns, NULL);
     t.data = need_keep(need, keep, format_bytes(format, tensor_count(t)));
     return t;
 }

@@ -9,13 +9,31 @@
 #include "job/tensor/tensor.h"
 
 /* How long what a layer's forward pass computes stays for its backward pass: always; unless whole
- * layers are computed again; only where nothing is. What does not stay has one place for all
+ * layers are computed again; only where nothing is; never. What does not stay has one place for all
  * layers.
  */
-enum keep { KEEP_ALWAYS, KEEP_DEAR, KEEP_CHEAP };
+enum keep { KEEP_ALWAYS, KEEP_DEAR, KEEP_CHEAP, KEEP_NEVER };
 
-/* What a block uses during one of its passes only; all share the largest of each. */
-enum borrow { BORROW_WIDE, BORROW_NARROW, BORROW_LOGITS, BORROWS };
+/* What a block uses during one of its passes only; all share the largest of each. Of linear layers
+ * in FP8: an operand, one transposed, the input transposed, and the weights. Of adapters: the
+ * gradient between A and B, B of all projections, and the input with dropout. Of frozen weights in
+ * few bits: one of them as products read it; a piece as it is made, and all absmax. */
+enum borrow {
+    BORROW_WIDE,
+    BORROW_NARROW,
+    BORROW_LOGITS,
+    BORROW_FP8,
+    BORROW_FP8_TRANSPOSED,
+    BORROW_FP8_IN,
+    BORROW_FP8_WEIGHT,
+    BORROW_ADAPTER,
+    BORROW_ADAPTER_B,
+    BORROW_DROPPED,
+    BORROW_BASE,
+    BORROW_PIECE,
+    BORROW_ABSMAX,
+    BORROWS
+};
 
 enum { NEED_SHARED = 32 };
 

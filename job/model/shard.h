@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who keeps which slice of weights, gradients and optimizer states (lib/timeline.h has the ways),
- * and the collectives that bring a unit of the model together when it is used: weights of the unit
- * that follows are asked for while one is used, gradients leave when a unit's backward pass has
- * ended. */
+ * with adapters of theirs and of the base: what shares weights cuts the base then, while adapters
+ * are whole and share their states. And the collectives that bring a unit of the model together
+ * when it is used: weights of the unit that follows are asked for while one is used, gradients
+ * leave when a unit's backward pass has ended.
+ *
+ * Weights in FP8 come as bytes, quantized once a step by who updates them (shard_fp8.c). */
 #ifndef SFT_JOB_MODEL_SHARD_H
 #define SFT_JOB_MODEL_SHARD_H
 
@@ -16,15 +19,19 @@ struct shard;
 /* Places for whole layers, which are of one size, that all layers take by turns. */
 enum { SHARD_LAYER_BUFFERS = 2 };
 
-/* What the model must keep itself for that way of sharing among `ranks`, `nodes` of them across. */
-struct model_storage shard_storage(enum sft_zero zero, int ranks);
+/* What the model must keep itself for that way of sharing among `ranks`. */
+struct model_storage shard_storage(const struct sft_preset *shape, enum sft_zero zero, int ranks);
 
 /* Bytes of device memory that shard_create will take, and elements whose states a rank keeps. */
 struct shard_sizes {
     size_t bytes, elements;
 };
 struct shard_sizes shard_plan(const struct sft_preset *shape, const struct sft_layout *layout,
-                              enum format format);
+                              enum format format, const struct model_recipe *recipe);
+
+/* Do weights of layers come in FP8 with that way of sharing (model_recipe.gathered)? */
+bool shard_gathers_fp8(const struct sft_preset *shape, enum sft_zero zero,
+                       enum tensor_scaling scaling);
 
 /* Takes the model's first weights in hand (as model_initialize would make them), places its units
  * and hooks into its passes. The model must have shard_storage's storage. `spans` may be
@@ -41,8 +48,25 @@ struct shard_part {
     size_t offset, count;
     void *weights, *gradients;
 };
+/* How many elements of the tensor the part has, the first being the model's *from. */
+size_t shard_part_share(const struct shard_part *part, const struct model_tensor *tensor,
+                        size_t *from);
 /* This rank's parts, for optim_create_parts. */
 const struct shard_part *shard_parts(const struct shard *shard, size_t *count);
+
+/* This rank's slices of a unit's weights, for files; returns how many. All ranks' together are the
+ * unit, each element once; where every rank keeps the whole, what does not divide by the ranks is
+ * every rank's. */
+enum { SHARD_SLICES = 2 };
+size_t shard_slices(const struct shard *shard, int unit, struct shard_part slices[SHARD_SLICES]);
+/* Collective: what the ranks wrote into their slices reaches all that keep it. After all units
+ * shard_settle. */
+int shard_share(struct shard *shard, int unit, struct sft_error *err);
+/* Frozen weights that were made where the model has the unit's now, all of them on every rank: each
+ * keeps its share, where they are cut. */
+void shard_keep_base(struct shard *shard, int unit);
+/* Collective: the other way round, they come together where the model has the unit's. */
+int shard_whole_base(struct shard *shard, int unit, struct sft_error *err);
 
 /* A new sum of gradients, of that many micro-batches, begins. */
 void shard_begin(struct shard *shard, int micro_batches);

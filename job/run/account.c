@@ -26,12 +26,15 @@ static int account_step(void *self, struct step *step, struct sft_error *err)
 {
     struct account *account = self;
     struct result *result = account->result;
+    const struct input *input = account->run->training->input;
+    double epochs = (double)(step->number + 1) * input->plan.global_batch /
+                    (double)data_facts(input->data).packs;
     if (result_add_loss(result, step->loss, err) < 0 ||
-        (step->number == 0 &&
-         sft_record_set_real(&result->record, "loss_first", step->loss, err) < 0) ||
-        sft_record_set_real(&result->record, "loss_last", step->loss, err) < 0)
+        (step->first && sft_record_set_real(&result->record, "loss_first", step->loss, err) < 0) ||
+        sft_record_set_real(&result->record, "loss_last", step->loss, err) < 0 ||
+        sft_record_set_real(&result->record, "epochs", epochs, err) < 0)
         return -1;
-    return result_write(result, step->number == 0, err);
+    return result_write(result, step->first, err);
 }
 
 /* The ranks' times are there now, those before it have seen to it. */

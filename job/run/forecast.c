@@ -3,13 +3,27 @@
 
 #include <math.h>
 
+#include "lib/stats.h"
+
+double forecast_slowest(int ranks)
+{
+    double few = sft_stats_largest(FORECAST_ALIKE);
+    return 1 + FORECAST_SPREAD * fmax(0, sft_stats_largest(ranks) - few);
+}
+
+/* The step of the slowest over that of the timeline. */
+static double slowest_step(const struct sft_timeline *time, int ranks)
+{
+    return 1 + (forecast_slowest(ranks) - 1) * time->compute / time->step;
+}
+
 static struct fit_question fit_of(const struct forecast_question *question,
                                   const struct sft_plan *plan)
 {
     struct fit_question q = fit_question(question->request, plan, &question->input->shape);
     fit_question_measured(&q, &question->gpu.ceiling);
     q.available = fit_room(ldexp(question->gpu.gib, 30));
-    q.format = DEVICE_CUDA_FORMAT;
+    q.format = fit_format(question->request);
     q.logits = DEVICE_CUDA_LOGITS;
     q.workload = question->workload;
     return q;
@@ -22,18 +36,34 @@ int forecast_ask(struct forecast_question *question, const struct input *input,
     *question = (struct forecast_question){.input = input, .request = request};
     if (sft_gpu_find(&question->gpu, model, err) < 0)
         return sft_error_prefix(err, "gpu_model");
+    if (request->precision == SFT_PRECISION_FP8 && sft_ceiling_fp8(&question->gpu.ceiling) <= 0)
+        return sft_error_set(err, "precision=fp8: no rate of products in FP8 is known of a %s",
+                             question->gpu.name);
     return workload_make(&question->workload, input, err);
+}
+
+/* Where ranks stand in the order of the leaf switches a ring crosses the ones above once a leaf.
+ * Where they stand anyhow nearly every hop of it does. */
+static double across_leaves(const struct fit_question *q)
+{
+    const struct sft_request *said = q->request;
+    struct sft_request assumed;
+    sft_request_defaults(&assumed, NULL);
+    int leaf = said->leaf_nodes > 0 ? said->leaf_nodes : assumed.leaf_nodes;
+    return said->oversubscription > 1 && q->plan->nodes > leaf ? said->oversubscription : 1;
 }
 
 /* What nobody has said of the fabric may be half of what is assumed. */
 static double low_end(const struct fit *fit, const struct fit_question *q)
 {
     struct fit_question low = *q;
+    low.fabric.nic_gbs /= across_leaves(q);
     if (q->fabric.nvlink_assumed)
         low.fabric.nvlink_gbs /= 2;
     if (q->fabric.nic_assumed)
         low.fabric.nic_gbs /= 2;
-    return fit_time(fit, &low).tok_s;
+    struct sft_timeline time = fit_time(fit, &low);
+    return time.tok_s / slowest_step(&time, q->plan->ranks);
 }
 
 int forecast_steps(const struct sft_plan *plan, double step_s)
@@ -45,10 +75,11 @@ int forecast_steps(const struct sft_plan *plan, double step_s)
 static void rates_fill(struct forecast *f, const struct fit_question *q)
 {
     const struct workload *w = &q->workload;
-    f->step_s = f->fit.time.step;
+    double slowest = slowest_step(&f->fit.time, f->plan.ranks);
+    f->step_s = f->fit.time.step * slowest;
     f->seconds = f->step_s * forecast_steps(&f->plan, f->step_s);
-    f->tok_s = f->fit.time.tok_s * w->real / w->tokens;
-    f->samples_s = f->fit.time.tok_s * w->documents / w->tokens;
+    f->tok_s = f->fit.time.tok_s / slowest * w->real / w->tokens;
+    f->samples_s = f->fit.time.tok_s / slowest * w->documents / w->tokens;
     f->tok_s_low = (1 - FORECAST_BELOW) * low_end(&f->fit, q) * w->real / w->tokens;
     f->tok_s_high = (1 + FORECAST_ABOVE) * f->tok_s;
 }
@@ -57,7 +88,9 @@ void forecast_make(struct forecast *f, const struct forecast_question *question,
                    int gpus)
 {
     *f = (struct forecast){.fits = false};
-    if (sft_plan_make_running(&f->plan, question->request, nodes, nodes * gpus, &f->why) < 0) {
+    if (sft_plan_make_running(&f->plan, question->request, nodes, nodes * gpus, &f->why) < 0 ||
+        sft_plan_epochs(&f->plan, question->request, data_facts(question->input->data).packs,
+                        &f->why) < 0) {
         f->plan = question->input->plan;
         f->plan.nodes = nodes;
         f->plan.ranks = nodes * gpus;
@@ -119,5 +152,8 @@ int forecast_needs(const struct forecast *f, const struct forecast_question *que
 double forecast_tok_s(const struct training *t)
 {
     const struct workload *w = &t->question.workload;
-    return sft_ceiling_find(t->device->title) == NULL ? 0 : t->fit.time.tok_s * w->real / w->tokens;
+    return sft_ceiling_find(t->device->title) == NULL
+               ? 0
+               : t->fit.time.tok_s / slowest_step(&t->fit.time, t->question.plan->ranks) * w->real /
+                     w->tokens;
 }

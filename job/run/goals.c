@@ -38,16 +38,16 @@ static int place_find(struct goal_outlook *o, const struct forecast_question *qu
 /* Of the data sheet, or as the site's file says. */
 static void peak_find(struct goal_outlook *o, const struct sft_gpu *gpu)
 {
-    bool fp8 = strcmp(o->goal->precision, "fp8") == 0;
-    double peak = sft_roofline_peak(gpu->name, 0, fp8);
+    double peak = sft_roofline_peak(gpu->name, 0, o->fp8);
     double flops = sft_goal_tflops(o->goal, o->gpus);
-    if (peak <= 0 && !fp8)
+    if (peak <= 0 && !o->fp8)
         peak = gpu->ceiling.peak_tflops;
     if (peak <= 0)
         return;
     o->needs = 100 * flops / peak;
-    if (!fp8)
-        o->sustains = 100 * gpu->ceiling.matmul_tflops / peak;
+    double rate = o->fp8 ? sft_ceiling_fp8(&gpu->ceiling) : gpu->ceiling.matmul_tflops;
+    if (rate > 0)
+        o->sustains = 100 * rate / peak;
 }
 
 /* Is it work as the plan's? */
@@ -112,12 +112,19 @@ static void work_look(struct goal_outlook *o, const struct forecast_question *qu
         scaling_look(o, question);
 }
 
+/* Weights out of files have a shape of their own, which is a preset's when it is alike. */
+static bool is_planned(const struct sft_preset *model, const struct sft_preset *planned)
+{
+    return model == planned ||
+           (strcmp(model->name, planned->name) == 0 && sft_preset_alike(model, planned));
+}
+
 /* The same model takes the plan's own data, which need not be read again. */
 static void size_look(struct goal_outlook *o, const struct forecast_question *asked)
 {
     struct sft_request request = *asked->request;
     struct forecast_question question = *asked;
-    bool same = o->model == request.preset;
+    bool same = is_planned(o->model, request.preset);
     struct input input = *asked->input;
     request.preset = o->model;
     request.nodes = o->nodes;
@@ -140,20 +147,24 @@ void goal_look(struct goal_outlook *o, const struct sft_goal *goal,
                const struct forecast_question *question)
 {
     const char *method = goal->method, *precision = goal->precision;
+    bool fp8 = question->request->precision == SFT_PRECISION_FP8;
+    const char *ours = fp8 ? "fp8" : "bf16";
+    const char *trains = sft_method_words[question->input->plan.method];
     const struct sft_preset *named = sft_preset_find(goal->model);
     *o =
         (struct goal_outlook){.goal = goal, .low = NAN, .high = NAN, .needs = NAN, .sustains = NAN};
     o->model = named != NULL ? named : question->request->preset;
+    o->fp8 = precision[0] != '\0' ? strcmp(precision, "fp8") == 0 : fp8;
     int placed = place_find(o, question);
     peak_find(o, &question->gpu);
     if (placed < 0)
         return;
     if (goal->kind == SFT_GOAL_USE)
         sft_error_set(&o->why, "NVML tells it while a run goes");
-    else if (method[0] != '\0' && strcmp(method, "full") != 0)
-        sft_error_set(&o->why, "the plan trains all parameters, not %s", method);
-    else if (precision[0] != '\0' && strcmp(precision, "bf16") != 0)
-        sft_error_set(&o->why, "the plan trains in bf16, not %s", precision);
+    else if (method[0] != '\0' && strcmp(method, trains) != 0)
+        sft_error_set(&o->why, "the plan trains with method=%s, not %s", trains, method);
+    else if (precision[0] != '\0' && strcmp(precision, ours) != 0)
+        sft_error_set(&o->why, "the plan trains in %s, not %s", ours, precision);
     else
         size_look(o, question);
 }
@@ -218,7 +229,7 @@ static void outlook_print(const struct goal_outlook *o)
         printf("; above 100%%: %s", o->cause);
     if (!isnan(o->needs))
         printf("; it needs %.*f%% of the %s peak", o->needs < 1 ? 2 : 0, o->needs,
-               strcmp(goal->precision, "fp8") == 0 ? "FP8" : "bf16");
+               o->fp8 ? "FP8" : "bf16");
     if (o->needs > o->sustains && !sft_goal_is_beyond(o->needs))
         printf(", of which matrix products sustain %.0f%%", o->sustains);
     printf("\n");

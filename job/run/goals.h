@@ -17,7 +17,8 @@ struct goal_outlook {
     int nodes, gpus;                /* of a node; nodes 0: not to be planned */
     double low, high;               /* NaN: nothing is predicted, and why says the reason */
     double needs;    /* % of the device's peak that a rate asks for; NaN: no rate, or not known */
-    double sustains; /* % of the bf16 peak that matrix products reach; NaN: not known */
+    double sustains; /* % of that peak that matrix products reach; NaN: not known */
+    bool fp8; /* that peak is FP8's: the goal's precision, or the plan's where it says none */
     struct sft_error why;
     char cause[SCALING_CAUSE]; /* of a scaling above 100%, else "" */
 };

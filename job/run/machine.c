@@ -7,17 +7,25 @@
 #include <string.h>
 
 #include "lib/ceilings.h"
+#include "lib/params.h"
 #include "lib/roofline.h"
 
 #ifdef HAVE_OPENBLAS_SET_NUM_THREADS
 void openblas_set_num_threads(int threads);
 #endif
 
+static enum device_products products_of(const struct sft_request *request)
+{
+    if (request->precision == SFT_PRECISION_TF32)
+        return DEVICE_PRODUCTS_TF32;
+    return request->precision == SFT_PRECISION_FP32 ? DEVICE_PRODUCTS_FP32 : DEVICE_PRODUCTS_BF16;
+}
+
 static struct device *device_create(const struct sft_request *request, int device, int cores,
                                     struct sft_error *err)
 {
     if (device >= 0)
-        return device_create_cuda(device, err);
+        return device_create_cuda_as(device, products_of(request), err);
     if (request->device == SFT_DEVICE_CUDA)
         return device_create_cuda(0, err); /* says what is missing */
 #ifdef HAVE_OPENBLAS_SET_NUM_THREADS
@@ -80,6 +88,19 @@ void machine_find_peaks(struct machine *machine, double said)
         cpu_peaks(machine, said);
     else
         gpu_peaks(machine, said);
+}
+
+double machine_limit(const struct machine *machine, const struct sft_request *request,
+                     const struct sft_preset *shape)
+{
+    const struct device *device = machine->device;
+    double slow = machine->limit_tflops;
+    if (device->processors > 0 && sft_precision_is_wide(request->precision))
+        slow *= sft_roofline_fp32(device->title, request->precision == SFT_PRECISION_TF32);
+    if (request->precision != SFT_PRECISION_FP8 || device->processors == 0 || slow <= 0)
+        return slow;
+    double fast = sft_roofline_peak(device->title, device->processors, true);
+    return fast <= 0 ? 0 : sft_params_limit(shape, fast, slow);
 }
 
 int machine_create(struct machine *machine, const struct sft_request *request, int device,

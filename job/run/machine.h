@@ -13,7 +13,7 @@ struct machine {
     struct host host;
     struct device *device;
     double peak_tflops;  /* dense, for MFU: the data sheet's, or a lower peak=; 0: not known */
-    double limit_tflops; /* nothing can be faster; 0: not known */
+    double limit_tflops; /* nothing but FP8 can be faster; 0: not known */
     char ceiling[96];    /* what the peak is by, for the record; "": a CPU without peak= */
 };
 
@@ -22,6 +22,9 @@ int machine_create(struct machine *machine, const struct sft_request *request, i
                    int local_size, struct sft_error *err);
 /* Of a machine with device and host; said: peak=, or less than 0. */
 void machine_find_peaks(struct machine *machine, double said);
+/* What no rank that trains this can be above, TFLOP/s; 0: not known. */
+double machine_limit(const struct machine *machine, const struct sft_request *request,
+                     const struct sft_preset *shape);
 /* One that was not created, or zeroes, too. */
 void machine_destroy(struct machine *machine);
 

@@ -5,15 +5,28 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "job/run/endurance.h"
 #include "job/run/goals.h"
 #include "job/run/scaling.h"
 #include "job/run/task.h"
 #include "lib/number.h"
 
-void preview_check(const struct input *input)
+static void preview_held(const struct input *input, const struct sft_request *request)
+{
+    if (input->held == NULL)
+        return;
+    struct data_facts facts = data_facts(input->held);
+    printf("eval       %s: %ld records, %ld tokens in %ld sequences\n", request->eval,
+           facts.records, facts.tokens, facts.packs);
+}
+
+void preview_check(const struct input *input, const struct weights *weights)
 {
     char text[1024];
     struct data_facts facts = data_facts(input->data);
+    if (weights != NULL)
+        printf("weights    %s: %s, %.4g GB in %s\n", weights_name(weights), input->shape.title,
+               (double)weights_bytes(weights) / 1e9, weights_folder(weights));
     printf("data       %s: %ld records, %ld tokens, %ld cut, %ld skipped, %ld mended\n",
            facts.source, facts.records, facts.tokens, facts.cut, facts.skipped, facts.mended);
     data_skipped(input->data, text, sizeof text);
@@ -35,7 +48,7 @@ static void preview_duration(const struct forecast *f)
 }
 
 /* Where the one rate goes: of a GPU, its waiting told apart. */
-static void preview_rate(const struct forecast *f, const struct sft_preset *shape)
+static void preview_rate(const struct forecast *f, const struct sft_preset *shape, int precision)
 {
     char tok_s[SCALING_RANGE], samples_s[SCALING_RANGE], middle[SFT_NUMBER];
     const struct fit *fit = &f->fit;
@@ -49,6 +62,13 @@ static void preview_rate(const struct forecast *f, const struct sft_preset *shap
            sft_number(middle, f->tok_s / f->plan.ranks, 5), 100 * FORECAST_BELOW,
            100 * FORECAST_ABOVE);
     preview_duration(f);
+    if (shape->architecture == SFT_LSTM)
+        printf(
+            "           the products of an LSTM's steps are estimated: no ceiling was measured of "
+            "such\n");
+    if (sft_precision_is_wide(precision))
+        printf("           products in %s are estimated by the data sheet: none were measured\n",
+               sft_precision_words[precision]);
     if (!sft_predict_aligned(shape))
         printf("           the head's products are estimated from one measured run of GPT-2 124M: "
                "%d rows of logits are no multiple of 8\n",
@@ -69,7 +89,7 @@ static void preview_device(const struct forecast *f, const struct forecast_quest
            sft_zero_name(fit->zero), fit_why(fit, request, &f->plan));
     if (fit_chosen(request, &f->plan, chosen)[0] != '\0')
         printf("           chosen: %s\n", chosen);
-    preview_rate(f, &question->input->shape);
+    preview_rate(f, &question->input->shape, request->precision);
 }
 
 /* On stderr, where the exit status comes from. */
@@ -108,6 +128,19 @@ static void preview_ceilings(const struct sft_gpu *gpu)
             gpu->name, gpu->ceiling.matmul_tflops, gpu->ceiling.memory_gbs);
 }
 
+static void preview_adapters(const struct sft_preset *shape)
+{
+    const struct sft_adapters *a = &shape->adapters;
+    char targets[SFT_ADAPTERS_TEXT];
+    if (a->rank == 0)
+        return;
+    double trained = (double)sft_params_trained(shape), all = (double)sft_params_count(shape);
+    printf("adapters   rank %d, output x %g, dropout %g, at %s: %.0f parameters are trained "
+           "(%.3g%%)\n",
+           a->rank, sft_adapters_scale(a), a->dropout,
+           sft_adapters_write(shape, a->targets, targets), trained, 100 * trained / all);
+}
+
 static void preview_text(const struct scaling *s)
 {
     const struct forecast *f = &s->rows[s->asked];
@@ -117,29 +150,45 @@ static void preview_text(const struct scaling *s)
     struct data_facts facts = data_facts(input->data);
     double parameters = (double)sft_params_count(shape);
     printf("model      %s, %.0f parameters (%s)\n", shape->title, parameters, shape->source);
+    preview_adapters(shape);
     printf("ranks      %d on %d node%s\n", plan->ranks, plan->nodes, plan->nodes == 1 ? "" : "s");
-    printf("batch      %d sequences of %d tokens a step: %d ranks x %d x %d accumulations\n",
-           plan->global_batch, plan->seq, plan->ranks, plan->micro_batch, plan->accumulation);
+    printf("batch      %d sequences of %d %s a step: %d ranks x %d x %d accumulations\n",
+           plan->global_batch, plan->seq, shape->architecture == SFT_LSTM ? "steps" : "tokens",
+           plan->ranks, plan->micro_batch, plan->accumulation);
+    if (plan->epochs > 0)
+        printf("epochs     %g of %ld sequences: %d steps\n", plan->epochs, facts.packs,
+               plan->warmup + plan->steps);
     if (plan->steps > 0)
         printf("steps      %d measured", plan->steps);
     else
         printf("steps      %g s of them measured", plan->seconds);
     printf(" after %d of warm-up, seed %llu\n", plan->warmup, (unsigned long long)plan->seed);
-    printf("rate       lr %g after %d steps of warm-up, weight decay %g, clip %g\n", plan->lr,
-           plan->lr_warmup, plan->weight_decay, plan->clip);
+    printf("rate       lr %g after %d steps of warm-up, weight decay %g, clip %g, %s\n", plan->lr,
+           plan->lr_warmup, plan->weight_decay, plan->clip, sft_optimizer_words[plan->sgd]);
     printf("data       %s: %ld records, %.1f tokens a record, %ld cut, packs %.1f%% full\n",
            facts.source, facts.records, facts.mean_length, facts.cut, 100 * facts.fill);
+    preview_held(input, s->question.request);
     preview_cpu(s->question.request, &s->question.gpu);
     preview_ceilings(&s->question.gpu);
     if (f->fits)
         preview_device(f, &s->question);
-    if (s->question.request->nodes > 0)
-        scaling_print(s);
+    if (s->question.request->nodes <= 0)
+        return;
+    scaling_print(s);
+    if (f->fits) {
+        struct endurance endurance = endurance_make(f, &s->question);
+        endurance_print(&endurance, f);
+    }
 }
 
 static void preview_json(const struct scaling *s, const struct sft_goals *goals)
 {
+    const struct forecast *f = &s->rows[s->asked];
     json_t *root = scaling_json(s);
+    if (f->fits) {
+        struct endurance endurance = endurance_make(f, &s->question);
+        endurance_json(&endurance, root);
+    }
     if (goals->count > 0)
         json_object_set_new(root, "goals", goals_json(goals, &s->question));
     json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));

@@ -11,12 +11,14 @@
 #define STALLED_SECONDS 5 /* to say why a run is ended before it ends */
 
 /* A GPU, where the request does not say, when this process sees one; ranks of a node take turns. */
-static int choose_device(const struct sft_request *request, int local_rank)
+static int choose_device(struct ranks *ranks, const struct sft_request *request,
+                         struct sft_error *err)
 {
-    if (request->device == SFT_DEVICE_CPU || request->gpus == 0)
-        return -1;
-    int devices = device_cuda_count();
-    return devices > 0 ? local_rank % devices : -1;
+    int devices = 0;
+    if (request->device != SFT_DEVICE_CPU && request->gpus != 0)
+        devices = device_cuda_count(err);
+    ranks->device = devices > 0 ? ranks->bootstrap.local_rank % devices : -1;
+    return devices < 0 ? -1 : 0;
 }
 
 /* Collectives on a GPU: where its streams are, which the host does not know by itself. */
@@ -40,7 +42,7 @@ static int ranks_watch(struct ranks *ranks, struct sft_error *err)
     const struct watchdog_options options = {
         .limit = ranks->control->limit,
         .fail = ranks_stalled,
-        .poll = ranks->collective->on_device ? ranks_poll : NULL,
+        .poll = ranks->collective != NULL && ranks->collective->on_device ? ranks_poll : NULL,
         .user = ranks,
     };
     ranks->watchdog = watchdog_start(&options, &ranks->bootstrap, err);
@@ -48,7 +50,7 @@ static int ranks_watch(struct ranks *ranks, struct sft_error *err)
     return ranks->watchdog == NULL ? -1 : 0;
 }
 
-int ranks_join(struct ranks *ranks, const struct sft_request *request, struct sft_error *err)
+int ranks_meet(struct ranks *ranks, const struct sft_request *request, struct sft_error *err)
 {
     struct sft_request defaults;
     sft_request_defaults(&defaults, request->preset);
@@ -60,9 +62,20 @@ int ranks_join(struct ranks *ranks, const struct sft_request *request, struct sf
         return -1;
     ranks->hosts = ranks->control->hosts[0];
     ranks->nodes = ranks->control->nodes;
-    ranks->device = choose_device(request, ranks->bootstrap.local_rank);
-    ranks->collective = collective_create(ranks->control, ranks->device, err);
-    return ranks->collective == NULL ? -1 : ranks_watch(ranks, err);
+    return choose_device(ranks, request, err);
+}
+
+/* MPI can hang as it starts, and is watched from there on. What runs on a device tells the watchdog
+ * of itself, so there that comes second. */
+int ranks_join(struct ranks *ranks, struct sft_error *err)
+{
+    int devices = collective_devices(ranks->control, ranks->device, err);
+    if (devices < 0 || (devices == 0 && ranks_watch(ranks, err) < 0))
+        return -1;
+    ranks->collective = collective_create(ranks->control, ranks->device, devices, err);
+    if (ranks->collective == NULL)
+        return -1;
+    return devices == 0 ? 0 : ranks_watch(ranks, err);
 }
 
 void ranks_leave(struct ranks *ranks)

@@ -24,9 +24,12 @@ struct ranks {
     void *user;
 };
 
-/* Collective: bootstrap, control, collectives, watchdog. Until it has ended a rank can only speak
- * for itself. Takes the last two fields, the others zero. */
-int ranks_join(struct ranks *ranks, const struct sft_request *request, struct sft_error *err);
+/* Collective: bootstrap and control, and which device each rank will have. Until it has ended a
+ * rank can only speak for itself. Takes the last two fields, the others zero. */
+int ranks_meet(struct ranks *ranks, const struct sft_request *request, struct sft_error *err);
+/* Collective, after it: collectives, watchdog. */
+int ranks_join(struct ranks *ranks, struct sft_error *err);
+/* However far they came. */
 void ranks_leave(struct ranks *ranks);
 
 #endif

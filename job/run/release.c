@@ -7,68 +7,58 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "job/run/notes.h"
+#include "lib/error.h"
 #include "node/said.h"
 
-enum { RELEASE = 32 };
-
-const char *release_judge(const char *srun, const char *node, const char *own, int first,
-                          char *text, size_t size)
+static void read_one(const char *name, char text[RELEASE_TEXT])
 {
+    const char *value = getenv(name);
+    snprintf(text, RELEASE_TEXT, "%.31s", value != NULL ? value : "");
+}
+
+void release_read(struct release *release)
+{
+    struct sft_error err = {""};
+    read_one(SAID_SRUN_ENV, release->srun);
+    read_one(SAID_NODE_ENV, release->node);
+    if (said_open(getenv(SAID_PLACE_ENV), &err) == NULL ||
+        said_open(getenv(SAID_FABRIC_ENV), &err) == NULL)
+        snprintf(release->form, sizeof release->form, "%.199s", err.text);
+    else
+        release->form[0] = '\0';
+}
+
+bool release_judge(const struct release *release, const char *own, bool first, char *text,
+                   size_t size)
+{
+    const char *srun = release->srun, *node = release->node;
+    bool missing = srun[0] != '\0' && node[0] == '\0';
     text[0] = '\0';
-    if (srun != NULL && node == NULL)
+    if (missing)
+        snprintf(
+            text, size,
+            "no plugin of sft-bench there: %s; its line in plugstack.conf is needed on every node",
+            first ? "nobody would publish this run's record" : "tasks are not placed");
+    else if (release->form[0] != '\0')
+        snprintf(text, size, "%s", release->form);
+    else if (node[0] != '\0' && strcmp(node, own) != 0)
         snprintf(text, size,
-                 "no plugin of sft-bench there: tasks are not placed%s; its line in plugstack.conf "
-                 "is needed on every node",
-                 first ? ", and the record is not published" : "");
-    else if (node != NULL && strcmp(node, own) != 0)
+                 "the plugin there is of release %s, sft-bench-job of %s: install one on all", node,
+                 own);
+    else if (srun[0] != '\0' && strcmp(srun, own) != 0)
         snprintf(text, size,
-                 "the plugin there is of release %.31s, sft-bench-job of %s: install one on all",
-                 node, own);
-    else if (srun != NULL && strcmp(srun, own) != 0)
-        snprintf(text, size,
-                 "the plugin of srun's host is of release %.31s, sft-bench-job of %s: install one "
-                 "on all",
+                 "the plugin of srun's host is of release %s, sft-bench-job of %s: install one on "
+                 "all",
                  srun, own);
-    return text;
+    return (missing && first) || (!missing && release->form[0] != '\0');
 }
 
 const char *release_judge_self(char *text, size_t size)
 {
-    const char *node = getenv(SAID_NODE_ENV);
-    return release_judge(getenv(SAID_SRUN_ENV), node != NULL ? node : PACKAGE_VERSION,
-                         PACKAGE_VERSION, 0, text, size);
-}
-
-static void tell(const struct control *control, const char *hosts, const char *nodes)
-{
-    char text[NOTES_TEXT];
-    const char *srun = getenv(SAID_SRUN_ENV);
-    struct notes *notes = notes_create();
-    for (int rank = 0; rank < control->size; rank++) {
-        const char *node = nodes + (size_t)rank * RELEASE;
-        int first = control->node[rank] == 0;
-        release_judge(srun, node[0] != '\0' ? node : NULL, PACKAGE_VERSION, first, text,
-                      sizeof text);
-        if (text[0] != '\0')
-            notes_add(notes, first ? 0 : 1, hosts + (size_t)rank * CONTROL_HOST, "%s", text);
-    }
-    notes_print(notes, stderr, "sft-bench-job: ", 0);
-    notes_destroy(notes);
-}
-
-int release_tell(struct control *control, const char *hosts, struct sft_error *err)
-{
-    char mine[RELEASE] = "";
-    const char *node = getenv(SAID_NODE_ENV);
-    char *nodes = calloc((size_t)control->size, RELEASE);
-    if (nodes == NULL)
-        return sft_error_set(err, "no memory for the releases of %d ranks", control->size);
-    if (node != NULL)
-        snprintf(mine, sizeof mine, "%.31s", node);
-    int failed = control_gather(control, mine, sizeof mine, nodes, err);
-    if (failed == 0 && control->rank == 0)
-        tell(control, hosts, nodes);
-    free(nodes);
-    return failed;
+    struct release release;
+    release_read(&release);
+    if (release.node[0] == '\0')
+        snprintf(release.node, sizeof release.node, "%s", PACKAGE_VERSION);
+    release_judge(&release, PACKAGE_VERSION, false, text, size);
+    return text;
 }

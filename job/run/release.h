@@ -4,20 +4,25 @@
 #ifndef SFT_JOB_RUN_RELEASE_H
 #define SFT_JOB_RUN_RELEASE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-#include "job/control/control.h"
+enum { RELEASE_TEXT = 32, RELEASE_FORM = 200 };
 
-/* srun, node: release of the plugin there, NULL: none has said. own: this program's. first: of the
- * node whose plugin publishes the record. What is wrong in one line, or "". Returns text. */
-const char *release_judge(const char *srun, const char *node, const char *own, int first,
-                          char *text, size_t size);
+/* What the plugin has said to a task. */
+struct release {
+    char srun[RELEASE_TEXT], node[RELEASE_TEXT]; /* of the plugin there; "": none has spoken */
+    char form[RELEASE_FORM]; /* why this program does not understand it; "": it does */
+};
+
+void release_read(struct release *release);
+
+/* What is wrong with a node in one line, or "". own: this program's release. first: the node whose
+ * plugin publishes the record. True: the run must not begin, as the line says it would be lost. */
+bool release_judge(const struct release *release, const char *own, bool first, char *text,
+                   size_t size);
 
 /* The same of this process without a node, where it ends before it has met the others. */
 const char *release_judge_self(char *text, size_t size);
-
-/* Collective. On rank 0 a line on stderr for each thing that is wrong, with the nodes it is wrong
- * on. hosts: [size] names of CONTROL_HOST bytes on rank 0. */
-int release_tell(struct control *control, const char *hosts, struct sft_error *err);
 
 #endif

@@ -127,6 +127,8 @@ static json_t *result_json(const struct result *result)
             json_array_append_new(hosts, json_string(result->hosts + i * result->host_size));
         json_object_set_new(root, "rank_hosts", json_incref(hosts));
     }
+    if (result->ports != NULL)
+        json_object_set(root, "rdma_ports", result->ports);
     json_decref(hosts);
     return root;
 }
@@ -224,7 +226,9 @@ void result_close(struct result *result)
     free(result->loss);
     free(result->rank_ms);
     free(result->json);
+    json_decref(result->ports);
     result->json = NULL;
+    result->ports = NULL;
     result->loss = result->rank_ms = NULL;
 }
 

@@ -12,7 +12,14 @@
 #include "lib/error.h"
 #include "lib/record.h"
 
-enum result_file { RESULT_JSON, RESULT_TRACE, RESULT_FILES };
+enum result_file {
+    RESULT_JSON,
+    RESULT_TRACE,
+    RESULT_SAVE,
+    RESULT_CHECKPOINT,
+    RESULT_LOSSES,
+    RESULT_FILES
+};
 
 struct result {
     bool active;    /* rank 0; the others write nothing but why they fail */
@@ -32,6 +39,7 @@ struct result {
     double *rank_ms;   /* [ranks] median compute time */
     const char *hosts; /* [ranks] names, each in host_size bytes */
     size_t host_size;
+    struct json_t *ports; /* an array, of the network's counters; NULL: none */
 };
 
 /* Before anything else can fail. Takes the memory file from the environment (SFT_RECORD_ENV; checks

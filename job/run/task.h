@@ -15,6 +15,7 @@ struct task {
 
 extern const struct task task_train;
 extern const struct task task_explain;
+extern const struct task task_verify;
 
 /* One line on stderr, nothing of an empty text. SFT_EXIT_FAILED. */
 int task_complain(const struct sft_error *err);

@@ -2,23 +2,38 @@
 /* The run that trains, as a staircase of steps. */
 #include "job/run/task.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "job/run/account.h"
+#include "job/run/alike.h"
 #include "job/run/describe.h"
 #include "job/run/forecast.h"
+#include "job/run/observe_counters.h"
+#include "job/run/observe_losses.h"
 #include "job/run/placement.h"
 #include "job/run/preview.h"
-#include "job/run/release.h"
+#include "job/run/requeue.h"
+#include "job/run/resuming.h"
 #include "job/run/run.h"
+#include "job/run/saving.h"
 #include "job/train/train.h"
 #include "lib/file_write.h"
 
 /* In this order: each may read what those before it say of a step. */
 static const struct observer *const observers[] = {
-    &observer_sensors,  &observer_trace,   &observer_measure,
-    &observer_progress, &observer_account, NULL,
+    &observer_sensors,
+    &observer_counters,
+    &observer_trace,
+    &observer_measure,
+    &observer_stragglers,
+    &observer_eval,
+    &observer_progress,
+    &observer_losses,
+    &observer_checkpoints,
+    &observer_account,
+    NULL,
 };
 
 /* The files to be written, as far as can be said by looking: 0 where they are missing yet. */
@@ -35,21 +50,28 @@ static int check_files(const struct sft_request *request, struct sft_error *err)
 
 static int train_check(const struct options *options)
 {
-    const struct sft_request *request = &options->request;
+    static struct options resolved; /* with the weights' model in the place of auto */
+    resolved = *options;
+    struct sft_request *request = &resolved.request;
     bool plan = options->mode == OPTIONS_PLAN;
     int nodes = request->nodes > 0 ? request->nodes : 1;
     int gpus = request->gpus > 0 ? request->gpus : plan && request->nodes > 0 ? FORECAST_GPUS : 1;
     struct sft_error err = {""};
     struct input input = {0};
+    struct base base = {0};
     int status = SFT_EXIT_DONE;
     if (check_files(request, &err) < 0 || sft_ceilings_load(request->ceilings, &err) < 0 ||
-        input_open(&input, request, nodes, nodes * gpus, &err) < 0)
+        base_open(&base, request, &err) < 0 ||
+        input_open(&input, request, nodes, nodes * gpus, &err) < 0 ||
+        saving_check(request, &input.shape, fit_format(request), &err) < 0 ||
+        resuming_check(request, &input.shape, &err) < 0)
         status = task_complain(&err);
     else if (!plan)
-        preview_check(&input);
+        preview_check(&input, base.weights);
     else
-        status = preview_plan(&input, options);
+        status = preview_plan(&input, &resolved);
     input_close(&input);
+    base_close(&base);
     return status;
 }
 
@@ -76,9 +98,10 @@ static int run_observe(struct run *run, struct sft_error *err)
         .training = &run->training,
         .host = run->ranks.bootstrap.host,
         .hosts = run->ranks.hosts,
-        .trace = run->request->trace,
+        .trace = run->request.trace,
+        .checkpoints = &run->checkpoints,
         .peak_tflops = run->machine.peak_tflops,
-        .limit_tflops = run->machine.limit_tflops,
+        .limit_tflops = machine_limit(&run->machine, &run->request, &run->input.shape),
         .record = result->active ? &result->record : NULL,
         .rank_ms = result->rank_ms,
         .user = result,
@@ -91,7 +114,7 @@ static int run_observe(struct run *run, struct sft_error *err)
 /* What a rank does by itself: it may fail on one alone. */
 static int run_open(struct run *run, struct sft_error *err)
 {
-    const struct sft_request *request = run->request;
+    const struct sft_request *request = &run->request;
     if (result_folder(&run->result, request->out, err) < 0 ||
         sft_ceilings_load(request->ceilings, err) < 0 ||
         input_open(&run->input, request, run->ranks.nodes, run->ranks.control->size, err) < 0 ||
@@ -102,15 +125,19 @@ static int run_open(struct run *run, struct sft_error *err)
                         run->ranks.control, run->ranks.collective, err);
 }
 
-static int run_prepare(struct run *run, struct sft_error *err)
+/* Weights out of files, where there are some: by all ranks at once. */
+static int run_load(struct run *run, struct sft_error *err)
 {
-    return training_create(&run->training, err) < 0 ? -1 : run_observe(run, err);
+    const struct base *base = &run->base;
+    if (base->weights == NULL || resuming_replaces(run))
+        return 0;
+    return training_load(&run->training, base->weights, base->adapters, &run->load_s, err);
 }
 
 /* Who asked for the CPU knows it. Before there may be too little memory for it: that is why. */
 static void run_tell(const struct run *run)
 {
-    const struct sft_request *request = run->request;
+    const struct sft_request *request = &run->request;
     if (run->ranks.control->rank == 0 && run->ranks.device < 0 &&
         request->device != SFT_DEVICE_CPU && request->gpus != 0)
         host_tell_cpu(stderr);
@@ -121,22 +148,46 @@ static int run_ready(struct run *run, struct sft_error *err)
 {
     struct control *control = run->ranks.control;
     if (control_agree(control, run_open(run, err), err) < 0 ||
-        training_agree(&run->training, err) < 0)
+        training_agree(&run->training, err) < 0 || saving_agree(run, err) < 0 ||
+        resuming_agree(run, err) < 0)
         return -1;
     run_tell(run);
-    return control_agree(control, run_prepare(run, err), err);
+    if (control_agree(control, training_create(&run->training, err), err) < 0 ||
+        run_load(run, err) < 0 ||
+        control_agree(control, training_start(&run->training, err), err) < 0 ||
+        resuming_load(run, err) < 0)
+        return -1;
+    return control_agree(control, run_observe(run, err), err);
+}
+
+/* The figures stand whether the model could be saved or not. */
+static int run_save(struct run *run, struct sft_record *record, struct sft_error *err)
+{
+    struct sft_error why = {""};
+    if (run->request.save[0] == '\0' || run->checkpoints.stopped)
+        return 0;
+    int failed = saving_save(run, &why);
+    if (record == NULL)
+        return 0;
+    if (failed == 0) {
+        why.text[0] = '\0';
+        printf("saved      %s, %.3g s\n", run->request.save, run->save_s);
+    }
+    result_file_end(&run->result, RESULT_SAVE, &why);
+    return failed < 0 ? 0 : sft_record_set_real(record, "save_s", run->save_s, err);
 }
 
 /* After the first step begins the others may wait for us: whoever fails ends them all. */
 static int run_train(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = run->observed.record;
-    if (release_tell(run->ranks.control, run->ranks.hosts, err) < 0 || describe_run(run, err) < 0 ||
+    if (describe_run(run, err) < 0 ||
         placement_record(run->ranks.control, run->ranks.collective->on_device,
                          run->ranks.bootstrap.local_rank, run->ranks.hosts, record, err) < 0 ||
         train_run(&run->training, run->observers, record, err) < 0 ||
+        run_save(run, record, err) < 0 ||
         (record != NULL && sft_record_set(record, "state", "complete", err) < 0) ||
-        result_write(&run->result, true, err) < 0)
+        resuming_end(run, err) < 0 || result_write(&run->result, true, err) < 0)
         return -1;
     if (record != NULL)
         describe_summary(run);
@@ -156,6 +207,19 @@ static int run_failed(struct run *run, struct sft_error *err)
     return SFT_EXIT_FAILED;
 }
 
+/* Its record is written: the job may be queued again, which ends it. */
+static int run_stopped(const struct run *run)
+{
+    struct sft_error err = {""};
+    if (run->ranks.control->rank == 0 && run->request.requeue == SFT_ANSWER_YES) {
+        if (requeue_job(&err) < 0)
+            task_complain(&err);
+        else
+            fprintf(stderr, "sft-bench-job: job %s is queued again\n", run->checkpoints.job);
+    }
+    return SFT_EXIT_STOPPED;
+}
+
 static void run_abort(struct run *run, struct sft_error *err)
 {
     run_failed(run, err);
@@ -166,9 +230,11 @@ static void run_release(struct run *run)
 {
     result_close(&run->result);
     observers_close(run->observers);
+    checkpoints_close(&run->checkpoints);
     training_destroy(&run->training);
     machine_destroy(&run->machine);
     input_close(&run->input);
+    base_close(&run->base);
     ranks_leave(&run->ranks);
 }
 
@@ -177,12 +243,17 @@ static int train_start(const struct options *options)
     static struct run run; /* the watchdog's thread may look at it to the end */
     struct sft_error err = {""};
     int status = SFT_EXIT_DONE;
-    run.request = &options->request;
+    run.asked = &options->request;
+    run.request = options->request;
     run.ranks = (struct ranks){.last_word = run_last_word, .user = &run.result};
     if (result_open(&run.result, bootstrap_rank_told() == 0, &err) < 0 ||
-        ranks_join(&run.ranks, run.request, &err) < 0)
+        ranks_meet(&run.ranks, &run.request, &err) < 0)
         run_abort(&run, &err);
-    if (run_ready(&run, &err) < 0)
+    bool alike = alike_check(&run.ranks, run.mixed, &err) == 0 &&
+                 base_agree(&run.base, &run.request, run.ranks.control, &err) == 0;
+    if (alike && ranks_join(&run.ranks, &err) < 0)
+        run_abort(&run, &err);
+    if (!alike || run_ready(&run, &err) < 0)
         status = run_failed(&run, &err);
     else if (run_train(&run, &err) < 0)
         run_abort(&run, &err);
@@ -190,6 +261,8 @@ static int train_start(const struct options *options)
         task_complain(&err);
         status = SFT_EXIT_NO_FILE;
     }
+    if (status == SFT_EXIT_DONE && run.checkpoints.stopped)
+        status = run_stopped(&run);
     run_release(&run);
     return status;
 }

@@ -22,6 +22,7 @@ struct device {
     char bus_id[32];       /* "0000:1b:00.0", for NVML; "" when it is no GPU */
     int processors;        /* multiprocessors, of a MIG slice its own; 0: no GPU */
     enum format format;    /* of the weights and activations that it trains with */
+    unsigned scalings;     /* of FP8 that its products take, a bit 1 << SCALING_... each */
     size_t logits;         /* elements of logits worth having at once */
     const struct ops *ops; /* what it computes */
     void *state;
@@ -30,6 +31,9 @@ struct device {
     /* Memory, aligned to 256 bytes, not initialized; NULL and err when there is none. */
     void *(*allocate)(struct device *d, size_t bytes, struct sft_error *err);
     void (*release)(struct device *d, void *memory);
+    /* Host memory that the device reaches without a copy of its own, for `copy` to and from it. */
+    void *(*pin)(struct device *d, size_t bytes, struct sft_error *err);
+    void (*unpin)(struct device *d, void *memory);
     /* Bytes of the device's memory: in use by anyone, and all. Where it has none of its own: in use
      * by this process, and 0. */
     void (*memory)(struct device *d, size_t *used, size_t *all);
@@ -37,7 +41,7 @@ struct device {
     /* bytes, raw, between host and device; read waits */
     void (*write)(struct device *d, void *to, const void *host, size_t bytes);
     void (*read)(struct device *d, void *host, const void *from, size_t bytes);
-    /* bytes of device memory, on a lane; they do not overlap, or are the same */
+    /* bytes of device or pinned memory, on a lane; they do not overlap, or are the same */
     void (*copy)(struct device *d, enum lane lane, void *to, const void *from, size_t bytes);
     int (*sync)(struct device *d, struct sft_error *err); /* of LANE_COMPUTE */
     /* Slot (0, 1, ...) remembers all that the lane was given so far. What `lane` is given from now
@@ -68,7 +72,19 @@ enum { DEVICE_CUDA_LOGITS = 256 << 20 };
  * products by cuBLASLt, attention by cuDNN. NULL and err on failure, and where this build has no
  * CUDA. */
 struct device *device_create_cuda(int number, struct sft_error *err);
-/* GPUs that this process may use; 0 without CUDA, a driver or a GPU. */
-int device_cuda_count(void);
+/* The same with weights and activations in fp32 where products are: in fp32 throughout, or with
+ * operands rounded to tf32, which tensor cores take. Attention is then whole squares of scores. */
+enum device_products { DEVICE_PRODUCTS_BF16, DEVICE_PRODUCTS_TF32, DEVICE_PRODUCTS_FP32 };
+struct device *device_create_cuda_as(int number, enum device_products products,
+                                     struct sft_error *err);
+/* Releases of the libraries that a CUDA device computes with, which need no GPU to say them; "" in
+ * a build without CUDA. */
+struct device_software {
+    char runtime[24], cudnn[24], cublaslt[24];
+};
+void device_cuda_software(struct device_software *software);
+/* GPUs that this process may use; 0 without CUDA, a driver or a GPU. -1 and err where the driver is
+ * older than the CUDA of this build. */
+int device_cuda_count(struct sft_error *err);
 
 #endif

@@ -10,7 +10,20 @@ struct device *device_create_cuda(int number, struct sft_error *err)
     return NULL;
 }
 
-int device_cuda_count(void)
+struct device *device_create_cuda_as(int number, enum device_products products,
+                                     struct sft_error *err)
 {
+    (void)products;
+    return device_create_cuda(number, err);
+}
+
+void device_cuda_software(struct device_software *software)
+{
+    *software = (struct device_software){.runtime = ""};
+}
+
+int device_cuda_count(struct sft_error *err)
+{
+    (void)err;
     return 0;
 }

@@ -4,14 +4,16 @@
  *
  * Arrays, tensors and plain pointers are the device's memory unless a comment says host. Outputs
  * are overwritten unless a comment says accumulated. Operations go to LANE_COMPUTE; what fails is
- * said by the device's sync. Every slot is mandatory. In the arguments of a backward pass `d...` is
- * the gradient of what is named so without it. */
+ * said by the device's sync. Every slot is mandatory. Outputs of norms, activations and attention's
+ * backward pass, and what rope leaves, are those whose `amax` is raised where it is not NULL. In
+ * the arguments of a backward pass `d...` is the gradient of what is named so without it. */
 #ifndef SFT_JOB_TENSOR_OPS_H
 #define SFT_JOB_TENSOR_OPS_H
 
 #include <stdbool.h>
 
 #include "job/tensor/device.h"
+#include "job/tensor/rope.h"
 
 /* Documents of a micro-batch, in its own row order, not overlapping. Rows outside of every document
  * are padding. */
@@ -31,12 +33,13 @@ struct convert_args {
     struct array to, from;
 };
 
-/* Element i becomes value + deviation * random_normal_at(seed, first + i), to the nearest of the
- * format; nothing is drawn where deviation is 0. */
+/* Element i becomes value + deviation * random_normal_at(seed, first + i), or random_uniform_at of
+ * the same, to the nearest of the format; nothing is drawn where deviation is 0. */
 struct fill_args {
     struct array to;
     float value, deviation;
     uint64_t seed, first;
+    bool uniform;
 };
 
 /* to[i] += from[i] */
@@ -45,10 +48,71 @@ struct add_args {
 };
 
 /* C[m,n] = op(A)[m,k] op(B)[k,n], or += when accumulate; op transposes when its flag is set, so A
- * is [k,m] then, and B [n,k]. */
+ * is [k,m] then, and B [n,k]. In FP8 (A and B both, one of them E4M3, of one scaling; C not) a
+ * transposed A is read from `transposed`, as a B is that is not transposed; rows and columns are
+ * multiples of 16 on CUDA. */
 struct matmul_args {
     struct tensor c, a, b;
     bool transpose_a, transpose_b, accumulate;
+    bool fast; /* FP8: sums may lose bits of fp32 for speed */
+};
+
+/* Raise *x.amax to the largest magnitude in x: for what has no producer that does. */
+struct amax_args {
+    struct tensor x;
+};
+
+/* rows[i] and columns[j] are raised to the largest magnitudes of x's rows and columns. Where x is a
+ * row alone or several whole ones, on CUDA its columns are a multiple of 16. */
+struct amax_lines_args {
+    struct tensor x;
+    float *rows, *columns;
+};
+
+/* Largest magnitudes become the scales of a format, in place. */
+struct scales_args {
+    float *scale;
+    size_t count;
+    enum format format;
+};
+
+/* x, not in FP8, to to.data by scales that are there: to.scale as to.scaling says, or
+ * to.scale_transposed, one a column, where by_column. Columns are a multiple of 16 on CUDA. */
+struct cast_args {
+    struct tensor to, x;
+    bool by_column;
+};
+
+/* x, not in FP8, to FP8 as `to` wants it: `data`, `transposed` or both, and the scales of each:
+ * scaling.h. SCALING_TENSOR: by *x.amax, which holds x's largest magnitude. */
+struct quantize_args {
+    struct tensor to, x;
+};
+
+/* x, neither in FP8 nor in NF4, to NF4: `data`, and an absmax a block in `scale`. `to` is without
+ * double quantization, which comes after, so that a matrix may be made by pieces: rows of it, that
+ * are whole blocks. */
+struct quantize_nf4_args {
+    struct tensor to, x;
+};
+
+/* An absmax a block, [nf4_blocks], to the scale_codes, scale and scale_mean of `to`, in NF4. The
+ * mean is the sum in double precision by its number: of 65536 in a row, by 256 sums of every 256th,
+ * halved by adding the upper to the lower half; and of these one after the other. */
+struct double_quantize_args {
+    struct tensor to;
+    const float *absmax;
+};
+
+/* NF4, or E4M3 by tensor, to what the device trains with; NF4 to FP8 as `to` wants it, `data`,
+ * `transposed` or both, by scales that are there. As from fp32, rounded once. */
+struct dequantize_args {
+    struct tensor to, from;
+};
+
+/* The `transposed` of a tensor in FP8 from its `data`; not its scales. */
+struct transpose_args {
+    struct tensor x;
 };
 
 /* Forward: out[row,:] = table[ids[row],:], or += when accumulate. Backward, of gradients:
@@ -69,7 +133,8 @@ enum norm_kind { NORM_RMS, NORM_LAYER };
 /* Forward: sum = x + delta (no delta: sum is not written and x is normalized); sum may be x.
  * NORM_RMS: rstd[row] = 1 / sqrt(mean(sum^2) + eps); out = sum * rstd * weight.
  * NORM_LAYER: mean[row] of the sum, rstd of sum - mean; out = (sum - mean) * rstd * weight + bias.
- * Backward, x being what was normalized: dx, dweight and dbias accumulated. */
+ * Backward, x being what was normalized: dx, dweight and dbias accumulated; no dweight, nor dbias:
+ * they are not wanted. */
 struct norm_args {
     enum norm_kind kind;
     struct tensor out, sum, x, delta; /* [rows,hidden] */
@@ -80,13 +145,15 @@ struct norm_args {
 };
 
 /* Rotate q and k heads of qkv[rows,(heads+2*kv_heads)*head_dim] in place, halves paired as Hugging
- * Face's Llama does (i with i + head_dim/2), by positions[row]; inverse for backward. */
+ * Face's Llama does (i with i + head_dim/2), by positions[row] times pair i's frequency, which is
+ * theta^(-2i/head_dim), scaled; inverse for backward. */
 struct rope_args {
     struct tensor qkv;
     const int32_t *positions;
     struct attention_shape shape;
     float theta;
     bool inverse;
+    struct rope_scaling scaling;
 };
 
 /* Causal attention inside each document. qkv as above (q heads, k heads, v heads), out
@@ -108,6 +175,24 @@ struct activation_args {
     struct tensor in, out, din, dout;
 };
 
+/* One step of an LSTM (Hochreiter and Schmidhuber, as torch.nn.LSTM) for rows that are each of
+ * another sequence. gates[rows,4*hidden] hold the sums of input, forget, cell and output gate, and
+ * then, of these and both biases (no data: none), the gates: sigmoid, sigmoid, tanh, sigmoid. cell
+ * = f cell_before + i g; out = o tanh(cell); where positions[row] is 0 (positions NULL: in no row)
+ * there is no cell before, and where cell_before is NULL in no row. carried (no data: none) is out,
+ * but 0 where positions_after[row] is 0: what the next step's sums are made of. Backward: dgates,
+ * of the sums, out of dout and dcarried (no data: nothing comes after; nor does it where
+ * positions_after[row] is 0); dcell, the gradient of cell times f, is taken from the step after,
+ * and left for the one before. */
+struct lstm_args {
+    struct tensor gates, out, carried; /* [rows,4*hidden], [rows,hidden] */
+    struct tensor bias_in, bias_state; /* [1,4*hidden] */
+    struct tensor dgates, dout, dcarried;
+    const float *cell_before; /* [rows,hidden], as what follows */
+    float *cell, *dcell;
+    const int32_t *positions, *positions_after; /* [rows] */
+};
+
 /* For each row: loss[row] = -log softmax(logits[row,:])[targets[row]], 0 where targets[row] < 0;
  * logits become d(scale * sum of losses)/d logits, zero in rows without a target. */
 struct cross_entropy_args {
@@ -115,6 +200,34 @@ struct cross_entropy_args {
     float *loss;
     const int32_t *targets;
     float scale;
+};
+
+/* Rows of a layer's output that are one projection's. */
+struct adapter_block {
+    int first, rows;
+};
+
+enum { ADAPTER_BLOCKS = 3 };
+
+/* Adapters of several projections that share an input: `b` has the rows of block 0, of block 1, ...
+ * [rows of all blocks,rank], `wide` [out,count*rank] has block i's at its rows and in the i-th rank
+ * columns, so that one product serves all. Spread: wide = scale * b, elsewhere 0. Gather, of
+ * gradients: b = scale * wide, or += when accumulate. */
+struct adapter_args {
+    struct tensor wide, b;
+    struct adapter_block block[ADAPTER_BLOCKS];
+    int count;
+    float scale;
+    bool accumulate;
+};
+
+/* out[row,column] = x / (1 - part) where the element is kept, else 0, or += when accumulate; out
+ * may be x. Kept is what dropout_keeps says of the row first + row: job/tensor/dropout.h. */
+struct dropout_args {
+    struct tensor out, x;
+    float part;
+    uint64_t seed, first;
+    bool accumulate;
 };
 
 /* *sum += the sum of x, or of its squares */
@@ -141,20 +254,37 @@ struct adamw_args {
     uint64_t first;                 /* number of the first element among all */
 };
 
+/* SGD with Nesterov's momentum as torch.optim.SGD; gradients are clipped as AdamW's are:
+ * g += weight_decay * w; m = momentum * m + g; w -= lr * (g + momentum * m). */
+struct sgd_args {
+    struct array weight, grad;
+    float *master, *m; /* fp32; master as AdamW's */
+    const double *norm2;
+    float clip, lr, momentum, weight_decay;
+};
+
 enum op {
     OP_CONVERT, /* to or from that format */
     OP_FILL,
     OP_ADD,
     OP_MATMUL,
+    OP_AMAX,       /* of rows and columns, too */
+    OP_QUANTIZE,   /* to that format; scales and cast, too; NF4: quantize_nf4 and double_quantize */
+    OP_DEQUANTIZE, /* to that format */
+    OP_TRANSPOSE,
     OP_EMBED,
     OP_BIAS,
     OP_NORM,
     OP_ROPE,
     OP_ATTENTION,
     OP_ACTIVATION,
+    OP_LSTM,
     OP_CROSS_ENTROPY,
+    OP_ADAPTER,
+    OP_DROPOUT,
     OP_SUM,
     OP_ADAMW, /* of weights in that format */
+    OP_SGD,   /* the same */
     OPS
 };
 
@@ -166,6 +296,15 @@ struct ops {
     void (*fill)(struct device *d, const struct fill_args *args);
     void (*add)(struct device *d, const struct add_args *args);
     void (*matmul)(struct device *d, const struct matmul_args *args);
+    void (*amax)(struct device *d, const struct amax_args *args);
+    void (*amax_lines)(struct device *d, const struct amax_lines_args *args);
+    void (*quantize)(struct device *d, const struct quantize_args *args);
+    void (*quantize_nf4)(struct device *d, const struct quantize_nf4_args *args);
+    void (*double_quantize)(struct device *d, const struct double_quantize_args *args);
+    void (*dequantize)(struct device *d, const struct dequantize_args *args);
+    void (*scales)(struct device *d, const struct scales_args *args);
+    void (*cast)(struct device *d, const struct cast_args *args);
+    void (*transpose)(struct device *d, const struct transpose_args *args);
     void (*embed_forward)(struct device *d, const struct embed_args *args);
     void (*embed_backward)(struct device *d, const struct embed_args *args);
     void (*bias_forward)(struct device *d, const struct bias_args *args);
@@ -177,9 +316,15 @@ struct ops {
     void (*attention_backward)(struct device *d, const struct attention_args *args);
     void (*activation_forward)(struct device *d, const struct activation_args *args);
     void (*activation_backward)(struct device *d, const struct activation_args *args);
+    void (*lstm_forward)(struct device *d, const struct lstm_args *args);
+    void (*lstm_backward)(struct device *d, const struct lstm_args *args);
     void (*cross_entropy)(struct device *d, const struct cross_entropy_args *args);
+    void (*adapter_spread)(struct device *d, const struct adapter_args *args);
+    void (*adapter_gather)(struct device *d, const struct adapter_args *args);
+    void (*dropout)(struct device *d, const struct dropout_args *args);
     void (*sum)(struct device *d, const struct sum_args *args);
     void (*adamw)(struct device *d, const struct adamw_args *args);
+    void (*sgd)(struct device *d, const struct sgd_args *args);
 };
 
 #endif

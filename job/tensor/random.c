@@ -45,6 +45,11 @@ double random_normal(struct random *random)
     return normal_of(a, random_next(random));
 }
 
+double random_uniform_at(uint64_t seed, uint64_t index)
+{
+    return (double)(scramble(seed + (index + 1) * GOLDEN) >> 11) * 0x1p-52 - 1;
+}
+
 double random_normal_at(uint64_t seed, uint64_t index)
 {
     return normal_of(scramble(seed + (2 * index + 1) * GOLDEN),

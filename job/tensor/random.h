@@ -17,6 +17,8 @@ uint64_t random_next(struct random *random);
 uint32_t random_below(struct random *random, uint32_t below);
 /* Standard normal by Box and Muller. */
 double random_normal(struct random *random);
+/* Element `index` of the sequence of that seed, uniform from -1 to below 1. */
+double random_uniform_at(uint64_t seed, uint64_t index);
 /* Element `index` of the normal sequence of that seed. */
 double random_normal_at(uint64_t seed, uint64_t index);
 

@@ -12,10 +12,18 @@ static const double nccl_reserve =
 
 /* Attention's backward pass sums dq in fp32, in packed documents as wide as qkv; besides,
  * cuBLASLt's workspace and what the libraries load when they are first used (measured). */
-double fit_reserve(const struct sft_preset *s, double rows, int ranks)
+double fit_reserve(const struct sft_preset *s, enum format format, double rows, int ranks)
 {
-    return rows * (double)(sft_preset_qkv(s) + s->heads) * sizeof(float) +
-           (0.1 + (ranks > 1 ? nccl_reserve : 0)) * gib;
+    const double libraries = 0.1 + (ranks > 1 ? nccl_reserve : 0);
+    double attention = rows * (double)(sft_preset_qkv(s) + s->heads) * sizeof(float);
+    if (format == FORMAT_FP32) /* the scratch of attention_fp32.c, as far as one square allows it */
+        attention = s->heads > 0 ? 0.25 * gib : 0;
+    return attention + libraries * gib;
+}
+
+enum format fit_format(const struct sft_request *request)
+{
+    return sft_precision_is_wide(request->precision) ? FORMAT_FP32 : DEVICE_CUDA_FORMAT;
 }
 
 double fit_room(double bytes)
@@ -71,20 +79,34 @@ void fit_question_measured(struct fit_question *q, const struct sft_ceiling *cei
     }
 }
 
+static double model_need(const struct fit *fit, const struct fit_question *q)
+{
+    struct model_recipe recipe = fit_recipe(fit, q->request, q->shape);
+    return (double)model_plan_stored(q->shape, fit->micro_batch * q->plan->seq, &recipe,
+                                     shard_storage(q->shape, fit->zero, q->plan->ranks), q->format,
+                                     q->logits);
+}
+
 bool fit_count(struct fit *fit, const struct fit_question *q)
 {
     const struct sft_plan *plan = q->plan;
-    int rows = fit->micro_batch * plan->seq;
+    int rows = fit->micro_batch * plan->seq, copies = MODEL_COPIES_NONE;
     struct sft_layout layout = {plan->nodes, plan->ranks / plan->nodes, fit->zero};
-    struct shard_sizes shard = shard_plan(q->shape, &layout, q->format);
-    fit->model =
-        (double)model_plan_stored(q->shape, rows, fit_recompute(fit),
-                                  shard_storage(fit->zero, plan->ranks), q->format, q->logits);
+    struct model_recipe recipe = fit_recipe(fit, q->request, q->shape);
+    struct shard_sizes shard = shard_plan(q->shape, &layout, q->format, &recipe);
+    if (recipe.scaling != SCALING_NONE && !recipe.gathered) /* bytes that come need no copies */
+        copies = MODEL_COPIES_BOTH;
     fit->shard = (double)shard.bytes;
-    fit->optim = (double)optim_plan(shard.elements, q->format, fit_states(fit));
-    fit->reserve = q->format != FORMAT_FP32 ? fit_reserve(q->shape, rows, plan->ranks) : 0;
-    fit->total = fit->model + fit->shard + fit->optim + fit->reserve;
-    return q->available <= 0 || fit->total <= q->available;
+    fit->optim = (double)optim_plan(shard.elements, q->format, fit_states(fit), plan->sgd);
+    fit->reserve = q->cpu ? 0 : fit_reserve(q->shape, q->format, rows, plan->ranks);
+    for (; copies >= MODEL_COPIES_NONE; copies--) {
+        fit->copies = (enum model_copies)copies;
+        fit->model = model_need(fit, q);
+        fit->total = fit->model + fit->shard + fit->optim + fit->reserve;
+        if (q->available <= 0 || fit->total <= q->available)
+            return true;
+    }
+    return false;
 }
 
 /* Ways of sharing, for the search of states. Where several nodes have several GPUs, weights and
@@ -131,6 +153,12 @@ const char *fit_why(const struct fit *fit, const struct sft_request *request,
         return "one rank keeps all";
     if (request->zero > SFT_SHARE_AUTO)
         return "as the request says";
+    if (plan->adapters.rank > 0 && fit->zero == SFT_ZERO_3)
+        return "the base over all ranks, adapters whole, their states over all: the fastest that "
+               "fits, by the timeline";
+    if (plan->adapters.rank > 0 && fit->zero == SFT_ZERO_HYBRID)
+        return "the base inside of each node, adapters whole, their states over all: the fastest "
+               "that fits, by the timeline";
     switch (fit->zero) {
     case SFT_ZERO_0:
         return "nothing is shared: the fastest that fits, by the timeline";
@@ -157,6 +185,23 @@ enum model_recompute fit_recompute(const struct fit *fit)
     default:
         return RECOMPUTE_NONE;
     }
+}
+
+enum tensor_scaling fit_scaling(const struct sft_request *request)
+{
+    if (request->precision != SFT_PRECISION_FP8)
+        return SCALING_NONE;
+    return request->scaling == SFT_SCALING_ROW ? SCALING_ROW : SCALING_TENSOR;
+}
+
+struct model_recipe fit_recipe(const struct fit *fit, const struct sft_request *request,
+                               const struct sft_preset *shape)
+{
+    enum tensor_scaling scaling = fit_scaling(request);
+    return (struct model_recipe){.recompute = fit_recompute(fit),
+                                 .scaling = scaling,
+                                 .copies = fit->copies,
+                                 .gathered = shard_gathers_fp8(shape, fit->zero, scaling)};
 }
 
 enum format fit_states(const struct fit *fit)
@@ -188,8 +233,12 @@ static const struct candidate candidates[] = {
 
 enum { CANDIDATES = sizeof candidates / sizeof candidates[0] };
 
-static bool allowed(const struct sft_request *request, const struct candidate *c)
+/* Moments of 16 bits go with AdamW and weights of 16 bits. */
+static bool allowed(const struct fit_question *q, const struct candidate *c)
 {
+    const struct sft_request *request = q->request;
+    if (c->states == SFT_STATES_BF16 && (q->plan->sgd || sft_precision_is_wide(request->precision)))
+        return false;
     return (request->states <= SFT_STATES_AUTO || request->states == (int)c->states) &&
            (request->recompute <= SFT_RECOMPUTE_AUTO || request->recompute == (int)c->recompute);
 }
@@ -200,7 +249,7 @@ bool fit_search(struct fit *fit, const struct fit_question *q)
     struct fit least = {.total = INFINITY};
     for (int i = 0; i < 2 * CANDIDATES; i++) {
         const struct candidate *c = &candidates[i % CANDIDATES];
-        if (!allowed(q->request, c))
+        if (!allowed(q, c))
             continue;
         *fit = given;
         fit->states = c->states;
@@ -221,7 +270,9 @@ char *fit_chosen(const struct sft_request *request, const struct sft_plan *plan,
         const char *name;
         bool chosen;
     } parts[] = {
-        {"micro_batch", request->micro_batch <= 0},
+        {"micro_batch", request->micro_batch == 0 ||
+                            (request->micro_batch < 0 &&
+                             (plan->preset->standard.batch == 0 || request->global_batch >= 0))},
         {"states", request->states <= SFT_STATES_AUTO},
         {"recompute", request->recompute <= SFT_RECOMPUTE_AUTO},
         {"zero", request->zero <= SFT_SHARE_AUTO && plan->ranks > 1},

@@ -21,6 +21,7 @@ struct fit_question {
     const struct sft_plan *plan;
     const struct sft_preset *shape; /* as it runs: the tokenizer may have made it larger */
     double available;               /* bytes of a device; 0: not known, everything fits */
+    bool cpu;                       /* no GPU's libraries, which take memory besides */
     enum format format;             /* these two as in struct device */
     size_t logits;
     struct workload workload;          /* of the data */
@@ -41,6 +42,7 @@ struct fit {
     int micro_batch, accumulation;
     enum sft_states states;       /* fp32 or bf16 */
     enum sft_recompute recompute; /* none, norms or block */
+    enum model_copies copies;     /* that stay in FP8: as many as fit */
     enum sft_zero zero;           /* who shares what */
     double model, shard, optim;   /* bytes: arena, slices and their buffers, optimizer */
     double reserve;               /* what libraries and kernels take besides */
@@ -66,7 +68,7 @@ bool fit_possible(const struct fit_question *question);
 double fit_room(double bytes);
 
 /* Bytes of a GPU that the libraries and attention take besides the arena, at so many rows. */
-double fit_reserve(const struct sft_preset *shape, double rows, int ranks);
+double fit_reserve(const struct sft_preset *shape, enum format format, double rows, int ranks);
 
 /* Why that way of sharing, in a few words. */
 const char *fit_why(const struct fit *fit, const struct sft_request *request,
@@ -77,6 +79,13 @@ enum { FIT_CHOSEN = 64 };
 char *fit_chosen(const struct sft_request *request, const struct sft_plan *plan,
                  char text[FIT_CHOSEN]);
 
+/* What a GPU trains with in a run of that request. */
+enum format fit_format(const struct sft_request *request);
+/* What shares a scale in a run of that request; SCALING_NONE: it is not in FP8. */
+enum tensor_scaling fit_scaling(const struct sft_request *request);
+/* How the model computes that the fit is of. */
+struct model_recipe fit_recipe(const struct fit *fit, const struct sft_request *request,
+                               const struct sft_preset *shape);
 enum model_recompute fit_recompute(const struct fit *fit);
 enum format fit_states(const struct fit *fit);
 const char *fit_states_name(enum sft_states states);

@@ -37,6 +37,11 @@ struct sft_timeline fit_time(const struct fit *fit, const struct fit_question *q
     struct sft_layout layout = {q->plan->nodes, q->plan->ranks / q->plan->nodes, fit->zero};
     work.states = fit->states;
     work.recompute = fit->recompute;
+    work.precision = (enum sft_precision)q->request->precision;
+    work.sgd = q->plan->sgd;
+    work.by_row = fit_scaling(q->request) == SCALING_ROW;
+    work.copies = (int)fit->copies;
+    work.quantizers = fit_recipe(fit, q->request, q->shape).gathered ? q->plan->ranks : 0;
     return sft_timeline_make(q->shape, &work, q->ceiling, &q->fabric, &layout);
 }
 

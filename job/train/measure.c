@@ -177,6 +177,9 @@ static int measure_figure(struct measure *measure, struct sft_error *err)
 static int measure_step(void *self, struct step *step, struct sft_error *err)
 {
     struct measure *measure = self;
+    if (step->first && measure->run->record != NULL &&
+        sft_record_set_real(measure->run->record, "first_ms", step->total * 1e3, err) < 0)
+        return -1;
     if (!step->measured)
         return 0;
     if (measure_add(measure, step, err) < 0)
@@ -248,6 +251,8 @@ static int measure_record(void *self, struct sft_record *record, struct sft_erro
 {
     struct measure *measure = self;
     const struct training *t = measure->run->training;
+    if (measure->count == 0) /* told to end before, or all was done before */
+        return 0;
     if (measure->run->record != NULL && measure_figure(measure, err) < 0)
         return -1;
     double mine[] = {sft_stats_median(measure->compute, measure->count), rank_memory(t->device)};

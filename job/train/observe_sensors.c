@@ -51,6 +51,7 @@ static int observe_step(void *self, struct step *step, struct sft_error *err)
 {
     struct observe *observe = self;
     (void)err;
+    step->sensors = observe->sensors;
     if (step->measured)
         observe->tokens += step->work.real;
     return 0;

@@ -46,6 +46,14 @@ void observers_close(struct observers *all)
     free(all);
 }
 
+int observers_start(const struct observers *all, struct sft_error *err)
+{
+    for (const struct open *o = all->list; o < all->list + all->count; o++)
+        if (o->observer->start != NULL && o->observer->start(o->self, err) < 0)
+            return -1;
+    return 0;
+}
+
 void observers_begin(const struct observers *all, int number)
 {
     for (const struct open *o = all->list; o < all->list + all->count; o++)

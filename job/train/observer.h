@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "job/train/sensors.h"
 #include "job/train/training.h"
 #include "lib/record.h"
 
@@ -20,6 +21,7 @@ struct work {
 
 struct step {
     int number;     /* from 0, those of warm-up too */
+    bool first;     /* of this run, which may go on with another's */
     bool measured;  /* not of warm-up */
     double loss;    /* mean over the trained tokens of all ranks */
     double total;   /* seconds, on this rank, but those in which it was stopped */
@@ -27,6 +29,15 @@ struct step {
     double waited;  /* seconds of these for other ranks */
     double exposed; /* of these, for weights and gradients */
     struct work work;
+    double own_flops; /* of this rank's part of it, padding too */
+    /* observer_sensors' word to those after it: this rank's GPU; NULL: it says nothing. */
+    struct sensors *sensors;
+    /* observer_eval's word to those after it: it was evaluated after this step. */
+    bool evaluated;
+    double eval_loss;
+    /* observer_stragglers' word to observer_progress, on rank 0: lines to show; NULL: none. */
+    const char *told;
+    struct wish wish; /* of all ranks; after a step with a stop there is no other */
     /* observer_measure's word to those after it, on rank 0: of the measured steps so far, all
      * together; 0: none yet. */
     double tok_s, seconds;
@@ -35,14 +46,15 @@ struct step {
 /* What there is to see; it outlives the observers. */
 struct observed {
     const struct training *training;
-    const char *host;          /* this rank's */
-    const char *hosts;         /* [ranks] names of CONTROL_HOST bytes */
-    const char *trace;         /* the file for a trace; "": none is asked for */
-    double peak_tflops;        /* of a rank's device, for MFU; 0: not known */
-    double limit_tflops;       /* no rank can be faster; 0: not known */
-    struct sft_record *record; /* NULL but on rank 0 */
-    double *rank_ms;           /* [ranks] on rank 0: observer_measure's, once recorded */
-    void *user;                /* of the next, and of the caller's own observers */
+    const char *host;                /* this rank's */
+    const char *hosts;               /* [ranks] names of CONTROL_HOST bytes */
+    const char *trace;               /* the file for a trace; "": none is asked for */
+    double peak_tflops;              /* of a rank's device, for MFU; 0: not known */
+    double limit_tflops;             /* no rank can be faster; 0: not known */
+    struct sft_record *record;       /* NULL but on rank 0 */
+    struct checkpoints *checkpoints; /* of the caller's own observer; NULL: none */
+    double *rank_ms;                 /* [ranks] on rank 0: observer_measure's, once recorded */
+    void *user;                      /* of the next, and of the caller's own observers */
     /* On rank 0: a file was written, or why not, which does not end the run. */
     void (*file_end)(void *user, const struct sft_error *why);
 };
@@ -60,6 +72,8 @@ struct observer {
     /* Collective, after all steps: figures into the record, which is NULL but on rank 0. */
     int (*record)(void *self, struct sft_record *record, struct sft_error *err);
     void (*close)(void *self);
+    /* Collective, before the first step, with the weights that it begins with. */
+    int (*start)(void *self, struct sft_error *err);
 };
 
 /* What the GPUs say of themselves over the measured steps; on the CPU nothing. */
@@ -70,6 +84,13 @@ extern const struct observer observer_sensors;
 extern const struct observer observer_trace;
 /* Step times, throughput, FLOPs of the measured steps; which rank computes slowest. */
 extern const struct observer observer_measure;
+/* Ranks that become slower than they were and than the others (job/train/straggler.h), judged every
+ * 20 measured steps, or as many as take a tenth of a second: a line when one begins and when it
+ * ends, and figures of the one that cost most. */
+extern const struct observer observer_stragglers;
+/* The loss of the input's held records before the first step, every so many steps and after the
+ * last; with save= of the request the weights end as they were where it was lowest. */
+extern const struct observer observer_eval;
 /* What rank 0 shows: one live line on a terminal, plain lines on stderr otherwise. */
 extern const struct observer observer_progress;
 
@@ -82,6 +103,7 @@ struct observers *observers_open(const struct observer *const *list, const struc
 void observers_close(struct observers *observers);
 
 /* Each calls that slot of all, in order, up to the first that fails. */
+int observers_start(const struct observers *observers, struct sft_error *err);
 void observers_begin(const struct observers *observers, int number);
 int observers_step(const struct observers *observers, struct step *step, struct sft_error *err);
 void observers_end(const struct observers *observers, bool complete);

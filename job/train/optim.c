@@ -19,7 +19,7 @@ struct optim {
     void *arena;
     size_t bytes;
     float *master; /* [parameters] or NULL */
-    char *m, *v;   /* [parameters], float or 16 bits */
+    char *m, *v;   /* [parameters], float or 16 bits; SGD has no v */
     double *norm2; /* one, device memory */
 };
 
@@ -34,9 +34,9 @@ static size_t master_bytes(size_t parameters, enum format format, enum format st
     return needed ? aligned(parameters * sizeof(float)) : 0;
 }
 
-size_t optim_plan(size_t parameters, enum format format, enum format states)
+size_t optim_plan(size_t parameters, enum format format, enum format states, bool sgd)
 {
-    return 2 * aligned(format_bytes(states, parameters)) +
+    return (sgd ? 1 : 2) * aligned(format_bytes(states, parameters)) +
            master_bytes(parameters, format, states) + sizeof(double);
 }
 
@@ -69,14 +69,16 @@ static int optim_allocate(struct optim *optim, const struct shard_part *parts, s
         return sft_error_set(err, "no memory for the list of an optimizer's parts");
     memcpy(optim->parts, parts, count * sizeof *parts);
     optim->count = count;
-    optim->bytes = optim_plan(elements, d->format, optim->options.states);
+    bool sgd = optim->options.sgd;
+    optim->bytes = optim_plan(elements, d->format, optim->options.states, sgd);
     optim->arena = d->allocate(d, optim->bytes, err);
     if (optim->arena == NULL)
         return -1;
     optim->m = optim->arena;
-    optim->v = optim->m + moment;
-    optim->master = master > 0 ? (float *)(optim->v + moment) : NULL;
-    optim->norm2 = (double *)(optim->v + moment + master);
+    optim->v = sgd ? NULL : optim->m + moment;
+    char *behind = optim->m + (sgd ? 1 : 2) * moment;
+    optim->master = master > 0 ? (float *)behind : NULL;
+    optim->norm2 = (double *)(behind + master);
     d->zero(d, optim->arena, optim->bytes);
     return 0;
 }
@@ -131,6 +133,11 @@ double optim_rate(const struct optim_options *o, int step)
     return o->lr * (1 + cos(pi * progress)) / 2;
 }
 
+double optim_rate_now(const struct optim *optim, int step)
+{
+    return optim_rate(&optim->options, step);
+}
+
 static struct array part_weights(const struct optim *optim, size_t i)
 {
     const struct shard_part *part = &optim->parts[i];
@@ -160,7 +167,20 @@ static int optim_norm(struct optim *optim, struct sft_error *err)
         .count = 1,
         .what = "sum of the gradients' norm",
     };
-    return optim->collective->run(optim->collective, optim->device, &sum, err);
+    return collective_run(optim->collective, optim->device, &sum, err);
+}
+
+static void sgd_step(struct device *d, const struct adamw_args *a)
+{
+    d->ops->sgd(d, &(struct sgd_args){.weight = a->weight,
+                                      .grad = a->grad,
+                                      .master = a->master,
+                                      .m = a->m,
+                                      .norm2 = a->norm2,
+                                      .clip = a->clip,
+                                      .lr = a->lr,
+                                      .momentum = a->beta1,
+                                      .weight_decay = a->weight_decay});
 }
 
 /* Each tensor that has elements in the part, since some decay and some do not. `at`: the part's
@@ -173,20 +193,21 @@ static void part_step(struct optim *optim, size_t number, size_t at, struct adam
     const struct model_tensor *tensors = model_tensors(optim->model, &count);
     for (size_t i = 0; i < count; i++) {
         const struct model_tensor *t = &tensors[i];
-        size_t end = t->offset + sft_param_elements(&t->param);
-        size_t from = t->offset > part->offset ? t->offset : part->offset;
-        size_t until = end < part->offset + part->count ? end : part->offset + part->count;
-        if (from >= until || !t->param.trains)
+        size_t from, share = shard_part_share(part, t, &from);
+        if (share == 0 || !t->param.trains)
             continue;
         size_t inside = from - part->offset, state = at + inside;
-        args.weight = array_part(part_weights(optim, number), inside, until - from);
-        args.grad = array_part(part_gradients(optim, number), inside, until - from);
+        args.weight = array_part(part_weights(optim, number), inside, share);
+        args.grad = array_part(part_gradients(optim, number), inside, share);
         args.master = optim->master == NULL ? NULL : optim->master + state;
         args.m = optim->m + state * size;
-        args.v = optim->v + state * size;
+        args.v = optim->v == NULL ? NULL : optim->v + state * size;
         args.weight_decay = t->param.decays ? (float)optim->options.weight_decay : 0;
         args.first = t->number + (from - t->offset);
-        d->ops->adamw(d, &args);
+        if (optim->options.sgd)
+            sgd_step(d, &args);
+        else
+            d->ops->adamw(d, &args);
     }
 }
 
@@ -218,6 +239,55 @@ int optim_step(struct optim *optim, int step, double *norm, struct sft_error *er
     d->read(d, norm, optim->norm2, sizeof *norm);
     *norm = sqrt(*norm);
     return d->sync(d, err);
+}
+
+/* The norm of a tensor's gradient as far as the part has it. */
+static double tensor_norm(struct optim *optim, size_t number, const struct model_tensor *t)
+{
+    struct device *d = optim->device;
+    const struct shard_part *part = &optim->parts[number];
+    size_t from, count = shard_part_share(part, t, &from);
+    double norm2 = 0;
+    if (count == 0)
+        return 0;
+    struct array gradient = array_part(part_gradients(optim, number), from - part->offset, count);
+    d->zero(d, optim->norm2, sizeof *optim->norm2);
+    d->ops->sum(d, &(struct sum_args){optim->norm2, gradient, true});
+    d->read(d, &norm2, optim->norm2, sizeof norm2);
+    return sqrt(norm2);
+}
+
+int optim_check(struct optim *optim, bool *finite, const char **tensor, struct sft_error *err)
+{
+    struct device *d = optim->device;
+    size_t count;
+    double norm2 = 0;
+    const struct model_tensor *tensors = model_tensors(optim->model, &count);
+    d->read(d, &norm2, optim->norm2, sizeof norm2);
+    *finite = isfinite(norm2);
+    *tensor = NULL;
+    for (size_t i = 0; i < optim->count && !*finite; i++)
+        for (size_t t = 0; t < count && *tensor == NULL; t++)
+            if (!isfinite(tensor_norm(optim, i, &tensors[t])))
+                *tensor = tensors[t].name;
+    return d->sync(d, err);
+}
+
+struct array optim_state(const struct optim *optim, enum optim_state state, size_t offset,
+                         size_t count)
+{
+    size_t at = 0, i = 0;
+    for (; offset < optim->parts[i].offset ||
+           offset >= optim->parts[i].offset + optim->parts[i].count;
+         i++)
+        at += (optim->parts[i].count + STEP - 1) / STEP * STEP;
+    at += offset - optim->parts[i].offset;
+    if (state == OPTIM_MASTER)
+        return (struct array){FORMAT_FP32, optim->master == NULL ? NULL : optim->master + at,
+                              count};
+    char *moments = state == OPTIM_M ? optim->m : optim->v;
+    return (struct array){optim->options.states, moments + format_bytes(optim->options.states, at),
+                          count};
 }
 
 size_t optim_bytes(const struct optim *optim)

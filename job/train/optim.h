@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AdamW with clipping, linear warm-up and cosine decay. */
+/* AdamW, or SGD with Nesterov's momentum, with clipping, linear warm-up and cosine decay. */
 #ifndef SFT_JOB_TRAIN_OPTIM_H
 #define SFT_JOB_TRAIN_OPTIM_H
 
@@ -10,6 +10,7 @@
 struct optim_options {
     double lr;                  /* highest */
     int lr_warmup, total_steps; /* total_steps 0: nobody knows, and the rate stays */
+    bool sgd;                   /* with beta1 as momentum: it has one moment, `m`, in fp32 */
     double beta1, beta2, eps, weight_decay;
     double clip; /* global norm, 0: none */
     /* Of master weights and moments, with 16-bit weights and gradients 16 bytes a parameter in all
@@ -38,13 +39,25 @@ void optim_destroy(struct optim *optim);
  * from total_steps on; without total_steps lr. */
 double optim_rate(const struct optim_options *options, int step);
 
+double optim_rate_now(const struct optim *optim, int step); /* the same of this one's options */
+
 /* One update from the model's gradients (already summed over ranks). *norm, if not NULL, is the
  * gradients' global norm before clipping. */
 int optim_step(struct optim *optim, int step, double *norm, struct sft_error *err);
 
+/* Of the last step: was its gradients' norm a finite number? All ranks find the same. Where it was
+ * not, *tensor is the first one of this rank's parts whose own is not, or NULL. Waits. */
+int optim_check(struct optim *optim, bool *finite, const char **tensor, struct sft_error *err);
+
+/* Where the states of elements [offset, offset + count) of the flat array stand, which one of this
+ * rank's parts has. Without data: master values where weights are their own. */
+enum optim_state { OPTIM_MASTER, OPTIM_M, OPTIM_V };
+struct array optim_state(const struct optim *optim, enum optim_state state, size_t offset,
+                         size_t count);
+
 size_t optim_bytes(const struct optim *optim);
 
 /* What optim_create would allocate for so many parameters, bytes. */
-size_t optim_plan(size_t parameters, enum format format, enum format states);
+size_t optim_plan(size_t parameters, enum format format, enum format states, bool sgd);
 
 #endif

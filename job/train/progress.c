@@ -21,6 +21,7 @@ struct progress {
     bool live;
     FILE *out;
     int warmup, steps;
+    int first;          /* step of this run */
     double seconds;     /* to be measured, where steps is 0 */
     double begin, last; /* seconds of sft_clock_now; begin: when the first step had ended, which
                            searches for the fastest kernels */
@@ -60,12 +61,21 @@ static void progress_duration(double seconds, char text[32])
 static bool progress_is_due(const struct progress *progress, int step, double now)
 {
     int total = progress->warmup + progress->steps;
-    if (step == 0 || (progress->steps > 0 && step == total - 1))
+    if (step == progress->first || (progress->steps > 0 && step == total - 1))
         return true;
     if (progress->live || progress->steps == 0)
         return now - progress->last >= (progress->live ? LIVE_SECONDS : PLAIN_SECONDS);
     int each = total / PLAIN_LINES > 0 ? total / PLAIN_LINES : 1;
     return (step + 1) % each == 0 || now - progress->last >= PLAIN_SECONDS;
+}
+
+/* Other words than the line that stands there, which comes again with the next. */
+static void progress_tell(const struct progress *progress, const char *told)
+{
+    if (progress->live && progress->width > 0)
+        fprintf(progress->out, "\r%*s\r", progress->width, "");
+    fputs(told, progress->out);
+    fflush(progress->out);
 }
 
 static void progress_show(struct progress *progress, const char *line)
@@ -86,10 +96,10 @@ static void progress_left(const struct progress *progress, const struct step *st
     double seconds = progress->steps > 0 ? 0 : progress->seconds - step->seconds;
     char left[32];
     text[0] = '\0';
-    if (step->number == 0 && more + seconds > 0)
+    if (step->first && more + seconds > 0)
         return;
-    if (step->number > 0 && more > 0)
-        seconds += (now - progress->begin) / step->number * more;
+    if (!step->first && more > 0)
+        seconds += (now - progress->begin) / (step->number - progress->first) * more;
     progress_duration(seconds > 0 ? seconds : 0, left);
     snprintf(text, 48, "  ETA %s", left);
 }
@@ -99,18 +109,24 @@ static int progress_step(void *self, struct step *step, struct sft_error *err)
     struct progress *progress = self;
     double now = sft_clock_now();
     (void)err;
-    if (step->number == 0)
+    if (step->first) {
         progress->begin = now;
-    if (!progress_is_due(progress, step->number, now))
+        progress->first = step->number;
+    }
+    if (step->told != NULL)
+        progress_tell(progress, step->told);
+    if (!step->evaluated && !progress_is_due(progress, step->number, now))
         return 0;
-    char line[200], left[48], rate[32] = "", of[32] = "";
+    char line[200], left[48], rate[32] = "", of[32] = "", held[32] = "";
     progress_left(progress, step, now, left);
     if (step->tok_s > 0)
         snprintf(rate, sizeof rate, "  %.0f tok/s", step->tok_s);
     if (progress->steps > 0)
         snprintf(of, sizeof of, "/%d", progress->warmup + progress->steps);
-    snprintf(line, sizeof line, "step %d%s%s  loss %.4f%s%s", step->number + 1, of,
-             step->measured ? "" : " (warm-up)", step->loss, rate, left);
+    if (step->evaluated)
+        snprintf(held, sizeof held, "  eval %.4f", step->eval_loss);
+    snprintf(line, sizeof line, "step %d%s%s  loss %.4f%s%s%s", step->number + 1, of,
+             step->measured ? "" : " (warm-up)", step->loss, held, rate, left);
     progress_show(progress, line);
     progress->last = now;
     return 0;

@@ -96,6 +96,7 @@ struct span {
     long count[MEANS];
     double memory_used;
     unsigned long long reasons;
+    long held[SENSORS_REASONS];
     long with_reasons, limited, samples;
 };
 
@@ -243,6 +244,8 @@ static void span_add(struct span *span, const struct sample *sample)
         span->with_reasons++;
         span->reasons |= sample->reasons & ~REASON_IDLE;
         span->limited += (sample->reasons & REASONS_LIMIT) != 0;
+        for (int bit = 0; bit < SENSORS_REASONS; bit++)
+            span->held[bit] += (long)(sample->reasons >> bit & 1);
     }
 }
 
@@ -326,7 +329,7 @@ static double span_mean(const struct span *span, int which)
 static struct sensors_figures span_figures(const struct span *span)
 {
     double energy = span->last.energy - span->first.energy;
-    return (struct sensors_figures){
+    struct sensors_figures figures = {
         .utilization = span_mean(span, UTILIZATION),
         .power = span_mean(span, POWER),
         .energy = energy >= 0 ? energy : NAN, /* a counter that went back was set back */
@@ -340,6 +343,8 @@ static struct sensors_figures span_figures(const struct span *span)
             span->with_reasons > 0 ? (double)span->limited / (double)span->with_reasons : NAN,
         .samples = span->samples,
     };
+    memcpy(figures.held, span->held, sizeof figures.held);
+    return figures;
 }
 
 struct sensors_figures sensors_read(struct sensors *sensors)

@@ -8,6 +8,7 @@
 
 #include "lib/error.h"
 
+enum { SENSORS_REASONS = 9 };    /* bits that have a name */
 #define SENSORS_REASONS_SIZE 160 /* bytes that hold any text of sensors_reasons */
 
 /* Of the samples from sensors_begin to sensors_end, those two included. A double is NAN where the
@@ -24,6 +25,7 @@ struct sensors_figures {
     double memory_used;         /* GiB, the highest sample; what the driver keeps for itself too */
     double seconds;             /* from the first to the newest sample, at last sensors_end's */
     unsigned long long reasons; /* clocks-event reasons of all samples, without idle (bit 0) */
+    long held[SENSORS_REASONS]; /* samples that had the reason of that bit */
     double limited; /* 0 to 1: of the samples with reasons, those with a power or thermal one */
     long samples;   /* 0: sensors_begin was not called; then all doubles are NAN */
 };

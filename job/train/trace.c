@@ -111,7 +111,7 @@ static int trace_write(const struct spans *spans, struct control *control, const
 
 static int trace_open(const struct observed *run, void **self, struct sft_error *err)
 {
-    int warmup = run->training->input->plan.warmup;
+    int first = run->training->first_step, before = run->training->first_measured - 1;
     if (run->trace[0] == '\0')
         return 0;
     if (run->training->control->rank == 0 && trace_clear(run->trace, err) < 0)
@@ -119,7 +119,7 @@ static int trace_open(const struct observed *run, void **self, struct sft_error 
     struct trace *trace = calloc(1, sizeof *trace);
     if (trace == NULL)
         return sft_error_set(err, "no memory for a trace");
-    *trace = (struct trace){run, warmup > 0 ? warmup - 1 : 0};
+    *trace = (struct trace){run, before > first ? before : first};
     *self = trace;
     return 0;
 }

@@ -88,21 +88,58 @@ static int step_train(const struct loop *loop, const struct step *step, struct s
     return failed < 0 ? -1 : shard_spread(t->shard, err);
 }
 
+/* A gradient that is no finite number ends the run, by the name of its tensor. Whoever has none of
+ * that waits to be ended by who does. */
+static int step_check(const struct loop *loop, int number, struct sft_error *err)
+{
+    const char *tensor;
+    bool finite;
+    if (optim_check(loop->t->optim, &finite, &tensor, err) < 0)
+        return -1;
+    if (finite)
+        return 0;
+    if (tensor == NULL && control_barrier(loop->t->control, err) < 0)
+        return -1;
+    return sft_error_set(err,
+                         "the gradient of %s in step %d is no finite number: training diverged; "
+                         "use a smaller lr= or longer lr_warmup=",
+                         tensor != NULL ? tensor : "a tensor", number + 1);
+}
+
+/* The loss over all ranks, and what any of them asks for. */
+static int step_agree_end(const struct loop *loop, struct step *step, struct sft_error *err)
+{
+    struct wish mine = {0};
+    double loss = 0;
+    if (model_take_loss(loop->t->model, &loss, err) < 0)
+        return -1;
+    if (loop->t->wish != NULL)
+        mine = *loop->t->wish;
+    double sums[] = {loss, mine.save, mine.stop, mine.busy};
+    if (loop_sum(loop, step, sums, 4, err) < 0)
+        return -1;
+    step->loss = step->work.trained > 0 ? sums[0] / step->work.trained : 0;
+    step->wish = (struct wish){sums[1], sums[2], sums[3]};
+    return 0;
+}
+
 /* Where the loop is over nothing was trained. */
 static int step_run(struct loop *loop, int number, struct step *step, struct sft_error *err)
 {
-    double begin = halts_now(loop->halts), wall = sft_clock_now(), loss = 0;
-    *step = (struct step){.number = number, .measured = number >= loop->plan->warmup};
+    double begin = halts_now(loop->halts), wall = sft_clock_now();
+    *step = (struct step){.number = number,
+                          .first = number == loop->t->first_step,
+                          .measured = number >= loop->t->first_measured};
     step_fill(loop, number, &step->work);
+    step->own_flops =
+        sft_params_flops(&loop->t->input->shape, step->work.processed, step->work.squared_lengths);
     spans_start(loop->t->spans);
     if (step_agree_work(loop, step, err) < 0)
         return -1;
     if (loop->over)
         return 0;
-    if (step_train(loop, step, err) < 0 || model_take_loss(loop->t->model, &loss, err) < 0 ||
-        loop_sum(loop, step, &loss, 1, err) < 0)
+    if (step_train(loop, step, err) < 0 || step_agree_end(loop, step, err) < 0)
         return -1;
-    step->loss = step->work.trained > 0 ? loss / step->work.trained : 0;
     step->total = halts_now(loop->halts) - begin;
     step->stopped = sft_clock_now() - wall - step->total;
     step->exposed = spans_waited(loop->t->spans);
@@ -112,13 +149,13 @@ static int step_run(struct loop *loop, int number, struct step *step, struct sft
                              "the loss of step %d is %g: training diverged; use a smaller lr= or "
                              "longer lr_warmup=",
                              number + 1, step->loss);
-    return 0;
+    return step_check(loop, number, err);
 }
 
 static int loop_steps(struct loop *loop, const struct observers *observers, struct sft_error *err)
 {
     int most = loop->plan->steps > 0 ? loop->plan->steps : SFT_PLAN_STEPS_MOST;
-    for (int number = 0; number < loop->plan->warmup + most; number++) {
+    for (int number = loop->t->first_step; number < loop->plan->warmup + most; number++) {
         struct step step;
         observers_begin(observers, number);
         if (step_run(loop, number, &step, err) < 0)
@@ -129,6 +166,8 @@ static int loop_steps(struct loop *loop, const struct observers *observers, stru
         loop->measured_steps += step.measured;
         if (observers_step(observers, &step, err) < 0)
             return -1;
+        if (step.wish.stop > 0)
+            break;
     }
     return 0;
 }
@@ -161,10 +200,13 @@ static void batches_destroy(struct loop *loop)
 int train_run(const struct training *training, const struct observers *observers,
               struct sft_record *record, struct sft_error *err)
 {
-    struct loop loop = {.t = training, .plan = &training->input->plan};
+    struct loop loop = {.t = training,
+                        .plan = &training->input->plan,
+                        .measured = training->measured_s,
+                        .measured_steps = training->measured_steps};
     int failed = control_agree(training->control, loop_create(&loop, err), err);
     if (!failed) {
-        failed = loop_steps(&loop, observers, err);
+        failed = observers_start(observers, err) < 0 ? -1 : loop_steps(&loop, observers, err);
         observers_end(observers, !failed);
     }
     if (!failed)

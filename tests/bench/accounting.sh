@@ -18,7 +18,7 @@ echo "job = $prefix/bin/sft-bench-job" >"$work/conf"
 cd "$work"
 srun --sft-bench=tiny:1,gpus=1,device=cpu,steps=2,warmup=1,data=synthetic >/dev/null 2>&1
 for _ in $(seq 50); do
-    sacct -X -n -P -o admincomment | grep -q 'state=complete' && break
+    grep -q 'state=complete' <<<"$(sacct -X -n -P -o admincomment)" && break
     sleep 0.2
 done
 "$top/tests/cluster/add_jobs.sh" "$jobs" nightly

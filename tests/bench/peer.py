@@ -3,13 +3,17 @@
 """The peer that users would pick instead: Hugging Face's Llama or GPT-2 in PyTorch, fine-tuned whole.
 
 bf16 weights, gradients and AdamW states (fused), SDPA attention, gradient accumulation, clipping, with
-or without torch.compile. Random weights and tokens; each sequence is one document. The FLOP rule is
-ours: 6 a parameter (the embedding's look-up left out) and token, attention counted causally.
+or without torch.compile, of all at once or (--mode layers) of each layer by itself, which starts sooner.
+In FP8 the layers' linear modules are torchao's and the head stays in bf16. Random weights and tokens;
+each sequence is one document. The FLOP rule is ours: 6 a parameter (the embedding's look-up left out)
+and token, attention counted causally; MFU is against the bf16 peak, in FP8, too.
 Under torchrun the ranks share everything by FSDP2 (--whole keeps weights whole after the forward pass),
 each layer compiled by itself; tokens/s and MFU are of all ranks then.
 Prints one line; with --json it appends one object to a file."""
 import argparse
+import dataclasses
 import json
+import math
 import os
 import statistics
 import sys
@@ -41,7 +45,12 @@ def arguments():
     p.add_argument("--accumulation", type=int, default=1, metavar="N", help="micro-batches of a step")
     p.add_argument("--steps", type=int, default=5, metavar="N", help="measured steps")
     p.add_argument("--warmup", type=int, default=3, metavar="N", help="steps before them")
-    p.add_argument("--mode", choices=["eager", "compile"], default="compile")
+    p.add_argument("--mode", choices=["eager", "compile", "layers"], default="compile")
+    p.add_argument("--precision", choices=["bf16", "fp8"], default="bf16", help="fp8: torchao's linear layers")
+    p.add_argument("--scaling", choices=["tensorwise", "rowwise"], default="tensorwise", help="of fp8")
+    p.add_argument("--method", choices=["full", "lora", "peft"], default="full",
+                   help="lora: a plain module y = Wx + 2B(Ax) at each projection; peft: PEFT's")
+    p.add_argument("--rank", type=int, default=16, metavar="N", help="of the adapters, alpha twice that")
     p.add_argument("--sdpa", choices=["auto", "cudnn", "flash"], default="auto")
     p.add_argument("--whole", action="store_true", help="several ranks: weights stay whole until the backward pass")
     p.add_argument("--recompute", action="store_true", help="gradient checkpointing")
@@ -49,7 +58,10 @@ def arguments():
     p.add_argument("--peak", type=float, default=989.5, metavar="TFLOPS", help="dense, for MFU")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--json", metavar="FILE", help="append one line")
-    return p.parse_args()
+    a = p.parse_args()
+    if a.precision == "fp8" and is_gpt2(a):
+        p.error(f"--precision fp8: {a.model} has Conv1D modules, and torchao takes Linear ones")
+    return a
 
 
 def attention_name():
@@ -94,6 +106,59 @@ def build(a):
     return model
 
 
+def gathers_fp8(a):
+    """torchao has it by tensor alone."""
+    return a.precision == "fp8" and ranks() > 1 and a.scaling == "tensorwise"
+
+
+def convert(a, model):
+    """The layers' linear modules in FP8. The head is none of base_model's, so it stays as it is."""
+    if a.precision == "fp8":
+        from torchao.float8 import Float8LinearConfig, convert_to_float8_training
+        recipe = Float8LinearConfig.from_recipe_name(a.scaling)
+        if a.device == "cpu":  # products of bf16, of what was rounded to FP8
+            recipe = dataclasses.replace(recipe, emulate=True)
+        if gathers_fp8(a):
+            recipe = dataclasses.replace(recipe, enable_fsdp_float8_all_gather=True)
+        convert_to_float8_training(model.base_model, config=recipe)
+    return model
+
+
+class Adapted(torch.nn.Module):
+    """What one would write by hand; the adapters in the weights' own type."""
+
+    def __init__(self, linear, rank):
+        super().__init__()
+        weight = linear.weight
+        self.linear = linear
+        self.a = torch.nn.Parameter(weight.new_empty(rank, linear.in_features))
+        self.b = torch.nn.Parameter(weight.new_zeros(linear.out_features, rank))
+        torch.nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
+
+    def forward(self, x):
+        return self.linear(x) + 2 * ((x @ self.a.T) @ self.b.T)
+
+
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+def adapt(a, model):
+    """All else is frozen."""
+    if a.method == "full":
+        return model
+    if a.method == "peft":
+        from peft import LoraConfig, get_peft_model
+        get_peft_model(model, LoraConfig(r=a.rank, lora_alpha=2 * a.rank, lora_dropout=0.0, bias="none",
+                                         target_modules=list(PROJECTIONS)), autocast_adapter_dtype=False)
+        return model
+    model.requires_grad_(False)
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if name in PROJECTIONS:
+                setattr(module, name, Adapted(child, a.rank))
+    return model
+
+
 def looked_up(a):
     """Parameters that no token is multiplied with: a table that is no head's matrix."""
     return "transformer.wpe.weight" if is_gpt2(a) else "model.embed_tokens.weight"
@@ -102,9 +167,10 @@ def looked_up(a):
 def flops_of(a, model):
     _, hidden, layers, heads, _, _ = SHAPES[a.model]
     head_dim = hidden // heads
-    parameters = sum(p.numel() for name, p in model.named_parameters() if name != looked_up(a))
+    parameters = sum(p.numel() * (6.0 if p.requires_grad else 4.0)
+                     for name, p in model.named_parameters() if name != looked_up(a))
     tokens = a.batch * a.seq * a.accumulation
-    return tokens * (6.0 * parameters + 6.0 * layers * heads * head_dim * a.seq)
+    return tokens * (parameters + 6.0 * layers * heads * head_dim * a.seq)
 
 
 class MeanLoss(torch.nn.Module):
@@ -136,12 +202,15 @@ def rank():
     return int(os.environ.get("RANK", "0"))
 
 
+def layers_of(a, model):
+    return model.transformer.h if is_gpt2(a) else model.model.layers
+
+
 def share(a, loss_of):
     """FSDP2, a layer at a time, as its documents have it: compiled first, then sharded."""
     from torch.distributed.fsdp import fully_shard
-    model = loss_of.model
-    for layer in model.transformer.h if is_gpt2(a) else model.model.layers:
-        if a.mode == "compile":
+    for layer in layers_of(a, loss_of.model):
+        if a.mode != "eager":
             layer.compile()
         fully_shard(layer, reshard_after_forward=not a.whole)
     return fully_shard(loss_of, reshard_after_forward=not a.whole)
@@ -151,6 +220,10 @@ def prepare(a, model):
     loss_of = MeanLoss(model)
     if ranks() > 1:
         return share(a, loss_of)
+    if a.mode == "layers":
+        for layer in layers_of(a, model):
+            layer.compile()
+        loss_of.chunk = torch.compile(loss_of.chunk)
     return torch.compile(loss_of) if a.mode == "compile" else loss_of
 
 
@@ -170,6 +243,9 @@ def step(a, model, loss_of, optimizer, generator):
         total = total + loss.detach()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
     optimizer.step()
+    if gathers_fp8(a):  # the scales of all weights in one all-reduce
+        from torchao.float8 import precompute_float8_dynamic_scale_for_fsdp
+        precompute_float8_dynamic_scale_for_fsdp(model)
     optimizer.zero_grad(set_to_none=True)
     loss = float(total)  # waits
     if a.device == "cuda":
@@ -177,14 +253,30 @@ def step(a, model, loss_of, optimizer, generator):
     return time.perf_counter() - begin, loss
 
 
+def name_of(a):
+    words = ["hugging face", a.mode]
+    if a.method != "full":
+        words.append(a.method)
+    if a.precision == "fp8":
+        words += ["fp8", a.scaling]
+    if a.sdpa != "auto":
+        words.append(a.sdpa)
+    if ranks() > 1:
+        words.append(f"fsdp2 x{ranks()}")
+    return " ".join(words)
+
+
 def run(a):
-    model = build(a)
+    model = adapt(a, convert(a, build(a)))
     flops = flops_of(a, model)
     loss_of = prepare(a, model)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5, betas=(0.9, 0.95), weight_decay=0.0,
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=2e-5, betas=(0.9, 0.95), weight_decay=0.0,
                                   fused=a.device == "cuda")
     generator = torch.Generator(device=a.device).manual_seed(a.seed + rank())
     results = [step(a, model, loss_of, optimizer, generator) for _ in range(a.warmup + a.steps)]
+    if not math.isfinite(results[-1][1]):
+        raise SystemExit(f"peer: the loss is {results[-1][1]} after {len(results)} steps")
     times = [t for t, _ in results[a.warmup:]]
     median = statistics.median(times)
     spread = statistics.median(abs(t - median) for t in times)
@@ -192,8 +284,8 @@ def run(a):
     rate = ranks() * flops / mean / 1e12
     gib = torch.cuda.max_memory_allocated() / 2**30 if a.device == "cuda" else 0
     return {
-        "who": f"hugging face {a.mode}" + (f" fsdp2 x{ranks()}" if ranks() > 1 else ""), "model": a.model, "batch": a.batch, "seq": a.seq,
-        "accumulation": a.accumulation, "tok_s": ranks() * a.batch * a.seq * a.accumulation / mean,
+        "who": name_of(a), "model": a.model, "batch": a.batch, "seq": a.seq, "accumulation": a.accumulation,
+        "first_s": results[0][0], "tok_s": ranks() * a.batch * a.seq * a.accumulation / mean,
         "step_ms": median * 1e3, "step_mad_ms": spread * 1e3, "tflops": rate,
         "mfu": 100 * rate / a.peak / ranks(), "gib": gib, "loss_first": results[0][1],
         "loss_last": results[-1][1], "torch": torch.__version__,

@@ -78,14 +78,47 @@ says "UTF-16" 1 "sft-bench-job: wide.json: not JSON records: this is UTF-16 text
 
 lines 3 >some.jsonl
 printf 'AA== 0\nAQ== 1\nAg== 2\n' >tiktoken.model
-says "tiktoken" 1 "sft-bench-job: tiktoken.model: no SentencePiece model: this is a file of tiktoken ranks, as Llama 3's tokenizer.model is: not read yet; leave tokenizer= out, and give data=synthetic for tokens of the whole vocabulary" \
+why="no token stands for the byte 0x03: this is no byte-level BPE, or not all of one"
+grep -q 'HAVE_PCRE2 1' "$SFT_BUILDDIR/config.h" ||
+    why="built without PCRE2, which cuts texts into words: install libpcre2-dev, configure and build again, or leave tokenizer= out"
+says "tiktoken" 1 "sft-bench-job: tiktoken.model: $why" \
     --data some.jsonl --tokenizer tiktoken.model
 echo '{"version": "1.0", "model": {"type": "BPE", "vocab": {"a": 0}}}' >tokenizer.json
-says "tokenizer.json" 1 "sft-bench-job: tokenizer.json: no SentencePiece model: this is a Hugging Face tokenizer.json: not read yet; give the SentencePiece model (tokenizer.model) that often lies beside it, or leave tokenizer= out and give data=synthetic" \
+says "tokenizer.json" 1 "sft-bench-job: tokenizer.json: it has no merges: this is no BPE" \
     --data some.jsonl --tokenizer tokenizer.json
 : >empty.model
-says "an empty tokenizer" 1 "sft-bench-job: empty.model: no SentencePiece model: the file is empty" --data some.jsonl --tokenizer empty.model
-says "a folder as tokenizer" 1 "sft-bench-job: .: is a folder and no file: tokenizer= must name a file in it" --data some.jsonl --tokenizer .
+mkdir empty
+says "an empty tokenizer" 1 "sft-bench-job: empty.model: no tokenizer: the file is empty" --data some.jsonl --tokenizer empty.model
+says "a folder as tokenizer" 1 "sft-bench-job: empty: no tokenizer: the folder has neither a tokenizer.json nor a tokenizer.model" --data some.jsonl --tokenizer empty
+
+# what people have: conversations, pairs, several files, a folder
+turns='{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes."}]}'
+echo "$turns" >chat.jsonl
+echo '{"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yes."}], "system": "Short."}' >sharegpt.jsonl
+echo '{"prompt": "Hi", "completion": "Yes."}' >pair.jsonl
+mkdir records tables
+lines 2 >records/a.jsonl
+lines 1 >records/b.json
+printf 'PAR1' >tables/a.parquet
+golden=$SFT_SRCDIR/tests/golden/bpe/ranks.tiktoken
+# finds NAME TEXT ARGUMENT... : the line of data
+finds() {
+    local name=$1 text=$2 got
+    shift 2
+    got=$(timeout 60 "$job" --check tiny "$@" 2>&1 | sed -n 's/^data  *//p')
+    report "$name" "$text" "$got"
+}
+finds "messages" "chat.jsonl: 1 records, 147 tokens, 0 cut, 0 skipped, 0 mended" --data chat.jsonl
+finds "ShareGPT" "sharegpt.jsonl: 1 records, 103 tokens, 0 cut, 0 skipped, 0 mended" --data sharegpt.jsonl --template chatml
+finds "pair" "pair.jsonl: 1 records, 8 tokens, 0 cut, 0 skipped, 0 mended" --data pair.jsonl
+finds "two files" "chat.jsonl+sharegpt.jsonl: 2 records, 75 tokens, 0 cut, 0 skipped, 0 mended" --data chat.jsonl+sharegpt.jsonl --template llama2
+finds "a folder" "records: 3 records, 480 tokens, 0 cut, 0 skipped, 0 mended" --data records/
+says "mixed files" 1 "sft-bench-job: chat.jsonl: record 1 (line 1) has turns (messages, conversations), those before it Alpaca's fields (instruction, output): give data= files of one format" --data some.jsonl+chat.jsonl
+says "Parquet in a folder" 1 "sft-bench-job: tables: the folder has Parquet files and no JSON: write each as JSON lines: pandas.read_parquet(FILE).to_json(NEW, orient='records', lines=True)" --data tables
+if [ -r "$golden" ] && grep -q 'HAVE_PCRE2 1' "$SFT_BUILDDIR/config.h"; then
+    finds "Llama 3's template by its special tokens" "chat.jsonl: 1 records, 22 tokens, 0 cut, 0 skipped, 0 mended" --data chat.jsonl --tokenizer "$golden"
+    says "no such special tokens" 1 "sft-bench-job: template=chatml wants the special token <|im_start|>, which tokenizer ranks.tiktoken does not have" --data chat.jsonl --tokenizer "$golden" --template chatml
+fi
 
 # no library's words: whatever a model's damage is, ours are the only line
 model=${SFT_SHARED:-}/data/llama2-tokenizer.model
@@ -99,7 +132,7 @@ for file in damaged?.model; do
     got=$("$job" --check tiny --data some.jsonl --tokenizer "$file" 2>&1)
     status=$?
     case $status:$got in # damage in a score may load
-    0:*"3 records"* | 1:"sft-bench-job: $file: no SentencePiece model: "*) got=${got//$'\n'*/ AND MORE} ;;
+    0:*"3 records"* | 1:"sft-bench-job: $file: no tokenizer: "*) got=${got//$'\n'*/ AND MORE} ;;
     esac
     case $got in
     *"AND MORE" | *"(built without"*) report "a damaged model ($file)" "one line of ours" "$got" ;;

@@ -51,7 +51,8 @@ whole() {
     lines err 0
     [ "$(state new/result.json)" = complete ]
     python3 -c 'import json; assert json.load(open("t.json"))["traceEvents"]'
-    [ "$(ls -A new)" = result.json ]
+    [ "$(ls -A new)" = $'losses.jsonl\nresult.json' ]
+    lines new/losses.jsonl 3
 }
 ok "the files of a run, and nothing beside" whole
 
@@ -71,7 +72,7 @@ limited() { # to 1024 bytes; what is printed goes through pipes, which have no l
     lines err 3
     grep -q '^record .*state=complete' said
     [ ! -e small.json ]
-    [ "$(ls -A small)" = result.json ]
+    [ "$(ls -A small)" = $'losses.jsonl\nresult.json' ]
     [ "$(state small/result.json)" = running ]
 }
 ok "a limit of file sizes costs the files, not the run" limited
@@ -104,7 +105,7 @@ full_meanwhile() {
     grep -Ev '^step |no GPU here' all >err || true
     cat err
     grep -q '^record .*state=complete' said
-    [ -z "$(find m -mindepth 1 ! -name fill ! -name result.json ! -name t.json)" ]
+    [ -z "$(find m -mindepth 1 ! -name fill ! -name result.json ! -name t.json ! -name losses.jsonl)" ]
     # the last word may have found the room of the one before: then that is what stands there
     if [ $status -eq 3 ]; then
         grep -q 'No space left on device: free some, or name another place$' err

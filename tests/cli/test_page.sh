@@ -130,7 +130,7 @@ charts() {
     local id
     for id in speed utilization ranks-1; do
         grep -q "<figure id=\"chart-$id\"" en.html || { echo "no chart $id"; return 1; }
-        grep -q '<svg' "charts/$id.svg" && head -c 8 "charts/$id.png" | grep -q PNG || { echo "no file $id"; return 1; }
+        grep -q '<svg' "charts/$id.svg" && grep -q PNG <<<"$(head -c 4 "charts/$id.png")" || { echo "no file $id"; return 1; }
     done
     [ "$(grep -c '<figure ' en.html)" -eq 3 ] || { echo "more charts"; return 1; }
     # ids inside of the page's charts are unique
@@ -168,9 +168,19 @@ unsteady() { # told on the first screen, with both figures and which steps it wa
         grep -q 'job 1048: .* tokens/s, 138,199 at its median step; slow steps: 7 of 20 (3-9)' unsteady.html &&
         "$report" --input unsteady.json --groups >groups.txt && [ "$(awk '$(NF-3) == "U"' groups.txt | wc -l)" -eq 1 ] &&
         grep -q '^U  unsteady' groups.txt &&
-        "$report" --compare file:unsteady.json file:unsteady.json | grep -q '^U  unsteady'
+        grep -q '^U  unsteady' <<<"$("$report" --compare file:unsteady.json file:unsteady.json)"
 }
 ok "unsteady runs are marked in page, groups and comparison" unsteady
+
+stragglers() { # by rank and host, how much, since when, and why; a record's texts are no HTML
+    python3 "$src/tests/fixtures/many_records.py" 48 1 | sed '
+        s/\(step=1048\.0 [^"]*step_ms=\)[^ ]*/\11897 stragglers=2 straggler_rank=13 straggler_host=n%3C7 straggler_pct=38.4 straggler_step=210 straggler_steps=120 straggler_cause=SM%20clock%20900%20MHz,%20%3Cb%3E/g' >straggler.json
+    "$report" --input straggler.json --format html --output straggler.html &&
+        grep -q ', job 1048: rank 13 on n&lt;7 took 38% longer to compute, for 120 steps from step 210 on (SM clock 900 MHz, &lt;b&gt;); ranks that were stragglers: 2</li>' straggler.html &&
+        [ "$(grep -c '<p>Stragglers: ranks' straggler.html)" = 1 ] && [ "$(grep -c 'longer to compute, for' straggler.html)" = 1 ] &&
+        ! grep -q '<p>Stragglers' unsteady.html
+}
+ok "stragglers are told by rank, host and cause" stragglers
 
 from_files() { # a page of result.json files says nothing of Slurm's accounting, and names no job 0
     mkdir -p results
@@ -325,8 +335,8 @@ compared_sets() { # of one site: told by how they were asked for, with dates, th
         grep -q '<b>A: NVIDIA H200, c</b> .*file:a\.json .* 64 runs, 62 of them counted</p>' sets.html &&
         grep -q '>A: file:a\.json' sets.html && grep -q '>B: file:b\.json' sets.html &&
         grep -q '<p class="result">Of 14 configurations with enough repeats B is faster in 0, slower in 0. Too few repeats: 2' \
-            sets.html && sed -n '/Runs of B that stand aside/,/<\/table>/p' sets.html | grep -q '>1141<.*not complete' &&
-        "$report" --compare file:a.json file:b.json | grep -q '^not counted in B: job 1141, llama3-8b on 8 nodes: not complete'
+            sets.html && grep -q '>1141<.*not complete' <<<"$(sed -n '/Runs of B that stand aside/,/<\/table>/p' sets.html)" &&
+        grep -q '^not counted in B: job 1141, llama3-8b on 8 nodes: not complete' <<<"$("$report" --compare file:a.json file:b.json)"
 }
 ok "two sets of one site are told apart, with the result first and why which run counts nowhere" compared_sets
 
@@ -381,7 +391,7 @@ fonts() { # fonts PDF : fonts are fonts, no drawings of single letters; pages ar
     pdffonts "$1" >fonts.txt && ! grep -q 'Type 3' fonts.txt && grep -q 'TrueType' fonts.txt || { cat fonts.txt; return 1; }
     local pages
     pages=$(pdfinfo "$1" | awk '$1 == "Pages:" { print $2 }')
-    pdftotext -f "$pages" -l "$pages" "$1" - | grep -qxE "$pages ?/ ?$pages" && pdftotext -f 2 -l 2 "$1" - | grep -qxE "2 ?/ ?$pages"
+    grep -qxE "$pages ?/ ?$pages" <<<"$(pdftotext -f "$pages" -l "$pages" "$1" -)" && grep -qxE "2 ?/ ?$pages" <<<"$(pdftotext -f 2 -l 2 "$1" -)"
 }
 rendered() { # rendered PAGE : no message of the page's, all charts have a size, nothing wider than the window
     python3 - "$1" <<'PY' || return 1
@@ -409,7 +419,7 @@ PY
 }
 printed() { # printed PAGE PDF : every heading is in the A4 PDF, and the last line of every table
     "$browser" "${flags[@]}" --no-pdf-header-footer --print-to-pdf="$work/$2" "file://$work/$1" >/dev/null 2>&1
-    pdfinfo "$2" | grep -q 'Page size:.*A4' && pdftotext -layout "$2" "$2.txt" && python3 - "$1" "$2.txt" <<'PY'
+    grep -q 'Page size:.*A4' <<<"$(pdfinfo "$2")" && pdftotext -layout "$2" "$2.txt" && python3 - "$1" "$2.txt" <<'PY'
 import html, re, sys
 page = re.sub(r"<figure.*?</figure>|<sup>.*?</sup>|<wbr>", "", open(sys.argv[1], encoding="utf-8").read(), flags=re.S)
 squeeze = lambda s: re.sub(r"\s+", "", s)
@@ -437,7 +447,7 @@ if [ -n "$browser" ] && command -v gnuplot >/dev/null; then
         ok "the PDF has real fonts and page numbers" fonts en.pdf
         if [ -z "$nls" ]; then
             skip "the Japanese PDF's fonts" "built without gettext"
-        elif fc-list | grep -qE 'BIZ UDPGothic|IPAexGothic|IPAPGothic'; then
+        elif grep -qE 'BIZ UDPGothic|IPAexGothic|IPAPGothic' <<<"$(fc-list)"; then
             ok "the Japanese PDF, too" fonts ja.pdf
         else
             skip "the Japanese PDF's fonts" "no Japanese TrueType font (Debian: fonts-morisawa-bizud-gothic)"
@@ -467,7 +477,7 @@ PY
     command -v pdfinfo >/dev/null && ok "600 records stay under 6 pages" many
     ok "so do they in a PDF" "$report" --input given.json --format pdf --output every.pdf
     make_pdf() { "$report" --input "$src/tests/fixtures/sacct-report.json" --format pdf --output "it's a.pdf" &&
-        head -c 5 "it's a.pdf" | grep -q '%PDF-' && [ "$(ls -d ./it* | wc -l)" -eq 1 ]; }
+        grep -q '%PDF-' <<<"$(head -c 5 "it's a.pdf")" && [ "$(ls -d ./it* | wc -l)" -eq 1 ]; }
     ok "--format pdf makes the file and leaves no other" make_pdf
 else
     skip "a browser renders it" "no chromium or no gnuplot"

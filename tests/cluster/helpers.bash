@@ -11,11 +11,17 @@ PLUGIN=$SFT_ROOT/lib/sft-bench/sft_bench.so
 JOB=${SFT_JOB:-$SFT_ROOT/bin/sft-bench-job}
 REPORT=$SFT_ROOT/bin/sft-report
 
+# SFT_SLURM names another Slurm's prefix; DIR/env of a cluster then puts it on PATH.
 need_slurm() {
-    local tool
+    local tool PATH=${SFT_SLURM:+$SFT_SLURM/bin:$SFT_SLURM/sbin:}$PATH
     for tool in munged mariadbd slurmdbd slurmctld slurmd srun sacct; do
         command -v $tool >/dev/null || skip "no Slurm here: $tool is missing"
     done
+}
+
+# release : of Slurm, as 2205 or 2411
+release() {
+    srun --version | sed -n 's/^slurm[^ ]* \([0-9]*\)\.\([0-9]*\)\..*/\1\2/p'
 }
 
 # cluster_folder : where a file's cluster and its runs are

@@ -240,3 +240,47 @@ assert 'NCCL_IB_HCA=mlx5_7' in r['nccl_env'].split() and 'nic_gbps' not in r, r"
     grep -q 'NCCL_IB_HCA=ibp of /home/u/.nccl.conf takes none' <<<"$output"
     [[ $output != *"after the plugin"* ]]
 }
+
+# counter FILE VALUE : of mlx5_10
+counter() { echo "$2" >"$FOLDER/machine/sys/class/infiniband/mlx5_10/ports/1/$1"; }
+
+@test "what the ports' counters grow by in the measured steps is in the record, and faults by host and port" {
+    [ -x "$JOB" ] || skip "the job is not installed: $JOB"
+    site "job = $JOB"
+    mkdir -p "$FOLDER"/machine/sys/class/infiniband/mlx5_{1,3,10}/ports/1/{hw_counters,counters}
+    echo 7 >"$FOLDER/machine/sys/class/infiniband/mlx5_3/ports/1/hw_counters/packet_seq_err" # a port that is not used
+    counter hw_counters/packet_seq_err 4294967295 # wraps around
+    counter counters/port_xmit_data 1000
+    (
+        bytes=1000
+        for i in $(seq 100000); do
+            bytes=$((bytes + 1000000))
+            counter counters/port_xmit_data $bytes
+            counter hw_counters/packet_seq_err "$i"
+            [ -e "$FOLDER/machine" ] && sleep 0.05
+        done
+    ) &
+    run srun --sft-bench=tiny:2,gpus=1,device=cpu,steps=20,warmup=2,data=synthetic,out="$FOLDER/counted"
+    kill %1
+    [ "$status" -eq 0 ]
+    echo "$output"
+    python3 - <<PY
+import json, re
+r = json.load(open("$FOLDER/counted/result.json"))
+print(r.get("rdma_trouble"), r.get("rdma_gb"))
+hosts = ["fukushimadc-02-hgx-0001", "fukushimadc-02-hgx-0002"]
+found = re.findall(r"(\S+) mlx5_10:1 packet_seq_err (\d+)", r["rdma_trouble"])
+assert [h for h, _ in found] == hosts and all(0 < int(n) < 2000 for _, n in found), r["rdma_trouble"]
+ports = r["rdma_ports"]
+assert [(p["host"], p["port"]) for p in ports] == [(h, p) for h in hosts for p in ("mlx5_1:1", "mlx5_10:1")], ports
+grown = [p["port_xmit_data"] for p in ports if p["port"] == "mlx5_10:1"]
+assert all(g > 0 and g % 4000000 == 0 for g in grown), grown
+assert abs(r["rdma_gb"] * 1e9 - sum(grown)) < 1e-5 * sum(grown)
+# two ranks, everything of 16 bits or 32 that is reduced and gathered: half of it leaves each node
+assert r["rdma_needed_gb"] > 0 and "rdma_marked" not in r
+PY
+    # on one node nothing is asked
+    run srun --sft-bench=tiny:1,gpus=2,device=cpu,steps=2,warmup=1,data=synthetic,out="$FOLDER/one"
+    [ "$status" -eq 0 ]
+    ! grep -q rdma_ "$FOLDER/one/result.json"
+}

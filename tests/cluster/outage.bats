@@ -255,7 +255,7 @@ forgotten() { # forgotten JOB : by slurmctld
     forgotten "$job"
     wait_for 60 job_field_has "$job" admincomment "step=$job\.0 state=complete"
     wait_for 60 job_field_has "$job" admincomment "step=$job\.1 state=complete"
-    wait_for 60 no_files
+    wait_for 150 no_files # a record of a job whose end slurmdbd does not hear of stays for 60 s, and for a pass more
     job_field_has "$job" admincomment "step=$job\.0 state=complete"
     job_field_has "$job" admincomment "step=$job\.1 state=complete"
 }

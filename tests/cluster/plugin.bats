@@ -51,6 +51,32 @@ lacks() {
     srun --sft-bench=nonsense --help | grep -q '^Usage: srun'
 }
 
+# other_release FILE : its plugin_version becomes that of 20.11
+other_release() {
+    python3 - "$1" "$(nm -D "$1" | awk '$3 == "plugin_version" { print $1 }')" <<'EOF'
+import struct, sys
+data, at = bytearray(open(sys.argv[1], "rb").read()), int(sys.argv[2], 16)
+begin, (size, count) = struct.unpack_from("<Q", data, 32)[0], struct.unpack_from("<HH", data, 54)
+for i in range(count):
+    kind, _, offset, address, _, length = struct.unpack_from("<IIQQQQ", data, begin + i * size)
+    if kind == 1 and address <= at < address + length:
+        struct.pack_into("<I", data, at - address + offset, 20 << 16 | 11 << 8)
+open(sys.argv[1], "wb").write(data)
+EOF
+}
+
+@test "a plugin for another release is refused in a line with both, and other jobs run" {
+    cp "$PLUGIN" "$FOLDER/other.so"
+    other_release "$FOLDER/other.so"
+    echo "optional $FOLDER/other.so" >"$FOLDER/other.plugstack"
+    sed "s#^PlugStackConfig=.*#PlugStackConfig=$FOLDER/other.plugstack#" "$SLURM_CONF" >"$FOLDER/other.conf"
+    run env SLURM_CONF="$FOLDER/other.conf" srun --sft-bench=tiny:1
+    [ "$status" -ne 0 ]
+    grep -E "Incompatible Slurm plugin $FOLDER/other.so version \(20\.11\.0\)|built for Slurm 20\.11, and this is Slurm [0-9.-]+: install" <<<"$output"
+    grep -F "unrecognized option '--sft-bench=tiny:1'" <<<"$output"
+    SLURM_CONF="$FOLDER/other.conf" srun true
+}
+
 @test "srun with no other word: nodes, tasks, GPUs and CPUs come from the plan" {
     run srun --sft-bench=tiny:2
     [ "$status" -eq 0 ]
@@ -107,6 +133,7 @@ lacks() {
     [ "$output" = mine ]
 }
 
+# Before 22.05 --overlap shares no GPU with the step that has them: the nested one asks for none.
 @test "the tasks' environment is clean, a nested srun is an ordinary one" {
     cat >nested <<'SH'
 #!/bin/sh
@@ -114,7 +141,7 @@ lacks() {
 env | grep -E 'SFT_BENCH_LAUNCHED|SPANK' && echo leaked
 [ "$SLURM_PROCID" -eq 0 ] || exit 0
 printf '%-4096s' 'sft1{state=complete}' 1<>"/proc/self/fd/$SFT_BENCH_RECORD_FD"
-env -u SFT_BENCH_RECORD_FD -u SFT_BENCH_PLACE -u SFT_BENCH_FABRIC -u SFT_BENCH_SRUN -u SFT_BENCH_NODE srun --overlap -N1 -n1 sh -c 'env | grep -E "SFT_BENCH_|SPANK"; echo nested $SLURM_STEP_NUM_TASKS'
+env -u SFT_BENCH_RECORD_FD -u SFT_BENCH_PLACE -u SFT_BENCH_FABRIC -u SFT_BENCH_SRUN -u SFT_BENCH_NODE srun --overlap --gres=none -N1 -n1 sh -c 'env | grep -E "SFT_BENCH_|SPANK"; echo nested $SLURM_STEP_NUM_TASKS'
 SH
     chmod +x nested
     echo "job = $FOLDER/nested" >sft-bench.conf

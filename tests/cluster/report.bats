@@ -89,7 +89,7 @@ setup() {
         update sft_job_table set derived_es = 'sft1{step=1.0 state=complete model= <script>', admin_comment = '' where id_job = 1030;
         update sft_job_table set derived_es = '', admin_comment = concat('sft1{', repeat('x', 9000)) where id_job = 1031;
         update sft_job_table set derived_es = concat('a', char(10), '1002', char(31), 'sft1{b', char(27), '[31m'), admin_comment = '' where id_job = 1032;
-        update sft_job_table set derived_es = x'ff80c328736674317b', admin_comment = '' where id_job = 1033;
+        update sft_job_table set derived_es = _latin1 x'ff80c328736674317b', admin_comment = '' where id_job = 1033;
         update sft_job_table set derived_es = '99999999999999999999|1e999|-0|{{', admin_comment = '<b>80%</b>' where id_job = 1034;"
     run "$REPORT" --csv
     [ "$status" -eq 0 ]

@@ -182,8 +182,13 @@ need_lua() { # need_lua job_submit|cli_filter
     starts 4 2 2 2 srun --gpus=4 --sft-bench=tiny
     starts 2 1 1 2 srun --gpus-per-task=1 --sft-bench=tiny:1
     plain -N1 --ntasks-per-gpu=1 --gpus=2
-    starts 2 1 1 '' srun --ntasks-per-gpu=1 --gpus=2 --sft-bench=tiny:1
-    starts 2 1 1 '' srun --ntasks-per-gpu=1 --sft-bench=tiny:1
+    # from 23.11 on, where --gpu-bind=none can be asked for, a task sees its peers' GPUs, too
+    seen=1
+    [ "$(release)" -lt 2311 ] || seen=2
+    starts 2 1 $seen '' srun --ntasks-per-gpu=1 --gpus=2 --sft-bench=tiny:1
+    starts 2 1 $seen '' srun --ntasks-per-gpu=1 --sft-bench=tiny:1
+    # tasks a node, and fewer tasks than that makes
+    starts 3 1 0 '' srun -n 3 --ntasks-per-node=4 --sft-bench=tiny:1,gpus=0
     starts 1 1 0 '' srun --gres=none --sft-bench=tiny:1
     starts 4 2 2 2 srun -n 4 --sft-bench=tiny
     starts 2 2 1 2 srun -n 2 --sft-bench=tiny:2

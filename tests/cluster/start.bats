@@ -182,12 +182,20 @@ has_task() {
     silent
     [ -d "$TMP/spmix_appdir_0_$job.1" ] && [ "$(asides "$TMP" "spmix_appdir_0_$job.1")" -eq 0 ]
     wait_for 60 job_field_has "$job" admincomment 'state=complete'
-    # plain srun still has Slurm's own end
+    # plain srun still has Slurm's own end: it fails for the folder, or, from 23.11 on where it is built for several
+    # slurmd a machine, takes it for its own and removes it
+    local got=0
     job=$(next_job)
     mkdir "$TMP/spmix_appdir_0_$job.0"
-    srun --mpi=pmix -n1 true >run.out 2>&1 || true
+    srun --mpi=pmix -n1 sh -c 'echo ran' >run.out 2>&1 || got=$?
     silent
-    [ -d "$TMP/spmix_appdir_0_$job.0" ]
+    [ "$(asides "$TMP" "spmix_appdir_0_$job.0")" -eq 0 ]
+    if grep -qx ran run.out; then
+        [ "$got" -eq 0 ]
+        wait_for 60 test ! -e "$TMP/spmix_appdir_0_$job.0"
+    else
+        [ -d "$TMP/spmix_appdir_0_$job.0" ]
+    fi
 }
 
 refused() { # refused JOB PATTERN : the run of JOB has been refused, and the record knows why
@@ -304,7 +312,8 @@ beside() {
     job=$(next_job)
     ln -s /nowhere "$TMP/spmix_appdir_0_$job.0"
     finish 1 run.out srun --sft-bench=explain:1
-    told "$job" 'did not start'
+    # from 23.11.4 on srun itself says so
+    told "$job" 'did not start' || grep -q '^srun: error: task 0 launch failed' run.out
     wait_for 60 job_field_has "$job" state FAILED
 }
 

@@ -57,7 +57,7 @@ records_at_least() { # records_at_least NAME COUNT
     run "$SWEEP" --models llama-7b,llama-70b --nodes 1 --name asked --plan
     [ "$status" -eq 1 ]
     [[ $output == *"3 jobs to submit; estimated "*" GPU-hours"* ]]
-    [[ $output == *"refused: llama-70b:1: does not fit into the GPUs' memory: "*"or GPUs with more memory"* ]]
+    [[ $output == *"refused: llama-70b:1: does not fit into the GPUs' memory: "*"; method=lora,base=fp8,"*" fits"* ]]
 }
 
 @test "the plan goes by the site's file that plugstack.conf names, and a wrong line there is told" {
@@ -186,6 +186,7 @@ PY
     tail -n 1 "$FOLDER/endless.log" | grep -q '^no longer following; the jobs go on'
     [ "$(squeue -h --name endless | wc -l)" -eq 3 ]
     run "$SWEEP" --name endless --cancel
+    echo "$output"
     [ "$status" -eq 0 ]
     [ "$output" = "3 jobs cancelled" ]
     wait_for 60 bash -c "! squeue -h -t pending,running,completing --name endless | grep -q ."
@@ -210,6 +211,7 @@ PY
     tail -n 1 "$FOLDER/broken-off.log" |
         grep -q "^interrupted: $submitted submitted. To go on: the same command with --name broken-off;"
     run "$SWEEP" --name broken-off --cancel
+    echo "$output"
     [ "$output" = "$submitted job$([ "$submitted" -eq 1 ] || echo s) cancelled" ]
 }
 

@@ -147,20 +147,31 @@ int golden_batch(const struct golden *golden, int number, struct batch *batch)
     return 0;
 }
 
+void golden_write(struct device *device, struct model *model, const struct model_tensor *tensor,
+                  const float *data)
+{
+    size_t count = sft_param_elements(&tensor->param), bytes;
+    struct array to = array_part(model_weights(model), tensor->offset, count);
+    if (!tensor->param.trains)
+        to = (struct array){device->format, (char *)model_base(model, &bytes) + tensor->offset,
+                            count};
+    device_write_floats(device, to, data);
+}
+
 int golden_set_weights(const struct golden *golden, struct device *device, struct model *model)
 {
     size_t count;
     const struct model_tensor *tensors = model_tensors(model, &count);
     for (size_t i = 0; i < count; i++) {
+        if (tensors[i].param.adapter != SFT_ADAPTER_NONE)
+            continue;
         const struct golden_tensor *from = golden_find(golden, "weight.%s", tensors[i].name);
         if (from == NULL || from->rows != tensors[i].param.rows ||
             from->columns != tensors[i].param.columns) {
             fprintf(stderr, "%s: not in the golden file in this size\n", tensors[i].name);
             return -1;
         }
-        struct array to = array_part(model_weights(model), tensors[i].offset,
-                                     (size_t)from->rows * (size_t)from->columns);
-        device_write_floats(device, to, from->data);
+        golden_write(device, model, &tensors[i], from->data);
     }
     return 0;
 }

@@ -39,8 +39,12 @@ struct optim_options golden_optimizer(const struct golden *golden);
 /* Batch `number` of the file, in memory from batch_create. 0, or -1 when the file has none. */
 int golden_batch(const struct golden *golden, int number, struct batch *batch);
 
-/* Tensors `weight.NAME` of the file into the model. 0, or -1 when one is absent or of another size.
- */
+/* A tensor's values into a model that keeps them itself, in the device's format. */
+void golden_write(struct device *device, struct model *model, const struct model_tensor *tensor,
+                  const float *data);
+
+/* Tensors `weight.NAME` of the file into the model, but for adapters. 0, or -1 when one is absent
+ * or of another size. */
 int golden_set_weights(const struct golden *golden, struct device *device, struct model *model);
 
 #endif

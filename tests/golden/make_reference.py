@@ -76,7 +76,8 @@ def make(name, row, seed):
           f"{out['losses'][0]:.4f} to {out['losses'][-1]:.4f}")
 
 
-torch.manual_seed(1)
-for number, (name, row) in enumerate(SHAPES.items()):
-    if name in sys.argv[1:] or not sys.argv[1:]:
-        make(name, row, 20 + number)
+if __name__ == "__main__":
+    torch.manual_seed(1)
+    for number, (name, row) in enumerate(SHAPES.items()):
+        if name in sys.argv[1:] or not sys.argv[1:]:
+            make(name, row, 20 + number)

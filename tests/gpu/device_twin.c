@@ -76,7 +76,7 @@ void twin_free(struct twin *t)
 
 struct tensor twin_matrix(const struct twin *t, enum side side, int rows, int columns)
 {
-    return (struct tensor){t->side[side].format, rows, columns, t->side[side].data};
+    return tensor_of(t->side[side].format, rows, columns, t->side[side].data);
 }
 
 static double distance(const float *a, const float *b, size_t count)
@@ -117,7 +117,7 @@ int between(int low, int high)
 void twin_each_format(enum op op, void (*test)(void))
 {
     int claimed = 0;
-    for (int format = 0; format < FORMATS; format++)
+    for (int format = 0; format <= FORMAT_BF16; format++) /* test_fp8_cuda.c has the others */
         if (device_of[GPU]->ops->supports(op, format)) {
             assert_true(device_of[CPU]->ops->supports(op, FORMAT_FP32));
             twin_format = format;
@@ -127,15 +127,14 @@ void twin_each_format(enum op op, void (*test)(void))
     assert_true(claimed > 0);
 }
 
-int twin_devices_start(void **state)
+static int devices_start(enum device_products products)
 {
     struct sft_error err = {""};
     const char *said = getenv("SFT_SEED");
     uint64_t seed = said != NULL ? strtoull(said, NULL, 10) : (uint64_t)time(NULL);
-    (void)state;
     dice.state = seed;
     device_of[CPU] = device_create_cpu(&err);
-    device_of[GPU] = device_create_cuda(0, &err);
+    device_of[GPU] = device_create_cuda_as(0, products, &err);
     if (device_of[CPU] == NULL || device_of[GPU] == NULL) {
         print_error("%s\n", err.text);
         return -1;
@@ -143,6 +142,24 @@ int twin_devices_start(void **state)
     print_message("SFT_SEED=%llu on %s, %s\n", (unsigned long long)seed, device_of[GPU]->title,
                   device_of[GPU]->version);
     return 0;
+}
+
+int twin_devices_start(void **state)
+{
+    (void)state;
+    return devices_start(DEVICE_PRODUCTS_BF16);
+}
+
+int twin_devices_start_fp32(void **state)
+{
+    (void)state;
+    return devices_start(DEVICE_PRODUCTS_FP32);
+}
+
+int twin_devices_start_bf16(void **state)
+{
+    twin_format = FORMAT_BF16;
+    return twin_devices_start(state);
 }
 
 int twin_devices_stop(void **state)

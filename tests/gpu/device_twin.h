@@ -20,6 +20,8 @@ extern enum format twin_format; /* of the arrays made from now on, on the GPU */
 
 /* For cmocka's group: makes both devices and prints the seed, $SFT_SEED or the time; ends them. */
 int twin_devices_start(void **state);
+int twin_devices_start_fp32(void **state); /* the GPU's computes in fp32 */
+int twin_devices_start_bf16(void **state); /* what is of a format by itself, in bf16 */
 int twin_devices_stop(void **state);
 /* The test in each format in which the GPU claims the operation; there must be one. */
 void twin_each_format(enum op op, void (*test)(void));

@@ -80,7 +80,7 @@ over() {
     grep -h '^sft-bench' "$out" | tail -n 3 | sed 's/^/    /'
     [ $status -ne 0 ] || { echo "    status 0"; return 1; }
     [[ " $2 " == *" $(field state) "* ]] || return 1
-    [ -z "${3:-}" ] || field fail | grep -Eq "$3" || return 1
+    [ -z "${3:-}" ] || grep -Eq "$3" <<<"$(field fail)" || return 1
     wait_for 20 memory_is_free || { nvidia-smi; return 1; }
     ! rank_is_there 0 && ! rank_is_there 1
 }

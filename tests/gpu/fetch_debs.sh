@@ -15,7 +15,7 @@ SLURM+=" slurmdbd slurm-wlm-mysql-plugin libmariadb3 mariadb-server-core mariadb
 # What sft-bench-job links.
 RUN="libjansson4 libopenblas0-pthread libgfortran5 libquadmath0 libopenmpi3 libsentencepiece0"
 # What building it there needs; a build that is carried (slurm.sh --prefix) needs none.
-BUILD="libslurm-dev slurm-wlm-basic-plugins-dev libpmix-dev libjansson-dev libopenblas-pthread-dev
+BUILD="libslurm-dev slurm-wlm-basic-plugins-dev libpmix-dev libjansson-dev zlib1g-dev libopenblas-pthread-dev
  libopenblas-dev libopenmpi-dev libsentencepiece-dev pkgconf pkgconf-bin libpkgconf3"
 
 usage() {

@@ -9,7 +9,7 @@
 #   -l  what starts N processes with PMIx, as [mpirun --allow-run-as-root --oversubscribe -n], or
 #       "srun --overlap --mpi=pmix -n" inside of an allocation
 #   -o  results and logs [build/gpu/ranks]
-#   SFT_RANKS="2 4 8", SFT_ZERO="0 1 2 3 hybrid", SFT_ONLY="losses memory stall": only these
+#   SFT_PRECISION=fp8 or fp8,scaling=row: of losses and memory    SFT_RANKS="2 4 8", SFT_ZERO="0 1 2 3 hybrid", SFT_ONLY="losses memory stall": only these
 # Ranks take turns on the GPU: about 10 minutes for all.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -65,7 +65,7 @@ sys.exit(worst > 0.01)
 PY
 }
 
-losses=tiny,device=cuda,data=examples/instructions.json,seed=5,lr=1e-3,lr_warmup=10,steps=45,warmup=5,seq=256,micro_batch=1,global_batch=8
+losses=tiny,device=cuda,data=examples/instructions.json,seed=5,lr=1e-3,lr_warmup=10,steps=45,warmup=5,seq=256,micro_batch=1,global_batch=8${SFT_PRECISION:+,precision=$SFT_PRECISION}
 if [[ $only == *losses* ]]; then
     run one 1 "$losses" || { tail -n 5 "$out/one.log" && result "one rank" 1; }
     for ranks in ${SFT_RANKS:-2 4 8}; do
@@ -93,7 +93,7 @@ plan_of() { # plan_of REQUEST : GiB of a rank
     "$job" --plan "$1" 2>/dev/null | sed -n 's/^NVIDIA H200 \([0-9.]*\) GiB.*/\1/p'
 }
 
-memory=llama-1b,device=cuda,data=synthetic:512,seq=512,micro_batch=1,steps=1,warmup=1
+memory=llama-1b,device=cuda,data=synthetic:512,seq=512,micro_batch=1,steps=1,warmup=1${SFT_PRECISION:+,precision=$SFT_PRECISION}
 if [[ $only == *memory* ]]; then
     run memory-1 1 "$memory,global_batch=1"
     context=$(python3 -c "import json, sys; print(json.load(open(sys.argv[1]))['mem_plan_gib'] - float(sys.argv[2]))" \
@@ -115,7 +115,7 @@ task_of() { # task_of RANK : the pid of sft-bench-job itself
     local file
     for file in /proc/[0-9]*/environ; do
         [[ $(readlink "${file%environ}exe") == *sft-bench-job ]] &&
-            tr '\0' '\n' 2>/dev/null <"$file" | grep -qx "NCCL_HOSTID=host$1" &&
+            grep -qzx "NCCL_HOSTID=host$1" "$file" 2>/dev/null &&
             basename "${file%/environ}" && return
     done
 }

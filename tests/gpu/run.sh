@@ -41,7 +41,7 @@ make_all() {
     mkdir -p build/gpu/build && cd build/gpu/build || return 1
     ../../../configure --enable-werror && make -j"$(nproc)" \
         && make -j"$(nproc)" tests/gpu/test_ops_cuda tests/gpu/test_matmul_cuda \
-            tests/gpu/train_losses
+            tests/gpu/test_nf4_cuda tests/gpu/test_adapters_cuda tests/gpu/train_losses
 }
 nvidia-smi -L || { echo "run.sh: no NVIDIA GPU here" >&2 && exit 1; }
 if [ -z "$build" ]; then
@@ -58,6 +58,8 @@ find_program() { # the test programs lie in the build tree or, carried, side by 
 job=$(find_program sft-bench-job)
 operations=$(find_program tests/gpu/test_ops_cuda)
 products=$(find_program tests/gpu/test_matmul_cuda)
+adapters=$(find_program tests/gpu/test_adapters_cuda)
+four_bits=$(find_program tests/gpu/test_nf4_cuda)
 train=$(find_program tests/gpu/train_losses)
 tiny=tiny,data=examples/instructions.json,steps=2,warmup=1,seed=1
 
@@ -72,12 +74,15 @@ race() {
 }
 if wanted operations; then
     check "each operation against the CPU" "$operations"
+    check "adapters' operations against the CPU" "$adapters"
     check "matrix products of every kind" "$products"
+    check "NF4 against the CPU" "$four_bits"
 fi
 if wanted sanitizer; then
     if command -v compute-sanitizer >/dev/null; then
         check "memcheck of the tiny model" compute-sanitizer --tool memcheck --error-exitcode 9 \
             "$job" "$tiny"
+        check "memcheck of NF4" compute-sanitizer --tool memcheck --error-exitcode 9 "$four_bits"
         check "racecheck of our own kernels" race "$job" tiny,data=examples/instructions.json,steps=1,warmup=0
     else
         echo "skipped sanitizer: no compute-sanitizer"

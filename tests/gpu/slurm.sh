@@ -188,7 +188,7 @@ slurm_check() {
     else
         pass "$what: given $given"
     fi
-    if sl srun --help 2>&1 | grep -q -- --sft-bench; then
+    if grep -q -- --sft-bench <<<"$(sl srun --help 2>&1)"; then
         pass "srun has the option --sft-bench"
     else
         die "srun has no --sft-bench: is $prefix/lib/sft-bench/sft_bench.so of $(sl srun --version)?"

@@ -185,7 +185,7 @@ dbd_find() {
     dbd=yes
 }
 
-slurmctld_is_up() { sl scontrol ping | grep -q 'is UP'; }
+slurmctld_is_up() { grep -q 'is UP' <<<"$(sl scontrol ping)"; }
 node_is_idle() { [ "$(sl sinfo -h -N -t idle -o %N)" = sftgpu ]; }
 
 slurm_start() {

@@ -100,8 +100,9 @@ static void one_product(struct matmul_key key)
              key.type_c == CUDA_R_32F ? " fp32" : "");
     for (int time = 0; time < 2; time++) {
         result_expect(&c, a.side[CPU].data, b.side[CPU].data);
-        matmul_enqueue(cuda(), &key,
-                       (struct matmul_operands){c.on_gpu, a.side[GPU].data, b.side[GPU].data});
+        matmul_enqueue(
+            cuda(), &key,
+            (struct matmul_operands){.c = c.on_gpu, .a = a.side[GPU].data, .b = b.side[GPU].data});
         result_check(&c, what);
         if (time > 0 && matmul()->made != made)
             fail_msg("%s: described again", what);
@@ -160,7 +161,8 @@ static void test_made_once_a_kind(void **state)
         for (int kind = 0; kind < KINDS; kind++) {
             struct matmul_key key = kind_of(SIZE, SIZE, SIZE, kind);
             char *at = memory[round % PLACES];
-            matmul_enqueue(cuda(), &key, (struct matmul_operands){at, at + bytes, at + 2 * bytes});
+            matmul_enqueue(cuda(), &key,
+                           (struct matmul_operands){.c = at, .a = at + bytes, .b = at + 2 * bytes});
         }
     assert_sync();
     assert_int_equal(matmul()->made, before + KINDS);
@@ -168,9 +170,9 @@ static void test_made_once_a_kind(void **state)
     /* less is promised of an address inside a row: another kind */
     struct matmul_key key = kind_of(SIZE, SIZE, SIZE, 0);
     for (int time = 0; time < 2; time++)
-        matmul_enqueue(
-            cuda(), &key,
-            (struct matmul_operands){memory[0] + 2, memory[1] + bytes, memory[2] + 2 * bytes});
+        matmul_enqueue(cuda(), &key,
+                       (struct matmul_operands){
+                           .c = memory[0] + 2, .a = memory[1] + bytes, .b = memory[2] + 2 * bytes});
     assert_sync();
     assert_int_equal(matmul()->made, before + KINDS + 1);
     for (int i = 0; i < PLACES; i++)
@@ -186,7 +188,7 @@ static void test_what_is_not_claimed_is_refused(void **state)
     struct matmul_key key = kind_of(64, 64, 64, 0);
     size_t kept = matmul()->products.count;
     key.type_c = CUDA_R_8I;
-    matmul_enqueue(cuda(), &key, (struct matmul_operands){memory, memory, memory});
+    matmul_enqueue(cuda(), &key, (struct matmul_operands){.c = memory, .a = memory, .b = memory});
     assert_int_equal(device_of[GPU]->sync(device_of[GPU], &err), -1);
     assert_contains(err.text, "matrix product");
     assert_null(strchr(err.text, '\n'));
@@ -203,7 +205,7 @@ int main(void)
         cmocka_unit_test(test_made_once_a_kind),
         cmocka_unit_test(test_what_is_not_claimed_is_refused),
     };
-    if (device_cuda_count() == 0) {
+    if (device_cuda_count(NULL) <= 0) {
         puts("no GPU here: skipped");
         return 77; /* automake's word for it */
     }

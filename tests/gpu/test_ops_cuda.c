@@ -271,7 +271,7 @@ static void norm_each(void)
     }
 }
 
-static void one_rope(int rows, struct attention_shape shape)
+static void one_rope(int rows, struct attention_shape shape, struct rope_scaling scaling)
 {
     int width = (shape.heads + 2 * shape.kv_heads) * shape.head_dim;
     struct twin qkv = twin_random((size_t)rows * (size_t)width, 1);
@@ -281,7 +281,7 @@ static void one_rope(int rows, struct attention_shape shape)
         EACH_SIDE(side)
         ops_of(side)->rope(device_of[side],
                            &(struct rope_args){twin_matrix(&qkv, side, rows, width),
-                                               positions[side], shape, 10000, inverse});
+                                               positions[side], shape, 10000, inverse, scaling});
         assert_twin(&qkv, inverse ? "rope back" : "rope");
     }
     ids_free(positions);
@@ -290,9 +290,11 @@ static void one_rope(int rows, struct attention_shape shape)
 
 static void rope_each(void)
 {
-    one_rope(between(1, 300), (struct attention_shape){4, 2, 32});
-    one_rope(between(1, 100), (struct attention_shape){32, 32, 128});
-    one_rope(between(1, 100), (struct attention_shape){3, 1, 2 * between(1, 20)});
+    const struct rope_scaling none = {0, 0, 0, 0}, llama3 = {8, 1, 4, 1000};
+    one_rope(between(1, 300), (struct attention_shape){4, 2, 32}, none);
+    one_rope(between(1, 100), (struct attention_shape){32, 32, 128}, none);
+    one_rope(between(1, 100), (struct attention_shape){32, 8, 128}, llama3);
+    one_rope(between(1, 100), (struct attention_shape){3, 1, 2 * between(1, 20)}, llama3);
 }
 
 static void one_attention(int rows, struct attention_shape shape, const struct documents *docs,
@@ -628,7 +630,7 @@ static void repeat_each(void)
         char *host = malloc(bytes);
         all.data = copy_of(GPU, NULL, bytes);
         gpu->zero(gpu, all.data, bytes);
-        struct tensor rows = {gpu->format, VOCAB + 1 + ROWS, HIDDEN, all.data};
+        struct tensor rows = tensor_of(gpu->format, VOCAB + 1 + ROWS, HIDDEN, all.data);
         gpu->ops->embed_backward(gpu, &(struct embed_args){.table = tensor_rows(rows, 0, VOCAB),
                                                            .out = args.dout,
                                                            .ids = ids[GPU]});
@@ -692,9 +694,24 @@ int main(void)
         cmocka_unit_test(test_adamw_bf16),
         cmocka_unit_test(test_results_repeat),
     };
-    if (device_cuda_count() == 0) {
+    const struct CMUnitTest of_fp32[] = {
+        cmocka_unit_test(test_fills),
+        cmocka_unit_test(test_matmul),
+        cmocka_unit_test(test_embedding),
+        cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_rope),
+        cmocka_unit_test(test_attention_plain),
+        cmocka_unit_test(test_attention_packed),
+        cmocka_unit_test(test_activation),
+        cmocka_unit_test(test_bias),
+        cmocka_unit_test(test_cross_entropy),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_add),
+    };
+    if (device_cuda_count(NULL) <= 0) {
         puts("no GPU here: skipped");
         return 77; /* automake's word for it */
     }
-    return cmocka_run_group_tests(tests, twin_devices_start, twin_devices_stop);
+    return cmocka_run_group_tests(tests, twin_devices_start, twin_devices_stop) +
+           cmocka_run_group_tests(of_fp32, twin_devices_start_fp32, twin_devices_stop);
 }

@@ -35,7 +35,7 @@ left() { # of step 0 of the job: tasks, slurmstepd, keeper
 
 none_left() { [ -z "$(left)" ]; }
 
-state_is() { scontrol -o show job "$job" | grep -q "JobState=$1"; }
+state_is() { grep -q "JobState=$1" <<<"$(scontrol -o show job "$job")"; }
 
 requeued() { # the job is complete after a requeue
     scontrol requeue "$job" && wait_for 60 state_is PENDING &&

@@ -22,4 +22,25 @@
             fail_msg("'%s' does not contain '%s'", text_, part_);                                  \
     } while (0)
 
+/* A command for the shell; the test fails where it does. */
+static inline void __attribute__((format(printf, 1, 2))) unit_shell(const char *format, ...)
+{
+    char command[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(command, sizeof command, format, arguments);
+    va_end(arguments);
+    if (system(command) != 0)
+        fail_msg("%s", command);
+}
+
+/* The first line of a test that computes for more than ten seconds: tests/run.sh runs it once, and
+ * not again where all tests run for the sake of how they are built (sanitizers, fewest libraries,
+ * another system). */
+static inline void unit_takes_long(void)
+{
+    if (getenv("SFT_QUICK") != NULL)
+        skip();
+}
+
 #endif

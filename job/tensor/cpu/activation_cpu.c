@@ -70,6 +70,7 @@ void cpu_activation_forward(struct device *d, const struct activation_args *a)
         gelu_forward(a);
     else
         swiglu_forward(a);
+    cpu_raise(a->out);
 }
 
 void cpu_activation_backward(struct device *d, const struct activation_args *a)
@@ -79,4 +80,5 @@ void cpu_activation_backward(struct device *d, const struct activation_args *a)
         gelu_backward(a);
     else
         swiglu_backward(a);
+    cpu_raise(a->din);
 }

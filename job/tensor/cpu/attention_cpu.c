@@ -193,4 +193,5 @@ void cpu_attention_backward(struct device *d, const struct attention_args *a)
                 backward_block(&w, &g, first, first + BLOCK < length ? first + BLOCK : length,
                                scores);
         }
+    cpu_raise(a->dqkv);
 }

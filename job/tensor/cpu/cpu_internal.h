@@ -27,6 +27,24 @@ extern const struct ops cpu_ops;
 /* activation_cpu.c */
 void cpu_activation_forward(struct device *d, const struct activation_args *a);
 void cpu_activation_backward(struct device *d, const struct activation_args *a);
+/* fp8_cpu.c */
+void cpu_amax(struct device *d, const struct amax_args *a);
+void cpu_amax_lines(struct device *d, const struct amax_lines_args *a);
+void cpu_quantize(struct device *d, const struct quantize_args *a);
+void cpu_scales(struct device *d, const struct scales_args *a);
+void cpu_cast(struct device *d, const struct cast_args *a);
+void cpu_transpose(struct device *d, const struct transpose_args *a);
+void cpu_matmul_fp8(struct device *d, const struct matmul_args *a);
+/* What a producer does with x.amax; nothing where that is NULL. */
+void cpu_raise(struct tensor x);
+/* nf4_cpu.c */
+void cpu_quantize_nf4(struct device *d, const struct quantize_nf4_args *a);
+void cpu_double_quantize(struct device *d, const struct double_quantize_args *a);
+void cpu_dequantize(struct device *d, const struct dequantize_args *a);
+/* adapter_cpu.c */
+void cpu_adapter_spread(struct device *d, const struct adapter_args *a);
+void cpu_adapter_gather(struct device *d, const struct adapter_args *a);
+void cpu_dropout(struct device *d, const struct dropout_args *a);
 /* norm_cpu.c */
 void cpu_norm_forward(struct device *d, const struct norm_args *a);
 void cpu_norm_backward(struct device *d, const struct norm_args *a);
@@ -35,10 +53,14 @@ void cpu_rope(struct device *d, const struct rope_args *a);
 /* attention_cpu.c */
 void cpu_attention_forward(struct device *d, const struct attention_args *a);
 void cpu_attention_backward(struct device *d, const struct attention_args *a);
+/* lstm_cpu.c */
+void cpu_lstm_forward(struct device *d, const struct lstm_args *a);
+void cpu_lstm_backward(struct device *d, const struct lstm_args *a);
 /* loss_cpu.c */
 void cpu_cross_entropy(struct device *d, const struct cross_entropy_args *a);
 /* optim_cpu.c */
 void cpu_sum(struct device *d, const struct sum_args *a);
+void cpu_sgd(struct device *d, const struct sgd_args *args);
 void cpu_adamw(struct device *d, const struct adamw_args *a);
 
 /* The highest of x[count], count >= 1. */

@@ -56,6 +56,7 @@ void cpu_norm_forward(struct device *d, const struct norm_args *a)
         else
             norm_row(out, a->rstd + row, in, a->weight.data, hidden, a->eps);
     }
+    cpu_raise(a->out);
 }
 
 /* With y = x * rstd: dx = rstd * (g - y * mean(g * y)), g = dout * weight; dweight = dout * y. */
@@ -68,10 +69,13 @@ static void norm_backward_row(float *dx, float *dweight, const float *dout, cons
         dot += dout[i] * weight[i] * x[i];
     float along = rstd * rstd * dot / (float)hidden;
 #pragma omp simd
-    for (int i = 0; i < hidden; i++) {
+    for (int i = 0; i < hidden; i++)
         dx[i] += rstd * (dout[i] * weight[i] - x[i] * along);
+    if (dweight == NULL)
+        return;
+#pragma omp simd
+    for (int i = 0; i < hidden; i++)
         dweight[i] += dout[i] * x[i] * rstd;
-    }
 }
 
 /* With y = (x - mean) * rstd: dx = rstd * (g - mean(g) - y * mean(g * y)), g = dout * weight. */
@@ -91,10 +95,13 @@ static void layer_backward_row(const struct norm_args *a, int row)
     sum /= (float)hidden;
     dot /= (float)hidden;
 #pragma omp simd
+    for (int i = 0; i < hidden; i++)
+        dx[i] += rstd * (dout[i] * weight[i] - sum - (x[i] - mean) * rstd * dot);
+    if (dweight == NULL)
+        return;
+#pragma omp simd
     for (int i = 0; i < hidden; i++) {
-        float y = (x[i] - mean) * rstd;
-        dx[i] += rstd * (dout[i] * weight[i] - sum - y * dot);
-        dweight[i] += dout[i] * y;
+        dweight[i] += dout[i] * (x[i] - mean) * rstd;
         dbias[i] += dout[i];
     }
 }
@@ -112,4 +119,5 @@ void cpu_norm_backward(struct device *d, const struct norm_args *a)
                               (const float *)a->dout.data + first, (const float *)a->x.data + first,
                               a->weight.data, a->rstd[row], hidden);
     }
+    cpu_raise(a->dx);
 }

@@ -13,6 +13,12 @@
 
 static bool cpu_supports(enum op op, enum format format)
 {
+    if (op == OP_QUANTIZE)
+        return format_is_fp8(format) || format == FORMAT_NF4;
+    if (op == OP_TRANSPOSE)
+        return format_is_fp8(format);
+    if (op == OP_DEQUANTIZE || op == OP_MATMUL)
+        return format_is_fp8(format) || format == FORMAT_FP32;
     return format == FORMAT_FP32 && op < OPS;
 }
 
@@ -23,13 +29,14 @@ static void cpu_convert(struct device *d, const struct convert_args *a)
 
 static void cpu_fill(struct device *d, const struct fill_args *a)
 {
+    double (*draw)(uint64_t, uint64_t) = a->uniform ? random_uniform_at : random_normal_at;
     float *to = a->to.data;
     (void)d;
     for (size_t i = 0; i < a->to.count; i++)
-        to[i] = a->deviation == 0
-                    ? a->value
-                    : (float)((double)a->value +
-                              (double)a->deviation * random_normal_at(a->seed, a->first + i));
+        to[i] =
+            a->deviation == 0
+                ? a->value
+                : (float)((double)a->value + (double)a->deviation * draw(a->seed, a->first + i));
 }
 
 static void cpu_add(struct device *d, const struct add_args *a)
@@ -44,7 +51,10 @@ static void cpu_add(struct device *d, const struct add_args *a)
 
 static void cpu_matmul(struct device *d, const struct matmul_args *a)
 {
-    (void)d;
+    if (tensor_is_fp8(a->a)) {
+        cpu_matmul_fp8(d, a);
+        return;
+    }
     cblas_sgemm(CblasRowMajor, a->transpose_a ? CblasTrans : CblasNoTrans,
                 a->transpose_b ? CblasTrans : CblasNoTrans, a->c.rows, a->c.columns,
                 a->transpose_a ? a->a.rows : a->a.columns, 1, a->a.data, a->a.columns, a->b.data,
@@ -103,6 +113,15 @@ const struct ops cpu_ops = {
     .fill = cpu_fill,
     .add = cpu_add,
     .matmul = cpu_matmul,
+    .amax = cpu_amax,
+    .amax_lines = cpu_amax_lines,
+    .quantize = cpu_quantize,
+    .quantize_nf4 = cpu_quantize_nf4,
+    .double_quantize = cpu_double_quantize,
+    .dequantize = cpu_dequantize,
+    .scales = cpu_scales,
+    .cast = cpu_cast,
+    .transpose = cpu_transpose,
     .embed_forward = cpu_embed_forward,
     .embed_backward = cpu_embed_backward,
     .bias_forward = cpu_bias_forward,
@@ -114,7 +133,13 @@ const struct ops cpu_ops = {
     .attention_backward = cpu_attention_backward,
     .activation_forward = cpu_activation_forward,
     .activation_backward = cpu_activation_backward,
+    .lstm_forward = cpu_lstm_forward,
+    .lstm_backward = cpu_lstm_backward,
     .cross_entropy = cpu_cross_entropy,
+    .adapter_spread = cpu_adapter_spread,
+    .adapter_gather = cpu_adapter_gather,
+    .dropout = cpu_dropout,
     .sum = cpu_sum,
     .adamw = cpu_adamw,
+    .sgd = cpu_sgd,
 };

@@ -93,3 +93,16 @@ void cpu_adamw(struct device *d, const struct adamw_args *a)
     else
         adamw_fp32(a, factor, keep, rate, root); /* no master: the weights are fp32 already */
 }
+
+void cpu_sgd(struct device *d, const struct sgd_args *a)
+{
+    float *w = a->weight.data, *m = a->m, factor = clip_factor(a->norm2, a->clip);
+    const float *g = a->grad.data, momentum = a->momentum, decay = a->weight_decay, lr = a->lr;
+    (void)d;
+#pragma omp simd
+    for (size_t i = 0; i < a->weight.count; i++) {
+        float gradient = g[i] * factor + decay * w[i];
+        m[i] = momentum * m[i] + gradient;
+        w[i] -= lr * (gradient + momentum * m[i]);
+    }
+}

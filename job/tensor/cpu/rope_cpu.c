@@ -30,11 +30,12 @@ void cpu_rope(struct device *d, const struct rope_args *a)
         return;
     float *cosines = frequencies + half, *sines = cosines + half;
     for (int i = 0; i < half; i++)
-        frequencies[i] = (float)pow(a->theta, -2.0 * i / dim);
+        frequencies[i] = rope_frequency((float)pow(a->theta, -2.0 * i / dim), a->scaling);
     for (int row = 0; row < a->qkv.rows; row++) {
         float *heads = (float *)a->qkv.data + (size_t)row * a->qkv.columns;
         rope_angles(cosines, sines, frequencies, a->positions[row], half, a->inverse);
         for (int head = 0; head < turned; head++)
             rope_head(heads + (size_t)head * dim, cosines, sines, half);
     }
+    cpu_raise(a->qkv);
 }

@@ -386,5 +386,8 @@ void attention_run_backward(struct device *d, const struct attention_args *a)
     if (p->packed)
         kernel_zero_rows(cuda->stream, a->dqkv.data, p->width, p->gap_start, p->gap_length, p->gaps,
                          p->longest_gap);
+    if (a->dqkv.amax != NULL)
+        kernel_amax(cuda->stream, a->dqkv.amax, a->dqkv.data, tensor_count(a->dqkv),
+                    cuda->processors);
     cuda_launched(cuda, "attention's backward pass");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Vectors of bf16 in registers: 16 bytes an access where the width allows it, else single elements.
- */
+/* What arrays hold: bf16, or fp32 where a kernel's file is compiled once more with SFT_FP32 (the
+ * files ..._fp32.cu). Vectors of it in registers: 16 bytes an access where the width allows it,
+ * else single elements. */
 #pragma once
 
 #include <cuda_bf16.h>
@@ -9,12 +10,70 @@
 typedef __nv_bfloat16 bf16;
 
 template <int V> struct pack; /* V elements as they stand in memory */
+
+#ifdef SFT_FP32
+
+typedef float element;
+
+template <> struct pack<8> {
+    float4 low, high;
+};
+template <> struct pack<1> {
+    float raw;
+};
+
+static __device__ __forceinline__ float to_float(float x)
+{
+    return x;
+}
+
+static __device__ __forceinline__ float to_element(float x)
+{
+    return x;
+}
+
+static __device__ __forceinline__ void unpack(float (&to)[8], const pack<8> &from)
+{
+    to[0] = from.low.x, to[1] = from.low.y, to[2] = from.low.z, to[3] = from.low.w;
+    to[4] = from.high.x, to[5] = from.high.y, to[6] = from.high.z, to[7] = from.high.w;
+}
+
+static __device__ __forceinline__ void unpack(float (&to)[1], const pack<1> &from)
+{
+    to[0] = from.raw;
+}
+
+static __device__ __forceinline__ void repack(pack<8> &to, const float (&from)[8])
+{
+    to.low = make_float4(from[0], from[1], from[2], from[3]);
+    to.high = make_float4(from[4], from[5], from[6], from[7]);
+}
+
+static __device__ __forceinline__ void repack(pack<1> &to, const float (&from)[1])
+{
+    to.raw = from[0];
+}
+
+#else
+
+typedef bf16 element;
+
 template <> struct pack<8> {
     uint4 raw;
 };
 template <> struct pack<1> {
     bf16 raw;
 };
+
+static __device__ __forceinline__ float to_float(bf16 x)
+{
+    return __bfloat162float(x);
+}
+
+static __device__ __forceinline__ bf16 to_element(float x)
+{
+    return __float2bfloat16_rn(x);
+}
 
 static __device__ __forceinline__ void unpack(float (&to)[8], const pack<8> &from)
 {
@@ -48,11 +107,13 @@ static __device__ __forceinline__ void repack(pack<1> &to, const float (&from)[1
     to.raw = __float2bfloat16_rn(from[0]);
 }
 
+#endif
+
 /* `at` counts elements and is a multiple of V */
 template <int V>
 static __device__ __forceinline__ void load(float (&to)[V], const void *array, size_t at)
 {
-    pack<V> p = *reinterpret_cast<const pack<V> *>(static_cast<const bf16 *>(array) + at);
+    pack<V> p = *reinterpret_cast<const pack<V> *>(static_cast<const element *>(array) + at);
     unpack(to, p);
 }
 
@@ -61,7 +122,7 @@ static __device__ __forceinline__ void store(void *array, size_t at, const float
 {
     pack<V> p;
     repack(p, from);
-    *reinterpret_cast<pack<V> *>(static_cast<bf16 *>(array) + at) = p;
+    *reinterpret_cast<pack<V> *>(static_cast<element *>(array) + at) = p;
 }
 
 /* Sum over the block, in every thread; `shared` holds one T a warp and may be used again after the

@@ -8,7 +8,7 @@
 enum { THREADS = 256, ROW_BLOCKS = 64 };
 
 template <int V>
-static __global__ void sft_bias_forward(bf16 *x, const bf16 *bias, size_t vectors, int width)
+static __global__ void sft_bias_forward(element *x, const element *bias, size_t vectors, int width)
 {
     size_t item = (size_t)blockIdx.x * THREADS + threadIdx.x;
     float value[V], add[V];
@@ -23,7 +23,7 @@ static __global__ void sft_bias_forward(bf16 *x, const bf16 *bias, size_t vector
 }
 
 template <int V>
-static __global__ void sft_bias_backward(float *shares, const bf16 *dx, int rows, int width)
+static __global__ void sft_bias_backward(float *shares, const element *dx, int rows, int width)
 {
     __shared__ float part[8][32 * V];
     int i = (blockIdx.x * 32 + threadIdx.x) * V;
@@ -57,10 +57,10 @@ void kernel_bias_forward(cudaStream_t stream, void *x, const void *bias, int row
     size_t count = (size_t)rows * width;
     if (width % 8 == 0)
         sft_bias_forward<8><<<blocks_for(count / 8, THREADS), THREADS, 0, stream>>>(
-            (bf16 *)x, (const bf16 *)bias, count / 8, width);
+            (element *)x, (const element *)bias, count / 8, width);
     else
         sft_bias_forward<1><<<blocks_for(count, THREADS), THREADS, 0, stream>>>(
-            (bf16 *)x, (const bf16 *)bias, count, width);
+            (element *)x, (const element *)bias, count, width);
 }
 
 size_t kernel_bias_scratch(int width)
@@ -76,9 +76,9 @@ void kernel_bias_backward(cudaStream_t stream, void *dbias, const void *dx, int 
     dim3 grid(blocks_for(width, 32 * v), blocks), threads(32, 8);
     if (v == 8)
         sft_bias_backward<8>
-            <<<grid, threads, 0, stream>>>((float *)scratch, (const bf16 *)dx, rows, width);
+            <<<grid, threads, 0, stream>>>((float *)scratch, (const element *)dx, rows, width);
     else
         sft_bias_backward<1>
-            <<<grid, threads, 0, stream>>>((float *)scratch, (const bf16 *)dx, rows, width);
+            <<<grid, threads, 0, stream>>>((float *)scratch, (const element *)dx, rows, width);
     shares_add(stream, dbias, (const float *)scratch, blocks, width);
 }

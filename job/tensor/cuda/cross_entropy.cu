@@ -37,7 +37,7 @@ static __device__ struct running join_block(struct running mine, struct running 
 
 template <int V>
 static __global__ void __launch_bounds__(THREADS)
-    sft_cross_entropy(bf16 *logits, float *loss, const int32_t *targets, int vocab, float scale)
+    sft_cross_entropy(element *logits, float *loss, const int32_t *targets, int vocab, float scale)
 {
     __shared__ struct running shared[THREADS / 32];
     size_t row = (size_t)blockIdx.x * vocab;
@@ -53,7 +53,7 @@ static __global__ void __launch_bounds__(THREADS)
             loss[blockIdx.x] = 0;
         return;
     }
-    float wanted = __bfloat162float(logits[row + target]);
+    float wanted = to_float(logits[row + target]);
     struct running all = {-FLT_MAX, 0};
     for (int i = threadIdx.x * V; i < vocab; i += THREADS * V) {
         load<V>(x, logits, row + i);
@@ -84,8 +84,8 @@ void kernel_cross_entropy(cudaStream_t stream, void *logits, float *loss, const 
 {
     if (vocab % 8 == 0)
         sft_cross_entropy<8>
-            <<<rows, THREADS, 0, stream>>>((bf16 *)logits, loss, targets, vocab, scale);
+            <<<rows, THREADS, 0, stream>>>((element *)logits, loss, targets, vocab, scale);
     else
         sft_cross_entropy<1>
-            <<<rows, THREADS, 0, stream>>>((bf16 *)logits, loss, targets, vocab, scale);
+            <<<rows, THREADS, 0, stream>>>((element *)logits, loss, targets, vocab, scale);
 }

@@ -11,6 +11,7 @@
 
 struct matmul;    /* matmul_cublaslt.c */
 struct attention; /* attention_cudnn.c */
+struct attention_fp32;
 
 struct cuda_events {
     cudaEvent_t *event; /* [count] */
@@ -32,7 +33,9 @@ struct device_cuda {
     size_t staging_used;
     cudaEvent_t staging_read; /* all copies out of the staging memory before its last reuse ended */
     struct matmul *matmul;
-    struct attention *attention;
+    struct attention *attention;           /* of bf16; NULL of fp32 */
+    struct attention_fp32 *attention_fp32; /* and the other way round */
+    enum device_products products;
 };
 
 enum { CUDA_WORKSPACE = 64 << 20 };
@@ -54,14 +57,20 @@ void lanes_await(struct device *d, enum lane lane, int slot);
 int lanes_stamp(struct device *d, enum lane lane);
 double lanes_stamp_time(struct device *d, int number);
 void lanes_stamps_clear(struct device *d);
+void *lanes_pin(struct device *d, size_t bytes, struct sft_error *err);
+void lanes_unpin(struct device *d, void *memory);
 void lanes_copy(struct device *d, enum lane lane, void *to, const void *from, size_t bytes);
 void *lanes_queue(struct device *d, enum lane lane);
 
-/* cuBLASLt, algorithms timed once a shape. NULL and err on failure. */
+/* cuBLASLt, algorithms timed once a shape. NULL and err on failure. matmul_scalings: of FP8, those
+ * that the library has an algorithm for on this GPU, a bit 1 << SCALING_... each. */
 struct matmul *matmul_create(struct device_cuda *cuda, struct sft_error *err);
 void matmul_destroy(struct matmul *matmul);
 void matmul_run(struct device_cuda *cuda, void *c, const void *a, bool transpose_a, const void *b,
                 bool transpose_b, int m, int n, int k, bool accumulate);
+
+void matmul_run_fp8(struct device_cuda *cuda, const struct matmul_args *args);
+unsigned matmul_scalings(struct matmul *matmul);
 
 /* cuDNN's fused attention. */
 struct attention *attention_create(struct device_cuda *cuda, struct sft_error *err);
@@ -69,7 +78,24 @@ void attention_destroy(struct attention *attention);
 void attention_run_forward(struct device *d, const struct attention_args *args);
 void attention_run_backward(struct device *d, const struct attention_args *args);
 
+/* attention_fp32.c: products of whole squares of scores, softmax between them. */
+struct attention_fp32 *attention_fp32_create(struct device_cuda *cuda, struct sft_error *err);
+void attention_fp32_destroy(struct attention_fp32 *attention);
+void attention_fp32_forward(struct device *d, const struct attention_args *args);
+void attention_fp32_backward(struct device *d, const struct attention_args *args);
+
+/* fp8_cuda.c; the slots of the operations' table. */
+void cuda_amax(struct device *d, const struct amax_args *args);
+void cuda_amax_lines(struct device *d, const struct amax_lines_args *args);
+void cuda_scales(struct device *d, const struct scales_args *args);
+void cuda_cast(struct device *d, const struct cast_args *args);
+void cuda_quantize(struct device *d, const struct quantize_args *args);
+void cuda_quantize_nf4(struct device *d, const struct quantize_nf4_args *args);
+void cuda_double_quantize(struct device *d, const struct double_quantize_args *args);
+void cuda_dequantize(struct device *d, const struct dequantize_args *args);
+void cuda_transpose(struct device *d, const struct transpose_args *args);
+
 /* ops_cuda.c */
-extern const struct ops cuda_ops;
+extern const struct ops cuda_ops, cuda_ops_fp32;
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The CUDA device: memory, copies, the libraries. Operations return when they are enqueued, and the
  * first failure of any is kept for `sync`. */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ static void cuda_destroy(struct device *d)
 {
     struct device_cuda *cuda = d->state;
     attention_destroy(cuda->attention);
+    attention_fp32_destroy(cuda->attention_fp32);
     matmul_destroy(cuda->matmul);
     lanes_destroy(cuda);
     cudaFree(cuda->workspace);
@@ -150,6 +152,8 @@ static const struct device cuda_table = {
     .destroy = cuda_destroy,
     .allocate = cuda_allocate,
     .release = cuda_release,
+    .pin = lanes_pin,
+    .unpin = lanes_unpin,
     .memory = cuda_memory,
     .zero = cuda_zero,
     .write = cuda_write,
@@ -164,26 +168,70 @@ static const struct device cuda_table = {
     .queue = lanes_queue,
 };
 
-int device_cuda_count(void)
+/* Without a driver CUDA says that it is too old, too, and its version is 0. */
+int device_cuda_count(struct sft_error *err)
 {
-    int count = 0;
-    if (cudaGetDeviceCount(&count) != cudaSuccess) {
-        cudaGetLastError();
+    int count = 0, driver = 0;
+    cudaError_t status = cudaGetDeviceCount(&count);
+    if (status == cudaSuccess)
+        return count;
+    cudaGetLastError();
+    cudaDriverGetVersion(&driver);
+    if (status != cudaErrorInsufficientDriver || driver == 0)
         return 0;
-    }
-    return count;
+    return sft_error_set(err,
+                         "NVIDIA's driver here is for CUDA %d.%d and this program for CUDA %d: "
+                         "update the driver%s",
+                         driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000,
+                         driver >= 12000 ? ", or use sft-bench-job for CUDA 12" : "");
+}
+
+static void dotted(char *text, size_t size, size_t version)
+{
+    snprintf(text, size, "%zu.%zu.%zu", version / 10000, version % 10000 / 100, version % 100);
+}
+
+void device_cuda_software(struct device_software *software)
+{
+    int runtime = 0;
+    cudaRuntimeGetVersion(&runtime);
+    snprintf(software->runtime, sizeof software->runtime, "%d.%d", runtime / 1000,
+             runtime % 1000 / 10);
+    dotted(software->cudnn, sizeof software->cudnn, cudnnGetVersion());
+    dotted(software->cublaslt, sizeof software->cublaslt, cublasLtGetVersion());
 }
 
 static void describe_versions(struct device *table)
 {
-    int driver = 0, runtime = 0;
-    size_t blas = cublasLtGetVersion(), dnn = cudnnGetVersion();
+    int driver = 0;
+    struct device_software software;
     cudaDriverGetVersion(&driver);
-    cudaRuntimeGetVersion(&runtime);
-    snprintf(table->version, sizeof table->version,
-             "cuda %d.%d driver %d.%d cublaslt %zu.%zu.%zu cudnn %zu.%zu.%zu", runtime / 1000,
-             runtime % 1000 / 10, driver / 1000, driver % 1000 / 10, blas / 10000,
-             blas % 10000 / 100, blas % 100, dnn / 10000, dnn % 10000 / 100, dnn % 100);
+    device_cuda_software(&software);
+    snprintf(table->version, sizeof table->version, "cuda %s driver %d.%d cublaslt %s cudnn %s",
+             software.runtime, driver / 1000, driver % 1000 / 10, software.cublaslt,
+             software.cudnn);
+}
+
+/* cuDNN loads NVRTC by its name, when it needs it, and not from the folders that this program was
+ * told of: so it is loaded here. Where it is not found, that is left to cuDNN. */
+static void nvrtc_load(void)
+{
+    char name[32];
+    snprintf(name, sizeof name, "libnvrtc.so.%d", CUDART_VERSION / 1000);
+    dlopen(name, RTLD_LAZY | RTLD_GLOBAL);
+}
+
+/* cuDNN's file is named alike for every CUDA. */
+static int cudnn_fits(struct sft_error *err)
+{
+    size_t dnn = cudnnGetVersion(), cuda = cudnnGetCudartVersion();
+    if (cuda / 1000 == CUDART_VERSION / 1000)
+        return 0;
+    return sft_error_set(err,
+                         "the cuDNN %zu.%zu that is found here is for CUDA %zu and this program "
+                         "for CUDA %d: install the one for CUDA %d",
+                         dnn / 10000, dnn % 10000 / 100, cuda / 1000, CUDART_VERSION / 1000,
+                         CUDART_VERSION / 1000);
 }
 
 static int device_open(struct device_cuda *cuda, int device, struct sft_error *err)
@@ -216,7 +264,32 @@ static int device_open(struct device_cuda *cuda, int device, struct sft_error *e
     return 0;
 }
 
+static void precision_take(struct device_cuda *cuda, enum device_products products)
+{
+    cuda->products = products;
+    if (products == DEVICE_PRODUCTS_BF16)
+        return;
+    cuda->table.format = FORMAT_FP32;
+    cuda->table.ops = &cuda_ops_fp32;
+}
+
+/* cuDNN's attention has no fp32. */
+static int attention_open(struct device_cuda *cuda, struct sft_error *err)
+{
+    if (cuda->products == DEVICE_PRODUCTS_BF16)
+        cuda->attention = attention_create(cuda, err);
+    else
+        cuda->attention_fp32 = attention_fp32_create(cuda, err);
+    return cuda->attention == NULL && cuda->attention_fp32 == NULL ? -1 : 0;
+}
+
 struct device *device_create_cuda(int number, struct sft_error *err)
+{
+    return device_create_cuda_as(number, DEVICE_PRODUCTS_BF16, err);
+}
+
+struct device *device_create_cuda_as(int number, enum device_products products,
+                                     struct sft_error *err)
 {
     struct device_cuda *cuda = calloc(1, sizeof *cuda);
     if (cuda == NULL) {
@@ -225,14 +298,16 @@ struct device *device_create_cuda(int number, struct sft_error *err)
     }
     cuda->table = cuda_table;
     cuda->table.state = cuda;
-    if (device_open(cuda, number, err) < 0)
+    precision_take(cuda, products);
+    nvrtc_load();
+    if (cudnn_fits(err) < 0 || device_open(cuda, number, err) < 0)
         goto failed;
     describe_versions(&cuda->table);
     cuda->matmul = matmul_create(cuda, err);
-    if (cuda->matmul != NULL)
-        cuda->attention = attention_create(cuda, err);
-    if (cuda->attention == NULL)
+    if (cuda->matmul == NULL || attention_open(cuda, err) < 0)
         goto failed;
+    if (products == DEVICE_PRODUCTS_BF16)
+        cuda->table.scalings = matmul_scalings(cuda->matmul);
     return &cuda->table;
 failed:
     cuda_destroy(&cuda->table);

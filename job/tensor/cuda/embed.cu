@@ -11,7 +11,7 @@
 enum { THREADS = 128 };
 
 template <int V, bool ADD>
-static __global__ void sft_embed_gather(bf16 *out, const bf16 *table, const int32_t *ids,
+static __global__ void sft_embed_gather(element *out, const element *table, const int32_t *ids,
                                         int hidden)
 {
     size_t row = blockIdx.x, from = (size_t)ids[row] * hidden;
@@ -53,8 +53,9 @@ static __global__ void sft_embed_link(int32_t *next, int32_t *follows, const int
 }
 
 template <int V>
-static __global__ void sft_embed_add_chains(bf16 *dtable, const bf16 *dout, const int32_t *ids,
-                                            const int32_t *next, const int32_t *follows, int hidden)
+static __global__ void sft_embed_add_chains(element *dtable, const element *dout,
+                                            const int32_t *ids, const int32_t *next,
+                                            const int32_t *follows, int hidden)
 {
     int row = blockIdx.x, i = (blockIdx.y * THREADS + threadIdx.x) * V;
     if (follows[row] != 0 || i >= hidden)
@@ -72,8 +73,8 @@ static __global__ void sft_embed_add_chains(bf16 *dtable, const bf16 *dout, cons
 }
 
 template <bool ADD>
-static void gather(cudaStream_t stream, bf16 *out, const bf16 *table, const int32_t *ids, int rows,
-                   int hidden)
+static void gather(cudaStream_t stream, element *out, const element *table, const int32_t *ids,
+                   int rows, int hidden)
 {
     if (hidden % 8 == 0)
         sft_embed_gather<8, ADD><<<rows, THREADS, 0, stream>>>(out, table, ids, hidden);
@@ -85,9 +86,9 @@ void kernel_embed_forward(cudaStream_t stream, void *out, const void *table, con
                           int rows, int hidden, bool accumulate)
 {
     if (accumulate)
-        gather<true>(stream, (bf16 *)out, (const bf16 *)table, ids, rows, hidden);
+        gather<true>(stream, (element *)out, (const element *)table, ids, rows, hidden);
     else
-        gather<false>(stream, (bf16 *)out, (const bf16 *)table, ids, rows, hidden);
+        gather<false>(stream, (element *)out, (const element *)table, ids, rows, hidden);
 }
 
 size_t kernel_embed_scratch(int rows)
@@ -105,9 +106,9 @@ void kernel_embed_backward(cudaStream_t stream, void *dtable, const void *dout, 
     sft_embed_link<<<blocks_for((size_t)rows * 32, THREADS), THREADS, 0, stream>>>(next, follows,
                                                                                    ids, rows);
     if (v == 8)
-        sft_embed_add_chains<8><<<grid, THREADS, 0, stream>>>((bf16 *)dtable, (const bf16 *)dout,
-                                                              ids, next, follows, hidden);
+        sft_embed_add_chains<8><<<grid, THREADS, 0, stream>>>(
+            (element *)dtable, (const element *)dout, ids, next, follows, hidden);
     else
-        sft_embed_add_chains<1><<<grid, THREADS, 0, stream>>>((bf16 *)dtable, (const bf16 *)dout,
-                                                              ids, next, follows, hidden);
+        sft_embed_add_chains<1><<<grid, THREADS, 0, stream>>>(
+            (element *)dtable, (const element *)dout, ids, next, follows, hidden);
 }

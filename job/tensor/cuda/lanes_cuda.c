@@ -102,11 +102,28 @@ void *lanes_queue(struct device *d, enum lane lane)
     return ((struct device_cuda *)d->state)->lanes[lane];
 }
 
+void *lanes_pin(struct device *d, size_t bytes, struct sft_error *err)
+{
+    void *memory = NULL;
+    cudaError_t status = cudaMallocHost(&memory, bytes > 0 ? bytes : 1);
+    if (status == cudaSuccess)
+        return memory;
+    cudaGetLastError();
+    sft_error_set(err, "%s: no room for %.2f GiB of pinned host memory (%s)", d->title,
+                  (double)bytes / (1 << 30), cudaGetErrorString(status));
+    return NULL;
+}
+
+void lanes_unpin(struct device *d, void *memory)
+{
+    (void)d;
+    cudaFreeHost(memory);
+}
+
 void lanes_copy(struct device *d, enum lane lane, void *to, const void *from, size_t bytes)
 {
     struct device_cuda *cuda = d->state;
     if (to != from && bytes > 0)
-        cuda_failed(cuda,
-                    cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda->lanes[lane]),
+        cuda_failed(cuda, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, cuda->lanes[lane]),
                     "a copy on the GPU");
 }

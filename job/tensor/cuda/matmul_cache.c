@@ -12,14 +12,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/file_write.h"
+
 enum { LINE = 512 };
 
 /* The first line; whoever changes what a line holds counts up. Files before the second form had
  * none. */
 const char matmul_cache_form[] =
-    "sft-bench matmul 2: m n k transpose_a transpose_b type_a type_b type_c "
-    "compute accumulate stride_a stride_b stride_c epilogue alignment "
-    "milliseconds algorithm\n";
+    "sft-bench matmul 3: m n k transpose_a transpose_b type_a type_b type_c "
+    "compute accumulate stride_a stride_b stride_c epilogue scaling fast "
+    "alignment milliseconds algorithm\n";
 
 struct matmul_cache {
     char path[PATH_MAX]; /* "": none */
@@ -147,24 +149,136 @@ bool matmul_cache_read(struct matmul_cache *cache, FILE *file)
     return true;
 }
 
-struct matmul_cache *matmul_cache_open(const char *device, size_t version)
+/* A folder's file for that GPU and version. */
+static void path_make(char path[PATH_MAX], const char *folder, const char *device, size_t version)
 {
-    struct matmul_cache *cache = calloc(1, sizeof *cache);
-    char folder[PATH_MAX - 300], name[128];
+    char name[128];
     size_t i = 0;
-    if (cache == NULL)
-        return NULL;
     for (; device[i] != '\0' && i < sizeof name - 1; i++) {
         char c = device[i];
         bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
         name[i] = plain ? c : '-';
     }
     name[i] = '\0';
+    snprintf(path, PATH_MAX, "%.*s/cublaslt-%s-%zu", PATH_MAX - 300, folder, name, version);
+}
+
+struct matmul_cache *matmul_cache_load(const char *folder, const char *device, size_t version)
+{
+    enum { MOST = 8 << 20 };
+    struct matmul_cache *table = calloc(1, sizeof *table);
+    char path[PATH_MAX];
+    struct stat is;
+    if (table == NULL || folder == NULL || folder[0] == '\0')
+        return table;
+    path_make(path, folder, device, version);
+    int number = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    FILE *file = number < 0 ? NULL : fdopen(number, "r");
+    if (file == NULL) {
+        if (number >= 0)
+            close(number);
+        return table;
+    }
+    if (fstat(number, &is) == 0 && S_ISREG(is.st_mode) && is.st_size <= MOST)
+        matmul_cache_read(table, file);
+    fclose(file);
+    return table;
+}
+
+size_t matmul_cache_count(const struct matmul_cache *cache)
+{
+    return cache == NULL ? 0 : cache->choices.count;
+}
+
+/* Rows apart, of akin ones. */
+static int64_t distance(const struct matmul_key *a, const struct matmul_key *b)
+{
+    int64_t m = (int64_t)a->m - b->m, k = (int64_t)a->k - b->k;
+    return (m < 0 ? -m : m) + (k < 0 ? -k : k);
+}
+
+const struct matmul_choice *matmul_cache_hint(const struct matmul_cache *cache,
+                                              const struct matmul_key *key)
+{
+    const struct matmul_choice *nearest = NULL;
+    for (size_t i = 0; cache != NULL && i < cache->choices.room; i++) {
+        const struct matmul_choice *choice = cache->choices.entries[i].value;
+        if (choice != NULL && matmul_key_akin(&choice->key, key) &&
+            (nearest == NULL || distance(&choice->key, key) < distance(&nearest->key, key)))
+            nearest = choice;
+    }
+    return nearest;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct matmul_choice *const *first = a, *const *second = b;
+    int32_t numbers[2][MATMUL_KEY_NUMBERS];
+    memcpy(numbers[0], &(*first)->key, sizeof numbers[0]);
+    memcpy(numbers[1], &(*second)->key, sizeof numbers[1]);
+    for (size_t i = 0; i < MATMUL_KEY_NUMBERS; i++)
+        if (numbers[0][i] != numbers[1][i])
+            return numbers[0][i] < numbers[1][i] ? -1 : 1;
+    return 0;
+}
+
+/* By key, so that equal tables are equal files. */
+static int table_write(const struct matmul_cache *table, const char *path, struct sft_error *err)
+{
+    struct file_write w;
+    char line[LINE];
+    size_t count = 0;
+    const struct matmul_choice **sorted = malloc((table->choices.count + 1) * sizeof(void *));
+    if (sorted == NULL)
+        return sft_error_set(err, "%s: no memory", path);
+    for (size_t i = 0; i < table->choices.room; i++)
+        if (table->choices.entries[i].value != NULL)
+            sorted[count++] = table->choices.entries[i].value;
+    qsort(sorted, count, sizeof(void *), by_key);
+    int failed = file_write_open(&w, path, err);
+    if (failed == 0) {
+        file_write_put(&w, matmul_cache_form, strlen(matmul_cache_form));
+        for (size_t i = 0; i < count; i++) {
+            line_write(line, sizeof line, sorted[i]);
+            file_write_put(&w, line, strlen(line));
+        }
+        fchmod(w.file, 0644);
+        failed = file_write_close(&w, false, err);
+    }
+    free(sorted);
+    return failed;
+}
+
+int matmul_cache_save(const struct matmul_cache *cache, const char *folder, const char *device,
+                      size_t version, struct sft_error *err)
+{
+    struct matmul_cache *table = matmul_cache_load(folder, device, version);
+    char path[PATH_MAX];
+    if (table == NULL || cache == NULL)
+        return sft_error_set(err, "no memory for a table of matrix products");
+    size_t before = table->choices.count;
+    int failed = 0;
+    for (size_t i = 0; i < cache->choices.room; i++)
+        if (cache->choices.entries[i].value != NULL)
+            choice_keep(table, cache->choices.entries[i].value);
+    path_make(path, folder, device, version);
+    if (table->choices.count > before)
+        failed = table_write(table, path, err);
+    matmul_cache_close(table);
+    return failed;
+}
+
+struct matmul_cache *matmul_cache_open(const char *device, size_t version)
+{
+    struct matmul_cache *cache = calloc(1, sizeof *cache);
+    char folder[PATH_MAX - 300];
+    if (cache == NULL)
+        return NULL;
     cache_folder(folder, sizeof folder);
     if (folder[0] == '\0')
         return cache;
     cache_make_folder(folder);
-    snprintf(cache->path, sizeof cache->path, "%s/cublaslt-%s-%zu", folder, name, version);
+    path_make(cache->path, folder, device, version);
     FILE *file = fopen(cache->path, "re");
     if (file != NULL) {
         matmul_cache_read(cache, file);
@@ -204,7 +318,10 @@ static bool file_begins(int file)
 void matmul_cache_add(struct matmul_cache *cache, const struct matmul_choice *choice)
 {
     char text[sizeof matmul_cache_form + LINE];
-    if (cache == NULL || cache->path[0] == '\0')
+    if (cache == NULL)
+        return;
+    choice_keep(cache, choice);
+    if (cache->path[0] == '\0')
         return;
     int file = open(cache->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     if (file < 0)

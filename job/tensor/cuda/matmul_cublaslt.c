@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 _Static_assert(sizeof(cublasLtMatmulAlgo_t) == MATMUL_ALGORITHM_WORDS * sizeof(uint64_t),
                "the cache's choices hold an algorithm");
@@ -26,14 +27,30 @@ struct matmul *matmul_create(struct device_cuda *cuda, struct sft_error *err)
                                              CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
                                              sizeof workspace) != CUBLAS_STATUS_SUCCESS ||
         cudaEventCreate(&matmul->begin) != cudaSuccess ||
-        cudaEventCreate(&matmul->end) != cudaSuccess) {
+        cudaEventCreate(&matmul->end) != cudaSuccess ||
+        cudaMalloc((void **)&matmul->sum, sizeof *matmul->sum) != cudaSuccess) {
         sft_error_set(err, "cuBLASLt %zu does not start on %s", cublasLtGetVersion(),
                       cuda->table.title);
         matmul_destroy(matmul);
         return NULL;
     }
     matmul->cache = matmul_cache_open(cuda->table.title, cublasLtGetVersion());
+    matmul->site =
+        matmul_cache_load(getenv("SFT_BENCH_TUNED"), cuda->table.title, cublasLtGetVersion());
+    matmul->shipped =
+        matmul_cache_load(SFT_PKGDATADIR "/tuned", cuda->table.title, cublasLtGetVersion());
     return matmul;
+}
+
+/* What was searched for all of the site's users, where this one may write there: who may not has
+ * lost nothing. */
+static void site_keep(const struct matmul *matmul)
+{
+    const char *folder = getenv("SFT_BENCH_TUNED");
+    struct sft_error err;
+    if (matmul->searched && folder != NULL && folder[0] != '\0' && access(folder, W_OK) == 0)
+        matmul_cache_save(matmul->cache, folder, matmul->cuda->table.title, cublasLtGetVersion(),
+                          &err);
 }
 
 void matmul_destroy(struct matmul *matmul)
@@ -41,7 +58,11 @@ void matmul_destroy(struct matmul *matmul)
     if (matmul == NULL)
         return;
     matmul_table_clear(&matmul->products, matmul_product_destroy);
+    site_keep(matmul);
     matmul_cache_close(matmul->cache);
+    matmul_cache_close(matmul->site);
+    matmul_cache_close(matmul->shipped);
+    cudaFree(matmul->sum);
     if (matmul->begin != NULL)
         cudaEventDestroy(matmul->begin);
     if (matmul->end != NULL)
@@ -67,6 +88,9 @@ static int product_choose(struct matmul *matmul, struct matmul_product *product,
         return 0;
     }
     choice.key.accumulate = false;
+    if (matmul_failed(matmul->cuda, matmul_product_scale(product, &operands),
+                      "a matrix product's scales"))
+        return -1;
     bool known = matmul_cache_find(matmul->cache, &choice);
     if (known) {
         memcpy(&product->algorithm, choice.algorithm, sizeof product->algorithm);
@@ -76,8 +100,10 @@ static int product_choose(struct matmul *matmul, struct matmul_product *product,
     if (matmul_tune(matmul, product, &choice, operands) < 0)
         return -1;
     memcpy(&product->algorithm, choice.algorithm, sizeof product->algorithm);
-    if (choice.milliseconds > 0)
+    if (choice.milliseconds > 0) {
         matmul_cache_add(matmul->cache, &choice);
+        matmul->searched = true;
+    }
     return 0;
 }
 
@@ -118,6 +144,12 @@ struct matmul_key matmul_key_bf16(int m, int n, int k, bool transpose_a, bool tr
                                .epilogue = CUBLASLT_EPILOGUE_DEFAULT};
 }
 
+int32_t matmul_compute(const struct device_cuda *cuda)
+{
+    return cuda->products == DEVICE_PRODUCTS_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                  : CUBLAS_COMPUTE_32F;
+}
+
 void matmul_enqueue(struct device_cuda *cuda, const struct matmul_key *wanted,
                     struct matmul_operands operands)
 {
@@ -141,5 +173,9 @@ void matmul_run(struct device_cuda *cuda, void *c, const void *a, bool transpose
                 bool transpose_b, int m, int n, int k, bool accumulate)
 {
     struct matmul_key key = matmul_key_bf16(m, n, k, transpose_a, transpose_b, accumulate);
-    matmul_enqueue(cuda, &key, (struct matmul_operands){c, a, b});
+    if (cuda->products != DEVICE_PRODUCTS_BF16) {
+        key.type_a = key.type_b = key.type_c = CUDA_R_32F;
+        key.compute = matmul_compute(cuda);
+    }
+    matmul_enqueue(cuda, &key, (struct matmul_operands){.c = c, .a = a, .b = b});
 }

@@ -10,6 +10,7 @@
 struct matmul_operands {
     void *c;
     const void *a, *b;
+    const float *scale_a, *scale_b; /* of FP8: one each, or [m] and [n] */
 };
 
 /* A product as the library sees it: column-major, so the operands change places. Made once a key;
@@ -19,17 +20,20 @@ struct matmul_product {
     cublasLtMatrixLayout_t first, second, c; /* first is the caller's B */
     cublasLtMatmulAlgo_t algorithm;
     float beta;
+    bool scaled; /* its operands have scales */
 };
 
 struct matmul {
     struct device_cuda *cuda;
     cublasLtHandle_t handle;
     cublasLtMatmulPreference_t preference;
-    cudaEvent_t begin, end; /* around what is timed */
-    struct matmul_cache *cache;
-    bool warm;                    /* something was timed for long before */
-    struct matmul_table products; /* struct matmul_product, freed with the device */
-    size_t made;                  /* how often descriptors were, for tests */
+    cudaEvent_t begin, end;                      /* around what is timed */
+    struct matmul_cache *cache, *site, *shipped; /* the last two: hints */
+    double *sum;                                 /* one, the device's */
+    bool warm;                                   /* something was timed for long before */
+    bool searched;                               /* something is new in `cache` */
+    struct matmul_table products;                /* struct matmul_product, freed with the device */
+    size_t made;                                 /* how often descriptors were, for tests */
 };
 
 /* Enqueue a product; key->alignment is found out here. A failure is kept for sync. */
@@ -41,6 +45,12 @@ void matmul_enqueue(struct device_cuda *cuda, const struct matmul_key *key,
 struct matmul_key matmul_key_bf16(int m, int n, int k, bool transpose_a, bool transpose_b,
                                   bool accumulate);
 
+/* The cublasComputeType_t of products of fp32. */
+int32_t matmul_compute(const struct device_cuda *cuda);
+
+/* Products of FP8, whose operands lie along what is summed over. */
+struct matmul_key matmul_key_fp8(const struct matmul_args *args);
+
 /* matmul_product.c */
 /* True, and kept for sync, when `status` is a failure. */
 bool matmul_failed(struct device_cuda *cuda, cublasStatus_t status, const char *what);
@@ -50,11 +60,22 @@ void matmul_product_destroy(void *product);
 cublasStatus_t matmul_product_run(struct matmul *matmul, const struct matmul_product *product,
                                   const cublasLtMatmulAlgo_t *algorithm, float beta,
                                   struct matmul_operands operands);
+/* C = alpha A B + beta C */
+cublasStatus_t matmul_product_scaled(struct matmul *matmul, const struct matmul_product *product,
+                                     const cublasLtMatmulAlgo_t *algorithm, float alpha, float beta,
+                                     struct matmul_operands operands);
+/* Does the library propose anything for products of this kind? */
+bool matmul_product_exists(struct matmul *matmul, const struct matmul_key *key);
 /* The library can do the product with this algorithm in the workspace. */
 bool matmul_product_takes(struct matmul *matmul, const struct matmul_product *product,
                           const cublasLtMatmulAlgo_t *algorithm);
+/* Before the library proposes or judges algorithms, and with each call. */
+cublasStatus_t matmul_product_scale(const struct matmul_product *product,
+                                    const struct matmul_operands *operands);
 
-/* matmul_tune.c. The fastest algorithm for choice->key, into choice. Timing overwrites C, so a
+/* matmul_tune.c. Bytes that the addresses are multiples of, for what the library proposes next. */
+cublasStatus_t matmul_preference_align(struct matmul *matmul, uint32_t alignment);
+/* The fastest algorithm for choice->key, into choice. Timing overwrites C, so a
  * product that adds to C is timed in another room, or not at all where there is none. -1 after a
  * failure. */
 int matmul_tune(struct matmul *matmul, const struct matmul_product *product,

@@ -16,6 +16,27 @@ static size_t key_hash(const struct matmul_key *key)
     return (size_t)(hash ^ hash >> 32);
 }
 
+static bool near(int32_t a, int32_t b)
+{
+    enum { FACTOR = 4 };
+    return a > 0 && b > 0 && a <= (int64_t)FACTOR * b && b <= (int64_t)FACTOR * a;
+}
+
+bool matmul_key_akin(const struct matmul_key *a, const struct matmul_key *b)
+{
+    struct matmul_key by_m = *a, by_k = *a;
+    by_m.m = b->m;
+    if (a->transpose_a && a->stride_a == a->m)
+        by_m.stride_a = b->m;
+    by_k.k = b->k;
+    if (!a->transpose_a && a->stride_a == a->k)
+        by_k.stride_a = b->k;
+    if (a->transpose_b && a->stride_b == a->k)
+        by_k.stride_b = b->k;
+    return (memcmp(&by_m, b, sizeof by_m) == 0 && near(a->m, b->m)) ||
+           (memcmp(&by_k, b, sizeof by_k) == 0 && near(a->k, b->k));
+}
+
 /* Where the key is, or would be. The table has room. */
 static struct matmul_entry *table_at(const struct matmul_table *table, const struct matmul_key *key)
 {

@@ -3,6 +3,7 @@
 #ifndef SFT_JOB_TENSOR_CUDA_MATMUL_KEY_H
 #define SFT_JOB_TENSOR_CUDA_MATMUL_KEY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,8 +18,14 @@ struct matmul_key {
     int32_t accumulate;                   /* 0 or 1 */
     int32_t stride_a, stride_b, stride_c; /* elements from a row to the next, as they lie */
     int32_t epilogue;                     /* cublasLtEpilogue_t */
+    int32_t scaling;                      /* of A and B in FP8: enum tensor_scaling; 0: none */
+    int32_t fast;                         /* 1: sums of FP8 may lose bits for speed */
     int32_t alignment; /* bytes that all three addresses are multiples of, 256 at most */
 };
+
+/* Do they differ in the number of rows of the same layer's product at most, which is m, or, of a
+ * gradient of weights, k with the strides that follow it? By a factor of 4 at most. */
+bool matmul_key_akin(const struct matmul_key *a, const struct matmul_key *b);
 
 enum { MATMUL_KEY_NUMBERS = sizeof(struct matmul_key) / sizeof(int32_t) };
 

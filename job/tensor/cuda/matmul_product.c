@@ -12,11 +12,8 @@ bool matmul_failed(struct device_cuda *cuda, cublasStatus_t status, const char *
     return true;
 }
 
-void matmul_product_destroy(void *product)
+static void product_clear(struct matmul_product *p)
 {
-    struct matmul_product *p = product;
-    if (p == NULL)
-        return;
     if (p->operation != NULL)
         cublasLtMatmulDescDestroy(p->operation);
     if (p->first != NULL)
@@ -25,7 +22,37 @@ void matmul_product_destroy(void *product)
         cublasLtMatrixLayoutDestroy(p->second);
     if (p->c != NULL)
         cublasLtMatrixLayoutDestroy(p->c);
-    free(p);
+}
+
+void matmul_product_destroy(void *product)
+{
+    if (product == NULL)
+        return;
+    product_clear(product);
+    free(product);
+}
+
+static cublasStatus_t operation_set(cublasLtMatmulDesc_t operation,
+                                    cublasLtMatmulDescAttributes_t name, const void *value,
+                                    size_t size)
+{
+    return cublasLtMatmulDescSetAttribute(operation, name, value, size);
+}
+
+/* Vectors of scales came with CUDA 12.9. */
+static cublasStatus_t operation_scale_rows(cublasLtMatmulDesc_t operation)
+{
+#if CUBLAS_VERSION >= 120900
+    int32_t mode = CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
+    cublasStatus_t status =
+        operation_set(operation, CUBLASLT_MATMUL_DESC_A_SCALE_MODE, &mode, sizeof mode);
+    if (status != CUBLAS_STATUS_SUCCESS)
+        return status;
+    return operation_set(operation, CUBLASLT_MATMUL_DESC_B_SCALE_MODE, &mode, sizeof mode);
+#else
+    (void)operation;
+    return CUBLAS_STATUS_NOT_SUPPORTED;
+#endif
 }
 
 static cublasStatus_t operation_create(struct matmul_product *p, const struct matmul_key *key)
@@ -33,19 +60,37 @@ static cublasStatus_t operation_create(struct matmul_product *p, const struct ma
     cublasOperation_t first = key->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasOperation_t second = key->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasLtEpilogue_t epilogue = (cublasLtEpilogue_t)key->epilogue;
+    int8_t fast = key->fast != 0;
     const struct {
         cublasLtMatmulDescAttributes_t name;
         const void *value;
         size_t size;
     } set[] = {{CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first},
                {CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second},
-               {CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue}};
+               {CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue},
+               {CUBLASLT_MATMUL_DESC_FAST_ACCUM, &fast, sizeof fast}};
+    size_t count = sizeof set / sizeof set[0] - (fast ? 0 : 1);
     cublasStatus_t status = cublasLtMatmulDescCreate(
         &p->operation, (cublasComputeType_t)key->compute, CUDA_R_32F); /* alpha's, beta's type */
-    for (size_t i = 0; i < sizeof set / sizeof set[0] && status == CUBLAS_STATUS_SUCCESS; i++)
-        status =
-            cublasLtMatmulDescSetAttribute(p->operation, set[i].name, set[i].value, set[i].size);
+    for (size_t i = 0; i < count && status == CUBLAS_STATUS_SUCCESS; i++)
+        status = operation_set(p->operation, set[i].name, set[i].value, set[i].size);
+    if (status == CUBLAS_STATUS_SUCCESS && key->scaling == SCALING_ROW)
+        status = operation_scale_rows(p->operation);
     return status;
+}
+
+cublasStatus_t matmul_product_scale(const struct matmul_product *p, const struct matmul_operands *o)
+{
+    const void *first = o->scale_b, *second = o->scale_a;
+    cublasStatus_t status;
+    if (!p->scaled)
+        return CUBLAS_STATUS_SUCCESS;
+    status =
+        operation_set(p->operation, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &first, sizeof first);
+    if (status != CUBLAS_STATUS_SUCCESS)
+        return status;
+    return operation_set(p->operation, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &second,
+                         sizeof second);
 }
 
 /* A matrix of `rows` rows that lie `stride` elements apart, as the library sees it: its transpose,
@@ -80,6 +125,7 @@ struct matmul_product *matmul_product_create(struct matmul *matmul, const struct
     }
     matmul->made++;
     p->beta = key->accumulate ? 1 : 0;
+    p->scaled = key->scaling != SCALING_NONE;
     if (!matmul_failed(matmul->cuda, operation_create(p, key), "a matrix product's description") &&
         !matmul_failed(matmul->cuda, layouts_create(p, key), "a matrix product's layout"))
         return p;
@@ -91,10 +137,19 @@ cublasStatus_t matmul_product_run(struct matmul *matmul, const struct matmul_pro
                                   const cublasLtMatmulAlgo_t *algorithm, float beta,
                                   struct matmul_operands o)
 {
-    const float one = 1;
-    return cublasLtMatmul(matmul->handle, p->operation, &one, o.b, p->first, o.a, p->second, &beta,
-                          o.c, p->c, o.c, p->c, algorithm, matmul->cuda->workspace, CUDA_WORKSPACE,
-                          matmul->cuda->stream);
+    return matmul_product_scaled(matmul, p, algorithm, 1, beta, o);
+}
+
+cublasStatus_t matmul_product_scaled(struct matmul *matmul, const struct matmul_product *p,
+                                     const cublasLtMatmulAlgo_t *algorithm, float alpha, float beta,
+                                     struct matmul_operands o)
+{
+    cublasStatus_t status = matmul_product_scale(p, &o);
+    if (status != CUBLAS_STATUS_SUCCESS)
+        return status;
+    return cublasLtMatmul(matmul->handle, p->operation, &alpha, o.b, p->first, o.a, p->second,
+                          &beta, o.c, p->c, o.c, p->c, algorithm, matmul->cuda->workspace,
+                          CUDA_WORKSPACE, matmul->cuda->stream);
 }
 
 bool matmul_product_takes(struct matmul *matmul, const struct matmul_product *p,
@@ -104,4 +159,22 @@ bool matmul_product_takes(struct matmul *matmul, const struct matmul_product *p,
     return cublasLtMatmulAlgoCheck(matmul->handle, p->operation, p->first, p->second, p->c, p->c,
                                    algorithm, &judged) == CUBLAS_STATUS_SUCCESS &&
            judged.workspaceSize <= CUDA_WORKSPACE;
+}
+
+bool matmul_product_exists(struct matmul *matmul, const struct matmul_key *key)
+{
+    cublasLtMatmulHeuristicResult_t found;
+    const struct matmul_operands operands = {.scale_a = matmul->cuda->workspace,
+                                             .scale_b = matmul->cuda->workspace};
+    struct matmul_product p = {.scaled = true};
+    int count = 0;
+    if (operation_create(&p, key) == CUBLAS_STATUS_SUCCESS &&
+        layouts_create(&p, key) == CUBLAS_STATUS_SUCCESS &&
+        matmul_product_scale(&p, &operands) == CUBLAS_STATUS_SUCCESS &&
+        cublasLtMatmulAlgoGetHeuristic(matmul->handle, p.operation, p.first, p.second, p.c, p.c,
+                                       matmul->preference, 1, &found,
+                                       &count) != CUBLAS_STATUS_SUCCESS)
+        count = 0;
+    product_clear(&p);
+    return count > 0;
 }

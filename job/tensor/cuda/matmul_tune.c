@@ -1,110 +1,111 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The choice of an algorithm: those that the library proposes are timed on the operands at hand,
- * since its own order is a guess and real data runs slower than zeros, and the best few again long
- * enough that the chip runs at the clock which its power allows under load. */
+ * since its own order is a guess and real data runs slower than zeros (matmul_search.c). What was
+ * the fastest for other rows, or elsewhere, needs no more than to be right and as fast as the
+ * library's first one.
+ *
+ * Whether an algorithm is right is seen by its difference from the library's first one: that one's
+ * product is taken from C, and what is left is rounding, or the algorithm is another's. */
+#include <math.h>
 #include <string.h>
 
+#include "job/tensor/cuda/kernels.h"
 #include "job/tensor/cuda/matmul_cublaslt.h"
+#include "job/tensor/cuda/matmul_search.h"
 
-enum { CANDIDATES = 16, REPEATS = 3, FINALISTS = 8 };
+enum { PROPOSED = 16 };
 
-static const float close_enough = 1.3f; /* times the least: not worth another look beyond */
-/* Milliseconds: of a product worth a second look; of work that warms a cold chip up, once; of work
- * until its clock has settled; and of work that is then timed. Seen on an H200 at its power limit:
- * what is fastest alone (808 TFLOP/s) can be slower for long (685) than another (702 and 699). */
-static const float worth_it = 0.1f, warming = 1000, settling = 120, timed = 150;
-static const float never = 1e30f; /* milliseconds of what cannot be done */
+/* Milliseconds of work that warms a cold chip up, once, before anything is timed for long. */
+static const double warming = 500;
+/* Of the root of C's mean square: of bf16 results that both are right of, some 2^-9 of it differs.
+ */
+static const double rounding = 0.02;
 
 /* What is timed: a product and its operands, and what may be chosen from. Timed without adding to
  * C, also where it will be: beta is a factor in the same kernel. */
 struct trial {
     struct matmul *matmul;
     const struct matmul_product *product;
+    const struct matmul_key *key;
     struct matmul_operands operands;
-    cublasLtMatmulHeuristicResult_t found[CANDIDATES];
-    float times[CANDIDATES];
+    cublasLtMatmulHeuristicResult_t found[PROPOSED + 1]; /* the last one: known from elsewhere */
     int count;
+    double each[PROPOSED + 1]; /* ms of one product, as it was seen last; 0: not yet */
 };
 
-static cublasStatus_t trial_run(struct trial *t, int candidate)
+static cublasStatus_t trial_run(struct trial *t, int candidate, float alpha, float beta)
 {
-    return matmul_product_run(t->matmul, t->product, &t->found[candidate].algo, 0, t->operands);
+    return matmul_product_scaled(t->matmul, t->product, &t->found[candidate].algo, alpha, beta,
+                                 t->operands);
 }
 
-/* Milliseconds of `times` in a row; `never` when this algorithm cannot do it. */
-static float trial_time(struct trial *t, int candidate, int times)
+/* Milliseconds of `times` in a row; below 0 when this algorithm cannot do it. */
+static double trial_time(struct trial *t, int candidate, int times)
 {
     struct matmul *matmul = t->matmul;
     cudaStream_t stream = matmul->cuda->stream;
     float time;
     cudaEventRecord(matmul->begin, stream);
     for (int i = 0; i < times; i++)
-        if (trial_run(t, candidate) != CUBLAS_STATUS_SUCCESS)
-            return never;
+        if (trial_run(t, candidate, 1, 0) != CUBLAS_STATUS_SUCCESS)
+            return -1;
     cudaEventRecord(matmul->end, stream);
     if (cudaEventSynchronize(matmul->end) != cudaSuccess ||
         cudaEventElapsedTime(&time, matmul->begin, matmul->end) != cudaSuccess)
-        return never;
-    return time;
+        return -1;
+    return (double)time;
 }
 
-/* Of one product, the best of a few. */
-static float trial_time_short(struct trial *t, int candidate)
+static double bench_time(void *user, int candidate, double settling, double span)
 {
-    float best = never;
-    if (trial_run(t, candidate) != CUBLAS_STATUS_SUCCESS)
-        return never;
-    for (int i = 0; i < REPEATS; i++) {
-        float time = trial_time(t, candidate, 1);
-        if (time == never)
-            return never;
-        best = time < best ? time : best;
-    }
-    return best;
-}
-
-/* Of one product among many; `each` is about what it takes. */
-static float trial_time_long(struct trial *t, int candidate, float each)
-{
-    int first = (int)((t->matmul->warm ? settling : warming) / each) + 1;
-    int times = (int)(timed / each) + 1;
+    struct trial *t = user;
+    double each = t->each[candidate];
+    if (each <= 0 && trial_run(t, candidate, 1, 0) != CUBLAS_STATUS_SUCCESS) /* loads it */
+        return -1;
+    if (span <= 0 || each <= 0)
+        return t->each[candidate] = trial_time(t, candidate, 1);
+    if (!t->matmul->warm)
+        settling = warming;
     t->matmul->warm = true;
+    int first = (int)(settling / each), times = (int)(span / each) + 1;
     for (int i = 0; i < first; i++)
-        trial_run(t, candidate);
-    return trial_time(t, candidate, times) / (float)times;
+        trial_run(t, candidate, 1, 0);
+    return trial_time(t, candidate, times) / times;
 }
 
-static int least_of(const float *times, int count)
+/* The sum of C's squares; NaN where it cannot be had. */
+static double squares_of(struct trial *t)
 {
-    int best = 0;
-    for (int i = 0; i < count; i++)
-        if (times[i] < times[best])
-            best = i;
-    return best;
+    struct device_cuda *cuda = t->matmul->cuda;
+    double sum = 0, *room = t->matmul->sum;
+    size_t count = (size_t)t->key->m * (size_t)t->key->n;
+    void *scratch = cuda_scratch(cuda, kernel_sum_scratch(cuda->processors));
+    if (scratch == NULL || cudaMemsetAsync(room, 0, sizeof sum, cuda->stream) != cudaSuccess)
+        return NAN;
+    kernel_sum(cuda->stream, room, t->operands.c, count, t->key->type_c == CUDA_R_32F, true,
+               cuda->processors, scratch);
+    if (cudaMemcpyAsync(&sum, room, sizeof sum, cudaMemcpyDeviceToHost, cuda->stream) !=
+            cudaSuccess ||
+        cudaStreamSynchronize(cuda->stream) != cudaSuccess)
+        return NAN;
+    return sum;
 }
 
-/* Of the candidates that are close to the fastest the one that is fastest for long. */
-static int trial_decide(struct trial *t, float *milliseconds)
+/* Of operands that are no numbers, or all zeros, nothing can be said, and nothing is. */
+static bool bench_right(void *user, int candidate)
 {
-    int finalists[FINALISTS], entered = 0;
-    float times_long[FINALISTS];
-    for (int i = 0; i < t->count; i++)
-        t->times[i] = trial_time_short(t, i);
-    int best = least_of(t->times, t->count);
-    float least = *milliseconds = t->times[best];
-    for (int i = 0; i < t->count && entered < FINALISTS; i++)
-        if (t->times[i] <= least * close_enough)
-            finalists[entered++] = i;
-    if (least < worth_it || entered < 2)
-        return best;
-    for (int i = 0; i < entered; i++)
-        times_long[i] = trial_time_long(t, finalists[i], least);
-    int winner = least_of(times_long, entered);
-    *milliseconds = times_long[winner];
-    return finalists[winner];
+    struct trial *t = user;
+    if (t->key->stride_c != t->key->n || trial_run(t, 0, 1, 0) != CUBLAS_STATUS_SUCCESS)
+        return true;
+    double whole = squares_of(t);
+    if (!isfinite(whole) || whole <= 0)
+        return true;
+    if (trial_run(t, candidate, -1, 1) != CUBLAS_STATUS_SUCCESS)
+        return false;
+    return squares_of(t) <= rounding * rounding * whole;
 }
 
-static cublasStatus_t preference_align(struct matmul *matmul, uint32_t alignment)
+cublasStatus_t matmul_preference_align(struct matmul *matmul, uint32_t alignment)
 {
     static const cublasLtMatmulPreferenceAttributes_t names[] = {
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
@@ -122,11 +123,11 @@ static int trial_propose(struct trial *t, uint32_t alignment)
     static const char what[] = "the choice of a matrix product's algorithm";
     struct matmul *matmul = t->matmul;
     const struct matmul_product *p = t->product;
-    cublasStatus_t status = preference_align(matmul, alignment);
+    cublasStatus_t status = matmul_preference_align(matmul, alignment);
     if (status == CUBLAS_STATUS_SUCCESS)
-        status = cublasLtMatmulAlgoGetHeuristic(matmul->handle, p->operation, p->first, p->second,
-                                                p->c, p->c, matmul->preference, CANDIDATES,
-                                                t->found, &t->count);
+        status =
+            cublasLtMatmulAlgoGetHeuristic(matmul->handle, p->operation, p->first, p->second, p->c,
+                                           p->c, matmul->preference, PROPOSED, t->found, &t->count);
     if (matmul_failed(matmul->cuda, status, what))
         return -1;
     if (t->count == 0)
@@ -146,22 +147,54 @@ static void *room_for(const struct matmul_key *key)
     return NULL;
 }
 
+/* What is known of elsewhere: true where it is good here, too. It is tried without a search. */
+static bool known_decides(struct trial *t, const struct matmul_bench *bench,
+                          const struct matmul_choice *hint, float *milliseconds)
+{
+    enum { KNOWN = PROPOSED };
+    double ms;
+    cublasLtMatmulAlgo_t *algorithm = &t->found[KNOWN].algo;
+    memcpy(algorithm, hint->algorithm, sizeof *algorithm);
+    if (!matmul_product_takes(t->matmul, t->product, algorithm) ||
+        !matmul_search_agrees(bench, KNOWN, &ms))
+        return false;
+    t->found[0].algo = *algorithm;
+    *milliseconds = (float)ms;
+    return true;
+}
+
+/* The algorithm is in found[0] then. */
+static void trial_decide(struct trial *t, struct matmul_choice *choice)
+{
+    const struct matmul_bench bench = {t, t->count, bench_time, bench_right};
+    const struct matmul_cache *const tables[] = {t->matmul->cache, t->matmul->site,
+                                                 t->matmul->shipped};
+    double ms = 0;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        const struct matmul_choice *hint = matmul_cache_hint(tables[i], &choice->key);
+        if (hint != NULL && known_decides(t, &bench, hint, &choice->milliseconds))
+            return;
+    }
+    int winner = matmul_search(&bench, &ms);
+    if (winner > 0)
+        t->found[0] = t->found[winner];
+    choice->milliseconds = winner < 0 ? 0 : (float)ms; /* the call itself will say why */
+}
+
 int matmul_tune(struct matmul *matmul, const struct matmul_product *product,
                 struct matmul_choice *choice, struct matmul_operands operands)
 {
-    struct trial t = {.matmul = matmul, .product = product, .operands = operands};
+    struct trial t = {
+        .matmul = matmul, .product = product, .key = &choice->key, .operands = operands};
     void *room = NULL;
-    int best = 0;
     choice->milliseconds = 0;
     if (trial_propose(&t, (uint32_t)choice->key.alignment) < 0)
         return -1;
     if (product->beta != 0)
         t.operands.c = room = room_for(&choice->key);
     if (t.operands.c != NULL)
-        best = trial_decide(&t, &choice->milliseconds);
-    if (choice->milliseconds >= never)
-        choice->milliseconds = 0; /* the call itself will say why */
+        trial_decide(&t, choice);
     cudaFree(room);
-    memcpy(choice->algorithm, &t.found[best].algo, sizeof t.found[best].algo);
+    memcpy(choice->algorithm, &t.found[0].algo, sizeof t.found[0].algo);
     return 0;
 }

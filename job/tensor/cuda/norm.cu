@@ -6,7 +6,9 @@
  *
  * Backward, a block for many rows: reads dout, x and dx, writes dx: 4 * hidden elements a row. Each
  * thread keeps its columns' share of dweight in registers over all rows of its block; one more
- * kernel adds the blocks' shares in order, so results do not change from run to run. */
+ * kernel adds the blocks' shares in order, so results do not change from run to run. A frozen norm
+ * has no shares, which frees their registers. */
+#include "job/tensor/cuda/amax.cuh"
 #include "job/tensor/cuda/kernels.h"
 #include "job/tensor/cuda/shares.cuh"
 
@@ -31,12 +33,13 @@ static __device__ float take_mean(float (&value)[N][V], float middle, int hidden
 /* N vectors of V elements a thread; T threads; the row is at most N * V * T wide. */
 template <int V, int N, int T, bool LAYER>
 static __global__ void __launch_bounds__(T)
-    sft_norm_forward(bf16 *out, float *rstd, float *mean, bf16 *sum, const bf16 *x,
-                     const bf16 *delta, const bf16 *weight, const bf16 *bias, int hidden, float eps)
+    sft_norm_forward(element *out, float *rstd, float *mean, element *sum, const element *x,
+                     const element *delta, const element *weight, const element *bias, int hidden,
+                     float eps, float *amax)
 {
     __shared__ float shared[T / 32];
     size_t row = (size_t)blockIdx.x * hidden;
-    float value[N][V], squares = 0, total = 0;
+    float value[N][V], squares = 0, total = 0, most = 0;
 #pragma unroll
     for (int n = 0; n < N; n++) {
         int i = (n * T + threadIdx.x) * V;
@@ -48,16 +51,15 @@ static __global__ void __launch_bounds__(T)
             load<V>(add, delta, row + i);
 #pragma unroll
             for (int j = 0; j < V; j++)
-                value[n][j] = __bfloat162float(__float2bfloat16_rn(value[n][j] + add[j]));
+                value[n][j] = to_float(to_element(value[n][j] + add[j]));
             store<V>(sum, row + i, value[n]);
         }
 #pragma unroll
-        for (int j = 0; j < V; j++) {
+        for (int j = 0; j < V; j++)
             if (LAYER)
                 total += value[n][j];
             else
                 squares += value[n][j] * value[n][j];
-        }
     }
     if (LAYER) {
         float middle = block_sum(total, shared) / hidden;
@@ -84,7 +86,9 @@ static __global__ void __launch_bounds__(T)
                 value[n][j] += b[j];
         }
         store<V>(out, row + i, value[n]);
+        amax_take(most, value[n]);
     }
+    amax_leave(amax, most);
 }
 
 /* A block's sums of its columns, each thread's own. */
@@ -104,19 +108,17 @@ static __device__ void leave_share(float *share, const float (&sums)[N][V], int 
 /* With y = x * rstd: dx += rstd * (g - y * mean(g * y)), g = dout * weight; dweight += dout * y.
  * LAYER: y = (x - mean) * rstd, dx also loses rstd * mean(g); dbias += dout, its shares behind
  * dweight's. */
-template <int V, int N, int T, bool LAYER>
+template <int V, int N, int T, bool LAYER, bool TRAINS>
 static __global__ void __launch_bounds__(T)
-    sft_norm_backward(bf16 *dx, float *shares, const bf16 *dout, const bf16 *x, const bf16 *weight,
-                      const float *rstd, const float *mean, int rows, int hidden)
+    sft_norm_backward(element *dx, float *shares, const element *dout, const element *x,
+                      const element *weight, const float *rstd, const float *mean, int rows,
+                      int hidden, float *amax)
 {
     __shared__ float shared[T / 32];
-    float w[N][V], dw[N][V], db[N][V];
+    float w[N][V] = {}, dw[N][V] = {}, db[N][V] = {}, most = 0;
 #pragma unroll
     for (int n = 0; n < N; n++) {
         int i = (n * T + threadIdx.x) * V;
-#pragma unroll
-        for (int j = 0; j < V; j++)
-            w[n][j] = dw[n][j] = db[n][j] = 0;
         if (i < hidden)
             load<V>(w[n], weight, i);
     }
@@ -134,12 +136,11 @@ static __global__ void __launch_bounds__(T)
             load<V>(d[n], dx, row + i); /* in flight during the sum below */
 #pragma unroll
             for (int j = 0; j < V; j++) {
-                if (LAYER) {
-                    y[n][j] -= middle;
+                y[n][j] = (y[n][j] - middle) * scale;
+                if (TRAINS && LAYER)
                     db[n][j] += g[n][j];
-                }
-                y[n][j] *= scale;
-                dw[n][j] += g[n][j] * y[n][j];
+                if (TRAINS)
+                    dw[n][j] += g[n][j] * y[n][j];
                 g[n][j] *= w[n][j];
                 dot += g[n][j] * y[n][j];
                 if (LAYER)
@@ -157,10 +158,13 @@ static __global__ void __launch_bounds__(T)
             for (int j = 0; j < V; j++)
                 d[n][j] += scale * ((LAYER ? g[n][j] - level : g[n][j]) - y[n][j] * along);
             store<V>(dx, row + i, d[n]);
+            amax_take(most, d[n]);
         }
     }
-    leave_share<V, N, T>(shares + (size_t)blockIdx.x * hidden, dw, hidden);
-    if (LAYER)
+    amax_leave(amax, most);
+    if (TRAINS)
+        leave_share<V, N, T>(shares + (size_t)blockIdx.x * hidden, dw, hidden);
+    if (TRAINS && LAYER)
         leave_share<V, N, T>(shares + ((size_t)gridDim.x + blockIdx.x) * hidden, db, hidden);
 }
 
@@ -169,12 +173,13 @@ static void forward_launch(cudaStream_t stream, const struct kernel_norm &a)
 {
     if (a.layer)
         sft_norm_forward<V, N, T, true><<<a.rows, T, 0, stream>>>(
-            (bf16 *)a.out, a.rstd, a.mean, (bf16 *)a.sum, (const bf16 *)a.x, (const bf16 *)a.delta,
-            (const bf16 *)a.weight, (const bf16 *)a.bias, a.hidden, a.eps);
+            (element *)a.out, a.rstd, a.mean, (element *)a.sum, (const element *)a.x,
+            (const element *)a.delta, (const element *)a.weight, (const element *)a.bias, a.hidden,
+            a.eps, a.amax);
     else
         sft_norm_forward<V, N, T, false><<<a.rows, T, 0, stream>>>(
-            (bf16 *)a.out, a.rstd, NULL, (bf16 *)a.sum, (const bf16 *)a.x, (const bf16 *)a.delta,
-            (const bf16 *)a.weight, NULL, a.hidden, a.eps);
+            (element *)a.out, a.rstd, NULL, (element *)a.sum, (const element *)a.x,
+            (const element *)a.delta, (const element *)a.weight, NULL, a.hidden, a.eps, a.amax);
 }
 
 template <int V> static void forward_pick(cudaStream_t stream, const struct kernel_norm &a)
@@ -191,17 +196,26 @@ template <int V> static void forward_pick(cudaStream_t stream, const struct kern
         forward_launch<V, KERNEL_NORM_WIDEST / 1024, 1024>(stream, a);
 }
 
+template <int V, int N, int T, bool TRAINS>
+static void backward_start(cudaStream_t stream, const struct kernel_norm &a, int blocks)
+{
+    if (a.layer)
+        sft_norm_backward<V, N, T, true, TRAINS><<<blocks, T, 0, stream>>>(
+            (element *)a.dx, (float *)a.scratch, (const element *)a.dout, (const element *)a.x,
+            (const element *)a.weight, a.rstd, a.mean, a.rows, a.hidden, a.amax);
+    else
+        sft_norm_backward<V, N, T, false, TRAINS><<<blocks, T, 0, stream>>>(
+            (element *)a.dx, (float *)a.scratch, (const element *)a.dout, (const element *)a.x,
+            (const element *)a.weight, a.rstd, NULL, a.rows, a.hidden, a.amax);
+}
+
 template <int V, int N, int T>
 static void backward_launch(cudaStream_t stream, const struct kernel_norm &a, int blocks)
 {
-    if (a.layer)
-        sft_norm_backward<V, N, T, true><<<blocks, T, 0, stream>>>(
-            (bf16 *)a.dx, (float *)a.scratch, (const bf16 *)a.dout, (const bf16 *)a.x,
-            (const bf16 *)a.weight, a.rstd, a.mean, a.rows, a.hidden);
+    if (a.dweight != NULL)
+        backward_start<V, N, T, true>(stream, a, blocks);
     else
-        sft_norm_backward<V, N, T, false><<<blocks, T, 0, stream>>>(
-            (bf16 *)a.dx, (float *)a.scratch, (const bf16 *)a.dout, (const bf16 *)a.x,
-            (const bf16 *)a.weight, a.rstd, NULL, a.rows, a.hidden);
+        backward_start<V, N, T, false>(stream, a, blocks);
 }
 
 template <int V>
@@ -240,6 +254,8 @@ void kernel_norm_backward(cudaStream_t stream, struct kernel_norm a)
         backward_pick<8>(stream, a, blocks);
     else
         backward_pick<1>(stream, a, blocks);
+    if (a.dweight == NULL)
+        return;
     shares_add(stream, a.dweight, shares, blocks, a.hidden);
     if (a.layer)
         shares_add(stream, a.dbias, shares + (size_t)blocks * a.hidden, blocks, a.hidden);

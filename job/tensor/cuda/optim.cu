@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sums and AdamW. Sums: each block adds its part in doubles, one more block adds the parts in
  * order, so results do not change from run to run. AdamW reads and writes each state once: 28 bytes
- * a parameter with fp32 states (w 2 out, g 2 in, master, m and v 4 in and out), 14 with bf16 ones.
+ * a parameter with fp32 states (w 2 out, g 2 in, master, m and v 4 in and out), 14 with bf16 ones;
+ * SGD 20.
  */
 #include "job/tensor/cuda/bf16.cuh"
 #include "job/tensor/cuda/kernels.h"
 #include "job/tensor/rounding.h"
 
 enum { THREADS = 256, BLOCKS_A_PROCESSOR = 8, V = 8 };
+
+#ifndef SFT_FP32 /* sums are of either */
 
 static __device__ float as_float(bf16 x)
 {
@@ -96,12 +99,12 @@ void kernel_sum(cudaStream_t stream, double *sum, const void *x, size_t count, b
         add_all(stream, sum, (const bf16 *)x, count, squares, processors, scratch);
 }
 
-static __device__ float clip_factor(const struct kernel_adamw &a)
+#endif
+
+/* In doubles it would cost more than the step. */
+static __device__ float clip_factor(float clip, const double *norm2)
 {
-    if (a.clip <= 0)
-        return 1;
-    return fminf(1, a.clip / (sqrtf((float)*a.norm2) +
-                              1e-6f)); /* in doubles it would cost more than the step */
+    return clip <= 0 ? 1 : fminf(1, clip / (sqrtf((float)*norm2) + 1e-6f));
 }
 
 /* One element: w, m and v in and out. */
@@ -139,7 +142,7 @@ template <int N> static __global__ void sft_adamw_fp32(struct kernel_adamw a)
     size_t i = ((size_t)blockIdx.x * THREADS + threadIdx.x) * N;
     if (i >= a.count)
         return;
-    float factor = clip_factor(a), g[N];
+    float factor = clip_factor(a.clip, a.norm2), g[N];
     alignas(16) float w[N];
     alignas(16) float m[N];
     alignas(16) float v[N];
@@ -153,8 +156,11 @@ template <int N> static __global__ void sft_adamw_fp32(struct kernel_adamw a)
     store_floats<N>(a.master + i, w);
     store_floats<N>((float *)a.m + i, m);
     store_floats<N>((float *)a.v + i, v);
-    store<N>(a.weight, i, w);
+    if (a.weight != a.master)
+        store<N>(a.weight, i, w);
 }
+
+#ifndef SFT_FP32
 
 /* Exact in bf16 already: only the conversion is left. */
 static __device__ float rounded(float value, uint32_t random)
@@ -167,7 +173,7 @@ template <int N> static __global__ void sft_adamw_bf16(struct kernel_adamw a)
     size_t i = ((size_t)blockIdx.x * THREADS + threadIdx.x) * N;
     if (i >= a.count)
         return;
-    float factor = clip_factor(a), g[N], w[N], m[N], v[N];
+    float factor = clip_factor(a.clip, a.norm2), g[N], w[N], m[N], v[N];
     load<N>(g, a.grad, i);
     load<N>(w, a.weight, i);
     load<N>(m, a.m, i);
@@ -186,6 +192,8 @@ template <int N> static __global__ void sft_adamw_bf16(struct kernel_adamw a)
     store<N>(a.v, i, v);
 }
 
+#endif
+
 void kernel_adamw(cudaStream_t stream, struct kernel_adamw a)
 {
     uintptr_t all = (uintptr_t)a.weight | (uintptr_t)a.grad | (uintptr_t)a.m | (uintptr_t)a.v |
@@ -194,12 +202,58 @@ void kernel_adamw(cudaStream_t stream, struct kernel_adamw a)
     unsigned blocks = blocks_for(vectors ? a.count / V : a.count, THREADS);
     if (a.count == 0)
         return;
-    if (a.bf16_states && vectors)
-        sft_adamw_bf16<V><<<blocks, THREADS, 0, stream>>>(a);
-    else if (a.bf16_states)
-        sft_adamw_bf16<1><<<blocks, THREADS, 0, stream>>>(a);
-    else if (vectors)
+#ifdef SFT_FP32
+    a.master = (float *)a.weight; /* they are fp32 already */
+#else
+    if (a.bf16_states) {
+        if (vectors)
+            sft_adamw_bf16<V><<<blocks, THREADS, 0, stream>>>(a);
+        else
+            sft_adamw_bf16<1><<<blocks, THREADS, 0, stream>>>(a);
+        return;
+    }
+#endif
+    if (vectors)
         sft_adamw_fp32<V><<<blocks, THREADS, 0, stream>>>(a);
     else
         sft_adamw_fp32<1><<<blocks, THREADS, 0, stream>>>(a);
+}
+
+template <int N> static __global__ void sft_sgd(struct kernel_sgd a)
+{
+    size_t i = ((size_t)blockIdx.x * THREADS + threadIdx.x) * N;
+    if (i >= a.count)
+        return;
+    float factor = clip_factor(a.clip, a.norm2), g[N];
+    alignas(16) float w[N];
+    alignas(16) float m[N];
+    load<N>(g, a.grad, i);
+    load_floats<N>(w, a.master + i);
+    load_floats<N>(m, a.m + i);
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+        float gradient = g[j] * factor + a.weight_decay * w[j];
+        m[j] = a.momentum * m[j] + gradient;
+        w[j] -= a.lr * (gradient + a.momentum * m[j]);
+    }
+    store_floats<N>(a.master + i, w);
+    store_floats<N>(a.m + i, m);
+    if (a.weight != a.master)
+        store<N>(a.weight, i, w);
+}
+
+void kernel_sgd(cudaStream_t stream, struct kernel_sgd a)
+{
+    uintptr_t all = (uintptr_t)a.weight | (uintptr_t)a.grad | (uintptr_t)a.m | (uintptr_t)a.master;
+    bool vectors = all % 16 == 0 && a.count % V == 0;
+    unsigned blocks = blocks_for(vectors ? a.count / V : a.count, THREADS);
+    if (a.count == 0)
+        return;
+#ifdef SFT_FP32
+    a.master = (float *)a.weight;
+#endif
+    if (vectors)
+        sft_sgd<V><<<blocks, THREADS, 0, stream>>>(a);
+    else
+        sft_sgd<1><<<blocks, THREADS, 0, stream>>>(a);
 }

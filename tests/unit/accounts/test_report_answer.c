@@ -183,6 +183,36 @@ static void test_the_last_run_counts(void **state)
     rows_clear(&rows);
 }
 
+#define TIMES(times)                                                                               \
+    "{\"jobs\": [{\"job_id\": 15, \"cluster\": \"c\", \"state\": {\"current\": \"COMPLETED\"}, "   \
+    "\"time\": "                                                                                   \
+    "{\"submission\": 90, " times                                                                  \
+    "}, \"comment\": {\"administrator\": \"sft1{step=15.0 state=complete}\"}}]}"
+
+static void started_at(const char *text, long long at)
+{
+    struct rows rows;
+    char *copy = strdup(text);
+    assert_int_equal(only_row(&rows, copy)->started, at);
+    rows_clear(&rows);
+    free(copy);
+}
+
+/* 21.08's `start` is when the job became eligible. */
+static void test_when_it_started(void **state)
+{
+    (void)state;
+    const char *eligible = TIMES(
+        "\"eligible\": 100, \"start\": 100, \"end\": 250, \"elapsed\": 40, \"suspended\": 10");
+    started_at(eligible, 200);
+    started_at(
+        TIMES("\"eligible\": 100, \"start\": 200, \"end\": 250, \"elapsed\": 40, \"suspended\": 0"),
+        200);
+    started_at(TIMES("\"eligible\": 100, \"start\": 100, \"end\": 250, \"elapsed\": 150"), 100);
+    started_at(TIMES("\"eligible\": 100, \"start\": 100, \"end\": 0, \"elapsed\": 50"), 100);
+    started_at(TIMES("\"eligible\": 100, \"start\": 0, \"end\": 250, \"elapsed\": 0"), 0);
+}
+
 /* Other jobs, clusters and steps are not the same. */
 static void test_what_differs_stays(void **state)
 {
@@ -241,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_a_bad_job_costs_itself),
         cmocka_unit_test(test_the_last_run_counts),
+        cmocka_unit_test(test_when_it_started),
         cmocka_unit_test(test_what_differs_stays),
         cmocka_unit_test(test_real_answers),
     };

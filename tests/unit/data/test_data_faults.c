@@ -248,7 +248,7 @@ static void test_a_long_path_leaves_room_for_the_reasons(void **state)
     memset(name, 'd', sizeof name);
     strcpy(name + sizeof name - 13, "/alpaca.json");
     for (int i = 1; i <= 12; i++)
-        fault_add(&faults.bad, i * 1000, i * 7000,
+        fault_add(&faults.bad, 0, i * 1000, i * 7000,
                   "is not JSON: column 123456: an escape that JSON does not have");
     assert_int_equal(faults_judge(&faults, name, 1000, 1, &err), -1);
     assert_contains(err.text, "/alpaca.json: 12 of 1000 records");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each format that is known and not read is named, in one line with what to do, as data and as
  * tokenizer. */
+#include "config.h"
+
 #include "tests/unit/unit.h"
 
 #include <sys/socket.h>
@@ -66,7 +68,7 @@ static void expect_kind(const char *text, size_t size, const char *name)
     refused_as_data(name);
     refused_as_data("not JSON records: this is ");
     refused_as_tokenizer(name);
-    refused_as_tokenizer("no SentencePiece model: this is ");
+    refused_as_tokenizer("no tokenizer: this is ");
 }
 
 #define KIND(text, name) expect_kind(text, sizeof(text) - 1, name)
@@ -115,11 +117,6 @@ static void test_contents(void **state)
     KIND("\xff\xfe[\0{\0", "UTF-16");
     KIND("\xfe\xff\0[\0{", "UTF-16");
     KIND("[\0{\0\"\0i\0n\0", "UTF-16");
-    KIND("AA== 0\nAQ== 1\nAg== 2\n", "a file of tiktoken ranks");
-    KIND("IQ== 0", "a file of tiktoken ranks");
-    KIND("{\"version\": \"1.0\", \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}}}",
-         "tokenizer.json");
-    KIND("{\n\"version\": \"1.0\",\n\"truncation\": null, \"added_tokens\": []", "tokenizer.json");
     KIND("{\"add_bos_token\": true, \"tokenizer_class\": \"LlamaTokenizer\"}",
          "a tokenizer's configuration");
     KIND("#version: 0.2\ni n\n", "BPE merges");
@@ -140,14 +137,27 @@ static void test_swapped(void **state)
         "\n\x0e\n\x05<unk>\x15\0\0\0\0\x18\x02\n\x0c\n\x03<s>\x15\0\0\0\0\x18\x03";
     file_make(model, sizeof model - 1);
     refused_as_data("this is a SentencePiece model: name it with tokenizer=");
-    refused_as_tokenizer("no SentencePiece model: "); /* a damaged one */
+    refused_as_tokenizer("no tokenizer: "); /* a damaged one */
     file_make("[{\"instruction\":\"a\",\"output\":\"b\"}]", 34);
     refused_as_tokenizer("this is JSON, as records are, which data= takes");
     file_make("", 0);
-    refused_as_tokenizer("no SentencePiece model: the file is empty");
+    refused_as_tokenizer("no tokenizer: the file is empty");
     refused_as_data("the file is empty");
+    file_make("AA== 0\nAQ== 1\nAg== 2\n", 21);
+    refused_as_data("this is a file of tiktoken ranks: name it with tokenizer=");
+#ifdef HAVE_PCRE2
+    refused_as_tokenizer("no token stands for the byte 0x03");
+#else
+    refused_as_tokenizer("built without PCRE2");
+#endif
+    static const char json[] =
+        "{\n\"version\": \"1.0\",\n\"truncation\": null, \"added_tokens\": [], "
+        "\"model\": {\"vocab\": {\"\\\"instruction\\\"\": 0}}}";
+    file_make(json, sizeof json - 1);
+    refused_as_data("this is a Hugging Face tokenizer.json: name it with tokenizer=");
+    refused_as_tokenizer("it has no merges");
     file_make("hello, you", 10);
-    refused_as_tokenizer("no SentencePiece model: ");
+    refused_as_tokenizer("no tokenizer: ");
     refused_as_data("not JSON: line 1");
 }
 
@@ -189,12 +199,11 @@ static void test_keys(void **state)
     expect_keys(DOLLY "\n" DOLLY, "Dolly's records",
                 "rename context to input and response to output");
     expect_keys("[" DOLLY "]", "(1 of 1 record)", "rename context");
-    expect_keys("{\"conversations\":[{\"from\":\"human\",\"value\":\"a\"}]}", "ShareGPT's records",
-                "make each question");
-    expect_keys("{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", "chat messages",
-                "make each question");
-    expect_keys("{\"prompt\":\"a\",\"completion\":\"b\"}", "OpenAI's completions",
-                "rename prompt to instruction and completion");
+    expect_keys("{\"conversation\":[{\"from\":\"human\",\"value\":\"a\"}]}", "ShareGPT's records",
+                "rename conversation to conversations");
+    expect_keys("{\"messages\":{\"role\":\"user\",\"content\":\"a\"}}",
+                "messages that are no array", "role and content");
+    expect_keys("{\"conversations\":\"a\"}", "conversations that are no array", "from and value");
     expect_keys("{\"id\":1,\"system_prompt\":\"\",\"question\":\"a\",\"response\":\"b\"}",
                 "OpenOrca", "rename question");
     expect_keys("{\"question\":\"a\",\"answer\":\"b\"}", "questions and answers",
@@ -235,8 +244,8 @@ static void test_what_is_no_file(void **state)
     refused_as_tokenizer("is a device and no file");
     unlink(path);
     assert_int_equal(symlink(folder, path), 0);
-    refused_as_data("is a folder and no file");
-    refused_as_tokenizer("is a folder and no file");
+    refused_as_data("the folder has no file of records (.json, .jsonl)");
+    refused_as_tokenizer("the folder has neither a tokenizer.json nor a tokenizer.model");
     unlink(path);
     refused_as_data("cannot read the data: No such file");
     refused_as_tokenizer("cannot read the tokenizer: No such file");

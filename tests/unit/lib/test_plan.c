@@ -79,7 +79,17 @@ static void test_what_does_not_fit_is_refused(void **state)
     assert_refused("tiny:1,global_batch=3", &eight, "too small for 8 ranks x micro_batch=1: use 8");
     assert_refused("tiny:1,global_batch=20,micro_batch=2", &eight, "use 16 or 32");
     assert_refused("tiny:1,steps=1,warmup=0,lr_warmup=2", &eight, "lr_warmup=2");
+    assert_int_equal(
+        planned("auto:1,weights=x,method=lora,lora_targets=c_attn", &eight).adapters.rank,
+        16); /* its projections are not known yet */
+    assert_refused("tiny:1,method=lora,merge=yes", &eight, "nothing is saved: say save=FOLDER");
+    assert_refused("tiny:1,merge=yes,save=x", &eight, "merge=yes: method=full has no adapters");
+    assert_refused("auto:1", &eight, "auto takes the model of weights=: name a folder");
     assert_refused("gpt2:1,seq=1025", &eight, "seq=1025: gpt2 knows 1024 positions");
+    assert_refused("tiny:1,scaling=row", &eight, "scaling=row: is of FP8: say precision=fp8, too");
+    assert_refused("tiny:1,scaling=tensor,precision=bf16", &eight, "is of FP8");
+    assert_refused("tiny:1,precision=fp8,seq=100", &eight, "use 96 or 112");
+    assert_int_equal(planned("tiny:1,precision=fp8,scaling=row,seq=112", &eight).seq, 112);
     struct sft_cluster huge = {.nodes = 16384, .gpus_per_node = 256};
     assert_refused("tiny:16384,micro_batch=1024", &huge, "sequences a step");
 }
@@ -121,6 +131,43 @@ static void test_a_step_keeps_its_sequences(void **state)
                      3);
 }
 
+/* What SuperBench trains with is the default, a preset's batch only where nobody says another. */
+static void test_smoke_trainings(void **state)
+{
+    (void)state;
+    struct sft_plan p = planned("lstm:2,gpus=4", &eight);
+    assert_true(p.sgd && p.lr == 1e-5 && p.seq == 32 && !p.chooses);
+    assert_true(p.micro_batch == 1024 && p.accumulation == 1 && p.global_batch == 8 * 1024);
+    assert_true(p.seconds == 60);
+    p = planned("lstm:1,optimizer=adamw,lr=1e-3,global_batch=64", &eight);
+    assert_true(!p.sgd && p.lr == 1e-3 && p.chooses && p.global_batch == 64);
+    p = planned("lstm:1,micro_batch=512", &eight);
+    assert_true(p.micro_batch == 512 && p.accumulation == 2);
+    p = planned("gpt2-smoke:1", &eight);
+    assert_true(!p.sgd && p.seq == 224 && p.micro_batch == 32 && p.global_batch == 8 * 32);
+    p = planned("tiny-lstm:1,gpus=0", &eight);
+    assert_true(!p.sgd && p.steps == 20 && p.lr == 1e-3 && p.micro_batch == 16);
+    assert_true(planned("llama-7b:1,optimizer=sgd", &eight).sgd);
+    assert_refused("lstm:1,weights=/x", &eight, "weights=: lstm begins with drawn weights");
+    assert_refused("gpt2-smoke:1,save=/x", &eight, "save=: gpt2-smoke begins with drawn weights");
+    assert_refused("lstm:1,method=lora", &eight, "method=lora: lstm trains all its parameters");
+    assert_refused("lstm:1,precision=fp8", &eight, "precision=fp8: lstm has no linear layers");
+    assert_refused("gpt2-smoke:1,seq=1025", &eight, "gpt2-smoke knows 1024 positions");
+}
+
+static void test_states_of_16_bits_are_adamws(void **state)
+{
+    (void)state;
+    assert_refused("lstm:1,states=bf16", &eight, "states=bf16 with optimizer=sgd");
+    assert_refused("gpt2:1,states=bf16,precision=tf32", &eight,
+                   "states=bf16 with precision=fp32 or tf32");
+    assert_refused("gpt2:1,method=lora,precision=fp32", &eight,
+                   "method=lora with precision=fp32: adapters compute in bf16");
+    assert_refused("lstm:1,checkpoint=/x", &eight, "checkpoint= with optimizer=sgd");
+    planned("gpt2:1,method=lora,precision=fp32,device=cpu", &eight);
+    planned("lstm:1,states=bf16,optimizer=adamw", &eight);
+}
+
 static void test_explain_needs_nodes_and_tasks(void **state)
 {
     (void)state;
@@ -132,6 +179,54 @@ static void test_explain_needs_nodes_and_tasks(void **state)
     assert_refused("explain:9", &eight, "explain:9: partition 'gpu' has 8 nodes");
 }
 
+static void test_verify_trains_nothing(void **state)
+{
+    (void)state;
+    struct sft_plan p = planned("verify:2,gpus=2,checks=gemm,timeout=20,out=/tmp/x", &eight);
+    assert_int_equal(p.task, SFT_TASK_VERIFY);
+    assert_int_equal(p.ranks, 4);
+    assert_int_equal(planned("verify:2,data=/site/data,history=/h", &eight).ranks, 16);
+    assert_refused("verify:2,steps=5", &eight, "steps=: verify measures the nodes");
+    assert_refused("tiny:2,checks=gemm", &eight, "checks=gemm: a key of verify");
+}
+
+static struct sft_plan in_epochs(const char *text, long sequences)
+{
+    struct sft_request request;
+    struct sft_error err = {""};
+    struct sft_plan plan = planned(text, &eight);
+    assert_int_equal(plan.steps, 0);
+    assert_int_equal(sft_request_parse(&request, text, &err), 0);
+    if (sft_plan_epochs(&plan, &request, sequences, &err) < 0)
+        fail_msg("%s: %s", text, err.text);
+    return plan;
+}
+
+/* 32 ranks x 4 sequences a step. */
+static void test_epochs_are_steps(void **state)
+{
+    (void)state;
+    struct sft_request request;
+    struct sft_error err = {""};
+    struct sft_plan p = in_epochs("llama-7b:4,epochs=3", 12800);
+    assert_true(p.warmup == 5 && p.steps == 295 && p.lr_warmup == 9);
+    p = in_epochs("llama-7b:4,epochs=3", 12801); /* begins a step more */
+    assert_int_equal(p.steps, 296);
+    p = in_epochs("llama-7b:4,epochs=0.5,lr_warmup=7", 12800);
+    assert_true(p.steps == 45 && p.lr_warmup == 7);
+    p = in_epochs("llama-7b:4,epochs=0.001", 12800);
+    assert_true(p.warmup == 0 && p.steps == 1);
+    p = in_epochs("llama-7b:4,epochs=1,warmup=0", 300);
+    assert_true(p.warmup == 0 && p.steps == 3);
+    assert_int_equal(sft_request_parse(&request, "llama-7b:4,epochs=1,warmup=3", &err), 0);
+    p = planned("llama-7b:4,epochs=1,warmup=3", &eight);
+    assert_int_equal(sft_plan_epochs(&p, &request, 300, &err), -1);
+    assert_contains(err.text, "are 3 steps of 128 sequences, of which warmup=3 leaves none");
+    assert_refused("llama-7b:4,epochs=1,steps=3", &eight, "exclude each other");
+    assert_refused("llama-7b:4,epochs=1,seconds=3", &eight, "exclude each other");
+    assert_refused("llama-7b:4,eval_every=3", &eight, "nothing is evaluated");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,7 +235,11 @@ int main(void)
         cmocka_unit_test(test_what_does_not_fit_is_refused),
         cmocka_unit_test(test_a_global_batch_is_kept),
         cmocka_unit_test(test_a_step_keeps_its_sequences),
+        cmocka_unit_test(test_smoke_trainings),
+        cmocka_unit_test(test_states_of_16_bits_are_adamws),
         cmocka_unit_test(test_explain_needs_nodes_and_tasks),
+        cmocka_unit_test(test_verify_trains_nothing),
+        cmocka_unit_test(test_epochs_are_steps),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }

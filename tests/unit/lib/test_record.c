@@ -211,6 +211,28 @@ static void test_steps_of_one_job_stand_together(void **state)
     assert_contains(comment, "step=7.38 ");
 }
 
+/* Two nodes look after the records of one job, each again and again until its own stands: soon
+ * neither has anything to change, with room for all and where keys had to leave. */
+static void test_two_that_look_again_come_to_rest(void **state)
+{
+    (void)state;
+    for (size_t size = SFT_RECORD_COMMENT + 1; size > 100; size -= 13) {
+        char text[SFT_RECORD_COMMENT + 1] = "own", next[SFT_RECORD_COMMENT + 1];
+        struct sft_record record[2] = {step_record("7.0", "complete"),
+                                       step_record("7.1", "complete")};
+        for (int look = 0; look < 8; look++) {
+            put(&record[look % 2], "hosts", "a,b,c,d,e,f");
+            assert_int_equal(sft_record_merge(text, &record[look % 2], next, size, NULL), 0);
+            if (look > 3)
+                assert_string_equal(next, text);
+            strcpy(text, next);
+        }
+        assert_contains(text, "{step=7.1 ");
+        sft_record_clear(&record[0]);
+        sft_record_clear(&record[1]);
+    }
+}
+
 /* An older step's record stays in its form beside ours; each is replaced by its own step alone; and
  * what was merged once comes out the same again, also where keys had to leave. */
 static void test_forms_stand_side_by_side(void **state)
@@ -332,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_records_are_found_in_any_text),
         cmocka_unit_test(test_the_users_comment_survives),
         cmocka_unit_test(test_steps_of_one_job_stand_together),
+        cmocka_unit_test(test_two_that_look_again_come_to_rest),
         cmocka_unit_test(test_forms_stand_side_by_side),
         cmocka_unit_test(test_a_full_comment_is_left_alone),
         cmocka_unit_test(test_a_page_holds_one_record),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include "lib/every.h"
 #include "lib/request.h"
 
 static struct sft_request parsed(const char *text)
@@ -104,7 +105,7 @@ static void test_a_slip_is_asked_about(void **state)
         {"tiny,seq_len=3", "seq"},
         {"tiny,Data=x", "data"},
         {"tiny,recomput=block", "recompute"},
-        {"tiny,optimizer=sgd", ""},
+        {"tiny,optimiser=sgd", "optimizer"},
         {"tiny,=3", ""},
         {"tiny,xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx=1",
          ""},
@@ -113,6 +114,8 @@ static void test_a_slip_is_asked_about(void **state)
         assert_asked(slips[i][0], slips[i][1]);
     assert_string_equal(parsed("meta-llama/Llama-2-7b-hf:2").preset->name, "llama-7b");
     assert_int_equal(parsed("meta-llama/Llama-2-7b-hf:2").nodes, 2);
+    assert_ptr_equal(parsed("auto:2,weights=us/small@v1").preset, sft_preset_auto());
+    assert_string_equal(parsed("auto:2,weights=us/small@v1").weights, "us/small@v1");
 }
 
 static void test_bad_input_is_refused(void **state)
@@ -146,6 +149,29 @@ static void test_bad_input_is_refused(void **state)
     assert_refused("tiny:2\n", "nodes must be");
 }
 
+static void test_how_often(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int steps;
+        double seconds;
+    } good[] = {{"500", 500, 0}, {"1", 1, 0}, {"90s", 0, 90}, {"1.5min", 0, 90}, {"2h", 0, 7200}};
+    static const char *const bad[] = {"0",    "-1", "1.5", "0.5s", "x",   "10m",
+                                      "1e99", "s",  "5 s", "0x5",  "nan", "10min "};
+    struct sft_every every;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(sft_every_read(&every, good[i].text, NULL), 0);
+        assert_int_equal(every.steps, good[i].steps);
+        assert_true(every.seconds == good[i].seconds);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "tiny,checkpoint_every=%s", bad[i]);
+        assert_refused(text, "must be a number of steps, as 500, or a time");
+    }
+}
+
 static void test_overlong_text_is_refused(void **state)
 {
     (void)state;
@@ -169,9 +195,11 @@ static void test_every_key_can_be_set(void **state)
         char value[32];
         snprintf(value, sizeof value, key->type == SFT_FIELD_REAL ? "%g" : "%.0f", key->max);
         assert_int_equal(sft_request_set(&request, key->name,
-                                         key->type == SFT_FIELD_TEXT   ? "x"
-                                         : key->type == SFT_FIELD_WORD ? "auto"
-                                                                       : value,
+                                         key->check != NULL && key->standard != NULL ? key->standard
+                                         : key->check != NULL                        ? "90s"
+                                         : key->type == SFT_FIELD_TEXT               ? "x"
+                                         : key->type == SFT_FIELD_WORD               ? key->words[0]
+                                                                                     : value,
                                          &err),
                          0);
         assert_int_not_equal(sft_field_argument(key, value, sizeof value)[0], '\0');
@@ -236,7 +264,16 @@ static void test_tasks(void **state)
     assert_string_equal(text, "explain:2,gpus=4");
     assert_int_equal(model.task, SFT_TASK_TRAIN);
     assert_false(sft_request_covers(&request, &model));
-    assert_refused("verify:2", "verify: not in this version");
+    assert_int_equal(sft_request_parse(&request, "verify:2,checks=gemm+h2d-all", NULL), 0);
+    assert_int_equal(request.task, SFT_TASK_VERIFY);
+    assert_string_equal(request.checks, "gemm+h2d-all");
+    assert_refused("verify:2,checks=gem",
+                   "checks=gem: no such check: all, or names joined by '+' of gemm, memory, "
+                   "launch, h2d, d2h, h2d-all, d2h-all, nvlink, node, pair, collectives, "
+                   "ceilings, facts; did you mean gemm?");
+    assert_refused("verify:2,checks=gemm+gemm", "checks: gemm stands twice; say it once");
+    assert_refused("verify:2,checks=gemm+", "checks=: no such check");
+    assert_refused("verify:2,checks=lstm", "checks=lstm: no such check");
 }
 
 int main(void)
@@ -246,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_written_text_reads_back),
         cmocka_unit_test(test_a_slip_is_asked_about),
         cmocka_unit_test(test_bad_input_is_refused),
+        cmocka_unit_test(test_how_often),
         cmocka_unit_test(test_overlong_text_is_refused),
         cmocka_unit_test(test_every_key_can_be_set),
         cmocka_unit_test(test_defaults),

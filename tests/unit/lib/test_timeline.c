@@ -33,7 +33,11 @@ static struct sft_ceiling ceiling_of(double tflops)
 
 static struct sft_work work_of(int accumulation)
 {
-    return (struct sft_work){4096, 0, 1, accumulation, SFT_STATES_FP32, SFT_RECOMPUTE_NONE};
+    return (struct sft_work){.tokens = 4096,
+                             .documents = 1,
+                             .accumulation = accumulation,
+                             .states = SFT_STATES_FP32,
+                             .recompute = SFT_RECOMPUTE_NONE};
 }
 
 static struct sft_timeline timeline(double tflops, double nvlink, double nic, int nodes, int gpus,
@@ -85,6 +89,41 @@ static void test_collectives_alone(void **state)
                  3 * 3 * bytes * 7 / 8 / (100 * giga));
     assert_close(timeline(fast, fast, 10, 2, 8, SFT_ZERO_HYBRID, 3).step,
                  2 * bytes * 1 / 2 / (10 * giga));
+}
+
+static struct sft_timeline timeline_fp8(bool by_row, enum sft_recompute recompute, double nvlink,
+                                        double nic, enum sft_zero zero)
+{
+    struct sft_ceiling ceiling = ceiling_of(fast);
+    struct sft_fabric fabric = {.nvlink_gbs = nvlink, .nic_gbs = nic, .source = "made up"};
+    struct sft_layout layout = {2, 8, zero};
+    struct sft_work work = work_of(3);
+    ceiling.fp8_tflops = fast;
+    work.precision = SFT_PRECISION_FP8;
+    work.by_row = by_row;
+    work.recompute = recompute;
+    work.quantizers = 16;
+    return sft_timeline_make(&small, &work, &ceiling, &fabric, &layout);
+}
+
+/* A byte of a layer's weights in place of two, gradients and the rest as they were; by row blocks
+ * that are computed again want both ways of rounding, and each of them crosses nodes. */
+static void test_weights_in_fp8_are_half(void **state)
+{
+    (void)state;
+    double inside = 7.0 / 8 / (100 * giga), across = 1.0 / 2 / (10 * giga);
+    double gradient = 2 * (layer + outside);
+    for (int k = 0; k < 4; k++) {
+        bool by_row = k % 2 == 1;
+        enum sft_recompute recompute = k < 2 ? SFT_RECOMPUTE_NORMS : SFT_RECOMPUTE_BLOCK;
+        double up = layer + 2 * outside, down = (k == 3 ? 2 : 1) * layer + 2 * outside;
+        assert_close(timeline_fp8(by_row, recompute, fast, 10, SFT_ZERO_3).step,
+                     3 * (up + down + gradient) * 15 / 16 / (10 * giga));
+        assert_close(timeline_fp8(by_row, recompute, 100, fast, SFT_ZERO_HYBRID).step,
+                     3 * (up + down + gradient) * inside);
+        assert_close(timeline_fp8(by_row, recompute, fast, 10, SFT_ZERO_HYBRID).step,
+                     ((by_row ? 2 : 1) * layer + 2 * outside + gradient) * across);
+    }
 }
 
 /* The slower of both fabrics decides a collective over all ranks. */
@@ -156,7 +195,8 @@ static void test_more_nodes_never_gain(void **state)
     const struct sft_preset *s = sft_preset_find("llama-7b");
     const struct sft_ceiling *ceiling = sft_ceiling_find("NVIDIA H200");
     struct sft_fabric fabric = sft_fabric_default();
-    struct sft_work work = {4096, 4096.0 * 4096, 1, 4, SFT_STATES_FP32, SFT_RECOMPUTE_NONE};
+    struct sft_work work = work_of(4);
+    work.squared_lengths = 4096.0 * 4096;
     for (int zero = SFT_ZERO_0; zero < SFT_ZERO_COUNT; zero++) {
         double before = 1 + 1e-12;
         for (int nodes = 1; nodes <= 64; nodes *= 2) {
@@ -178,7 +218,8 @@ static void test_more_nodes_never_gain(void **state)
 static void test_the_hybrid_scales(void **state)
 {
     (void)state;
-    struct sft_work work = {4096, 4096.0 * 4096, 1, 4, SFT_STATES_FP32, SFT_RECOMPUTE_NONE};
+    struct sft_work work = work_of(4);
+    work.squared_lengths = 4096.0 * 4096;
     struct sft_layout layout = {8, 8, SFT_ZERO_HYBRID};
     double kept = efficiency(sft_preset_find("llama-7b"), &work, layout);
     assert_true(kept > 0.945 && kept < 1);
@@ -203,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_collectives_alone),
+        cmocka_unit_test(test_weights_in_fp8_are_half),
         cmocka_unit_test(test_flat_collectives_take_the_slower_fabric),
         cmocka_unit_test(test_one_gpu_is_the_prediction),
         cmocka_unit_test(test_compute_hides_all_but_the_ends),

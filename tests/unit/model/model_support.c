@@ -73,7 +73,7 @@ struct array support_array(const float *data, size_t count)
 
 struct tensor support_matrix(const float *data, int rows, int columns)
 {
-    return (struct tensor){FORMAT_FP32, rows, columns, (void *)(uintptr_t)data};
+    return tensor_of(FORMAT_FP32, rows, columns, (void *)(uintptr_t)data);
 }
 
 struct sft_preset support_shape(bool tied)
@@ -161,6 +161,14 @@ struct device *support_device(void)
     return device;
 }
 
+float *support_values(const struct model *m, const struct model_tensor *t)
+{
+    size_t bytes;
+    if (t->param.trains)
+        return (float *)model_weights(m).data + t->offset;
+    return (float *)((char *)model_base(m, &bytes) + t->offset);
+}
+
 struct model *support_model(const struct sft_preset *shape, int rows)
 {
     struct sft_error err = {""};
@@ -174,7 +182,7 @@ struct model *support_model(const struct sft_preset *shape, int rows)
         float *values = support_random(size, 0.1);
         for (size_t i = 0; i < size; i++)
             values[i] += tensors[t].param.init == SFT_INIT_ONES ? 1 : 0;
-        memcpy((float *)model_weights(m).data + tensors[t].offset, values, size * sizeof *values);
+        memcpy(support_values(m, &tensors[t]), values, size * sizeof *values);
         free(values);
     }
     model_zero_gradients(m);

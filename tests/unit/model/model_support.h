@@ -41,6 +41,9 @@ struct device *support_device(void);
  * every part to matter. */
 struct model *support_model(const struct sft_preset *shape, int rows);
 
+/* Where a tensor's values stand in a model that keeps them itself. */
+float *support_values(const struct model *m, const struct model_tensor *tensor);
+
 /* Sum of the token losses; a failure fails the test. */
 double support_loss(struct model *m, const struct batch *batch);
 double support_step(struct model *m, const struct batch *batch, float scale);

@@ -116,6 +116,7 @@ static void test_differences_gpt2(void **state)
 static void test_differences_where_heads_are_not_the_stream(void **state)
 {
     (void)state;
+    unit_takes_long();
     struct sft_preset shape = support_shape(false);
     shape.head_dim = 48;
     check_differences(shape, 2 + 6 * 2 + 1);

@@ -12,7 +12,9 @@ enum { GPUS = 3, NODES = 2, RANKS = GPUS * NODES };
 struct fake {
     struct collective collective;
     size_t gathered[COLLECTIVE_GROUPS], scattered[COLLECTIVE_GROUPS]; /* elements, of all members */
+    size_t bytes[COLLECTIVE_GROUPS];                                  /* gathered in FP8 */
     size_t reduced[COLLECTIVE_GROUPS], enrolled;
+    size_t largest, rest; /* of weights in FP8, whole numbers */
     int dismissed;
 };
 
@@ -22,6 +24,16 @@ static int fake_run(struct collective *c, struct device *device, const struct co
     struct fake *fake = c->state;
     size_t members = (size_t)c->group_size[call->group];
     (void)device, (void)err;
+    if (call->type == COLLECTIVE_BYTE) {
+        assert_int_equal(call->kind, COLLECTIVE_ALL_GATHER);
+        fake->bytes[call->group] += call->count * members;
+        return 0;
+    }
+    if (call->type == COLLECTIVE_UINT32) {
+        assert_int_equal(call->kind, COLLECTIVE_ALL_REDUCE);
+        *(call->reduction == COLLECTIVE_MAX ? &fake->largest : &fake->rest) += call->count;
+        return 0;
+    }
     assert_int_equal(call->type, COLLECTIVE_FP32);
     assert_int_equal(call->reduction, COLLECTIVE_SUM);
     if (call->kind == COLLECTIVE_ALL_REDUCE)
@@ -58,8 +70,9 @@ static void fake_make(struct fake *fake, int rank)
 static struct model *model_of(const struct sft_preset *shape, enum sft_zero zero)
 {
     struct sft_error err = {""};
-    struct model *m = model_create_stored(support_device(), shape, 40, RECOMPUTE_NONE,
-                                          shard_storage(zero, RANKS), &err);
+    struct model *m = model_create_stored(support_device(), shape, 40,
+                                          &(struct model_recipe){.recompute = RECOMPUTE_NONE},
+                                          shard_storage(shape, zero, RANKS), &err);
     if (m == NULL)
         fail_msg("%s", err.text);
     return m;
@@ -140,7 +153,9 @@ static void test_plan_is_what_is_taken(void **state)
                 const struct shard_part *parts = shard_parts(s, &count);
                 for (size_t i = 0; i < count; i++)
                     elements += parts[i].count;
-                struct shard_sizes sizes = shard_plan(&shape, &layout, FORMAT_FP32);
+                struct shard_sizes sizes =
+                    shard_plan(&shape, &layout, FORMAT_FP32,
+                               &(struct model_recipe){.recompute = RECOMPUTE_NONE});
                 assert_int_equal(sizes.bytes, shard_bytes(s));
                 assert_int_equal(sizes.elements, elements);
                 size_t whole = model_parameters(m) * sizeof(float);
@@ -203,8 +218,10 @@ static void test_collectives_move_what_is_shared(void **state)
         struct fake fake;
         struct sft_error err = {""};
         fake_make(&fake, 0);
-        struct model *m = model_create_stored(support_device(), &shape, batch.rows, RECOMPUTE_NONE,
-                                              shard_storage((enum sft_zero)zero, RANKS), &err);
+        struct model *m =
+            model_create_stored(support_device(), &shape, batch.rows,
+                                &(struct model_recipe){.recompute = RECOMPUTE_NONE},
+                                shard_storage(&shape, (enum sft_zero)zero, RANKS), &err);
         assert_non_null(m);
         struct shard *s = shard_of(m, &fake, (enum sft_zero)zero);
         double all = (double)model_parameters(m),
@@ -239,6 +256,124 @@ static void test_collectives_move_what_is_shared(void **state)
     batch_destroy(&batch);
 }
 
+/* Of FP8. */
+static struct sft_preset wide_shape(int kind)
+{
+    struct sft_preset shape = support_shape_of(kind);
+    shape.hidden = 64;
+    shape.head_dim = 16;
+    shape.ffn = 96;
+    return shape;
+}
+
+static struct model *fp8_model(const struct sft_preset *shape, struct model_recipe recipe,
+                               enum sft_zero zero)
+{
+    struct sft_error err = {""};
+    struct model *m = model_create_stored(support_device(), shape, 48, &recipe,
+                                          shard_storage(shape, zero, RANKS), &err);
+    if (m == NULL)
+        fail_msg("%s", err.text);
+    return m;
+}
+
+static struct model_recipe fp8_recipe(int number)
+{
+    return (struct model_recipe){.recompute = (enum model_recompute)(number / 2),
+                                 .scaling = number % 2 == 0 ? SCALING_TENSOR : SCALING_ROW,
+                                 .gathered = true};
+}
+enum { FP8_RECIPES = 6 };
+
+/* Every recipe in FP8, however many layers. */
+static void test_plan_of_fp8_is_what_is_taken(void **state)
+{
+    (void)state;
+    static const enum sft_zero ways[] = {SFT_ZERO_3, SFT_ZERO_HYBRID};
+    for (int i = 0; i < 2 * FP8_RECIPES * SUPPORT_SHAPES * 3; i++) {
+        enum sft_zero zero = ways[i % 2];
+        struct model_recipe recipe = fp8_recipe(i / 2 % FP8_RECIPES);
+        struct sft_preset shape = wide_shape(i / 2 / FP8_RECIPES % SUPPORT_SHAPES);
+        struct sft_layout layout = {NODES, GPUS, zero};
+        struct model_storage storage = shard_storage(&shape, zero, RANKS);
+        struct fake fake;
+        size_t count, elements = 0;
+        shape.layers = 1 + 2 * (i / 2 / FP8_RECIPES / SUPPORT_SHAPES);
+        fake_make(&fake, 1);
+        struct model *m = fp8_model(&shape, recipe, zero);
+        struct shard *s = shard_of(m, &fake, zero);
+        const struct shard_part *parts = shard_parts(s, &count);
+        for (size_t p = 0; p < count; p++)
+            elements += parts[p].count;
+        struct shard_sizes sizes = shard_plan(&shape, &layout, FORMAT_FP32, &recipe);
+        assert_int_equal(sizes.bytes, shard_bytes(s));
+        assert_int_equal(sizes.elements, elements);
+        assert_int_equal(model_bytes(m), model_plan_stored(&shape, 48, &recipe, storage,
+                                                           FORMAT_FP32, support_device()->logits));
+        shard_destroy(s);
+        model_destroy(m);
+    }
+}
+
+/* Bytes of layers that one step gathers. Two layers stay where a pass turns, in the form that it
+ * read them. */
+static double fp8_bytes(double layers, int micro, struct model_recipe recipe)
+{
+    double again = layers - 2, passes = 2.0 * micro;
+    if (recipe.scaling == SCALING_TENSOR)
+        return layers + (passes - 1) * again;
+    if (recipe.recompute != RECOMPUTE_BLOCK)
+        return passes * layers;
+    return layers + (passes - 1) * again + micro * layers;
+}
+
+static void fp8_step(struct model *m, struct shard *s, const struct batch *batch, int micro)
+{
+    struct sft_error err = {""};
+    shard_begin(s, micro);
+    for (int i = 0; i < micro; i++)
+        assert_int_equal(model_step(m, batch, 1, NULL, &err), 0);
+    assert_int_equal(shard_reduce(s, &err), 0);
+    assert_int_equal(shard_spread(s, &err), 0);
+}
+
+/* Of layers a byte an element and nothing wider; the largest magnitudes and the norms once. */
+static void test_fp8_moves_bytes(void **state)
+{
+    (void)state;
+    enum { MICRO = 2 };
+    static const int lengths[] = {17, 26};
+    static const enum sft_zero ways[] = {SFT_ZERO_3, SFT_ZERO_HYBRID};
+    struct sft_preset shape = wide_shape(0);
+    struct batch batch;
+    shape.layers = 5;
+    support_batch_make(&batch, lengths, 2, shape.vocab);
+    for (int i = 0; i < 2 * FP8_RECIPES; i++) {
+        struct model_recipe recipe = fp8_recipe(i / 2);
+        struct fake fake;
+        fake_make(&fake, 0);
+        struct model *m = fp8_model(&shape, recipe, ways[i % 2]);
+        struct shard *s = shard_of(m, &fake, ways[i % 2]);
+        bool hybrid = ways[i % 2] == SFT_ZERO_HYBRID;
+        enum collective_group group = hybrid ? COLLECTIVE_NODE : COLLECTIVE_WORLD;
+        double layer = (double)model_unit(m, 1).count,
+               images = recipe.scaling == SCALING_ROW ? 2 : 1;
+        double outside = (double)model_parameters(m) - layer * shape.layers;
+        fp8_step(m, s, &batch, MICRO);
+        assert_elements(fake.gathered[group], outside);
+        assert_elements(fake.bytes[group], layer * fp8_bytes(shape.layers, MICRO, recipe));
+        assert_elements(fake.gathered[COLLECTIVE_ACROSS], hybrid ? outside / GPUS : 0);
+        assert_elements(fake.bytes[COLLECTIVE_ACROSS],
+                        hybrid ? images * layer * shape.layers / GPUS : 0);
+        assert_elements(fake.largest, (double)model_scales(m).count);
+        assert_true((double)fake.rest >= shape.layers * 2.0 * shape.hidden);
+        assert_true((double)fake.rest < shape.layers * 2.0 * shape.hidden + 64);
+        shard_destroy(s);
+        model_destroy(m);
+    }
+    batch_destroy(&batch);
+}
+
 int main(void)
 {
     support_seed();
@@ -247,6 +382,8 @@ int main(void)
         cmocka_unit_test(test_plan_is_what_is_taken),
         cmocka_unit_test(test_nobody_keeps_what_is_shared),
         cmocka_unit_test(test_collectives_move_what_is_shared),
+        cmocka_unit_test(test_plan_of_fp8_is_what_is_taken),
+        cmocka_unit_test(test_fp8_moves_bytes),
     };
     return cmocka_run_group_tests_name("shard", tests, NULL, NULL);
 }

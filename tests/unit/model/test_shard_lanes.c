@@ -225,8 +225,9 @@ static const char *race_of(enum sft_zero zero, int rank, int micro_batches, int 
     shape.layers = 4;
     support_batch_make(&batch, lengths, 2, shape.vocab);
     watch_reset(forgotten);
-    struct model *m = model_create_stored(&watched, &shape, batch.rows, RECOMPUTE_NONE,
-                                          shard_storage(zero, RANKS), &err);
+    struct model *m = model_create_stored(&watched, &shape, batch.rows,
+                                          &(struct model_recipe){.recompute = RECOMPUTE_NONE},
+                                          shard_storage(&shape, zero, RANKS), &err);
     assert_non_null(m);
     struct shard *s = shard_create(m, &watched, &collective, zero, 7, NULL, &err);
     assert_non_null(s);

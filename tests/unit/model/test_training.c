@@ -41,6 +41,7 @@ static void train(double *losses, const struct golden_tensor *trained, int seq, 
 static void test_falls_as_hugging_face(void **state)
 {
     (void)state;
+    unit_takes_long();
     struct golden golden;
     double losses[TRAINING_STEPS], theirs[TRAINING_STEPS], worst = 0;
     char path[4096];

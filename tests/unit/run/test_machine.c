@@ -10,6 +10,7 @@
 
 #include "job/run/machine.h"
 #include "lib/ceilings.h"
+#include "lib/params.h"
 
 static struct device device;
 static struct machine machine;
@@ -79,6 +80,25 @@ static void test_an_unknown_gpu(void **state)
     assert_int_equal(sft_ceilings_load("", &err), 0);
 }
 
+/* 7B has 2% of its products in the head, which is not in FP8. */
+static void test_fp8_has_a_limit_of_its_own(void **state)
+{
+    struct sft_request request;
+    const struct sft_preset *shape = sft_preset_find("llama-7b");
+    (void)state;
+    assert_int_equal(sft_request_parse(&request, "llama-7b", NULL), 0);
+    find("NVIDIA H200", 132, -1);
+    assert_true(machine_limit(&machine, &request, shape) == 989.5);
+    request.precision = SFT_PRECISION_FP8;
+    double limit = machine_limit(&machine, &request, shape);
+    double all = (double)sft_params_multiplied(shape), head = (double)sft_params_head(shape);
+    assert_true(fabs(limit * ((all - head) / 1979 + head / 989.5) / all - 1) < 1e-12);
+    assert_true(limit > 1930 && limit < 1950);
+    assert_true(machine.peak_tflops == 989.5); /* MFU stays bf16's */
+    find("NVIDIA A100-SXM4-80GB", 108, -1);
+    assert_true(machine_limit(&machine, &request, shape) == 0);
+}
+
 static void test_a_cpu_has_a_limit_and_no_peak(void **state)
 {
     (void)state;
@@ -101,6 +121,7 @@ int main(void)
         cmocka_unit_test(test_peak_lifts_nothing),
         cmocka_unit_test(test_a_slice_by_its_multiprocessors),
         cmocka_unit_test(test_an_unknown_gpu),
+        cmocka_unit_test(test_fp8_has_a_limit_of_its_own),
         cmocka_unit_test(test_a_cpu_has_a_limit_and_no_peak),
     };
     return cmocka_run_group_tests_name("machine", tests, NULL, NULL);

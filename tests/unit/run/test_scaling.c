@@ -81,6 +81,7 @@ static void check_table(const char *text, int nodes)
 static void test_columns_agree(void **state)
 {
     (void)state;
+    unit_takes_long();
     static const char *const sizes[] = {"auto", "1", "8"};
     int turn = 0;
     for (const struct sft_preset *p = sft_preset_all(); p->name != NULL; p++)

@@ -187,6 +187,9 @@ static void test_the_whole_line(void **state)
     ASSERT_LINE("srun", "tiny:2,gpus=0", &outside, true,
                 "--nodes=2 --ntasks=2 --ntasks-per-node=1 --gpu-bind=none --cpus-per-task=12 "
                 "--mpi=pmix --kill-on-bad-exit=1 --wait=0 --job-name=sft-bench:tiny");
+    ASSERT_LINE("srun", "verify:2,gpus=0", &outside, true,
+                "--nodes=2 --ntasks=2 --ntasks-per-node=1 --gpu-bind=none --cpus-per-task=12 "
+                "--mpi=pmix --kill-on-bad-exit=0 --wait=0 --job-name=sft-bench:verify");
 }
 
 #define STEP "--mpi=pmix --kill-on-bad-exit=1 --wait=0 --job-name=sft-bench:tiny"

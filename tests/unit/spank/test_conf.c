@@ -48,6 +48,40 @@ static void test_every_key_is_read(void **state)
     assert_int_equal(conf.hold_seconds, 120);
 }
 
+static void test_names_of_data_sets(void **state)
+{
+    (void)state;
+    static struct conf conf;
+    struct sft_request request;
+    struct sft_error err = {""};
+    assert_int_equal(parse(&conf,
+                           "data = mine\ndata.mine = /old\ndata.mine = /shared/a.json+/shared/b\n"
+                           "data.other-2 = /shared/o\n",
+                           &err),
+                     0);
+    sft_request_init(&request);
+    conf_fill_texts(&conf, &request);
+    assert_string_equal(request.data, "/shared/a.json+/shared/b");
+    strcpy(request.data, "other-2");
+    conf_fill_texts(&conf, &request);
+    assert_string_equal(request.data, "/shared/o");
+    strcpy(request.data, "/shared/other-2");
+    conf_fill_texts(&conf, &request);
+    assert_string_equal(request.data, "/shared/other-2");
+    assert_refused("data. = /a\n",
+                   "site.conf:1: data.: a name has 1 to 31 letters, digits, - and _");
+    assert_refused("data.a b = /a\n",
+                   "site.conf:1: data.a b: a name has 1 to 31 letters, digits, - and _");
+    assert_refused("data.synthetic = /a\n",
+                   "site.conf:1: data.synthetic: data=synthetic is drawn, and no file's name");
+    assert_refused("data.a =\n", "site.conf:1: data.a: the value is missing");
+    assert_refused("data.a = a.json\n", "site.conf:1: data.a: 'a.json' is no absolute path");
+    char many[33 * 32] = "";
+    for (int i = 0; i < 33; i++)
+        sprintf(many + strlen(many), "data.n%d = /d\n", i);
+    assert_refused(many, "site.conf:33: data.n32: the list has 32 names already");
+}
+
 static void test_an_empty_file_leaves_the_defaults(void **state)
 {
     (void)state;
@@ -69,7 +103,8 @@ static void test_complaints_name_file_and_line(void **state)
     assert_refused(
         "gpu = 8",
         "site.conf:1: unknown key 'gpu'; known are job, partition, gpus_per_node, "
-        "cpus_per_task, data, tokenizer, ceilings, mpi, comment, update_seconds, hold_seconds, "
+        "cpus_per_task, data, tokenizer, ceilings, history, mpi, comment, update_seconds, "
+        "hold_seconds, "
         "fabric, "
         "fabric_exclude, fabric_addresses, socket_interface, traffic_class, "
         "adaptive_routing, qps_per_connection, split_data_on_qps, cross_nic, net_plugin, "
@@ -285,7 +320,15 @@ static void test_a_request_is_filled(void **state)
     assert_int_equal(sft_request_parse(&request, "tiny:1,data=/mine.json,peak=100", &err), 0);
     conf_fill_texts(&conf, &request);
     assert_string_equal(request.data, "/mine.json");
+    request.data[0] = '\0'; /* a model that classifies draws its samples */
+    request.preset = sft_preset_find("lstm");
+    conf_fill_texts(&conf, &request);
+    assert_string_equal(request.data, "");
     assert_string_equal(request.tokenizer, "/site.model");
+    request.tokenizer[0] = '\0';
+    strcpy(request.weights, "/checkpoint"); /* has its own */
+    conf_fill_texts(&conf, &request);
+    assert_string_equal(request.tokenizer, "");
     assert_true(request.nvlink_gbs == -1 && request.ceilings[0] == '\0');
     conf_fill_figures(&conf, &request);
     assert_string_equal(request.ceilings, "/site.ceilings");
@@ -377,6 +420,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_key_is_read),
+        cmocka_unit_test(test_names_of_data_sets),
         cmocka_unit_test(test_an_empty_file_leaves_the_defaults),
         cmocka_unit_test(test_complaints_name_file_and_line),
         cmocka_unit_test(test_overlong_things_are_refused),

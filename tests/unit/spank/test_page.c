@@ -91,6 +91,23 @@ static void test_the_end_is_slurms(void **state)
             "ended with status 1");
 }
 
+/* Verify's status is its verdict, and where a rank hangs it kills the step, itself too. */
+static void test_a_verdict_is_no_failure(void **state)
+{
+    static const char *const done = "sft2{state=complete task=verify nodes=2 ranks=4 verdict=bad}";
+    static const char *const going = "sft2{state=running task=verify nodes=2 ranks=4}";
+    struct page_facts two = facts_of(PAGE_ENDED, EXITED(2)), killed = two, runs = two;
+    (void)state;
+    killed.status = KILLED(SIGKILL);
+    runs.end = PAGE_RUNS;
+    becomes(done, two, "partial", "ended with status 2");
+    two.judges = killed.judges = runs.judges = true;
+    becomes(done, two, "complete", "(none)");
+    becomes(done, killed, "complete", "(none)");
+    becomes(done, runs, "partial", "(none)");
+    becomes(going, two, "partial", "ended with status 2 before its last word");
+}
+
 static void test_silence_has_a_reason(void **state)
 {
     struct page_facts facts = facts_of(PAGE_ENDED, KILLED(SIGKILL));
@@ -204,6 +221,9 @@ static void test_ceiling(void **state)
         {"device=NVIDIA%20H200 tflops=990 peak_tflops=2000 mfu=49.5", "above the 989.5", false},
         {"device=NVIDIA%20H200 tflops=1200 precision=fp8 mfu=121", "(none)", true},
         {"device=NVIDIA%20H200 tflops=2000 precision=fp8", "above the 1979", false},
+        {"device=NVIDIA%20H200 model=llama-7b tflops=1930 precision=fp8 mfu=195", "(none)", true},
+        {"device=NVIDIA%20H200 model=llama-7b tflops=1950 precision=fp8", "above the 1941", false},
+        {"device=NVIDIA%20H200 model=gpt2 tflops=1600 precision=fp8", "above the 150", false},
         {"device=NVIDIA%20H20 tflops=400", "above the 148", false},
         {"device=NVIDIA%20H100%20PCIe tflops=800", "above the 756.5", false},
         {"device=NVIDIA%20GH200%20480GB tflops=900", "(none)", true},
@@ -325,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_end_is_slurms),
+        cmocka_unit_test(test_a_verdict_is_no_failure),
         cmocka_unit_test(test_silence_has_a_reason),
         cmocka_unit_test(test_facts_fill_a_record),
         cmocka_unit_test(test_claims_are_held_against_the_facts),

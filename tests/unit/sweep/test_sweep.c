@@ -124,6 +124,25 @@ static void count(const char *queue, int add)
     sweep_state_count(&state, &cells, add);
 }
 
+/* Records have the file that a site's name of data stands for. */
+static void test_a_name_of_data(void **unused)
+{
+    (void)unused;
+    struct sft_error err = {""};
+    static struct conf_data names;
+    assert_int_equal(conf_data_set(&names, "data.mine", "/shared/a.json", &err), 0);
+    assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "1", "--vary", "data=mine,/b.json"),
+                     0);
+    make();
+    assert_null(sweep_cells_find(&cells, "tiny:1,data=/shared/a.json", false));
+    sweep_cells_resolve(&cells, &names);
+    assert_ptr_equal(sweep_cells_find(&cells, "tiny:1,data=/shared/a.json", false), &cells.cell[0]);
+    assert_ptr_equal(sweep_cells_find(&cells, "tiny:1,data=mine", true), &cells.cell[0]);
+    assert_ptr_equal(sweep_cells_find(&cells, "tiny:1,data=/b.json", false), &cells.cell[1]);
+    assert_null(sweep_cells_find(&cells, "tiny:1,data=/shared/b.json", false));
+    assert_null(sweep_cells_find(&cells, "tiny:1", false));
+}
+
 /* The request in a record has the site's defaults, too. */
 static void test_a_request_that_says_more(void **unused)
 {
@@ -451,6 +470,7 @@ int main(void)
         TEST(test_the_grid),
         TEST(test_a_name_of_its_own),
         TEST(test_what_is_refused),
+        TEST(test_a_name_of_data),
         TEST(test_a_request_that_says_more),
         TEST(test_the_queue),
         TEST(test_a_failure_has_its_reason),

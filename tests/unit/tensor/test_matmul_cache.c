@@ -89,6 +89,8 @@ static struct matmul_choice choice_of(int i)
                                       .stride_b = 11008 - i,
                                       .stride_c = 11008 + i,
                                       .epilogue = 1,
+                                      .scaling = i % 3,
+                                      .fast = i % 2,
                                       .alignment = 1 << i % 9},
                               .milliseconds = 0.25f + (float)(i % 64)};
     for (int w = 0; w < MATMUL_ALGORITHM_WORDS; w++)
@@ -227,11 +229,11 @@ static void test_devices_and_versions_are_apart(void **state)
     assert_int_equal(files, 1 + sizeof others / sizeof others[0]);
 }
 
-#define KEY_REST " 2 3 0 1 14 14 14 68 0 3 3 2 1 256"
+#define KEY_REST " 2 3 0 1 14 14 14 68 0 3 3 2 1 1 1 256"
 #define KEY "1" KEY_REST
 #define KEY_NUMBERS                                                                                \
     {                                                                                              \
-        1, 2, 3, 0, 1, 14, 14, 14, 68, 0, 3, 3, 2, 1, 256                                          \
+        1, 2, 3, 0, 1, 14, 14, 14, 68, 0, 3, 3, 2, 1, 1, 1, 256                                    \
     }
 
 /* Whatever is chosen for its key. */
@@ -356,9 +358,10 @@ static void test_other_forms_are_written_anew(void **state)
     static const char line[] = KEY " 0.5 1 2 3 4 5 6 7 8\n";
     static const char *const begins[] = {
         "4096 4096 4096 0 1 256 0.25 1 2 3 4 5 6 7 8\n",
+        "sft-bench matmul 4: m n k\n",
+        "sft-bench matmul 2: m n k transpose_a\n",
+        "sft-bench matmul 3: m n",
         "sft-bench matmul 3: m n k\n",
-        "sft-bench matmul 2: m n",
-        "sft-bench matmul 2: m n k\n",
         "\n",
         "\x7f\x45LF",
     };
@@ -537,6 +540,140 @@ static void test_order_of_the_folders(void **state)
     kept_in(own, NULL, NULL, "a/b/own");
 }
 
+/* The same product of other rows. */
+static struct matmul_choice of_rows(int m, int number)
+{
+    struct matmul_choice c = choice_of(number);
+    c.key = (struct matmul_key){.m = m,
+                                .n = 11008,
+                                .k = 4096,
+                                .transpose_b = 1,
+                                .type_a = 14,
+                                .type_b = 14,
+                                .type_c = 14,
+                                .compute = 68,
+                                .stride_a = 4096,
+                                .stride_b = 4096,
+                                .stride_c = 11008,
+                                .epilogue = 1,
+                                .alignment = 256};
+    return c;
+}
+
+static const struct matmul_choice *hint_of(const struct matmul_cache *cache, int m)
+{
+    struct matmul_choice wanted = of_rows(m, 0);
+    return matmul_cache_hint(cache, &wanted.key);
+}
+
+/* The nearest number of rows, not one that is far, nor another product. */
+static void test_hints(void **state)
+{
+    (void)state;
+    struct matmul_cache *cache = matmul_cache_open(device, VERSION);
+    static const int rows[] = {1024, 8192, 16384};
+    for (int i = 0; i < 3; i++) {
+        struct matmul_choice c = of_rows(rows[i], 10 + i);
+        matmul_cache_add(cache, &c);
+    }
+    assert_true(hint_of(cache, 8192)->key.m == 8192);
+    assert_true(hint_of(cache, 14000)->key.m == 16384);
+    assert_true(hint_of(cache, 4096)->key.m == 1024); /* 3072 rows apart, not 4096 */
+    assert_true(hint_of(cache, 40000)->key.m == 16384);
+    assert_null(hint_of(cache, 100000));
+    assert_null(hint_of(cache, 200));
+    struct matmul_choice other = of_rows(8192, 0);
+    other.key.n = 4096;
+    assert_null(matmul_cache_hint(cache, &other.key));
+    other = of_rows(8192, 0);
+    other.key.fast = 1;
+    assert_null(matmul_cache_hint(cache, &other.key));
+    assert_null(matmul_cache_hint(NULL, &other.key));
+    matmul_cache_close(cache);
+}
+
+/* A table for all: of several that save at once the file is whole at any time, everyone may read
+ * it, and what is there already stays. */
+static void test_a_table_for_all(void **state)
+{
+    enum { WRITERS = 6, EACH = 40 };
+    char *folder = path_in_top("site");
+    struct sft_error err = {""};
+    struct stat is;
+    (void)state;
+    assert_int_equal(mkdir(folder, 0755), 0);
+    struct matmul_cache *cache = matmul_cache_load(folder, device, VERSION);
+    assert_int_equal(matmul_cache_count(cache), 0);
+    assert_int_equal(matmul_cache_save(cache, folder, device, VERSION, &err), 0);
+    matmul_cache_close(cache); /* nothing to save: no file */
+    for (int w = 0; w < WRITERS; w++)
+        if (fork() == 0) {
+            environment(path_in_top(w % 2 == 0 ? "even" : "odd"), NULL, NULL);
+            struct matmul_cache *mine = matmul_cache_open(device, VERSION);
+            for (int i = 0; i < EACH; i++) {
+                struct matmul_choice c = choice_of(w * EACH + i);
+                matmul_cache_add(mine, &c);
+                if (matmul_cache_save(mine, folder, device, VERSION, NULL) < 0)
+                    _exit(1);
+                struct matmul_cache *seen = matmul_cache_load(folder, device, VERSION);
+                struct matmul_choice got = {.key = c.key};
+                if (matmul_cache_count(seen) == 0) /* never half a file */
+                    _exit(1);
+                if (matmul_cache_find(seen, &got) &&
+                    memcmp(got.algorithm, c.algorithm, sizeof got.algorithm) != 0)
+                    _exit(1);
+                matmul_cache_close(seen);
+            }
+            _exit(0);
+        }
+    for (int w = 0, status; w < WRITERS; w++) {
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    cache = matmul_cache_load(folder, device, VERSION);
+    assert_true(matmul_cache_count(cache) >= EACH && matmul_cache_count(cache) <= WRITERS * EACH);
+    matmul_cache_close(cache);
+    assert_int_equal(stat(only_file(folder), &is), 0);
+    assert_int_equal(is.st_mode & 0777, 0644);
+}
+
+/* What others may rely on. */
+static void test_what_is_in_a_table_stays(void **state)
+{
+    char *folder = path_in_top("site"), text[4096];
+    struct sft_error err = {""};
+    struct matmul_choice first = choice_of(0), second = first;
+    (void)state;
+    assert_int_equal(mkdir(folder, 0755), 0);
+    second.algorithm[0]++;
+    for (int i = 0; i < 2; i++) {
+        environment(path_in_top(i == 0 ? "one" : "two"), NULL, NULL);
+        struct matmul_cache *mine = matmul_cache_open(device, VERSION);
+        matmul_cache_add(mine, i == 0 ? &first : &second);
+        assert_int_equal(matmul_cache_save(mine, folder, device, VERSION, &err), 0);
+        matmul_cache_close(mine);
+    }
+    struct matmul_cache *cache = matmul_cache_load(folder, device, VERSION);
+    assert_int_equal(matmul_cache_count(cache), 1);
+    assert_true(found_in(cache, &first));
+    matmul_cache_close(cache);
+    /* of another version, of another form, no file at all: nothing */
+    cache = matmul_cache_load(folder, device, VERSION + 1);
+    assert_int_equal(matmul_cache_count(cache), 0);
+    matmul_cache_close(cache);
+    snprintf(text, sizeof text, "%s", only_file(folder));
+    assert_int_equal(truncate(text, 0), 0);
+    append(text, "sft-bench matmul 2: m n\n1 2\n", 27);
+    cache = matmul_cache_load(folder, device, VERSION);
+    assert_int_equal(matmul_cache_count(cache), 0);
+    matmul_cache_close(cache);
+    assert_int_equal(unlink(text), 0);
+    assert_int_equal(mkfifo(text, 0600), 0);
+    cache = matmul_cache_load(folder, device, VERSION); /* does not wait */
+    assert_int_equal(matmul_cache_count(cache), 0);
+    matmul_cache_close(cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -550,6 +687,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_folder_costs_only_the_cache, setup, teardown),
         cmocka_unit_test_setup_teardown(test_processes_lose_no_line, setup, teardown),
         cmocka_unit_test_setup_teardown(test_order_of_the_folders, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hints, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_table_for_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_in_a_table_stays, setup, teardown),
     };
     return cmocka_run_group_tests_name("matmul cache", tests, NULL, NULL);
 }

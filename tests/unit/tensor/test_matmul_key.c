@@ -78,11 +78,66 @@ static void test_each_number_counts(void **state)
     matmul_table_clear(table, count_freed);
 }
 
+/* Rows are m of a product, or k of a gradient of weights, with the strides that follow; all else
+ * must be equal. */
+static void test_akin(void **state)
+{
+    struct matmul_key forward = {.m = 8192,
+                                 .n = 512,
+                                 .k = 256,
+                                 .transpose_b = 1,
+                                 .stride_a = 256,
+                                 .stride_b = 256,
+                                 .stride_c = 512};
+    struct matmul_key gradient = {.m = 512,
+                                  .n = 256,
+                                  .k = 8192,
+                                  .transpose_a = 1,
+                                  .stride_a = 512,
+                                  .stride_b = 256,
+                                  .stride_c = 256};
+    struct matmul_key fp8 = {.m = 512,
+                             .n = 256,
+                             .k = 8192,
+                             .transpose_b = 1,
+                             .stride_a = 8192,
+                             .stride_b = 8192,
+                             .stride_c = 256,
+                             .scaling = 1};
+    struct matmul_key other = forward;
+    (void)state;
+    assert_true(matmul_key_akin(&forward, &forward));
+    other.m = 4096;
+    assert_true(matmul_key_akin(&forward, &other) && matmul_key_akin(&other, &forward));
+    other.m = 2000;
+    assert_false(matmul_key_akin(&forward, &other));
+    other = gradient;
+    other.k = 16384;
+    assert_true(matmul_key_akin(&gradient, &other));
+    other.m = 1024; /* both */
+    assert_false(matmul_key_akin(&gradient, &other));
+    other = fp8;
+    other.k = 4096;
+    assert_false(matmul_key_akin(&fp8, &other)); /* the strides would be others' */
+    other.stride_a = other.stride_b = 4096;
+    assert_true(matmul_key_akin(&fp8, &other));
+    other.fast = 1;
+    assert_false(matmul_key_akin(&fp8, &other));
+    other = forward;
+    other.n = 1024;
+    other.stride_c = 1024;
+    assert_false(matmul_key_akin(&forward, &other)); /* another layer */
+    other = forward;
+    other.m = 0;
+    assert_false(matmul_key_akin(&forward, &other));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_what_is_added_is_found, setup),
         cmocka_unit_test_setup(test_each_number_counts, setup),
+        cmocka_unit_test(test_akin),
     };
     return cmocka_run_group_tests_name("matmul key", tests, NULL, NULL);
 }

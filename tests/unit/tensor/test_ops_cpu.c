@@ -274,15 +274,29 @@ static int shape_width(struct attention_shape s)
     return (s.heads + 2 * s.kv_heads) * s.head_dim;
 }
 
+/* By transformers' own words: wavelengths against those of the first training's sequence. */
+static double frequency_reference(double theta, int i, int dim, struct rope_scaling s)
+{
+    const double pi = 3.14159265358979323846;
+    double frequency = pow(theta, -2.0 * i / dim), wave = 2 * pi / frequency;
+    if (s.factor == 0 || wave < (double)s.positions / s.high)
+        return frequency;
+    if (wave > (double)s.positions / s.low)
+        return frequency / s.factor;
+    double smooth = (s.positions / wave - s.low) / (s.high - s.low);
+    return (1 - smooth) * frequency / s.factor + smooth * frequency;
+}
+
 static void rope_reference(double *qkv, const int32_t *positions, int rows,
-                           struct attention_shape s, double theta)
+                           struct attention_shape s, double theta, struct rope_scaling scaling)
 {
     int half = s.head_dim / 2;
     for (int row = 0; row < rows; row++)
         for (int head = 0; head < s.heads + s.kv_heads; head++)
             for (int i = 0; i < half; i++) {
                 double *x = qkv + (size_t)row * shape_width(s) + head * s.head_dim + i;
-                double angle = positions[row] * pow(theta, -2.0 * i / s.head_dim), low = x[0];
+                double angle = positions[row] * frequency_reference(theta, i, s.head_dim, scaling);
+                double low = x[0];
                 x[0] = low * cos(angle) - x[half] * sin(angle);
                 x[half] = low * sin(angle) + x[half] * cos(angle);
             }
@@ -298,9 +312,15 @@ static void test_rope(void **state)
         float *qkv = support_random(size, 1);
         int32_t *positions = random_ids(rows, 0, 30);
         double *want = widen(qkv, size), *before = widen(qkv, size);
-        rope_reference(want, positions, rows, s, 10000);
-        struct rope_args args = {support_matrix(qkv, rows, shape_width(s)), positions, s, 10000,
-                                 false};
+        struct rope_scaling scaling = {0, 0, 0, 0};
+        if (round % 2 == 1)
+            scaling = (struct rope_scaling){8, 1, 4, (float)support_between(20, 2000)};
+        rope_reference(want, positions, rows, s, 10000, scaling);
+        struct rope_args args = {.qkv = support_matrix(qkv, rows, shape_width(s)),
+                                 .positions = positions,
+                                 .shape = s,
+                                 .theta = 10000,
+                                 .scaling = scaling};
         ops->rope(device, &args);
         check("rope", qkv, want, size);
         args.inverse = true;
@@ -636,16 +656,42 @@ static int teardown(void **state)
     return 0;
 }
 
+/* tests/golden/rope.inc: transformers' own frequencies. */
+static const struct {
+    int dim;
+    double theta;
+    struct rope_scaling scaling;
+    double frequencies[64];
+} rope_golden[] = {
+#include "tests/golden/rope.inc"
+};
+
+static void test_rope_golden(void **state)
+{
+    (void)state;
+    for (size_t g = 0; g < sizeof rope_golden / sizeof rope_golden[0]; g++) {
+        int half = rope_golden[g].dim / 2, changed = 0;
+        for (int i = 0; i < half; i++) {
+            float plain = (float)pow(rope_golden[g].theta, -2.0 * i / rope_golden[g].dim);
+            double ours = rope_frequency(plain, rope_golden[g].scaling);
+            assert_true(fabs(ours / rope_golden[g].frequencies[i] - 1) < 2e-6);
+            changed += fabs(ours / plain - 1) > 0.01;
+        }
+        assert_true(changed > 0 && changed < half);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_matmul),        cmocka_unit_test(test_embed),
-        cmocka_unit_test(test_norm),          cmocka_unit_test(test_rope),
-        cmocka_unit_test(test_attention),     cmocka_unit_test(test_swiglu),
-        cmocka_unit_test(test_swiglu_limits), cmocka_unit_test(test_gelu),
-        cmocka_unit_test(test_bias),          cmocka_unit_test(test_layer_norm),
-        cmocka_unit_test(test_cross_entropy), cmocka_unit_test(test_sum_squares),
-        cmocka_unit_test(test_nan_is_seen),   cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_matmul),      cmocka_unit_test(test_embed),
+        cmocka_unit_test(test_norm),        cmocka_unit_test(test_rope),
+        cmocka_unit_test(test_rope_golden), cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_swiglu),      cmocka_unit_test(test_swiglu_limits),
+        cmocka_unit_test(test_gelu),        cmocka_unit_test(test_bias),
+        cmocka_unit_test(test_layer_norm),  cmocka_unit_test(test_cross_entropy),
+        cmocka_unit_test(test_sum_squares), cmocka_unit_test(test_nan_is_seen),
+        cmocka_unit_test(test_memory),
     };
     support_seed();
     return cmocka_run_group_tests_name("cpu device", tests, setup, teardown);

@@ -7,23 +7,39 @@
  * the reasons under their older name. */
 enum { SUCCESS = 0, NOT_SUPPORTED = 3, NOT_FOUND = 6, DRIVER_NOT_LOADED = 9, UNKNOWN = 999 };
 
+/* clang's UBSan compares the functions' types with the caller's by their names:
+ * job/train/sensors.c's. */
+struct nvml_device {
+    int number;
+};
+
+struct nvml_utilization {
+    unsigned gpu, memory;
+};
+
+struct nvml_memory {
+    unsigned long long total, free, used;
+};
+
 struct fake_nvml fake_nvml;
-static int fake_device;
+static struct nvml_device fake_device;
 
 int nvmlInit_v2(void);
 int nvmlShutdown(void);
 const char *nvmlErrorString(int result);
-int nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, void **device);
-int nvmlDeviceGetUtilizationRates(void *device, unsigned rates[2]);
-int nvmlDeviceGetPowerUsage(void *device, unsigned *milliwatts);
-int nvmlDeviceGetTotalEnergyConsumption(void *device, unsigned long long *millijoules);
-int nvmlDeviceGetClockInfo(void *device, int type, unsigned *mhz);
-int nvmlDeviceGetTemperature(void *device, int sensor, unsigned *celsius);
-int nvmlDeviceGetMemoryInfo(void *device, unsigned long long memory[3]);
-int nvmlDeviceGetCurrentClocksEventReasons(void *device, unsigned long long *reasons);
-int nvmlDeviceGetCurrentClocksThrottleReasons(void *device, unsigned long long *reasons);
+int nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, struct nvml_device **device);
+int nvmlDeviceGetUtilizationRates(struct nvml_device *device, struct nvml_utilization *rates);
+int nvmlDeviceGetPowerUsage(struct nvml_device *device, unsigned *milliwatts);
+int nvmlDeviceGetTotalEnergyConsumption(struct nvml_device *device,
+                                        unsigned long long *millijoules);
+int nvmlDeviceGetClockInfo(struct nvml_device *device, int type, unsigned *mhz);
+int nvmlDeviceGetTemperature(struct nvml_device *device, int sensor, unsigned *celsius);
+int nvmlDeviceGetMemoryInfo(struct nvml_device *device, struct nvml_memory *memory);
+int nvmlDeviceGetCurrentClocksEventReasons(struct nvml_device *device, unsigned long long *reasons);
+int nvmlDeviceGetCurrentClocksThrottleReasons(struct nvml_device *device,
+                                              unsigned long long *reasons);
 
-static int fake_next(void *device, enum fake_sensor sensor, unsigned long long *value)
+static int fake_next(struct nvml_device *device, enum fake_sensor sensor, unsigned long long *value)
 {
     struct fake_series *series = &fake_nvml.series[sensor];
     size_t call = series->calls++;
@@ -38,7 +54,7 @@ static int fake_next(void *device, enum fake_sensor sensor, unsigned long long *
     return SUCCESS;
 }
 
-static int fake_next_unsigned(void *device, enum fake_sensor sensor, unsigned *value)
+static int fake_next_unsigned(struct nvml_device *device, enum fake_sensor sensor, unsigned *value)
 {
     unsigned long long wide = 0;
     int result = fake_next(device, sensor, &wide);
@@ -59,7 +75,7 @@ int nvmlShutdown(void)
     return SUCCESS;
 }
 
-int nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, void **device)
+int nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, struct nvml_device **device)
 {
     if (strcmp(bus_id, FAKE_BUS_ID) != 0)
         return NOT_FOUND;
@@ -67,38 +83,39 @@ int nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, void **device)
     return SUCCESS;
 }
 
-int nvmlDeviceGetUtilizationRates(void *device, unsigned rates[2])
+int nvmlDeviceGetUtilizationRates(struct nvml_device *device, struct nvml_utilization *rates)
 {
-    rates[1] = 1; /* memory's, which nobody asks for */
-    return fake_next_unsigned(device, FAKE_UTILIZATION, &rates[0]);
+    rates->memory = 1; /* which nobody asks for */
+    return fake_next_unsigned(device, FAKE_UTILIZATION, &rates->gpu);
 }
 
-int nvmlDeviceGetPowerUsage(void *device, unsigned *milliwatts)
+int nvmlDeviceGetPowerUsage(struct nvml_device *device, unsigned *milliwatts)
 {
     return fake_next_unsigned(device, FAKE_POWER, milliwatts);
 }
 
-int nvmlDeviceGetClockInfo(void *device, int type, unsigned *mhz)
+int nvmlDeviceGetClockInfo(struct nvml_device *device, int type, unsigned *mhz)
 {
     if (type != 1 && type != 2)
         return UNKNOWN;
     return fake_next_unsigned(device, type == 1 ? FAKE_SM_CLOCK : FAKE_MEMORY_CLOCK, mhz);
 }
 
-int nvmlDeviceGetTemperature(void *device, int sensor, unsigned *celsius)
+int nvmlDeviceGetTemperature(struct nvml_device *device, int sensor, unsigned *celsius)
 {
     return sensor == 0 ? fake_next_unsigned(device, FAKE_TEMPERATURE, celsius) : UNKNOWN;
 }
 
-int nvmlDeviceGetMemoryInfo(void *device, unsigned long long memory[3])
+int nvmlDeviceGetMemoryInfo(struct nvml_device *device, struct nvml_memory *memory)
 {
-    memory[0] = 1ULL << 40;
-    memory[1] = 1ULL << 39;
-    return fake_next(device, FAKE_MEMORY_USED, &memory[2]);
+    memory->total = 1ULL << 40;
+    memory->free = 1ULL << 39;
+    return fake_next(device, FAKE_MEMORY_USED, &memory->used);
 }
 
 #ifdef FAKE_NVML_OLD
-int nvmlDeviceGetCurrentClocksThrottleReasons(void *device, unsigned long long *reasons)
+int nvmlDeviceGetCurrentClocksThrottleReasons(struct nvml_device *device,
+                                              unsigned long long *reasons)
 {
     return fake_next(device, FAKE_REASONS, reasons);
 }
@@ -115,18 +132,19 @@ const char *nvmlErrorString(int result)
     }
 }
 
-int nvmlDeviceGetTotalEnergyConsumption(void *device, unsigned long long *millijoules)
+int nvmlDeviceGetTotalEnergyConsumption(struct nvml_device *device, unsigned long long *millijoules)
 {
     return fake_next(device, FAKE_ENERGY, millijoules);
 }
 
-int nvmlDeviceGetCurrentClocksEventReasons(void *device, unsigned long long *reasons)
+int nvmlDeviceGetCurrentClocksEventReasons(struct nvml_device *device, unsigned long long *reasons)
 {
     return fake_next(device, FAKE_REASONS, reasons);
 }
 
 /* A driver of today has both names; the older one must not be the one that is taken. */
-int nvmlDeviceGetCurrentClocksThrottleReasons(void *device, unsigned long long *reasons)
+int nvmlDeviceGetCurrentClocksThrottleReasons(struct nvml_device *device,
+                                              unsigned long long *reasons)
 {
     (void)device, (void)reasons;
     return UNKNOWN;

@@ -49,6 +49,7 @@ static int fit_asked(struct fit *fit, const struct sft_request *request,
     struct fit_question q = fit_question(request, plan, shape);
     q.available = available;
     q.format = format;
+    q.cpu = format == FORMAT_FP32;
     q.logits = head;
     return fit_make(fit, &q, err);
 }
@@ -58,7 +59,7 @@ static double bytes_of(const struct sft_preset *shape, int rows, enum format sta
                        enum model_recompute recompute, enum format format)
 {
     return (double)(model_plan(shape, rows, recompute, format, logits) +
-                    optim_plan((size_t)sft_params_count(shape), format, states));
+                    optim_plan((size_t)sft_params_count(shape), format, states, false));
 }
 
 /* The fit's own numbers against the plans'. */
@@ -103,10 +104,74 @@ static char *walk(const char *text, enum format format)
     return seen;
 }
 
+/* In FP8 what memory there is decides how many copies of the weights stay: never whether it runs.
+ */
+static void test_copies_of_fp8_as_many_as_fit(void **state)
+{
+    struct sft_request request = request_of("llama-7b,precision=fp8,micro_batch=1,states=bf16,"
+                                            "recompute=none");
+    struct sft_plan plan = plan_of(&request);
+    const struct sft_preset *shape = request.preset;
+    double linear = (double)(sft_params_multiplied(shape) - sft_params_head(shape));
+    double available = 1e18, before = 0;
+    struct fit fit;
+    (void)state;
+    for (int copies = MODEL_COPIES_BOTH; copies >= MODEL_COPIES_NONE; copies--) {
+        assert_int_equal(
+            fit_asked(&fit, &request, &plan, shape, available, FORMAT_BF16, logits, NULL), 0);
+        assert_int_equal(fit.copies, copies);
+        struct model_recipe recipe = fit_recipe(&fit, &request, shape);
+        assert_int_equal(recipe.scaling, SCALING_TENSOR);
+        assert_int_equal(recipe.copies, copies);
+        if (before > 0) /* the first copy less leaves room for one layer's use */
+            assert_true(fabs((before - fit.total) / linear - 1) < 0.02);
+        before = fit.total;
+        available = fit.total - 1;
+    }
+    request.scaling = SFT_SCALING_ROW;
+    assert_int_equal(fit_recipe(&fit, &request, shape).scaling, SCALING_ROW);
+    request.precision = SFT_PRECISION_AUTO;
+    assert_int_equal(fit_recipe(&fit, &request, shape).scaling, SCALING_NONE);
+}
+
+/* Where weights come in FP8 nobody keeps copies, and the plan is smaller by what it gathers less.
+ */
+static void test_weights_gathered_in_fp8(void **state)
+{
+    (void)state;
+    for (int row = 0; row < 2; row++) {
+        struct sft_request request =
+            request_of(row ? "llama-7b:1,gpus=4,zero=3,states=bf16,recompute=none,micro_batch=1,"
+                             "precision=fp8,scaling=row"
+                           : "llama-7b:1,gpus=4,zero=3,states=bf16,recompute=none,micro_batch=1,"
+                             "precision=fp8");
+        struct sft_plan plan;
+        struct fit fit, wide;
+        struct sft_error err = {""};
+        assert_int_equal(sft_plan_make_running(&plan, &request, 1, 4, &err), 0);
+        const struct sft_preset *shape = request.preset;
+        assert_int_equal(fit_asked(&fit, &request, &plan, shape, 1e18, FORMAT_BF16, logits, NULL),
+                         0);
+        assert_true(fit_recipe(&fit, &request, shape).gathered);
+        assert_int_equal(fit.copies, MODEL_COPIES_NONE);
+        request.precision = SFT_PRECISION_AUTO;
+        assert_int_equal(fit_asked(&wide, &request, &plan, shape, 1e18, FORMAT_BF16, logits, NULL),
+                         0);
+        assert_false(fit_recipe(&wide, &request, shape).gathered);
+        /* two buffers of a layer at half the width, and own parts once more, a byte each */
+        double layer = (double)sft_params_unit(shape, 1);
+        double less = 2 * layer - (row ? 2 : 1) * layer * shape->layers / 4;
+        assert_true(fabs(wide.shard - fit.shard - less) < 0.001 * wide.shard);
+        fit.zero = SFT_ZERO_2; /* whole weights */
+        request.precision = SFT_PRECISION_FP8;
+        assert_false(fit_recipe(&fit, &request, shape).gathered);
+    }
+}
+
 static void test_order_of_preference(void **state)
 {
     (void)state;
-    for (enum format format = 0; format < FORMATS; format++) {
+    for (enum format format = 0; format <= FORMAT_BF16; format++) {
         /* few rows: the states weigh more than all activations, so fp32 never comes back */
         assert_string_equal(walk("llama-7b,seq=32,micro_batch=1", format), "F0 F1 B0 B1 B2");
         /* many rows: smaller states gain less than the norms do, or the blocks */
@@ -201,7 +266,9 @@ static struct sft_plan follow(const char *text, double available, const struct r
     struct fit fit;
     assert_true(apply(&request, r->advice) > 0);
     struct sft_plan plan = plan_of(&request);
-    if (fit_asked(&fit, &request, &plan, request.preset, available, FORMAT_BF16, logits, &err) < 0)
+    struct sft_preset shape = *request.preset;
+    shape.adapters = plan.adapters;
+    if (fit_asked(&fit, &request, &plan, &shape, available, FORMAT_BF16, logits, &err) < 0)
         fail_msg("%s, at %.1f GiB, told '%s': %s", text, available / gib, r->advice, err.text);
     assert_true(fit.total <= available);
     return plan;
@@ -269,6 +336,7 @@ static void not_timid(const struct sft_request *request, const struct sft_plan *
 static void test_advice_fits(void **state)
 {
     (void)state;
+    unit_takes_long();
     static const char *const cases[] = {
         "llama-7b,seq=4096,micro_batch=8",
         "llama-7b,seq=4096,micro_batch=8,recompute=none",
@@ -279,7 +347,7 @@ static void test_advice_fits(void **state)
         "llama-7b,seq=4096,micro_batch=5,global_batch=5",
         "llama-7b,seq=4096,micro_batch=12,global_batch=36",
     };
-    int words = 0, smaller = 0, shorter = 0, none = 0;
+    int words = 0, smaller = 0, shorter = 0, adapters = 0, none = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sft_request request = request_of(cases[i]);
         struct sft_plan asked = plan_of(&request);
@@ -300,6 +368,10 @@ static void test_advice_fits(void **state)
             assert_contains(r.advice, "fits");
             struct sft_plan plan = follow(cases[i], available, &r);
             bool as_wide = plan.micro_batch == asked.micro_batch, as_long = plan.seq == asked.seq;
+            if (plan.method == SFT_METHOD_LORA) {
+                adapters++;
+                continue;
+            }
             words += as_wide && as_long;
             smaller += !as_wide && as_long;
             shorter += !as_long;
@@ -307,7 +379,7 @@ static void test_advice_fits(void **state)
                 not_timid(&request, &asked, &plan, available);
         }
     }
-    assert_true(words > 5 && smaller > 5 && shorter > 5 && none > 5);
+    assert_true(words > 5 && smaller > 5 && shorter > 5 && adapters > 5 && none > 5);
 }
 
 static void test_unknown_memory_holds_everything(void **state)
@@ -432,6 +504,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_of_preference),
+        cmocka_unit_test(test_copies_of_fp8_as_many_as_fit),
+        cmocka_unit_test(test_weights_gathered_in_fp8),
         cmocka_unit_test(test_requests_are_obeyed),
         cmocka_unit_test(test_a_refusal_says_what_is_missing),
         cmocka_unit_test(test_advice_fits),

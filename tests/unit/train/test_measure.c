@@ -27,6 +27,7 @@ static void play(const double *seconds, const double *stopped, int count, double
     assert_int_equal(observer_measure.open(&run, &self, &err), 0);
     for (int i = -1; i < count; i++) { /* the first is of warm-up, and slow */
         struct step step = {.number = i + 1,
+                            .first = i < 0,
                             .measured = i >= 0,
                             .total = i < 0 ? 100 : seconds[i],
                             .stopped = i < 0 || stopped == NULL ? 1e-6 : stopped[i],
@@ -69,6 +70,7 @@ static void test_throughput_is_work_over_time(void **state)
     expect("slow_steps", 9);
     assert_string_equal(sft_record_get(&record, "slow_at"), "4-7,10,17-20");
     expect("steps_s", 38);
+    expect("first_ms", 100000);
     expect("steps_done", 20);
     expect("step_ms", 1000);
     expect("samples_s", 160 / 38.0);

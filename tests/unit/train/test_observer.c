@@ -50,6 +50,7 @@ static void scene_open(struct scene *s)
                      0);
     assert_int_equal(training_agree(&s->training, &s->err), 0);
     assert_int_equal(training_create(&s->training, &s->err), 0);
+    assert_int_equal(training_start(&s->training, &s->err), 0);
     sft_record_init(&s->record);
     s->observed = (struct observed){
         .training = &s->training,
@@ -126,8 +127,8 @@ static int hear_number(const char *who, const char *what, int number, struct sft
         assert_non_null(self);                                                                     \
         hear(#who, "-", NULL);                                                                     \
     }                                                                                              \
-    static const struct observer who = {who##_open, who##_begin,  who##_step,                      \
-                                        who##_end,  who##_record, who##_close}
+    static const struct observer who = {who##_open,   who##_begin, who##_step, who##_end,          \
+                                        who##_record, who##_close, NULL}
 
 OBSERVER(a);
 OBSERVER(b);
@@ -139,7 +140,7 @@ static int idle_open(const struct observed *run, void **self, struct sft_error *
 }
 
 /* Has all slots, and is not asked for. */
-static const struct observer idle = {idle_open, a_begin, a_step, a_end, a_record, a_close};
+static const struct observer idle = {idle_open, a_begin, a_step, a_end, a_record, a_close, NULL};
 
 static int only_open(const struct observed *run, void **self, struct sft_error *err)
 {

@@ -128,6 +128,35 @@ static void test_model_steps(void **state)
     model_destroy(model);
 }
 
+/* A gradient that is no number is found by the tensor's name; a large one is a number. */
+static void test_gradients_are_checked(void **state)
+{
+    (void)state;
+    struct sft_preset shape = support_shape(false);
+    struct model *model = support_model(&shape, 16);
+    struct optim_options o = {.lr = 0.01, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .clip = 1};
+    struct optim *optim = optim_create(model, support_device(), &o, NULL);
+    size_t count;
+    const struct model_tensor *list = model_tensors(model, &count);
+    const float bad[] = {NAN, INFINITY, -INFINITY, 1e15f};
+    assert_non_null(optim);
+    for (size_t t = 0; t < count; t++) {
+        float *g = support_random(model_parameters(model), 1);
+        const char *name;
+        bool finite;
+        size_t last = list[t].offset + sft_param_elements(&list[t].param) - 1;
+        g[t % 2 == 0 ? last : list[t].offset] = bad[t % 4];
+        memcpy(model_gradients(model).data, g, model_parameters(model) * sizeof *g);
+        assert_int_equal(optim_step(optim, 0, NULL, NULL), 0);
+        assert_int_equal(optim_check(optim, &finite, &name, NULL), 0);
+        assert_int_equal(finite, t % 4 == 3);
+        assert_true(finite ? name == NULL : name == list[t].name);
+        free(g);
+    }
+    optim_destroy(optim);
+    model_destroy(model);
+}
+
 static float of_bf16(uint16_t bits)
 {
     uint32_t wide = (uint32_t)bits << 16;
@@ -475,7 +504,7 @@ static void test_bytes(void **state)
         o.states = states ? FORMAT_BF16 : FORMAT_FP32;
         struct optim *optim = optim_create(model, support_device(), &o, NULL);
         bytes[states] = optim_bytes(optim);
-        assert_int_equal(bytes[states], optim_plan(count, FORMAT_FP32, o.states));
+        assert_int_equal(bytes[states], optim_plan(count, FORMAT_FP32, o.states, false));
         optim_destroy(optim);
     }
     assert_in_range(bytes[0], 8 * count, 8 * count + 1024);
@@ -484,11 +513,14 @@ static void test_bytes(void **state)
     /* a device of 16 bits: master weights with fp32 states alone */
     for (int round = 0; round < 100; round++) {
         count = (size_t)support_between(1, 1 << 30);
-        assert_in_range(optim_plan(count, FORMAT_BF16, FORMAT_FP32), 12 * count, 12 * count + 1024);
-        assert_in_range(optim_plan(count, FORMAT_BF16, FORMAT_BF16), 4 * count, 4 * count + 1024);
-        assert_in_range(optim_plan(count, FORMAT_FP32, FORMAT_FP32), 8 * count, 8 * count + 1024);
+        assert_in_range(optim_plan(count, FORMAT_BF16, FORMAT_FP32, false), 12 * count,
+                        12 * count + 1024);
+        assert_in_range(optim_plan(count, FORMAT_BF16, FORMAT_BF16, false), 4 * count,
+                        4 * count + 1024);
+        assert_in_range(optim_plan(count, FORMAT_FP32, FORMAT_FP32, false), 8 * count,
+                        8 * count + 1024);
     }
-    assert_true(optim_plan(70000000000, FORMAT_BF16, FORMAT_FP32) > 840000000000);
+    assert_true(optim_plan(70000000000, FORMAT_BF16, FORMAT_FP32, false) > 840000000000);
 }
 
 int main(void)
@@ -497,6 +529,7 @@ int main(void)
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_first_step),
         cmocka_unit_test(test_model_steps),
+        cmocka_unit_test(test_gradients_are_checked),
         cmocka_unit_test(test_bf16_states_train_as_fp32),
         cmocka_unit_test(test_bf16_states_are_rounded_apart),
         cmocka_unit_test(test_chance_is_the_elements),

@@ -39,7 +39,8 @@ static void lines_of(int warmup, int steps, double seconds, double first, double
     now = 1000;
     assert_int_equal(observer_progress.open(&run, &self, NULL), 0);
     for (int number = 0; number < count; number++) {
-        struct step step = {.number = number, .measured = number >= warmup, .loss = 1};
+        struct step step = {
+            .number = number, .first = number == 0, .measured = number >= warmup, .loss = 1};
         now += number == 0 ? first : each;
         step.seconds = number >= warmup ? (number - warmup + 1) * each : 0;
         if (observer_progress.begin != NULL)

@@ -173,6 +173,8 @@ static void test_which_reasons_limit(void **state)
         bool limits = bit == 2 || bit == 3 || bit == 5 || bit == 6 || bit == 7;
         assert_true(figures.limited == (limits ? 1 : 0));
         assert_true(figures.reasons == (bit == 0 ? 0 : 1ULL << bit));
+        for (int other = 0; other < SENSORS_REASONS; other++)
+            assert_int_equal(figures.held[other], other == bit ? figures.samples : 0);
     }
     sensors_close(sensors);
 }

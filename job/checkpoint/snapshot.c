@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The memory is asked for in huge pages and once, since 40 GB are 10 million faults of 4 KiB
+ * otherwise, while training waits. */
+#include "job/checkpoint/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "lib/file_write.h"
+
+#define CHUNK ((size_t)32 << 20) /* bytes of a write */
+
+struct snapshot {
+    enum format formats[CHECKPOINT_KINDS];
+    char *memory;
+    size_t room, used; /* bytes */
+    struct checkpoint_piece *pieces;
+    size_t count, pieces_room;
+    char path[PATH_MAX + 40];
+    pthread_t thread;
+    bool running; /* there is a thread to be joined */
+    atomic_bool busy;
+    struct sft_error failed; /* its word */
+};
+
+struct snapshot *snapshot_create(const enum format formats[CHECKPOINT_KINDS], struct sft_error *err)
+{
+    struct snapshot *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        sft_error_set(err, "no memory for checkpoints");
+    else
+        memcpy(s->formats, formats, sizeof s->formats);
+    return s;
+}
+
+void snapshot_destroy(struct snapshot *s)
+{
+    if (s == NULL)
+        return;
+    snapshot_finish(s, NULL);
+    if (s->memory != NULL)
+        munmap(s->memory, s->room);
+    free(s->pieces);
+    free(s);
+}
+
+int snapshot_begin(struct snapshot *s, uint64_t bytes, struct sft_error *err)
+{
+    s->used = s->count = 0;
+    if (bytes <= s->room)
+        return 0;
+    if (s->memory != NULL)
+        munmap(s->memory, s->room);
+    s->room = 0;
+    s->memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (s->memory == MAP_FAILED) {
+        s->memory = NULL;
+        return sft_error_set(err, "no %.3g GB of host memory for a copy of what is trained",
+                             (double)bytes / 1e9);
+    }
+    s->room = bytes;
+    madvise(s->memory, bytes, MADV_HUGEPAGE);
+    return 0;
+}
+
+char *snapshot_piece(struct snapshot *s, uint32_t tensor, uint64_t from, uint64_t count)
+{
+    uint64_t bytes = checkpoint_bytes(s->formats, count);
+    if (bytes > s->room - s->used)
+        return NULL;
+    if (s->count == s->pieces_room) {
+        size_t room = s->pieces_room * 2 + 64;
+        struct checkpoint_piece *more = realloc(s->pieces, room * sizeof *more);
+        if (more == NULL)
+            return NULL;
+        s->pieces = more;
+        s->pieces_room = room;
+    }
+    s->pieces[s->count++] =
+        (struct checkpoint_piece){.from = from, .count = count, .at = s->used, .tensor = tensor};
+    char *to = s->memory + s->used;
+    s->used += bytes;
+    return to;
+}
+
+static void pieces_sum(struct snapshot *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
+            struct checkpoint_piece *p = &s->pieces[i];
+            size_t at = p->at + checkpoint_offset(s->formats, p->count, (enum checkpoint_kind)kind);
+            p->sum[kind] = (uint32_t)crc32_z(0, (const unsigned char *)s->memory + at,
+                                             format_bytes(s->formats[kind], p->count));
+        }
+}
+
+/* Room first, so that a full disk shows at once. What was written is sent on its way piece by
+ * piece: the kernel would else hold gigabytes back, and writers with them. */
+static int bytes_write(const struct snapshot *s, int file)
+{
+    if (s->used > 0 && fallocate(file, 0, 0, (off_t)s->used) < 0 && errno != EOPNOTSUPP &&
+        errno != ENOSYS && errno != EINVAL)
+        return -1;
+    for (size_t at = 0, size; at < s->used; at += size) {
+        size = s->used - at < CHUNK ? s->used - at : CHUNK;
+        if (file_write_all(file, s->memory + at, size, (long)at) < 0)
+            return -1;
+        sync_file_range(file, (off_t)at, (off_t)size, SYNC_FILE_RANGE_WRITE);
+    }
+    return fsync(file);
+}
+
+static void file_write(struct snapshot *s)
+{
+    int file = open(s->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    int failed = file < 0 || bytes_write(s, file) < 0 ? errno : 0;
+    if (file >= 0 && close(file) < 0 && failed == 0)
+        failed = errno;
+    if (failed != 0)
+        sft_error_set(&s->failed, "cannot write %s: %s", s->path, strerror(failed));
+}
+
+static void *snapshot_run(void *argument)
+{
+    struct snapshot *s = argument;
+    pieces_sum(s);
+    file_write(s);
+    atomic_store(&s->busy, false);
+    return NULL;
+}
+
+int snapshot_write(struct snapshot *s, const char *folder, uint32_t number, struct sft_error *err)
+{
+    char name[32];
+    sigset_t all, old;
+    checkpoint_file_name(number, name);
+    if ((size_t)snprintf(s->path, sizeof s->path, "%s/%s", folder, name) >= sizeof s->path)
+        return sft_error_set(err, "%.200s: its name is too long", folder);
+    for (size_t i = 0; i < s->count; i++)
+        s->pieces[i].file = number;
+    s->failed.text[0] = '\0';
+    atomic_store(&s->busy, true);
+    sigfillset(&all); /* signals are the main thread's business */
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int failed = pthread_create(&s->thread, NULL, snapshot_run, s);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    s->running = failed == 0;
+    if (failed == 0)
+        return 0;
+    atomic_store(&s->busy, false);
+    return sft_error_set(err, "cannot start a thread: %s", strerror(failed));
+}
+
+bool snapshot_is_busy(struct snapshot *s)
+{
+    return atomic_load(&s->busy);
+}
+
+int snapshot_finish(struct snapshot *s, struct sft_error *err)
+{
+    if (s->running)
+        pthread_join(s->thread, NULL);
+    s->running = false;
+    return s->failed.text[0] == '\0' ? 0 : sft_error_set(err, "%s", s->failed.text);
+}
+
+const struct checkpoint_piece *snapshot_pieces(const struct snapshot *s, size_t *count)
+{
+    *count = s->count;
+    return s->pieces;
+}
+
+uint64_t snapshot_bytes(const struct snapshot *s)
+{
+    return s->used;
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rank 0 of verify: the checks among several ranks. */
+#include "job/run/verify.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/stats.h"
+
+/* Of one collective among some ranks, on all of them. */
+struct teamwork {
+    enum check check;
+    enum verify_team team;
+    enum collective_kind kind;
+    size_t bytes;
+    int times;
+};
+
+static int lead_lost(const struct verify_lead *lead, int lost[VERIFY_LOST])
+{
+    int count = 0;
+    for (int rank = 0; rank < lead->control->size && count < VERIFY_LOST; rank++)
+        if (lead->gone[rank])
+            lost[count++] = rank;
+    return count;
+}
+
+static bool lead_has_too_few(const struct verify_lead *lead)
+{
+    int gone = 0;
+    for (int rank = 0; rank < lead->control->size; rank++)
+        gone += lead->gone[rank];
+    return gone > VERIFY_LOST;
+}
+
+static void order_make(struct verify_lead *lead, int rank, const struct teamwork *work, int mate,
+                       int number)
+{
+    struct verify_order *order = &lead->orders[rank];
+    *order = (struct verify_order){.what = VERIFY_TEAM,
+                                   .check = work->check,
+                                   .limit = lead->limit,
+                                   .team = work->team,
+                                   .mate = mate,
+                                   .number = number,
+                                   .kind = work->kind,
+                                   .bytes = work->bytes,
+                                   .times = work->times};
+    order->lost = lead_lost(lead, order->lost_rank);
+}
+
+/* Its first member's. */
+static int team_first(const struct verify_lead *lead, int rank, int *members)
+{
+    int mine;
+    verify_members(&lead->orders[rank], lead->control, rank, members, &mine);
+    return members[0];
+}
+
+/* NCCL's ids: the first of each team makes one, which the others get with their order. */
+static void lead_ids(struct verify_lead *lead, const bool *chosen, int *members)
+{
+    int size = lead->control->size;
+    bool *first = calloc((size_t)size, sizeof *first);
+    for (int rank = 0; rank < size && first != NULL; rank++)
+        if (chosen[rank] && !lead->gone[rank])
+            first[team_first(lead, rank, members)] = true;
+    for (int rank = 0; rank < size && first != NULL; rank++)
+        lead->orders[rank].what = first[rank] ? VERIFY_ID : VERIFY_TEAM;
+    if (first != NULL)
+        verify_lead_ask(lead, first);
+    for (int rank = 0; rank < size && first != NULL; rank++) {
+        lead->orders[rank].what = VERIFY_TEAM;
+        if (chosen[rank] && !lead->gone[rank])
+            memcpy(lead->orders[rank].id, lead->answers[team_first(lead, rank, members)].id,
+                   TEAM_ID);
+    }
+    free(first);
+}
+
+/* The slowest member's seconds of each repeat; false: not of all of them. */
+static bool team_seconds(const struct verify_lead *lead, int rank, int *members,
+                         double seconds[JUDGE_REPEATS], int *count)
+{
+    int mine;
+    *count = verify_members(&lead->orders[rank], lead->control, rank, members, &mine);
+    memset(seconds, 0, JUDGE_REPEATS * sizeof *seconds);
+    for (int i = 0; i < *count; i++) {
+        const struct verify_answer *answer = &lead->answers[members[i]];
+        if (lead->gone[members[i]] || answer->count != JUDGE_REPEATS)
+            return false;
+        for (int k = 0; k < JUDGE_REPEATS; k++)
+            seconds[k] = fmax(seconds[k], answer->value[k]);
+    }
+    return *count > 1;
+}
+
+/* GB/s of each repeat. */
+static bool team_busbw(const struct verify_lead *lead, int rank, const struct teamwork *work,
+                       int *members, double busbw[JUDGE_REPEATS])
+{
+    double seconds[JUDGE_REPEATS];
+    int count;
+    if (!team_seconds(lead, rank, members, seconds, &count))
+        return false;
+    double gb =
+        1e-9 * (double)probe_bytes(work->bytes, count) * probe_busbw_factor(work->kind, count);
+    for (int k = 0; k < JUDGE_REPEATS; k++)
+        busbw[k] = gb / seconds[k];
+    return true;
+}
+
+/* Large enough that nothing but bandwidth counts. */
+static size_t bytes_large(const struct verify_lead *lead)
+{
+    size_t bytes = (size_t)16 << 20;
+    if (lead->on_gpu)
+        bytes = (size_t)1 << 30;
+    while (lead->on_gpu && lead->free_bytes < 2 * (double)bytes && bytes > (16 << 20))
+        bytes /= 2;
+    return bytes;
+}
+
+static void lead_team_ask(struct verify_lead *lead, const bool *chosen, int *members)
+{
+    if (lead->on_gpu)
+        lead_ids(lead, chosen, members);
+    verify_lead_ask(lead, chosen);
+}
+
+/* A number for each team of these orders: its first rank tells them apart. */
+static void lead_number(struct verify_lead *lead, int members[])
+{
+    for (int rank = 0; rank < lead->control->size; rank++)
+        if (!lead->gone[rank])
+            lead->orders[rank].number = lead->teams + 1 + team_first(lead, rank, members);
+    lead->teams += lead->control->size;
+}
+
+/* All-reduce among the ranks of each node, all nodes at once. */
+static void lead_nodes(struct verify_lead *lead, bool *chosen, int *members)
+{
+    const struct teamwork work = {CHECK_NODE, TEAM_NODE, COLLECTIVE_ALL_REDUCE, bytes_large(lead),
+                                  4};
+    double busbw[JUDGE_REPEATS];
+    for (unsigned again = CHECK_BIT(CHECK_NODE); again != 0;) {
+        for (int rank = 0; rank < lead->control->size; rank++) {
+            chosen[rank] = lead->locals[rank] > 1;
+            order_make(lead, rank, &work, 0, 0);
+        }
+        lead_number(lead, members);
+        lead_team_ask(lead, chosen, members);
+        for (int rank = 0; rank < lead->control->size; rank++)
+            if (chosen[rank] && !lead->gone[rank] &&
+                team_busbw(lead, rank, &work, members, busbw)) {
+                series_add(&lead->input.rank[rank].series[CHECK_NODE], busbw, JUDGE_REPEATS);
+                lead->done |= again;
+            }
+        again = judge_again(&lead->input, again);
+    }
+}
+
+/* The circle: in `ranks - 1` turns each of an even number meets every other; -1: a turn off. */
+static int circle_mate(int ranks, int turn, int mine)
+{
+    int even = ranks + ranks % 2, last = even - 1, mate;
+    if (mine == last)
+        mate = turn;
+    else if (mine == turn)
+        mate = last;
+    else
+        mate = (2 * turn - mine + 2 * last) % last;
+    return mate < ranks ? mate : -1;
+}
+
+static int rank_of(const struct verify_lead *lead, int node, int local)
+{
+    for (int rank = 0; rank < lead->control->size; rank++)
+        if (lead->control->node[rank] == node && lead->local[rank] == local)
+            return rank;
+    return -1;
+}
+
+/* Each two GPUs of a node, an all-gather: as much goes either way. */
+static void lead_nvlink(struct verify_lead *lead, bool *chosen, int *members)
+{
+    const struct teamwork work = {CHECK_NVLINK, TEAM_MATE, COLLECTIVE_ALL_GATHER,
+                                  bytes_large(lead) / 4, 4};
+    double busbw[JUDGE_REPEATS];
+    int most = 0;
+    for (int rank = 0; rank < lead->control->size; rank++)
+        most = lead->locals[rank] > most ? lead->locals[rank] : most;
+    for (int turn = 0; turn < most - 1 + most % 2; turn++) {
+        for (int rank = 0; rank < lead->control->size; rank++) {
+            int mate = circle_mate(lead->locals[rank], turn, lead->local[rank]);
+            int other = mate < 0 ? -1 : rank_of(lead, lead->control->node[rank], mate);
+            chosen[rank] = other >= 0 && !lead->gone[other] && lead->locals[rank] > 1;
+            order_make(lead, rank, &work, other, 0);
+        }
+        lead_number(lead, members);
+        lead_team_ask(lead, chosen, members);
+        for (int rank = 0; rank < lead->control->size; rank++)
+            if (chosen[rank] && !lead->gone[rank] &&
+                team_busbw(lead, rank, &work, members, busbw)) {
+                series_add(&lead->input.rank[rank].series[CHECK_NVLINK], busbw, JUDGE_REPEATS);
+                lead->done |= CHECK_BIT(CHECK_NVLINK);
+            }
+    }
+}
+
+/* Rails: each rank with that of the other node which has its place. What a node reaches is their
+ * sum. */
+static void pair_take(struct verify_lead *lead, const struct teamwork *work,
+                      const struct judge_pair *pair, int *members)
+{
+    double sum[JUDGE_REPEATS] = {0}, busbw[JUDGE_REPEATS];
+    for (int rank = 0; rank < lead->control->size; rank++) {
+        if (lead->control->node[rank] != pair->a)
+            continue;
+        if (!team_busbw(lead, rank, work, members, busbw))
+            return;
+        for (int k = 0; k < JUDGE_REPEATS; k++)
+            sum[k] += busbw[k];
+    }
+    judge_pair_add(&lead->input, pair->a, pair->b, sum, JUDGE_REPEATS);
+    lead->done |= CHECK_BIT(CHECK_PAIR);
+}
+
+static void pair_order(struct verify_lead *lead, const struct teamwork *work,
+                       const struct judge_pair *pair, bool *chosen)
+{
+    for (int rank = 0; rank < lead->control->size; rank++) {
+        int node = lead->control->node[rank];
+        if (node != pair->a && node != pair->b)
+            continue;
+        int mate = rank_of(lead, node == pair->a ? pair->b : pair->a, lead->local[rank]);
+        chosen[rank] = mate >= 0;
+        order_make(lead, rank, work, mate, 0);
+    }
+}
+
+/* Nodes whose ranks are all there, and as many as the first node's. */
+static void nodes_usable(const struct verify_lead *lead, bool *usable)
+{
+    for (int node = 0; node < lead->control->nodes; node++)
+        usable[node] = true;
+    for (int rank = 0; rank < lead->control->size; rank++)
+        if (lead->gone[rank] || lead->locals[rank] != lead->locals[0])
+            usable[lead->control->node[rank]] = false;
+}
+
+static void lead_pairs(struct verify_lead *lead, bool *chosen, int *members)
+{
+    const struct teamwork work = {CHECK_PAIR, TEAM_MATE, COLLECTIVE_ALL_REDUCE,
+                                  bytes_large(lead) / 4, 4};
+    size_t nodes = (size_t)lead->control->nodes;
+    struct judge_pair *pair = calloc(nodes / 2 + 1, sizeof *pair);
+    bool *usable = calloc(nodes, sizeof *usable);
+    for (int round = 0; pair != NULL && usable != NULL; round++) {
+        nodes_usable(lead, usable);
+        int count = judge_pairs_next(&lead->input, round, usable, pair);
+        if (count == 0)
+            break;
+        verify_say("%s, round %d: %d of them", check_traits[CHECK_PAIR].title, round + 1, count);
+        for (int rank = 0; rank < lead->control->size; rank++) {
+            chosen[rank] = false;
+            order_make(lead, rank, &work, -1, 0);
+        }
+        for (int i = 0; i < count; i++)
+            pair_order(lead, &work, &pair[i], chosen);
+        lead_number(lead, members);
+        lead_team_ask(lead, chosen, members);
+        for (int i = 0; i < count; i++)
+            pair_take(lead, &work, &pair[i], members);
+    }
+    free(pair);
+    free(usable);
+}
+
+void verify_lead_teams(struct verify_lead *lead)
+{
+    size_t size = (size_t)lead->control->size;
+    bool *chosen = calloc(size, sizeof *chosen), several = false;
+    int *members = calloc(size, sizeof *members);
+    for (size_t rank = 0; rank < size; rank++)
+        several = several || lead->locals[rank] > 1;
+    if (chosen != NULL && members != NULL && !lead_has_too_few(lead)) {
+        if (several && (lead->checks & CHECK_BIT(CHECK_NVLINK))) {
+            verify_say("%s", check_traits[CHECK_NVLINK].title);
+            lead_nvlink(lead, chosen, members);
+        }
+        if (several && (lead->checks & CHECK_BIT(CHECK_NODE))) {
+            verify_say("%s", check_traits[CHECK_NODE].title);
+            lead_nodes(lead, chosen, members);
+        }
+        if (lead->control->nodes > 1 && (lead->checks & CHECK_BIT(CHECK_PAIR)))
+            lead_pairs(lead, chosen, members);
+    }
+    free(chosen);
+    free(members);
+}
+
+/* nccl-tests' sizes: powers of two from 1 KiB to 8 GiB, or what half of the memory holds; 16 MiB
+ * between CPUs. */
+static size_t bytes_most(const struct verify_lead *lead)
+{
+    size_t most = (size_t)(lead->on_gpu ? 8192 : 16) << 20;
+    while (lead->on_gpu && !isnan(lead->free_bytes) && 2 * (double)most > lead->free_bytes)
+        most /= 2;
+    return most;
+}
+
+/* The slowest team's: of nodes there are several. Its seconds; NAN: none. */
+static double sweep_take(struct verify_lead *lead, const struct teamwork *work, int *members)
+{
+    double seconds[JUDGE_REPEATS], slowest = 0;
+    int count, most = 0;
+    for (int rank = 0; rank < lead->control->size; rank++) {
+        if (lead->gone[rank] || !team_seconds(lead, rank, members, seconds, &count))
+            continue;
+        slowest = fmax(slowest, sft_stats_median(seconds, JUDGE_REPEATS));
+        most = count > most ? count : most;
+    }
+    if (most == 0 || lead->sizes.count == TABLE_SIZES)
+        return NAN;
+    double bytes = (double)probe_bytes(work->bytes, most), algbw = 1e-9 * bytes / slowest;
+    lead->sizes.size[lead->sizes.count++] =
+        (struct table_size){.kind = work->kind,
+                            .in_node = work->team == TEAM_NODE,
+                            .ranks = most,
+                            .bytes = (size_t)bytes,
+                            .seconds = slowest,
+                            .algbw = algbw,
+                            .busbw = algbw * probe_busbw_factor(work->kind, most)};
+    lead->done |= CHECK_BIT(CHECK_COLLECTIVES);
+    return slowest;
+}
+
+/* As nccl-tests has it 20 times, where a repeat of them takes a twentieth of a second at most: all
+ * sizes are to be done in some seconds. */
+static int sweep_times(double last)
+{
+    return isnan(last) ? 4 : (int)fmax(1, fmin(20, 0.05 / last));
+}
+
+static void lead_sweep(struct verify_lead *lead, enum verify_team team, bool *chosen, int *members)
+{
+    static const enum collective_kind kinds[] = {COLLECTIVE_ALL_REDUCE, COLLECTIVE_ALL_GATHER,
+                                                 COLLECTIVE_REDUCE_SCATTER};
+    size_t most = bytes_most(lead);
+    int number = 0, gone = -1, lost[VERIFY_LOST];
+    double last = NAN; /* seconds of the size before */
+    for (int kind = 0; kind < 3; kind++)
+        for (size_t bytes = 1024; bytes <= most; bytes *= 2) {
+            struct teamwork work = {CHECK_COLLECTIVES, team, kinds[kind], bytes, sweep_times(last)};
+            bool fresh = lead_lost(lead, lost) != gone; /* the first, or without who was lost */
+            gone = lead_lost(lead, lost);
+            for (int rank = 0; rank < lead->control->size; rank++) {
+                chosen[rank] = team == TEAM_ALL || lead->locals[rank] > 1;
+                order_make(lead, rank, &work, 0, 0);
+            }
+            if (fresh) {
+                number = lead->teams;
+                lead_number(lead, members);
+                lead_team_ask(lead, chosen, members);
+            } else {
+                lead->teams = number;
+                lead_number(lead, members);
+                verify_lead_ask(lead, chosen);
+            }
+            last = sweep_take(lead, &work, members);
+        }
+}
+
+void verify_lead_collectives(struct verify_lead *lead)
+{
+    size_t size = (size_t)lead->control->size;
+    bool *chosen = calloc(size, sizeof *chosen), several = false;
+    int *members = calloc(size, sizeof *members);
+    for (size_t rank = 0; rank < size; rank++)
+        several = several || lead->locals[rank] > 1;
+    lead->sizes.nodes = lead->control->nodes;
+    if (size > 1 && chosen != NULL && members != NULL && !lead_has_too_few(lead)) {
+        verify_say("collectives by size");
+        if (several && lead->control->nodes > 1)
+            lead_sweep(lead, TEAM_NODE, chosen, members);
+        lead_sweep(lead, TEAM_ALL, chosen, members);
+    }
+    free(chosen);
+    free(members);
+}

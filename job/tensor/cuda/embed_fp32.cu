@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define SFT_FP32
+#include "job/tensor/cuda/embed.cu"

@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# epochs= and eval=: steps out of passes, the same held-out losses on any number of ranks and whatever they share,
+# losses.jsonl, a run that goes on, and what is refused.
+# shellcheck disable=SC2317 # functions are called by name
+set -u
+job=${SFT_BUILDDIR:?}/sft-bench-job
+[ -x "$job" ] || exit 77
+data=$(cd "${SFT_SRCDIR:?}" && pwd)/examples/instructions.json
+work=$(mktemp -d) && cd "$work" || exit 1
+trap 'rm -rf "$work"' EXIT
+export OPENBLAS_NUM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_tcp_if_include=lo
+export ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-} # Open MPI and PMIx keep some memory to the end
+run=tiny,device=cpu,data=$data,eval=0.2,seq=320,global_batch=4,micro_batch=1
+failed=0 number=0
+
+ok() { # ok WHAT COMMAND...
+    local what=$1
+    shift
+    number=$((number + 1))
+    if "$@" >out 2>&1; then
+        echo "ok $number $what"
+    else
+        failed=1
+        echo "not ok $number $what"
+        sed 's/^/# /' out
+    fi
+}
+
+refused() { # refused REQUEST TEXT
+    "$job" "$1" >said 2>&1 && return 1
+    cat said
+    grep -q -- "$2" said
+}
+
+one() { # 55 records of 69; evaluated before, each third step and at the end
+    "$job" "$run,epochs=1,eval_every=3,warmup=2,out=one" && python3 - <<'PY'
+import json
+rows = [json.loads(line) for line in open("one/losses.jsonl")]
+r = json.load(open("one/result.json"))
+steps = [row["step"] for row in rows if "loss" in row]
+assert steps == list(range(1, r["steps"] + r["warmup"] + 1)), steps
+assert [row["loss"] for row in rows if "loss" in row] == r["losses"]
+held = {row["step"]: row["eval_loss"] for row in rows if "eval_loss" in row}
+assert sorted(held) == sorted({0, steps[-1]} | {s for s in steps if s % 3 == 0}), held
+assert abs(held[0] - r["eval_first"]) < 1e-4 and abs(held[steps[-1]] - r["eval_loss"]) < 1e-4
+assert held[steps[-1]] < held[0] and abs(min(held.values()) - r["eval_best"]) < 1e-4
+assert 1 <= r["epochs"] < 1 + 1 / (r["steps"] + r["warmup"] - 1) and r["eval_records"] == 14 and r["records"] == 55
+assert r["eval"] == "0.2" and r["eval_s"] > 0
+assert r["eval_curve"].startswith("0:") and r["loss_curve"].startswith("1:"), r
+tokens = [row["tokens"] for row in rows]
+assert tokens == sorted(tokens) and tokens[-1] > 1000
+PY
+}
+ok "an epoch: steps, losses.jsonl and record agree" one
+
+ranks() { # ranks COUNT ZERO
+    mpirun --oversubscribe -n "$1" "$job" "$run,epochs=1,eval_every=3,warmup=2,zero=$2,out=many" && python3 - <<'PY'
+import json
+one, many = ([json.loads(line) for line in open(f"{name}/losses.jsonl")] for name in ("one", "many"))
+assert len(one) == len(many) and all(a.keys() == b.keys() for a, b in zip(one, many))
+for a, b in zip(one, many):
+    for key in ("loss", "eval_loss"):
+        assert key not in a or abs(a[key] - b[key]) < 2e-6 * a[key], (a, b)
+PY
+}
+if command -v mpirun >/dev/null && grep -q '^#define HAVE_MPI 1' "$SFT_BUILDDIR/config.h" &&
+    grep -q '^#define HAVE_PMIX 1' "$SFT_BUILDDIR/config.h"; then
+    ok "2 ranks, zero=0: the same losses" ranks 2 0
+    ok "4 ranks, zero=3: the same losses" ranks 4 3
+else
+    echo "ok $((number += 1)) # skip no mpirun, or built without MPI and PMIx"
+fi
+
+goes_on() { # lines of steps that the checkpoint does not know leave, and none stands twice
+    "$job" "$run,epochs=3,warmup=2,out=two,checkpoint=ck,checkpoint_every=4" &
+    local pid=$! i
+    for ((i = 0; i < 600; i++)); do
+        grep -q '"step": 9,' two/losses.jsonl && break
+        sleep 0.1
+    done
+    kill -KILL "$pid"
+    "$job" "$run,epochs=3,warmup=2,out=two,checkpoint=ck,checkpoint_every=4" && grep -q 'goes on behind step' out && python3 - <<'PY'
+import json
+rows = [json.loads(line) for line in open("two/losses.jsonl")]
+steps = [row["step"] for row in rows if "loss" in row]
+assert steps == list(range(1, json.load(open("two/result.json"))["steps"] + 3)) and len(steps) > 30, steps
+tokens = [row["tokens"] for row in rows if "loss" in row]
+assert tokens == sorted(tokens), tokens
+PY
+}
+ok "a run that goes on appends to its losses" goes_on
+
+ok "another file's records" sh -c "'$job' '$run,steps=2,warmup=0,out=file' >/dev/null && '$job' 'tiny,device=cpu,data=synthetic,eval=$data,seq=320,steps=2,warmup=0,out=file' &&
+    grep -q '\"eval\": \"instructions.json\"' file/result.json && grep -q '\"eval_records\": 69' file/result.json"
+ok "steps and epochs" refused "$run,epochs=1,steps=3" 'epochs=1 and steps=3 exclude each other'
+ok "too long a warm-up" refused "$run,epochs=1,warmup=100" 'warmup=100 leaves none to be measured'
+ok "eval_every alone" refused "tiny,eval_every=3" 'nothing is evaluated: say eval=, too'
+ok "nothing left to train" refused "tiny,data=$data,eval=0.999,seq=320" 'none would be left for training'
+ok "a file that is not there" refused "tiny,data=$data,eval=nowhere.json" 'nowhere.json'
+ok "the plan says steps" sh -c "'$job' --plan 'tiny,epochs=2,eval=0.2,seq=320,data=$data' | grep -E '^epochs +2 of [0-9]+ sequences: [0-9]+ steps' &&
+    '$job' --plan 'tiny,epochs=2,eval=0.2,seq=320,data=$data' | grep -E '^eval +0.2: 14 records'"
+exit $failed

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Healthy clusters, slow nodes and what lies between them, drawn with noise. */
+#include "tests/unit/unit.h"
+
+#include "job/tensor/random.h"
+#include "tests/unit/verify/cluster.h"
+
+/* Of each figure, which is the median of five repeats, that are so much noisier (1.2533: what the
+ * median loses beside the mean, of large samples). */
+#define NOISE (0.02 * 2.236 / 1.2533)
+#define ALL_CHECKS (CHECK_BIT(CHECKS) - 1)
+
+static struct cluster c;
+
+/* "0007" of the customer's in a cluster of random size. */
+static int slow_node(int nodes)
+{
+    return nodes >= 7 ? 7 : 1;
+}
+
+/* 2 to 64 nodes. */
+static int cluster_draw_size(struct random *random)
+{
+    return 2 + (int)random_below(random, 63);
+}
+
+static void test_healthy_clusters(void **state)
+{
+    unit_takes_long();
+    struct random random = {.state = 1};
+    int bad = 0, warned = 0, again = 0, nodes = 0, paired = 0;
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        int size = cluster_draw_size(&random);
+        cluster_make(&c, size, 1, NOISE, 1000 + (uint64_t)i);
+        cluster_verify(&c);
+        bad += cluster_count(&c, VERDICT_BAD) > 0;
+        warned += cluster_count(&c, VERDICT_GOOD) < size;
+        again += c.passes;
+        paired += c.paired;
+        nodes += size;
+    }
+    print_message("%d nodes in 1000 clusters: in %d a node is bad, in %d one is not good; %.1f "
+                  "checks were repeated and %.1f more pairs measured in each\n",
+                  nodes, bad, warned, again / 1000.0, paired / 1000.0);
+    assert_true(bad <= 2);
+    assert_true(warned <= 20);
+}
+
+struct tally {
+    int found, good, wrong; /* wrong: another node is bad */
+};
+
+/* 300 clusters with one node at that speed in the checks of a mask. */
+static struct tally clusters_with(double speed, unsigned checks, int least, uint64_t seed)
+{
+    struct random random = {.state = seed};
+    struct tally tally = {0, 0, 0};
+    for (int i = 0; i < 300; i++) {
+        /* Half of them small, where it is hardest. */
+        int size = i % 2 ? least + (int)random_below(&random, 6) : cluster_draw_size(&random);
+        size = size < least ? least : size;
+        cluster_make(&c, size, 1 + i % 2, NOISE, seed + (uint64_t)i);
+        cluster_slow(&c, slow_node(size), checks, speed);
+        cluster_verify(&c);
+        const struct verdict *verdict = cluster_verdict(&c, slow_node(size));
+        tally.found += verdict->kind == VERDICT_BAD;
+        tally.good += verdict->kind == VERDICT_GOOD;
+        tally.wrong += cluster_count(&c, VERDICT_BAD) > (verdict->kind == VERDICT_BAD);
+    }
+    print_message("at %g: bad %d, good %d of 300; another is bad in %d\n", speed, tally.found,
+                  tally.good, tally.wrong);
+    return tally;
+}
+
+static void test_a_slow_node_is_found(void **state)
+{
+    unit_takes_long();
+    static const double speeds[] = {0.5, 0.7};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct tally tally =
+            clusters_with(speeds[i], CHECK_BIT(CHECK_GEMM) | CHECK_BIT(CHECK_GPT2), 2, 50000);
+        assert_int_equal(tally.found, 300);
+        assert_int_equal(tally.wrong, 0);
+        tally = clusters_with(speeds[i], CHECK_BIT(CHECK_D2H), 2, 51000);
+        assert_int_equal(tally.found, 300);
+    }
+}
+
+/* Between two nodes alone nobody can tell which is the slow one. */
+static void test_a_slow_nic_is_found(void **state)
+{
+    (void)state;
+    unit_takes_long();
+    for (int i = 0; i < 2; i++) {
+        struct tally tally = clusters_with(i ? 0.5 : 0.7, CHECK_BIT(CHECK_PAIR), 3, 52000);
+        assert_int_equal(tally.found, 300);
+        assert_int_equal(tally.wrong, 0);
+    }
+}
+
+static void test_ten_percent_are_found(void **state)
+{
+    (void)state;
+    unit_takes_long();
+    assert_true(clusters_with(0.9, CHECK_BIT(CHECK_MEMORY), 4, 53000).found >= 297);
+    assert_true(clusters_with(0.9, CHECK_BIT(CHECK_PAIR), 4, 54000).found >= 297);
+}
+
+static void test_four_percent_are_never_bad(void **state)
+{
+    (void)state;
+    unit_takes_long();
+    assert_int_equal(clusters_with(0.96, ALL_CHECKS, 2, 55000).found, 0);
+    assert_int_equal(clusters_with(0.96, CHECK_BIT(CHECK_LSTM), 2, 56000).found, 0);
+}
+
+/* One GPU of eight, beside the other nodes' and beside its own. */
+static void test_one_gpu(void **state)
+{
+    (void)state;
+    for (int nodes = 1; nodes <= 4; nodes++) {
+        cluster_make(&c, nodes, 8, NOISE, 60 + (uint64_t)nodes);
+        cluster_slow_gpu(&c, 1, 5, CHECK_BIT(CHECK_MEMORY), 0.5);
+        cluster_verify(&c);
+        const struct verdict *verdict = cluster_verdict(&c, 1);
+        assert_int_equal(verdict->kind, VERDICT_BAD);
+        assert_int_equal(cluster_count(&c, VERDICT_BAD), 1);
+        assert_int_equal(verdict->findings, 1);
+        assert_int_equal(verdict->finding[0].gpu, 5);
+        assert_contains(verdict->finding_text, "memory copy on GPU 5");
+        assert_contains(verdict->evidence, "one GPU and not its neighbours");
+    }
+}
+
+/* A floor needs no other node; without one a lone node cannot be told. */
+static void test_a_lone_node(void **state)
+{
+    (void)state;
+    cluster_make(&c, 1, 1, NOISE, 70);
+    cluster_verify(&c);
+    assert_int_equal(cluster_verdict(&c, 1)->kind, VERDICT_GOOD);
+    cluster_make(&c, 1, 1, NOISE, 71);
+    cluster_slow(&c, 1, CHECK_BIT(CHECK_GEMM), 0.5);
+    cluster_verify(&c);
+    assert_int_equal(cluster_verdict(&c, 1)->kind, VERDICT_BAD);
+    assert_contains(cluster_verdict(&c, 1)->finding_text, "the least of such a GPU 600");
+    cluster_make(&c, 1, 1, NOISE, 72);
+    strcpy(c.rank[0].facts.name, "an unknown device");
+    cluster_verify(&c);
+    assert_int_equal(cluster_verdict(&c, 1)->kind, VERDICT_UNKNOWN);
+    assert_int_equal(judge_status(c.verdict, 1), 3);
+}
+
+/* Slow with each other, and nobody else to try: neither is accused, nor let off. */
+static void test_a_slow_pair_of_two(void **state)
+{
+    (void)state;
+    cluster_make(&c, 2, 1, 0, 73);
+    cluster_slow(&c, 1, CHECK_BIT(CHECK_PAIR), 0.5);
+    cluster_verify(&c);
+    assert_int_equal(cluster_count(&c, VERDICT_UNKNOWN), 2);
+    assert_int_equal(judge_status(c.verdict, 2), 3);
+}
+
+/* Two slow nodes at once, one paired with a good one and both with each other. */
+static void test_two_slow_nics(void **state)
+{
+    (void)state;
+    for (int other = 1; other <= 6; other++) {
+        cluster_make(&c, 8, 1, NOISE, 80 + (uint64_t)other);
+        cluster_slow(&c, 7, CHECK_BIT(CHECK_PAIR), 0.5);
+        cluster_slow(&c, other, CHECK_BIT(CHECK_PAIR), 0.5);
+        cluster_verify(&c);
+        assert_int_equal(cluster_verdict(&c, 7)->kind, VERDICT_BAD);
+        assert_int_equal(cluster_verdict(&c, other)->kind, VERDICT_BAD);
+        assert_int_equal(cluster_count(&c, VERDICT_BAD), 2);
+    }
+}
+
+static void test_a_hung_rank(void **state)
+{
+    (void)state;
+    cluster_make(&c, 4, 2, NOISE, 90);
+    c.rank[5].hung = CHECK_MEMORY;
+    c.rank[5].series[CHECK_MEMORY].count = 0;
+    cluster_verify(&c);
+    assert_int_equal(cluster_verdict(&c, 3)->kind, VERDICT_BAD);
+    assert_string_equal(cluster_verdict(&c, 3)->cause, "hung");
+    assert_contains(cluster_verdict(&c, 3)->finding_text, "rank 5 (number 1 of the node) did not "
+                                                          "come back from memory copy");
+    assert_int_equal(cluster_count(&c, VERDICT_BAD), 1);
+    assert_int_equal(judge_status(c.verdict, 4), 2);
+}
+
+static void test_status(void **state)
+{
+    struct verdict verdicts[3] = {{.kind = VERDICT_GOOD}, {.kind = VERDICT_GOOD}};
+    (void)state;
+    assert_int_equal(judge_status(verdicts, 2), 0);
+    verdicts[2].kind = VERDICT_WARNING;
+    assert_int_equal(judge_status(verdicts, 3), 1);
+    verdicts[1].kind = VERDICT_UNKNOWN;
+    assert_int_equal(judge_status(verdicts, 3), 3);
+    verdicts[0].kind = VERDICT_BAD;
+    assert_int_equal(judge_status(verdicts, 3), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_healthy_clusters),
+        cmocka_unit_test(test_a_slow_node_is_found),
+        cmocka_unit_test(test_a_slow_nic_is_found),
+        cmocka_unit_test(test_ten_percent_are_found),
+        cmocka_unit_test(test_four_percent_are_never_bad),
+        cmocka_unit_test(test_one_gpu),
+        cmocka_unit_test(test_a_lone_node),
+        cmocka_unit_test(test_a_slow_pair_of_two),
+        cmocka_unit_test(test_two_slow_nics),
+        cmocka_unit_test(test_a_hung_rank),
+        cmocka_unit_test(test_status),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
