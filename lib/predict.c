@@ -27,19 +27,26 @@ static double rate_at(const struct sft_ceiling *c, const double *rates, double l
 static double row_elements(const struct sft_preset *s, bool backward)
 {
     double h = s->hidden, f = s->ffn, rotated = (double)(s->heads + s->kv_heads) * s->head_dim;
+    if (s->architecture == SFT_GPT2) { /* two norms, GELU, biases of 5 h + f columns */
+        /* so much longer than their bytes take, by the kernels of one run of GPT-2 124M
+         * (doc/measurements.md): narrow norms, their sums of shares and those of biases wait for
+         * more than memory */
+        const double norms = 1.25, norms_back = 3.1, sums = 1.9;
+        double biased = 5 * h + f;
+        return backward ? norms_back * 2 * 4 * h + 3 * f + sums * biased
+                        : norms * 2 * 4 * h + 2 * f + 2 * biased;
+    }
     if (backward) /* two norms, rotation, SwiGLU */
         return 2 * 4 * h + 2 * rotated + 5 * f;
     return 2 * 4 * h + 2 * rotated + 3 * f;
 }
 
-/* Rows of logits that are no multiple of 16 bytes (GPT-2's 50257 tokens) take the products of the
- * head and the softmax off their fast paths. Seconds of a FLOP of the head, by the one run that was
- * measured: doc/measurements.md. The 114.3 ms of a GPT-2 124M's step, where all else takes 43.3 by
- * the ceilings, for its 7.6e12 FLOPs. */
-static double head_tflops(const struct sft_preset *s, const struct sft_ceiling *c)
+/* Ceilings of attention are of heads of 128. Heads of 64 reach less of them, by the kernels of one
+ * run of GPT-2 124M (doc/measurements.md): 292 TFLOP/s forward of 422, 219 backward of 250. */
+static double narrow_heads(const struct sft_preset *s, bool backward)
 {
-    const double slow = 0.154; /* of the ceiling */
-    return sft_predict_aligned(s) ? c->matmul_tflops : slow * c->matmul_tflops;
+    enum { MEASURED = 128 };
+    return s->head_dim >= MEASURED ? 1 : backward ? 0.88 : 0.69;
 }
 
 static bool is_fp8(const struct sft_work *w)
@@ -95,6 +102,21 @@ static double quantize_weight(const struct sft_work *w)
     return 2 + (w->copies == 2 ? 4 : w->copies == 1 ? 3 + uses : 2 * uses);
 }
 
+/* Frozen weights in NF4 are made to what products read for each of their passes: a code and
+ * its share of an absmax read, an element written. Seconds of a step. */
+static double dequantize_time(const struct sft_preset *s, const struct sft_work *w,
+                              const struct sft_ceiling *c)
+{
+    const double stored = 0.5 + 1.0 / 64;
+    double linear =
+        (double)(sft_params_multiplied(s) - sft_params_head(s) - sft_params_adapters(s));
+    int passes = w->recompute == SFT_RECOMPUTE_BLOCK ? 3 : 2;
+    if (!is_frozen(s) || s->adapters.base != SFT_BASE_NF4)
+        return 0;
+    return w->accumulation * passes * (stored + (is_fp8(w) ? 1 : predict_element(w))) * linear /
+           (c->memory_gbs * 1e9);
+}
+
 /* Seconds of a step. */
 static double quantize_time(const struct sft_preset *s, const struct sft_work *w,
                             const struct sft_ceiling *c)
@@ -103,7 +125,7 @@ static double quantize_time(const struct sft_preset *s, const struct sft_work *w
         (double)(sft_params_multiplied(s) - sft_params_head(s) - sft_params_adapters(s));
     double uses = w->accumulation * 3.0, weights = quantize_weight(w);
     if (is_frozen(s)) /* what stays was made before the first step */
-        weights = (2 - w->copies) * uses;
+        weights = s->adapters.base == SFT_BASE_NF4 ? 0 : (2 - w->copies) * uses;
     double rows = w->accumulation * w->tokens * s->layers * quantize_row(s, w);
     return is_fp8(w) ? (rows + weights * linear) / (c->memory_gbs * 1e9) : 0;
 }
@@ -166,11 +188,6 @@ static double products_time(const struct sft_work *w, const struct sft_ceiling *
     return ((products - head) / linear + head / plain) / 1e12;
 }
 
-bool sft_predict_aligned(const struct sft_preset *s)
-{
-    return s->vocab % 8 == 0 || s->classes > 0;
-}
-
 struct sft_prediction sft_predict(const struct sft_preset *s, const struct sft_work *w,
                                   const struct sft_ceiling *c)
 {
@@ -187,8 +204,9 @@ struct sft_prediction sft_predict(const struct sft_preset *s, const struct sft_w
     double forward = w->tokens * s->layers * row_elements(s, false) * element;
     double logits = 3.0 * w->tokens * sft_preset_outputs(s) * element;
     double place = SFT_PREDICT_IN_PLACE / tera;
-    double attention = scores / rate_at(c, c->forward, length) * place;
-    double attention_back = 2 * scores / rate_at(c, c->backward, length) * place;
+    double attention = scores / (rate_at(c, c->forward, length) * narrow_heads(s, false)) * place;
+    double attention_back =
+        2 * scores / (rate_at(c, c->backward, length) * narrow_heads(s, true)) * place;
     if (sft_precision_is_wide(w->precision)) {
         attention = squares_time(s, w, c, scores, false);
         attention_back = squares_time(s, w, c, scores, true);
@@ -196,11 +214,7 @@ struct sft_prediction sft_predict(const struct sft_preset *s, const struct sft_w
     p.matmul = w->accumulation * passes * products_time(w, c, products, head);
     p.gradients = predict_gradients(s, w, c);
     p.adapters = w->accumulation * w->tokens * s->layers * adapters_row(s) / (c->memory_gbs * giga);
-    p.quantize = quantize_time(s, w, c);
-    p.unaligned = sft_precision_is_wide(w->precision)
-                      ? 0
-                      : w->accumulation * passes * head / tera *
-                            (1 / head_tflops(s, c) - 1 / c->matmul_tflops);
+    p.quantize = quantize_time(s, w, c) + dequantize_time(s, w, c);
     p.attention = w->accumulation * (attention + attention_back);
     p.elementwise = w->accumulation *
                     (forward + logits + w->tokens * s->layers * row_elements(s, true) * element) /
@@ -214,8 +228,8 @@ struct sft_prediction sft_predict(const struct sft_preset *s, const struct sft_w
                            attention + forward / (c->memory_gbs * giga)) +
                       p.adapters * 3 / 8;
     p.optimizer = predict_optimizer(s, w, c);
-    p.step = p.matmul + p.gradients + p.adapters + p.unaligned + p.attention + p.elementwise +
-             p.quantize + p.recompute + p.optimizer;
+    p.step = p.matmul + p.gradients + p.adapters + p.attention + p.elementwise + p.quantize +
+             p.recompute + p.optimizer;
     double layers = w->accumulation * s->layers * c->launch_us * 1e-6; /* a kernel of each */
     p.launch = (LAUNCHES + (is_fp8(w) ? QUANTIZES : 0) + (is_frozen(s) ? ADAPTERS : 0) +
                 launches_again[w->recompute]) *

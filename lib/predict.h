@@ -37,15 +37,10 @@ struct sft_prediction {
     double quantize;  /* making FP8 of bf16 */
     double adapters;  /* their products, which wait for memory */
     double again; /* of the step, what is computed again: recompute, or launching that once more */
-    double unaligned; /* what the head takes more than that, see sft_predict_aligned */
     double launch;    /* the CPU's, beside the others: to launch all kernels */
     double step;      /* the sum, or launch where that is more: of small models */
     double tok_s;     /* tokens processed a second */
 };
-
-/* False of a shape whose rows of logits are not aligned: its head is estimated from one measured
- * run of one such model, not from the ceilings. */
-bool sft_predict_aligned(const struct sft_preset *shape);
 
 struct sft_prediction sft_predict(const struct sft_preset *shape, const struct sft_work *work,
                                   const struct sft_ceiling *ceiling);

@@ -6,10 +6,9 @@
 enum { CHUNK_ROWS = 128 };
 
 /* Rows of logits at once: as few passes as the device wants, all about as long as each other. */
-static int chunk_rows(const struct model *model)
+static int chunk_rows(const struct model *model, int columns)
 {
-    size_t most = model->logits_most / (size_t)sft_preset_outputs(&model->shape),
-           rows = (size_t)model->rows;
+    size_t most = model->logits_most / (size_t)columns, rows = (size_t)model->rows;
     if (most < CHUNK_ROWS)
         most = CHUNK_ROWS;
     if (most >= rows)
@@ -20,7 +19,7 @@ static int chunk_rows(const struct model *model)
 
 static void head_need(struct block *b, const struct model *model, struct need *need)
 {
-    b->head.chunk = chunk_rows(model);
+    b->head.chunk = chunk_rows(model, linear_out(&b->head.linear));
     need_borrow(need, BORROW_LOGITS, model->format, b->head.chunk, linear_out(&b->head.linear));
 }
 
@@ -35,9 +34,11 @@ static void head_run(struct block *b, struct model *model, bool backward)
         struct tensor in = tensor_rows(b[-1].norm.out, first, rows);
         logits.rows = rows;
         linear_forward(linear, model, logits, in);
-        d->ops->cross_entropy(d,
-                              &(struct cross_entropy_args){logits, model->loss + first,
-                                                           model->targets + first, model->scale});
+        d->ops->cross_entropy(d, &(struct cross_entropy_args){.logits = logits,
+                                                              .classes = linear->weight->param.rows,
+                                                              .loss = model->loss + first,
+                                                              .targets = model->targets + first,
+                                                              .scale = model->scale});
         if (backward)
             linear_backward(linear, model, tensor_rows(model->delta, first, rows), logits, in,
                             first == 0 && model->fresh);
@@ -72,5 +73,6 @@ void block_head(struct model *model, int unit)
     b->head.linear = linear_find(model, unit, SFT_ROLE_HEAD);
     if (b->head.linear.weight == NULL)
         b->head.linear = linear_find(model, 0, SFT_ROLE_EMBEDDING);
+    linear_widen(&b->head.linear, model);
     block_trains(b, model, NULL);
 }

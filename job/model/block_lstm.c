@@ -159,8 +159,11 @@ static void classifier_run(struct block *b, struct model *model, bool backward)
     logits.rows = in.rows;
     d->zero(d, model->loss, (size_t)model->rows * sizeof *model->loss);
     linear_forward(&b->head.linear, model, logits, in);
-    d->ops->cross_entropy(d, &(struct cross_entropy_args){logits, model->loss + first,
-                                                          model->targets + first, model->scale});
+    d->ops->cross_entropy(d, &(struct cross_entropy_args){.logits = logits,
+                                                          .classes = logits.columns,
+                                                          .loss = model->loss + first,
+                                                          .targets = model->targets + first,
+                                                          .scale = model->scale});
     if (backward)
         linear_backward(&b->head.linear, model, tensor_rows(model->delta, 0, in.rows), logits, in,
                         model->fresh);

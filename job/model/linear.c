@@ -42,9 +42,36 @@ struct linear linear_find(struct model *model, int unit, enum sft_role role)
     return linear;
 }
 
+/* What stands behind t in its unit, in the same array; NULL: nothing does. */
+static const struct model_tensor *behind(const struct model *model, const struct model_tensor *t)
+{
+    const struct model_tensor *next = t + 1;
+    bool there = next < model->tensors + model->tensor_count && next->param.unit == t->param.unit &&
+                 next->param.trains == t->param.trains && next->param.stored == t->param.stored;
+    return there ? next : NULL;
+}
+
+void linear_widen(struct linear *linear, const struct model *model)
+{
+    enum { ALIGNED = 8, MULTIPLE = 64 };
+    const struct sft_param *param = &linear->weight->param;
+    const struct model_tensor *next = behind(model, linear->weight);
+    int beyond = (MULTIPLE - param->rows % MULTIPLE) % MULTIPLE;
+    if (param->rows % ALIGNED != 0 && linear->kind == &linear_plain && linear->bias == NULL &&
+        next != NULL && sft_param_elements(&next->param) >= (uint64_t)beyond * param->columns)
+        linear->beyond = beyond;
+}
+
+/* The weight or its gradient as products have it. */
+static struct tensor widened(const struct linear *linear, struct tensor t)
+{
+    t.rows += linear->beyond;
+    return t;
+}
+
 int linear_out(const struct linear *linear)
 {
-    return linear->weight->param.rows;
+    return linear->weight->param.rows + linear->beyond;
 }
 
 int linear_in(const struct linear *linear)
@@ -116,11 +143,12 @@ static void plain_forward(struct linear *linear, struct model *model, struct ten
                           struct tensor in, bool accumulate)
 {
     struct device *d = model->device;
-    d->ops->matmul(d, &(struct matmul_args){.c = out,
-                                            .a = in,
-                                            .b = model_weight(model, linear->weight),
-                                            .transpose_b = true,
-                                            .accumulate = accumulate});
+    d->ops->matmul(d,
+                   &(struct matmul_args){.c = out,
+                                         .a = in,
+                                         .b = widened(linear, model_weight(model, linear->weight)),
+                                         .transpose_b = true,
+                                         .accumulate = accumulate});
 }
 
 static void plain_backward(struct linear *linear, struct model *model, struct tensor din,
@@ -128,16 +156,18 @@ static void plain_backward(struct linear *linear, struct model *model, struct te
 {
     struct device *d = model->device;
     if ((linear->want & LINEAR_DWEIGHT) != 0)
-        d->ops->matmul(d, &(struct matmul_args){.c = model_gradient(model, linear->weight),
-                                                .a = dout,
-                                                .b = in,
-                                                .transpose_a = true,
-                                                .accumulate = !fresh});
+        d->ops->matmul(
+            d, &(struct matmul_args){.c = widened(linear, model_gradient(model, linear->weight)),
+                                     .a = dout,
+                                     .b = in,
+                                     .transpose_a = true,
+                                     .accumulate = !fresh});
     if ((linear->want & LINEAR_DIN) != 0)
-        d->ops->matmul(d, &(struct matmul_args){.c = din,
-                                                .a = dout,
-                                                .b = model_weight(model, linear->weight),
-                                                .accumulate = accumulate});
+        d->ops->matmul(
+            d, &(struct matmul_args){.c = din,
+                                     .a = dout,
+                                     .b = widened(linear, model_weight(model, linear->weight)),
+                                     .accumulate = accumulate});
 }
 
 const struct linear_kind linear_plain = {

@@ -18,6 +18,7 @@ struct linear {
     const struct linear_kind *kind;
     unsigned want;
     const struct model_tensor *weight, *bias; /* bias: NULL, none */
+    int beyond;       /* rows behind the weight's own that products take along: linear_widen */
     bool input_stays; /* its caller keeps the input for the backward pass in any case */
     /* of FP8 */
     int number;                        /* among the model's of this kind */
@@ -57,6 +58,12 @@ void linear_adapt(struct linear *linear, const struct model *model, int unit, en
 /* linear_stored.c, for linear_fp8.c: frozen weights in FP8 or NF4 as products in FP8 read them. */
 void stored_need8(struct linear *linear, const struct model *model, struct need *need);
 struct tensor stored_ready8(struct linear *linear, struct model *model, bool backward);
+/* Rows of an odd number cost products most of their speed (GPT-2's head of 50,257: a seventh of it is
+ * left). So where other parameters stand behind the weight, their first rows are taken along up to
+ * the next multiple of 64. What products make of them in the output means nothing, and its gradient
+ * there must be zero: then they change no other gradient. Where the weight trains, so must they, and
+ * their gradient is still zero when a fresh one is made. Not for FP8, adapters or a bias. */
+void linear_widen(struct linear *linear, const struct model *model);
 int linear_out(const struct linear *linear); /* columns of its output */
 int linear_in(const struct linear *linear);  /* and of its input */
 

@@ -69,10 +69,10 @@ static void preview_rate(const struct forecast *f, const struct sft_preset *shap
     if (sft_precision_is_wide(precision))
         printf("           products in %s are estimated by the data sheet: none were measured\n",
                sft_precision_words[precision]);
-    if (!sft_predict_aligned(shape))
-        printf("           the head's products are estimated from one measured run of GPT-2 124M: "
-               "%d rows of logits are no multiple of 8\n",
-               shape->vocab);
+    else if (shape->architecture == SFT_GPT2)
+        printf(
+            "           norms, biases and attention of GPT-2 are estimated from one measured run "
+            "of its 124M\n");
 }
 
 static void preview_device(const struct forecast *f, const struct forecast_question *question)

@@ -194,9 +194,11 @@ struct lstm_args {
 };
 
 /* For each row: loss[row] = -log softmax(logits[row,:])[targets[row]], 0 where targets[row] < 0;
- * logits become d(scale * sum of losses)/d logits, zero in rows without a target. */
+ * logits become d(scale * sum of losses)/d logits, zero in rows without a target. Only the first
+ * `classes` of the columns are logits, the others become zero. */
 struct cross_entropy_args {
     struct tensor logits;
+    int classes;
     float *loss;
     const int32_t *targets;
     float scale;

@@ -28,6 +28,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 SHAPES = {  # vocab, hidden, layers, heads, kv_heads, ffn
     "llama-7b": (32000, 4096, 32, 32, 32, 11008),
     "llama-13b": (32000, 5120, 40, 40, 40, 13824),
+    "llama-70b": (32000, 8192, 80, 64, 8, 28672),
     "llama-1b": (32000, 2048, 22, 32, 4, 5632),
     "tiny": (320, 128, 4, 4, 2, 352),
     "gpt2": (50257, 768, 12, 12, 12, 3072),
@@ -48,8 +49,9 @@ def arguments():
     p.add_argument("--mode", choices=["eager", "compile", "layers"], default="compile")
     p.add_argument("--precision", choices=["bf16", "fp8"], default="bf16", help="fp8: torchao's linear layers")
     p.add_argument("--scaling", choices=["tensorwise", "rowwise"], default="tensorwise", help="of fp8")
-    p.add_argument("--method", choices=["full", "lora", "peft"], default="full",
-                   help="lora: a plain module y = Wx + 2B(Ax) at each projection; peft: PEFT's")
+    p.add_argument("--method", choices=["full", "lora", "peft", "qlora"], default="full",
+                   help="lora: a plain module y = Wx + 2B(Ax) at each projection; peft: PEFT's; qlora: the plain module "
+                        "over bitsandbytes' NF4 with double quantization")
     p.add_argument("--rank", type=int, default=16, metavar="N", help="of the adapters, alpha twice that")
     p.add_argument("--sdpa", choices=["auto", "cudnn", "flash"], default="auto")
     p.add_argument("--whole", action="store_true", help="several ranks: weights stay whole until the backward pass")
@@ -97,13 +99,49 @@ def build(a):
     config._attn_implementation = attention_name()
     torch.manual_seed(a.seed)
     torch.set_default_dtype(torch.bfloat16)
-    with torch.device(a.device):
-        model = (GPT2LMHeadModel if is_gpt2(a) else LlamaForCausalLM)(config)
+    if a.method == "qlora":  # 70B in bf16 has no room
+        with torch.device("meta"):
+            model = LlamaForCausalLM(config)
+        fill_quantized(a, model)
+    else:
+        with torch.device(a.device):
+            model = (GPT2LMHeadModel if is_gpt2(a) else LlamaForCausalLM)(config)
     torch.set_default_dtype(torch.float32)
     model.train()
     if a.recompute:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     return model
+
+
+class Quantized(torch.nn.Module):
+    """A frozen linear layer in NF4, as bitsandbytes' Linear4bit runs it."""
+
+    def __init__(self, linear, device):
+        super().__init__()
+        from bitsandbytes.functional import quantize_4bit
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        weight = torch.empty(linear.out_features, linear.in_features, device=device).normal_(0, 0.02)
+        self.codes, self.state = quantize_4bit(weight, compress_statistics=True, quant_type="nf4")
+
+    def forward(self, x):
+        from bitsandbytes import matmul_4bit
+        return matmul_4bit(x, self.codes.t(), quant_state=self.state)
+
+
+def fill_quantized(a, model):
+    """Projections in NF4 a matrix at a time, the rest in bf16."""
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if name in PROJECTIONS:
+                setattr(module, name, Quantized(child, a.device))
+    rotary = model.model.rotary_emb
+    for module in model.modules():
+        for name, p in list(module.named_parameters(recurse=False)):
+            full = torch.ones if p.dim() == 1 else torch.zeros
+            value = full(p.shape, dtype=p.dtype, device=a.device)
+            setattr(module, name, torch.nn.Parameter(value if p.dim() == 1 else value.normal_(0, 0.02)))
+    with torch.device(a.device):
+        model.model.rotary_emb = type(rotary)(config=model.config)
 
 
 def gathers_fp8(a):
@@ -127,9 +165,8 @@ def convert(a, model):
 class Adapted(torch.nn.Module):
     """What one would write by hand; the adapters in the weights' own type."""
 
-    def __init__(self, linear, rank):
+    def __init__(self, linear, rank, weight):
         super().__init__()
-        weight = linear.weight
         self.linear = linear
         self.a = torch.nn.Parameter(weight.new_empty(rank, linear.in_features))
         self.b = torch.nn.Parameter(weight.new_zeros(linear.out_features, rank))
@@ -152,10 +189,11 @@ def adapt(a, model):
                                          target_modules=list(PROJECTIONS)), autocast_adapter_dtype=False)
         return model
     model.requires_grad_(False)
+    like = model.lm_head.weight
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if name in PROJECTIONS:
-                setattr(module, name, Adapted(child, a.rank))
+                setattr(module, name, Adapted(child, a.rank, like))
     return model
 
 
@@ -169,6 +207,7 @@ def flops_of(a, model):
     head_dim = hidden // heads
     parameters = sum(p.numel() * (6.0 if p.requires_grad else 4.0)
                      for name, p in model.named_parameters() if name != looked_up(a))
+    parameters += sum(m.in_features * m.out_features * 4.0 for m in model.modules() if isinstance(m, Quantized))
     tokens = a.batch * a.seq * a.accumulation
     return tokens * (parameters + 6.0 * layers * heads * head_dim * a.seq)
 

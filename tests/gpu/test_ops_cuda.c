@@ -402,20 +402,21 @@ static void activation_each(void)
     }
 }
 
-static void one_cross_entropy(int rows, int vocab)
+static void one_cross_entropy(int rows, int vocab, int classes)
 {
     struct twin logits = twin_random((size_t)rows * (size_t)vocab, 3);
     int32_t *host = calloc((size_t)rows, sizeof *host);
     float *zero = calloc((size_t)rows, sizeof *zero);
     struct twin loss = twin_floats(zero, (size_t)rows);
     for (int i = 0; i < rows; i++)
-        host[i] = i % 3 == 0 ? -1 : between(0, vocab - 1);
+        host[i] = i % 3 == 0 ? -1 : between(0, classes - 1);
     EACH_SIDE(side)
     {
         int32_t *targets = copy_of(side, host, (size_t)rows * sizeof *host);
         ops_of(side)->cross_entropy(
-            device_of[side], &(struct cross_entropy_args){twin_matrix(&logits, side, rows, vocab),
-                                                          loss.side[side].data, targets, 0.37f});
+            device_of[side],
+            &(struct cross_entropy_args){twin_matrix(&logits, side, rows, vocab), classes,
+                                         loss.side[side].data, targets, 0.37f});
         assert_sync();
         memory_free(side, targets);
     }
@@ -428,10 +429,12 @@ static void one_cross_entropy(int rows, int vocab)
 
 static void cross_entropy_each(void)
 {
-    one_cross_entropy(between(2, 40), 32000);
-    one_cross_entropy(3, 128256);
-    one_cross_entropy(between(2, 40), between(2, 9999));
-    one_cross_entropy(between(2, 300), 8 * between(1, 40));
+    int odd = between(2, 9999);
+    one_cross_entropy(between(2, 40), 32000, 32000);
+    one_cross_entropy(3, 128256, 128256);
+    one_cross_entropy(between(2, 40), odd, odd);
+    one_cross_entropy(between(2, 300), 320, between(2, 320));
+    one_cross_entropy(between(2, 40), 50304, 50257);
 }
 
 static void sum_each(void)

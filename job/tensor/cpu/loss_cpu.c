@@ -38,11 +38,12 @@ static float cross_entropy_row(float *logits, int target, int vocab, float scale
 
 void cpu_cross_entropy(struct device *d, const struct cross_entropy_args *a)
 {
-    int vocab = a->logits.columns;
+    int columns = a->logits.columns, vocab = a->classes;
     (void)d;
     for (int row = 0; row < a->logits.rows; row++) {
-        float *line = (float *)a->logits.data + (size_t)row * vocab;
+        float *line = (float *)a->logits.data + (size_t)row * columns;
         a->loss[row] = 0;
+        memset(line + vocab, 0, (size_t)(columns - vocab) * sizeof *line);
         if (a->targets[row] < 0)
             memset(line, 0, (size_t)vocab * sizeof *line);
         else

@@ -35,19 +35,29 @@ static __device__ struct running join_block(struct running mine, struct running 
     return mine;
 }
 
+/* What lies behind the last class weighs nothing: exp() of it is 0. */
+template <int V> static __device__ void hide(float (&x)[V], int left)
+{
+#pragma unroll
+    for (int j = 0; j < V; j++)
+        if (j >= left)
+            x[j] = -FLT_MAX;
+}
+
 template <int V>
 static __global__ void __launch_bounds__(THREADS)
-    sft_cross_entropy(element *logits, float *loss, const int32_t *targets, int vocab, float scale)
+    sft_cross_entropy(element *logits, float *loss, const int32_t *targets, int columns, int vocab,
+                      float scale)
 {
     __shared__ struct running shared[THREADS / 32];
-    size_t row = (size_t)blockIdx.x * vocab;
+    size_t row = (size_t)blockIdx.x * columns;
     int target = targets[blockIdx.x];
     float x[V];
     if (target < 0) {
 #pragma unroll
         for (int j = 0; j < V; j++)
             x[j] = 0;
-        for (int i = threadIdx.x * V; i < vocab; i += THREADS * V)
+        for (int i = threadIdx.x * V; i < columns; i += THREADS * V)
             store<V>(logits, row + i, x);
         if (threadIdx.x == 0)
             loss[blockIdx.x] = 0;
@@ -57,6 +67,7 @@ static __global__ void __launch_bounds__(THREADS)
     struct running all = {-FLT_MAX, 0};
     for (int i = threadIdx.x * V; i < vocab; i += THREADS * V) {
         load<V>(x, logits, row + i);
+        hide<V>(x, vocab - i);
         float highest = x[0], sum = 0;
 #pragma unroll
         for (int j = 1; j < V; j++)
@@ -70,8 +81,9 @@ static __global__ void __launch_bounds__(THREADS)
     float factor = scale / all.sum;
     if (threadIdx.x == 0)
         loss[blockIdx.x] = logf(all.sum) + all.highest - wanted;
-    for (int i = threadIdx.x * V; i < vocab; i += THREADS * V) {
+    for (int i = threadIdx.x * V; i < columns; i += THREADS * V) {
         load<V>(x, logits, row + i);
+        hide<V>(x, vocab - i);
 #pragma unroll
         for (int j = 0; j < V; j++)
             x[j] = factor * __expf(x[j] - all.highest) - (i + j == target ? scale : 0);
@@ -80,12 +92,12 @@ static __global__ void __launch_bounds__(THREADS)
 }
 
 void kernel_cross_entropy(cudaStream_t stream, void *logits, float *loss, const int32_t *targets,
-                          int rows, int vocab, float scale)
+                          int rows, int columns, int vocab, float scale)
 {
-    if (vocab % 8 == 0)
+    if (columns % 8 == 0)
         sft_cross_entropy<8>
-            <<<rows, THREADS, 0, stream>>>((element *)logits, loss, targets, vocab, scale);
+            <<<rows, THREADS, 0, stream>>>((element *)logits, loss, targets, columns, vocab, scale);
     else
         sft_cross_entropy<1>
-            <<<rows, THREADS, 0, stream>>>((element *)logits, loss, targets, vocab, scale);
+            <<<rows, THREADS, 0, stream>>>((element *)logits, loss, targets, columns, vocab, scale);
 }

@@ -113,25 +113,32 @@ static __device__ void tile_store(uint8_t *transposed, const uint32_t *tile, int
     }
 }
 
-/* All threads of the block call it. `factor`: of a tensor's scale. */
+/* A thread's i-th patch to its rows, and turned into the tile. `factor`: of a tensor's scale. */
+template <bool E5M2, bool BY_ROW>
+static __device__ void patch_store(uint32_t (&tile)[TILE * TILE_GROUPS], const struct patch &p,
+                                   int i, const struct kernel_quantize &a, float factor)
+{
+    uint2 bytes[TILE_ROWS];
+    if (!p.inside)
+        return;
+    rows_store<E5M2, BY_ROW>(bytes, p, a.data == NULL ? NULL : (uint8_t *)a.data, a.scale, factor,
+                             a.columns);
+    if (a.transposed == NULL)
+        return;
+    if (BY_ROW)
+        columns_scale<E5M2>(bytes, p, a.scale_transposed);
+    patch_turn(tile, bytes, threadIdx.x + i * TILE_THREADS);
+}
+
+/* All threads of the block call it. */
 template <bool E5M2, bool BY_ROW>
 static __device__ void patches_store(uint32_t (&tile)[TILE * TILE_GROUPS],
                                      const struct patch (&p)[2], const struct kernel_quantize &a,
                                      float factor)
 {
 #pragma unroll
-    for (int i = 0; i < 2; i++) {
-        uint2 bytes[TILE_ROWS];
-        if (!p[i].inside)
-            continue;
-        rows_store<E5M2, BY_ROW>(bytes, p[i], a.data == NULL ? NULL : (uint8_t *)a.data, a.scale,
-                                 factor, a.columns);
-        if (a.transposed == NULL)
-            continue;
-        if (BY_ROW)
-            columns_scale<E5M2>(bytes, p[i], a.scale_transposed);
-        patch_turn(tile, bytes, threadIdx.x + i * TILE_THREADS);
-    }
+    for (int i = 0; i < 2; i++)
+        patch_store<E5M2, BY_ROW>(tile, p[i], i, a, factor);
     if (a.transposed == NULL)
         return;
     __syncthreads();

@@ -218,7 +218,7 @@ void kernel_nf4_to_fp8(cudaStream_t stream, struct kernel_quantize to, struct ke
 
 /* cross_entropy.cu */
 void kernel_cross_entropy(cudaStream_t stream, void *logits, float *loss, const int32_t *targets,
-                          int rows, int vocab, float scale);
+                          int rows, int columns, int vocab, float scale);
 
 /* optim.cu; scratch of kernel_sum_scratch bytes */
 size_t kernel_sum_scratch(int processors);

@@ -222,35 +222,52 @@ static __global__ void __launch_bounds__(THREADS)
     }
 }
 
-static __device__ void patch_decode(struct patch &p, const struct kernel_nf4 &from,
-                                    const float *numbers, float mean, int columns)
+/* What a patch's rows read of memory: asked for before anything is waited for. */
+struct codes {
+    uint32_t word[TILE_ROWS];
+    float absmax[TILE_ROWS];
+};
+
+static __device__ void codes_read(struct codes &c, const struct patch &p,
+                                  const struct kernel_nf4 &from, float mean, int columns)
 {
     if (!p.inside)
         return;
 #pragma unroll
     for (int r = 0; r < TILE_ROWS; r++) {
         size_t at = (size_t)(p.row + r) * columns + p.column;
-        word_decode(p.value[r], static_cast<const uint32_t *>(from.data)[at / V], numbers,
-                    absmax_of(from, mean, at / NF4_BLOCK));
+        c.word[r] = static_cast<const uint32_t *>(from.data)[at / V];
+        c.absmax[r] = absmax_of(from, mean, at / NF4_BLOCK);
     }
 }
 
+/* One patch is numbers at a time: with both, registers leave room for half as many blocks. */
 template <bool BY_ROW>
-static __global__ void __launch_bounds__(THREADS)
+static __global__ void __launch_bounds__(THREADS, BY_ROW ? 3 : 4)
     sft_nf4_to_columns(struct kernel_quantize to, struct kernel_nf4 from)
 {
     __shared__ uint32_t tile[TILE * TILE_GROUPS];
     __shared__ float numbers[NF4_NUMBERS];
-    struct patch p[2];
-    float mean = mean_of(from);
+    struct patch p;
+    struct codes c[2];
+    float mean = mean_of(from), factor = BY_ROW ? 0 : fp8_factor(*to.scale);
     numbers_fill(numbers);
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        patch_place(p, threadIdx.x + i * THREADS, to.rows, to.columns);
+        codes_read(c[i], p, from, mean, to.columns);
+    }
     __syncthreads();
 #pragma unroll
     for (int i = 0; i < 2; i++) {
-        patch_place(p[i], threadIdx.x + i * THREADS, to.rows, to.columns);
-        patch_decode(p[i], from, numbers, mean, to.columns);
+        patch_place(p, threadIdx.x + i * THREADS, to.rows, to.columns);
+#pragma unroll
+        for (int r = 0; r < TILE_ROWS; r++)
+            word_decode(p.value[r], c[i].word[r], numbers, c[i].absmax[r]);
+        patch_store<false, BY_ROW>(tile, p, i, to, factor);
     }
-    patches_store<false, BY_ROW>(tile, p, to, BY_ROW ? 0 : fp8_factor(*to.scale));
+    __syncthreads();
+    tile_store((uint8_t *)to.transposed, tile, to.rows, to.columns);
 }
 
 void kernel_quantize_nf4(cudaStream_t stream, struct kernel_nf4 to, const void *x)

@@ -12,7 +12,13 @@
 #include "job/tensor/cuda/kernels.h"
 #include "job/tensor/cuda/shares.cuh"
 
-enum { BLOCKS_A_PROCESSOR = 2 };
+/* Narrow rows have small blocks, and a processor that has only two of them waits for memory. */
+enum { NARROW = 1024, BLOCKS_NARROW = 8, BLOCKS_WIDE = 2 };
+
+static int blocks_of(int processors, int hidden)
+{
+    return processors * (hidden <= NARROW ? BLOCKS_NARROW : BLOCKS_WIDE);
+}
 
 /* The mean leaves a row's values; returns this thread's sum of the squares of what stays. */
 template <int V, int N, int T>
@@ -184,7 +190,9 @@ static void forward_launch(cudaStream_t stream, const struct kernel_norm &a)
 
 template <int V> static void forward_pick(cudaStream_t stream, const struct kernel_norm &a)
 {
-    if (a.hidden <= 256 * V)
+    if (a.hidden <= 128 * V)
+        forward_launch<V, 1, 128>(stream, a);
+    else if (a.hidden <= 256 * V)
         forward_launch<V, 1, 256>(stream, a);
     else if (a.hidden <= 512 * V)
         forward_launch<V, 2, 256>(stream, a);
@@ -221,7 +229,9 @@ static void backward_launch(cudaStream_t stream, const struct kernel_norm &a, in
 template <int V>
 static void backward_pick(cudaStream_t stream, const struct kernel_norm &a, int blocks)
 {
-    if (a.hidden <= 256 * V)
+    if (a.hidden <= 128 * V)
+        backward_launch<V, 1, 128>(stream, a, blocks);
+    else if (a.hidden <= 256 * V)
         backward_launch<V, 1, 256>(stream, a, blocks);
     else if (a.hidden <= 512 * V)
         backward_launch<V, 1, 512>(stream, a, blocks);
@@ -243,12 +253,12 @@ void kernel_norm_forward(cudaStream_t stream, struct kernel_norm a)
 
 size_t kernel_norm_scratch(int processors, int hidden)
 {
-    return 2 * (size_t)processors * BLOCKS_A_PROCESSOR * (size_t)hidden * sizeof(float);
+    return 2 * (size_t)blocks_of(processors, hidden) * (size_t)hidden * sizeof(float);
 }
 
 void kernel_norm_backward(cudaStream_t stream, struct kernel_norm a)
 {
-    int most = a.processors * BLOCKS_A_PROCESSOR, blocks = most < a.rows ? most : a.rows;
+    int most = blocks_of(a.processors, a.hidden), blocks = most < a.rows ? most : a.rows;
     const float *shares = (const float *)a.scratch;
     if (a.hidden % 8 == 0)
         backward_pick<8>(stream, a, blocks);

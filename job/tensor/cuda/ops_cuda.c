@@ -241,7 +241,7 @@ static void cuda_cross_entropy(struct device *d, const struct cross_entropy_args
 {
     struct device_cuda *cuda = d->state;
     kernel_cross_entropy(cuda->stream, a->logits.data, a->loss, a->targets, a->logits.rows,
-                         a->logits.columns, a->scale);
+                         a->logits.columns, a->classes, a->scale);
     cuda_launched(cuda, "the cross-entropy");
 }
 

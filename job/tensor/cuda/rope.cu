@@ -7,7 +7,7 @@
 
 enum { THREADS = 256 };
 
-template <int V> static __global__ void sft_rope(struct kernel_rope a, float log_theta)
+template <int V> static __global__ void sft_rope(struct kernel_rope a, double log_theta)
 {
     extern __shared__ float angles[]; /* [half] cosines, [half] sines */
     int half = a.head_dim / 2, vectors = half / V;
@@ -15,7 +15,8 @@ template <int V> static __global__ void sft_rope(struct kernel_rope a, float log
     size_t row = (size_t)blockIdx.x * a.width;
     for (int i = threadIdx.x; i < half; i += THREADS) {
         float sine, cosine;
-        float frequency = expf(-log_theta * (2 * i) / a.head_dim);
+        /* in double: an angle has the error of its frequency times the position */
+        float frequency = (float)exp(-log_theta * (2 * i) / a.head_dim);
         sincosf(position * rope_frequency(frequency, a.scaling), &sine, &cosine);
         angles[i] = cosine;
         angles[half + i] = a.inverse ? -sine : sine;
@@ -51,7 +52,7 @@ void kernel_rope(cudaStream_t stream, struct kernel_rope a)
 {
     size_t shared = (size_t)a.head_dim * sizeof(float);
     if (a.head_dim % 16 == 0 && a.width % 8 == 0)
-        sft_rope<8><<<a.rows, THREADS, shared, stream>>>(a, logf(a.theta));
+        sft_rope<8><<<a.rows, THREADS, shared, stream>>>(a, log((double)a.theta));
     else
-        sft_rope<1><<<a.rows, THREADS, shared, stream>>>(a, logf(a.theta));
+        sft_rope<1><<<a.rows, THREADS, shared, stream>>>(a, log((double)a.theta));
 }

@@ -51,8 +51,8 @@ static bool close_to(double a, double b)
 /* What the GPU works, without waiting for launches. */
 static double device_time(const struct sft_prediction *p)
 {
-    return p->matmul + p->gradients + p->unaligned + p->attention + p->elementwise + p->quantize +
-           p->recompute + p->optimizer;
+    return p->matmul + p->gradients + p->attention + p->elementwise + p->quantize + p->recompute +
+           p->optimizer;
 }
 
 /* Predicted, and what holds for every prediction. */
@@ -223,8 +223,8 @@ static void test_products_and_attention_are_the_presets(void **state)
         double products = sft_params_flops(s, 4 * 5000, 0);
         double both = sft_params_flops(s, 4 * 5000, 4 * 5000 * 250.0);
         assert_true(close_to(p.matmul * 500e12, products));
-        assert_true(fabs(p.attention / SFT_PREDICT_IN_PLACE * 100e12 - (both - products)) <
-                    1e-6 * (both - products));
+        double longer = p.attention / SFT_PREDICT_IN_PLACE * 100e12 / (both - products);
+        assert_true(s->head_dim >= 128 ? fabs(longer - 1) < 1e-6 : longer > 1.1 && longer < 1.5);
     }
 }
 
@@ -253,7 +253,7 @@ static void test_a_block_again_is_its_products(void **state)
 static void test_rates_are_the_measured_ones(void **state)
 {
     (void)state;
-    const struct sft_preset *s = sft_preset_find("llama-1b");
+    const struct sft_preset *s = sft_preset_find("llama-7b");
     static const double lengths[] = {10, 100, 1000, 10000, 50000}; /* beyond the ends as at them */
     static const int entry[] = {0, 0, 1, 2, 2};
     for (int i = 0; i < 5; i++) {
@@ -297,26 +297,6 @@ static void test_each_ceiling_bounds_its_part(void **state)
     /* weights, gradient and two moments are read, three of them written, and the gradient once
      * before for the norm: 16 bytes a parameter at the least */
     assert_true(q.optimizer > 15.99 * (double)sft_params_count(s) / 1000e9);
-}
-
-/* 124M, 16 x 1024 x 2 on one H200: 286,748 tokens/s were measured where all but the head say
- * 605,000. A vocabulary of whole 16 bytes has no such head. */
-static void test_an_odd_vocabulary_is_slow(void **state)
-{
-    (void)state;
-    struct sft_preset s = *sft_preset_find("gpt2");
-    struct sft_work work = work_of(16 * 1024, 1024);
-    work.accumulation = 2;
-    assert_true(!sft_predict_aligned(&s));
-    struct sft_prediction p = predicted(&s, work, h200());
-    assert_true(fabs(p.tok_s / 286748 - 1) < 0.01);
-    s.vocab = 50264;
-    assert_true(sft_predict_aligned(&s));
-    p = predicted(&s, work, h200());
-    assert_true(p.unaligned == 0 && fabs(p.tok_s / 605000 - 1) < 0.005);
-    for (const struct sft_preset *each = sft_preset_all(); each->name != NULL; each++)
-        assert_true(sft_predict_aligned(each) ==
-                    (each->architecture != SFT_GPT2 || each->classes > 0));
 }
 
 /* An LSTM's products at the ceiling are the least, its micro-batches add up, a block again is a
@@ -418,7 +398,6 @@ int main(void)
         cmocka_unit_test(test_a_block_again_is_its_products),
         cmocka_unit_test(test_rates_are_the_measured_ones),
         cmocka_unit_test(test_each_ceiling_bounds_its_part),
-        cmocka_unit_test(test_an_odd_vocabulary_is_slow),
         cmocka_unit_test(test_an_lstm),
         cmocka_unit_test(test_a_micro_batch_of_padding),
         cmocka_unit_test(test_known_devices),

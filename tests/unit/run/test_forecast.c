@@ -18,6 +18,9 @@
 #define H100 "llama-7b,gpu_model=H100,data=synthetic:"
 /* One card, one call: bf16 and FP8 beside each other, bf16 states. */
 #define CARD "states=bf16,precision="
+/* Adapters of rank 16 at all projections, documents of 4,096. */
+#define ADAPTED(size, micro, step)                                                                 \
+    "llama-" size ",data=synthetic:4096,micro_batch=" micro ",global_batch=" step ","
 /* Real records, where they are there, of Llama-2's tokens. */
 #define REAL "data=SHARED/data/sft-roleplay.json,tokenizer=SHARED/data/llama2-tokenizer.model"
 
@@ -40,9 +43,7 @@ static const struct {
     {"llama-7b,micro_batch=2,states=fp32,recompute=none", 14712, 14712},
     {"llama-7b,micro_batch=2,states=fp32,recompute=norms", 14538, 14538},
     {"llama-7b,micro_batch=4", 15004, 15004},
-    {"gpt2,data=synthetic:1024,seq=1024,micro_batch=16,global_batch=32", 286748, 288005},
-    {"gpt2,gpu_model=H100,data=synthetic:1024,seq=1024,micro_batch=16,global_batch=32", 278638,
-     278638},
+    {"gpt2,data=synthetic:1024,seq=1024,micro_batch=64,global_batch=64", 525397, 525397},
     {H100 "2048,seq=2048,micro_batch=4,global_batch=8,states=bf16,recompute=norms", 14389, 14436},
     {H100 "4096,micro_batch=4,global_batch=8,states=bf16,recompute=block", 11316, 11316},
     {TWO "zero=3", 27118, 27118},
@@ -68,6 +69,15 @@ static const struct {
      11428},
     {"llama3-8b,data=synthetic:8192,seq=8192,micro_batch=1,global_batch=4," CARD "fp8", 16007,
      16007},
+    {ADAPTED("7b", "4", "8") "method=lora", 18445, 18812},
+    {ADAPTED("7b", "4", "8") "method=qlora", 18126, 18537},
+    {ADAPTED("7b", "4", "8") "method=qlora,precision=fp8", 25817, 25817},
+    {ADAPTED("13b", "4", "4") "method=lora,base=fp8,precision=fp8", 14554, 14554},
+    {ADAPTED("13b", "2", "4") "method=qlora", 9548, 9548},
+    {ADAPTED("13b", "2", "4") "method=qlora,precision=fp8", 13852, 13852},
+    {ADAPTED("70b", "1", "1") "method=qlora", 1948, 1948},
+    {ADAPTED("70b", "1", "1") "method=qlora,precision=fp8", 2958, 3028},
+    {ADAPTED("70b", "1", "1") "method=lora,base=fp8,precision=fp8", 3066, 3066},
 };
 
 enum { RUNS = sizeof runs / sizeof runs[0] };

@@ -562,12 +562,34 @@ static void check_cross_entropy(int rows, int vocab, double spread, float scale)
                 (exp((double)logits[(size_t)r * vocab + i]) / sum - (i == targets[r]));
     }
     ops->cross_entropy(device, &(struct cross_entropy_args){support_matrix(logits, rows, vocab),
-                                                            loss, targets, scale});
+                                                            vocab, loss, targets, scale});
     check("cross_entropy's gradient", logits, want, size);
     check("cross_entropy", loss, want_loss, (size_t)rows);
     void *all[] = {logits, loss, targets, want, want_loss};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free(all[i]);
+}
+
+/* Columns behind the classes count for nothing, whatever stands there, and become zero. */
+static void test_cross_entropy_beyond(void **state)
+{
+    (void)state;
+    enum { ROWS = 3, CLASSES = 5, COLUMNS = 8 };
+    int32_t targets[ROWS] = {4, -1, 0};
+    float wide[ROWS * COLUMNS], narrow[ROWS * CLASSES], loss[ROWS], want[ROWS];
+    for (int i = 0; i < ROWS * COLUMNS; i++) {
+        wide[i] = i % COLUMNS < CLASSES ? (float)(i % 7) - 3 : 1e30f;
+        if (i % COLUMNS < CLASSES)
+            narrow[i / COLUMNS * CLASSES + i % COLUMNS] = wide[i];
+    }
+    ops->cross_entropy(device, &(struct cross_entropy_args){support_matrix(wide, ROWS, COLUMNS),
+                                                            CLASSES, loss, targets, 0.5f});
+    ops->cross_entropy(device, &(struct cross_entropy_args){support_matrix(narrow, ROWS, CLASSES),
+                                                            CLASSES, want, targets, 0.5f});
+    assert_memory_equal(loss, want, sizeof want);
+    for (int i = 0; i < ROWS * COLUMNS; i++)
+        assert_true(wide[i] ==
+                    (i % COLUMNS < CLASSES ? narrow[i / COLUMNS * CLASSES + i % COLUMNS] : 0));
 }
 
 static void test_cross_entropy(void **state)
@@ -618,7 +640,7 @@ static void test_nan_is_seen(void **state)
     ops->attention_forward(device, &attention);
     assert_true(isnan(out[0]));
     ops->cross_entropy(device,
-                       &(struct cross_entropy_args){support_matrix(x, 1, 8), loss, target, 1});
+                       &(struct cross_entropy_args){support_matrix(x, 1, 8), 8, loss, target, 1});
     assert_true(isnan(loss[0]));
 }
 
@@ -684,13 +706,21 @@ static void test_rope_golden(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_matmul),      cmocka_unit_test(test_embed),
-        cmocka_unit_test(test_norm),        cmocka_unit_test(test_rope),
-        cmocka_unit_test(test_rope_golden), cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_swiglu),      cmocka_unit_test(test_swiglu_limits),
-        cmocka_unit_test(test_gelu),        cmocka_unit_test(test_bias),
-        cmocka_unit_test(test_layer_norm),  cmocka_unit_test(test_cross_entropy),
-        cmocka_unit_test(test_sum_squares), cmocka_unit_test(test_nan_is_seen),
+        cmocka_unit_test(test_matmul),
+        cmocka_unit_test(test_embed),
+        cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_rope),
+        cmocka_unit_test(test_rope_golden),
+        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_swiglu),
+        cmocka_unit_test(test_swiglu_limits),
+        cmocka_unit_test(test_gelu),
+        cmocka_unit_test(test_bias),
+        cmocka_unit_test(test_layer_norm),
+        cmocka_unit_test(test_cross_entropy),
+        cmocka_unit_test(test_cross_entropy_beyond),
+        cmocka_unit_test(test_sum_squares),
+        cmocka_unit_test(test_nan_is_seen),
         cmocka_unit_test(test_memory),
     };
     support_seed();
