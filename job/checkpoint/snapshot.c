@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The memory is asked for in huge pages and once, since 40 GB are 10 million faults of 4 KiB
- * otherwise, while training waits. */
+ * otherwise; and a thread touches it while training begins: the kernel clears 40 GB in some 10 s,
+ * for which the first checkpoint would make training wait. */
 #include "job/checkpoint/snapshot.h"
 
 #include <errno.h>
@@ -25,8 +26,9 @@ struct snapshot {
     struct checkpoint_piece *pieces;
     size_t count, pieces_room;
     char path[PATH_MAX + 40];
-    pthread_t thread;
-    bool running; /* there is a thread to be joined */
+    pthread_t thread, toucher;
+    bool running, touching; /* there is a thread to be joined */
+    atomic_bool enough;     /* no more is to be touched */
     atomic_bool busy;
     struct sft_error failed; /* its word */
 };
@@ -41,20 +43,50 @@ struct snapshot *snapshot_create(const enum format formats[CHECKPOINT_KINDS], st
     return s;
 }
 
+/* Signals are the main thread's business. */
+static int thread_start(pthread_t *thread, void *(*run)(void *), struct snapshot *s)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int failed = pthread_create(thread, NULL, run, s);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return failed;
+}
+
+static void *snapshot_touch(void *argument)
+{
+    struct snapshot *s = argument;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    for (size_t at = 0; at < s->room && !atomic_load(&s->enough); at += page)
+        *(volatile char *)(s->memory + at) = 0;
+    return NULL;
+}
+
+/* From here on the memory is the caller's alone. */
+static void touch_end(struct snapshot *s)
+{
+    if (!s->touching)
+        return;
+    atomic_store(&s->enough, true);
+    pthread_join(s->toucher, NULL);
+    s->touching = false;
+}
+
 void snapshot_destroy(struct snapshot *s)
 {
     if (s == NULL)
         return;
     snapshot_finish(s, NULL);
+    touch_end(s);
     if (s->memory != NULL)
         munmap(s->memory, s->room);
     free(s->pieces);
     free(s);
 }
 
-int snapshot_begin(struct snapshot *s, uint64_t bytes, struct sft_error *err)
+static int room_map(struct snapshot *s, uint64_t bytes, struct sft_error *err)
 {
-    s->used = s->count = 0;
     if (bytes <= s->room)
         return 0;
     if (s->memory != NULL)
@@ -69,6 +101,23 @@ int snapshot_begin(struct snapshot *s, uint64_t bytes, struct sft_error *err)
     s->room = bytes;
     madvise(s->memory, bytes, MADV_HUGEPAGE);
     return 0;
+}
+
+int snapshot_reserve(struct snapshot *s, uint64_t bytes, struct sft_error *err)
+{
+    touch_end(s);
+    if (room_map(s, bytes, err) < 0)
+        return -1;
+    atomic_store(&s->enough, false);
+    s->touching = thread_start(&s->toucher, snapshot_touch, s) == 0;
+    return 0; /* without a thread the first copy touches it */
+}
+
+int snapshot_begin(struct snapshot *s, uint64_t bytes, struct sft_error *err)
+{
+    touch_end(s);
+    s->used = s->count = 0;
+    return room_map(s, bytes, err);
 }
 
 char *snapshot_piece(struct snapshot *s, uint32_t tensor, uint64_t from, uint64_t count)
@@ -140,7 +189,6 @@ static void *snapshot_run(void *argument)
 int snapshot_write(struct snapshot *s, const char *folder, uint32_t number, struct sft_error *err)
 {
     char name[32];
-    sigset_t all, old;
     checkpoint_file_name(number, name);
     if ((size_t)snprintf(s->path, sizeof s->path, "%s/%s", folder, name) >= sizeof s->path)
         return sft_error_set(err, "%.200s: its name is too long", folder);
@@ -148,10 +196,7 @@ int snapshot_write(struct snapshot *s, const char *folder, uint32_t number, stru
         s->pieces[i].file = number;
     s->failed.text[0] = '\0';
     atomic_store(&s->busy, true);
-    sigfillset(&all); /* signals are the main thread's business */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = pthread_create(&s->thread, NULL, snapshot_run, s);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    int failed = thread_start(&s->thread, snapshot_run, s);
     s->running = failed == 0;
     if (failed == 0)
         return 0;

@@ -14,6 +14,9 @@ struct snapshot *snapshot_create(const enum format formats[CHECKPOINT_KINDS],
 /* Waits for what is written. NULL does nothing. */
 void snapshot_destroy(struct snapshot *s);
 
+/* Memory for `bytes`, which a thread has the kernel clear while the caller goes on. -1 and err
+ * without memory. */
+int snapshot_reserve(struct snapshot *s, uint64_t bytes, struct sft_error *err);
 /* An empty file of `bytes`, in host memory that stays for the next one. -1 and err without memory.
  * Nothing may be written at the time. */
 int snapshot_begin(struct snapshot *s, uint64_t bytes, struct sft_error *err);

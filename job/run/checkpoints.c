@@ -230,7 +230,7 @@ static int checkpoints_open(const struct observed *run, void **self, struct sft_
         return 0;
     state_formats(run->training, formats);
     c->snapshot = snapshot_create(formats, err);
-    if (c->snapshot == NULL)
+    if (c->snapshot == NULL || state_reserve(run->training, c->snapshot, err) < 0)
         return -1;
     c->t = run->training;
     c->step = c->t->first_step;

@@ -136,6 +136,12 @@ static int range_copy(const struct training *t, void *user, const struct range *
     return 0;
 }
 
+int state_reserve(const struct training *t, struct snapshot *s, struct sft_error *err)
+{
+    uint64_t bytes = 0;
+    return own_run(t, range_count, &bytes, err) < 0 ? -1 : snapshot_reserve(s, bytes, err);
+}
+
 int state_copy(const struct training *t, struct snapshot *s, struct sft_error *err)
 {
     uint64_t bytes = 0;

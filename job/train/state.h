@@ -12,6 +12,8 @@
 void state_formats(const struct training *t, enum format formats[CHECKPOINT_KINDS]);
 /* The parameters that train, without pieces, into an index. -1 and err without memory. */
 int state_list(const struct training *t, struct checkpoint *c, struct sft_error *err);
+/* Host memory for them, made ready while training begins. */
+int state_reserve(const struct training *t, struct snapshot *s, struct sft_error *err);
 /* This rank's elements into host memory; waits. All ranks' together are each element once. */
 int state_copy(const struct training *t, struct snapshot *s, struct sft_error *err);
 /* What this rank keeps, in the place of what it has; waits. */

@@ -244,13 +244,38 @@ static void test_writer(void **state)
     snapshot_destroy(w);
 }
 
+/* Who touches the memory has ended when it is used: nothing of what is copied becomes zero. */
+static void test_reserve(void **state)
+{
+    (void)state;
+    enum { ELEMENTS = 16 << 20, BYTES = 6 * ELEMENTS };
+    const enum format formats[CHECKPOINT_KINDS] = {FORMAT_BF16, FORMAT_BF16, FORMAT_BF16};
+    struct sft_error err = {""};
+    struct snapshot *w = snapshot_create(formats, &err);
+    check(w == NULL, &err);
+    check(snapshot_reserve(w, BYTES, &err), &err);
+    check(snapshot_begin(w, BYTES, &err), &err);
+    char *piece = snapshot_piece(w, 0, 0, ELEMENTS);
+    assert_non_null(piece);
+    memset(piece, 'x', BYTES);
+    usleep(100000); /* for one that has not ended */
+    check(snapshot_write(w, top, 4, &err), &err);
+    check(snapshot_finish(w, &err), &err);
+    unit_shell("[ \"$(tr -d x <%s/rank-00004.bin | wc -c)\" = 0 ] && rm %s/rank-00004.bin", top,
+               top);
+    check(snapshot_reserve(w, 2 * (uint64_t)BYTES, &err), &err); /* and one that nobody uses */
+    assert_int_equal(snapshot_reserve(w, UINT64_MAX / 2, &err), -1);
+    assert_contains(err.text, "host memory");
+    snapshot_destroy(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_index),  cmocka_unit_test(test_bad_indexes),
         cmocka_unit_test(test_files),  cmocka_unit_test(test_recipes),
         cmocka_unit_test(test_folder), cmocka_unit_test(test_folder_check),
-        cmocka_unit_test(test_writer),
+        cmocka_unit_test(test_writer), cmocka_unit_test(test_reserve),
     };
     return cmocka_run_group_tests(tests, begin, finish);
 }
