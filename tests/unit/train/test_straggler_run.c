@@ -222,9 +222,10 @@ static void test_beside_the_live_line(void **state)
     fflush(stderr);
     dup2(fileno(file), STDERR_FILENO);
     assert_int_equal(observer_progress.open(&run, &self, &err), 0);
-    struct step step = {.number = 0, .loss = 1};
+    struct step step = {.number = 0, .first = true, .loss = 1};
     assert_int_equal(observer_progress.step(self, &step, &err), 0);
     step.number = 1;
+    step.first = false;
     step.told = "rank 2 is slow\n";
     usleep(150000); /* the live line is due again */
     assert_int_equal(observer_progress.step(self, &step, &err), 0);
@@ -235,8 +236,8 @@ static void test_beside_the_live_line(void **state)
     rewind(file);
     text[fread(text, 1, sizeof text - 1, file)] = '\0';
     fclose(file);
-    assert_contains(text, "\rstep 1/403 (warm-up)  loss 1.0000");
-    assert_contains(text, "  \rrank 2 is slow\n\rstep 2/403");
+    assert_contains(text, "\rstep 1/403 (warm-up)  loss 1.0000\r ");
+    assert_contains(text, "  \rrank 2 is slow\n\rstep 2/403 (warm-up)  loss 1.0000  ETA ");
 }
 
 int main(void)
