@@ -61,9 +61,10 @@ state_is() { # state_is STATE : of $job, as scontrol says
     scontrol -o show job "$job" | grep -Eq "JobState=($1) "
 }
 
-# again FOLDER : Slurm lets a job that was queued again wait for two minutes
+# again : Slurm lets a job that was queued again wait for two minutes. What a node was told of its end counts for all that
+# was granted up to that second: so it starts in a later one.
 again() {
-    state_is PENDING && scontrol update jobid="$job" starttime=now
+    state_is PENDING && sleep 2 && scontrol update jobid="$job" starttime=now
 }
 
 begin() { # begin NAME REQUEST [SBATCH OPTION]... : a batch job, until it has a checkpoint

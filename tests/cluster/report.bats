@@ -195,6 +195,7 @@ setup() {
     run "$REPORT" -j "$job" --csv
     echo "$output"
     [ "$(grep -c "^$job,0,\(partial\|failed\)," <<<"$output")" -eq 1 ]
+    sleep 2 # a node refuses what was granted in the second in which it was told of the end
     scontrol update job "$job" starttime=now
     wait_for 60 has_begun
     scancel "$job"

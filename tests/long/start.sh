@@ -37,8 +37,9 @@ none_left() { [ -z "$(left)" ]; }
 
 state_is() { grep -q "JobState=$1" <<<"$(scontrol -o show job "$job")"; }
 
+# A node refuses what was granted in the second in which it was told of the end.
 requeued() { # the job is complete after a requeue
-    scontrol requeue "$job" && wait_for 60 state_is PENDING &&
+    scontrol requeue "$job" && wait_for 60 state_is PENDING && sleep 2 &&
         wait_for 60 scontrol update jobid="$job" starttime=now && wait_for 300 state_is COMPLETED &&
         wait_for 60 job_field_has "$job" admincomment 'state=complete'
 }
