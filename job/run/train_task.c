@@ -212,10 +212,12 @@ static int run_stopped(const struct run *run)
 {
     struct sft_error err = {""};
     if (run->ranks.control->rank == 0 && run->request.requeue == SFT_ANSWER_YES) {
-        if (requeue_job(&err) < 0)
+        int cancelled = requeue_job(&err);
+        if (cancelled < 0)
             task_complain(&err);
         else
-            fprintf(stderr, "sft-bench-job: job %s is queued again\n", run->checkpoints.job);
+            fprintf(stderr, "sft-bench-job: job %s %s\n", run->checkpoints.job,
+                    cancelled ? "was cancelled: it is not queued again" : "is queued again");
     }
     return SFT_EXIT_STOPPED;
 }

@@ -115,7 +115,8 @@ begin() { # begin NAME REQUEST [SBATCH OPTION]... : a batch job, until it has a 
     losses_fit admin
 }
 
-# goes_on NAME SIGNAL : a job that was told to end so has queued itself again, and goes on behind its last step
+# goes_on NAME SIGNAL : a job that was told to end so has queued itself again, and goes on behind its last step; once it is
+# cancelled it does not
 goes_on() {
     local at
     wait_for 60 grep -q "job $job is queued again" "$1.log"
@@ -125,6 +126,8 @@ goes_on() {
     wait_for 60 grep -q "goes on behind step $at, .*, of job $job" "$1.log"
     wait_for 60 is_newer "$FOLDER/$1-c" "$at"
     scancel "$job"
+    wait_for 60 grep -q "job $job was cancelled: it is not queued again" "$1.log"
+    wait_for 60 state_is CANCELLED
 }
 
 @test "the time limit: the job writes a checkpoint, queues itself again and goes on" {
