@@ -36,10 +36,10 @@ struct sft_prediction {
     double gradients; /* of weights, out of their products and, added to, into them */
     double quantize;  /* making FP8 of bf16 */
     double adapters;  /* their products, which wait for memory */
-    double again; /* of the step, what is computed again: recompute, or launching that once more */
-    double launch;    /* the CPU's, beside the others: to launch all kernels */
-    double step;      /* the sum, or launch where that is more: of small models */
-    double tok_s;     /* tokens processed a second */
+    double again;  /* of the step, what is computed again: recompute, or launching that once more */
+    double launch; /* the CPU's, beside the others: to launch all kernels */
+    double step;   /* the sum, or launch where that is more: of small models */
+    double tok_s;  /* tokens processed a second */
 };
 
 struct sft_prediction sft_predict(const struct sft_preset *shape, const struct sft_work *work,

@@ -58,11 +58,11 @@ void linear_adapt(struct linear *linear, const struct model *model, int unit, en
 /* linear_stored.c, for linear_fp8.c: frozen weights in FP8 or NF4 as products in FP8 read them. */
 void stored_need8(struct linear *linear, const struct model *model, struct need *need);
 struct tensor stored_ready8(struct linear *linear, struct model *model, bool backward);
-/* Rows of an odd number cost products most of their speed (GPT-2's head of 50,257: a seventh of it is
+/* Rows of an odd number cost products most of their speed (of GPT-2's head of 50,257 a seventh is
  * left). So where other parameters stand behind the weight, their first rows are taken along up to
  * the next multiple of 64. What products make of them in the output means nothing, and its gradient
- * there must be zero: then they change no other gradient. Where the weight trains, so must they, and
- * their gradient is still zero when a fresh one is made. Not for FP8, adapters or a bias. */
+ * there must be zero: then they change no other gradient. Where the weight trains, so must they,
+ * and their gradient is still zero when a fresh one is made. Not for FP8, adapters or a bias. */
 void linear_widen(struct linear *linear, const struct model *model);
 int linear_out(const struct linear *linear); /* columns of its output */
 int linear_in(const struct linear *linear);  /* and of its input */

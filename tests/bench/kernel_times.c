@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a program's GPU time goes, by kernel: a library that CUDA loads into any program.
- *   CUDA_INJECTION64_PATH=$PWD/tests/bench/kernel_times.so KERNEL_TIMES=FILE PROGRAM...
- * At the program's end FILE has a line for each kernel and grid, "total ms, launches, mean us, grid, name",
- * the longest first. KERNEL_TIMES_SKIP=S leaves out what began in the first S seconds. Kernels are
- * not made to wait for one another, so the whole is slowed by some percent only. */
+ *   CUDA_INJECTION64_PATH=$PWD/kernel_times.so KERNEL_TIMES=FILE PROGRAM...
+ * At the program's end FILE has a line for each kernel and grid, "total ms, launches, mean us,
+ * grid, name", the longest first. KERNEL_TIMES_SKIP=S leaves out what began in the first S seconds.
+ * Kernels are not made to wait for one another, so the whole is slowed by some percent only.
+ * gcc -O2 -shared -fPIC -I/usr/local/cuda/include -o kernel_times.so kernel_times.c -lcupti */
 #include <cupti.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -16,6 +16,7 @@ cuda_kernels = \
 	job/tensor/cuda/lstm.cu \
 	job/tensor/cuda/lstm_fp32.cu \
 	job/tensor/cuda/nf4.cu \
+	job/tensor/cuda/nf4_back.cu \
 	job/tensor/cuda/norm.cu \
 	job/tensor/cuda/norm_fp32.cu \
 	job/tensor/cuda/optim.cu \
@@ -57,9 +58,10 @@ SUFFIXES = .cu
 .cu.lo:
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(LIBTOOL) $(AM_V_lt) --tag=CC --mode=compile $(NVCC) \
 		$(NVCC_OPTIONS) -I$(top_srcdir) -c -o $@ $<
-kernel_headers = job/tensor/cuda/amax.cuh job/tensor/cuda/bf16.cuh job/tensor/cuda/fp8_tile.cuh \
+kernel_headers = job/tensor/cuda/amax.cuh job/tensor/cuda/bf16.cuh job/tensor/cuda/fp8_tile.cuh job/tensor/cuda/nf4.cuh \
 	job/tensor/cuda/shares.cuh job/tensor/cuda/kernels.h job/tensor/dropout.h job/tensor/rounding.h job/tensor/fp8_scale.h job/tensor/nf4.h
-EXTRA_DIST += job/tensor/cuda/amax.cuh job/tensor/cuda/bf16.cuh job/tensor/cuda/fp8_tile.cuh job/tensor/cuda/shares.cuh
+EXTRA_DIST += job/tensor/cuda/amax.cuh job/tensor/cuda/bf16.cuh job/tensor/cuda/fp8_tile.cuh job/tensor/cuda/nf4.cuh \
+	job/tensor/cuda/shares.cuh
 $(cuda_kernels:.cu=.lo): $(kernel_headers)
 # Compiled once more, of fp32.
 job/tensor/cuda/elements_fp32.lo: job/tensor/cuda/elements.cu
