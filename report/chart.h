@@ -28,6 +28,7 @@ struct chart {
     bool stacked; /* bars at one place, as each line has others */
     double goal;  /* a horizontal line; 0: none */
     const char *goal_name;
+    int digits; /* of y, in words; 0: as many as percents want */
     size_t lines;
     struct chart_line line[CHART_LINES];
     size_t labels; /* of the x axis, for x = 0, 1, ...; 0: numbers */

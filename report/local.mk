@@ -21,7 +21,7 @@ report_libreport_la_SOURCES = \
 	report/page_method.c \
 	report/page_ranks.c \
 	report/page_style.c report/page_summary.c report/page_system.c \
-	report/page_stragglers.c report/page_table.c report/page_trend.c report/page_unsteady.c \
+	report/page_loss.c report/page_stragglers.c report/page_table.c report/page_trend.c report/page_unsteady.c \
 	report/pdf.c report/pdf.h \
 	report/ranks.c report/ranks.h \
 	report/repeats.c report/repeats.h \

@@ -227,7 +227,7 @@ static int page_sections(struct page *page, struct sft_error *err)
         return -1;
     page_cost(page);
     page_goals(page);
-    if (page_trend(page, err) < 0)
+    if (page_trend(page, err) < 0 || page_loss(page, err) < 0)
         return -1;
     page_method(page);
     page_appendix(page);

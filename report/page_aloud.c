@@ -20,7 +20,8 @@ static void put_point(struct page *page, const struct chart *chart, const struct
     else
         fprintf(page->out, "%.9g", line->x[k]);
     fprintf(page->out, ": ");
-    html_number(page->out, line->y[k], fabs(line->y[k]) < 1000 ? 1 : 0);
+    int digits = chart->digits > 0 ? chart->digits : fabs(line->y[k]) < 1000;
+    html_number(page->out, line->y[k], digits);
 }
 
 /* Of a chart of a thousand ranks: how many there are, the least and the most. */

@@ -129,6 +129,7 @@ int page_summary(struct page *page, struct sft_error *err);
 void page_cost(struct page *page);
 void page_goals(struct page *page);
 int page_trend(struct page *page, struct sft_error *err);
+int page_loss(struct page *page, struct sft_error *err);
 void page_method(struct page *page);
 void page_throughput(struct page *page);
 int page_utilization(struct page *page, struct sft_error *err);

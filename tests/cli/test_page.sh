@@ -172,6 +172,17 @@ unsteady() { # told on the first screen, with both figures and which steps it wa
 }
 ok "unsteady runs are marked in page, groups and comparison" unsteady
 
+losses() { # of runs that evaluated: the newest one's, held out and trained; a curve that is none leaves a gap
+    local text='eval_first=5.78309 eval_best=2.97 eval_best_step=30 eval_loss=3.25 epochs=3.75 eval_curve=0:5.78309,15:%3Cb%3E,30:2.97,45:3.25 loss_curve=20:4.5,45:3.125'
+    python3 "$src/tests/fixtures/many_records.py" 48 1 | sed "s/\(step=1048\.0 [^\"]*step_ms=\)[^ ]*/\11897 $text/g" >loss.json
+    "$report" --input loss.json --format html --output loss.html && [ "$(grep -c '<h2 id="loss">' loss.html)" = 1 ] &&
+        grep -q '<td class="n">3.75</td><td class="n">5.7831</td><td class="n">2.9700</td><td class="n">30</td><td class="n">3.2500</td>' loss.html &&
+        ! grep -q 'id="loss"' en.html || return 1
+    ! command -v gnuplot >/dev/null || { grep -q ', held out &ndash; 0: 5.7831, 30: 2.9700, 45: 3.2500</li>' loss.html &&
+        grep -q ', trained &ndash; 20: 4.5000, 45: 3.1250</li>' loss.html; }
+}
+ok "losses of runs that evaluated" losses
+
 stragglers() { # by rank and host, how much, since when, and why; a record's texts are no HTML
     python3 "$src/tests/fixtures/many_records.py" 48 1 | sed '
         s/\(step=1048\.0 [^"]*step_ms=\)[^ ]*/\11897 stragglers=2 straggler_rank=13 straggler_host=n%3C7 straggler_pct=38.4 straggler_step=210 straggler_steps=120 straggler_cause=SM%20clock%20900%20MHz,%20%3Cb%3E/g' >straggler.json
