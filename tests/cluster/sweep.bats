@@ -115,6 +115,23 @@ records_at_least() { # records_at_least NAME COUNT
     [ "$(jobs_of nightly)" -eq 18 ]
 }
 
+@test "a sweep over methods: a configuration each, and what a method costs or gains" {
+    "$SWEEP" --models tiny --nodes 1 --vary method=full,lora,qlora --repeat 2 --with steps=2 --with warmup=1 \
+        --with data=synthetic --with gpus=1 --with device=cpu --name methods --yes
+    wait_for 60 records_at_least methods 6
+    run "$REPORT" --sweep methods --groups
+    echo "$output"
+    for method in full lora qlora; do
+        [ "$(grep -c "^tiny $method fp32  *1  *1  *2 " <<<"$output")" -eq 1 ]
+    done
+    sacct -X -n -P --name methods -S now-1days -o jobid,admincomment | sed -n 's/^\([0-9]*\)|.* method=\([a-z]*\) .*/\2 \1/p' | sort >"$FOLDER/methods"
+    one() { awk -v method="$1" '$1 == method { print $2 }' "$FOLDER/methods" | paste -sd, -; }
+    run "$REPORT" --compare "jobs:$(one full)" "jobs:$(one lora)" --across method
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output == *lora* ]]
+}
+
 @test "jobs of a sweep run one after the other" {
     sacct -X -n -P --name nightly -S now-1days -o start,end | sort | awk -F'|' \
         'NR > 1 && $1 < last { print "overlap: " $0; bad = 1 } { last = $2 } END { exit bad || NR != 18 }'
