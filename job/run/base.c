@@ -115,6 +115,11 @@ static int tokenizer_take(const struct base *base, struct sft_request *request,
     return failed;
 }
 
+bool base_lacks_tokenizer(const struct base *base, const struct sft_request *request)
+{
+    return base->weights != NULL && request->tokenizer[0] == '\0' && !data_are_drawn(request);
+}
+
 int base_open(struct base *base, struct sft_request *request, struct sft_error *err)
 {
     const struct sft_preset *preset = request->preset;

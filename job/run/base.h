@@ -18,6 +18,8 @@ struct base {
  * preset that it names must be alike, and its adapters those of adapter=; where it names no
  * tokenizer, and data that want one, the weights' own. The base outlives the request. */
 int base_open(struct base *base, struct sft_request *request, struct sft_error *err);
+/* Of an opened one: nobody named a tokenizer, and the weights bring none for these texts. */
+bool base_lacks_tokenizer(const struct base *base, const struct sft_request *request);
 /* Collective: the same on all ranks. Where it fails on some, or nodes have other weights than rank
  * 0's has, it fails on all, and on rank 0 err is one line that names the nodes. */
 int base_agree(struct base *base, struct sft_request *request, struct control *control,

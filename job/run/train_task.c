@@ -134,13 +134,21 @@ static int run_load(struct run *run, struct sft_error *err)
     return training_load(&run->training, base->weights, base->adapters, &run->load_s, err);
 }
 
-/* Who asked for the CPU knows it. Before there may be too little memory for it: that is why. */
+/* Who asked for the CPU knows it. Before there may be too little memory for it: that is why.
+ * Weights that bring no tokenizer were trained with one that nobody has named here. */
 static void run_tell(const struct run *run)
 {
     const struct sft_request *request = &run->request;
-    if (run->ranks.control->rank == 0 && run->ranks.device < 0 &&
-        request->device != SFT_DEVICE_CPU && request->gpus != 0)
+    if (run->ranks.control->rank != 0)
+        return;
+    if (run->ranks.device < 0 && request->device != SFT_DEVICE_CPU && request->gpus != 0)
         host_tell_cpu(stderr);
+    if (base_lacks_tokenizer(&run->base, request))
+        fprintf(stderr,
+                "sft-bench-job: warning: weights=%.300s: no tokenizer.json or tokenizer.model "
+                "there, so texts are taken as bytes, which these weights may not know: name "
+                "tokenizer=\n",
+                request->weights);
 }
 
 /* Until all ranks stand before the first step; -1 on all of them where one cannot. */

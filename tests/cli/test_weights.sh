@@ -48,6 +48,10 @@ cp -r "$models/llama31" "$folder/hub/models--us--llama31/snapshots/abc"
 said=$(HF_HOME=$folder "$job" auto --weights us/llama31 "${keys[@]}" --out "$folder/hub1" 2>&1)
 [ "$(losses "$folder/hub1")" = "${alone/llama31 llama31/llama31 us/llama31}" ]
 report "by its name" $? "$said"
+[ "$(grep -c 'warning: weights=us/llama31: no tokenizer.json .*taken as bytes' <<<"$said")" = 1 ]
+report "a checkpoint without a tokenizer is told" $? "$said"
+said=$("$job" auto --weights "$models/llama31" "${keys[@]}" --tokenizer bytes 2>&1) && [[ $said != *warning* ]]
+report "and not where bytes are meant" $? "$said"
 expect "no such name" "hf download us/llama32" \
     env HF_HOME="$folder" "$job" auto --weights us/llama32 "${keys[@]}"
 expect "--check says so" "hf download us/llama32" \
