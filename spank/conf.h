@@ -19,6 +19,7 @@ struct conf {
     char tokenizer[CONF_PATH]; /* default of the request's tokenizer */
     char ceilings[CONF_PATH];  /* default of the request's ceilings */
     char history[CONF_PATH];   /* default of verify's history */
+    char tuned[CONF_PATH];     /* the site's folder of timed choices of products */
     char partition[128];       /* where to run when the user names no partition */
     char mpi[64];              /* srun's --mpi */
     int gpus_per_node;         /* in place of what the nodes' gres says */

@@ -254,6 +254,8 @@ int slurm_spank_task_init(spank_t spank, int ac, char **av)
         if (!plugin_served && conf_load(&plugin_site, ac, av, &err) < 0)
             conf_init(&plugin_site);
         network_task(spank, &plugin_site, place_task(spank, &plugin_site));
+        if (plugin_site.tuned[0] != '\0') /* what the user has set is left */
+            spank_setenv(spank, "SFT_BENCH_TUNED", plugin_site.tuned, 0);
     }
     snprintf(number, sizeof number, "%d", watch_fd());
     if (watch_fd() >= 0)

@@ -65,12 +65,12 @@ make_nics() {
     printf 'eno1\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n' >>"$machine/proc/net/route"
 }
 
-# In the job's place: rank and each variable of NCCL that the task has; and the record of a complete run.
+# In the job's place: rank, each variable of NCCL and the tuned folder that the task has; and the record of a complete run.
 make_show() {
     cat >"$1" <<'EOF'
 #!/bin/bash
 case $* in *--check*) exit 0 ;; esac
-env | grep '^NCCL_' | sed "s/^/$SLURM_PROCID /"
+env | grep '^NCCL_\|^SFT_BENCH_TUNED=' | sed "s/^/$SLURM_PROCID /"
 [ "$SLURM_PROCID" -ne 0 ] || printf '%-4096s' 'sft1{state=complete}' 1<>"/proc/self/fd/$SFT_BENCH_RECORD_FD"
 EOF
     chmod +x "$1"
@@ -140,6 +140,19 @@ as_found() { # as_found RANK
     [ "$(of 1 NCCL_IB_TC)" = 41 ]
     [ "$(of 1 NCCL_DEBUG)" = VERSION ]
     [ "$(of 1 NCCL_SOCKET_IFNAME)" = eth1 ]
+}
+
+@test "the site's tuned folder reaches every task, and the user's own is left" {
+    site 'tuned = /shared/tuned'
+    run srun --sft-bench=tiny:2,gpus=1
+    [ "$status" -eq 0 ]
+    [ "$(of 0 SFT_BENCH_TUNED)" = /shared/tuned ]
+    [ "$(of 1 SFT_BENCH_TUNED)" = /shared/tuned ]
+    SFT_BENCH_TUNED=/mine run srun --sft-bench=tiny:2,gpus=1
+    [ "$(of 1 SFT_BENCH_TUNED)" = /mine ]
+    site
+    run srun --sft-bench=tiny:2,gpus=1
+    [ -z "$(of 1 SFT_BENCH_TUNED)" ]
 }
 
 @test "a line of the site's file that is wrong refuses the run with its number" {

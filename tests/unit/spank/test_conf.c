@@ -103,7 +103,7 @@ static void test_complaints_name_file_and_line(void **state)
     assert_refused(
         "gpu = 8",
         "site.conf:1: unknown key 'gpu'; known are job, partition, gpus_per_node, "
-        "cpus_per_task, data, tokenizer, ceilings, history, mpi, comment, update_seconds, "
+        "cpus_per_task, data, tokenizer, ceilings, history, tuned, mpi, comment, update_seconds, "
         "hold_seconds, "
         "fabric, "
         "fabric_exclude, fabric_addresses, socket_interface, traffic_class, "
