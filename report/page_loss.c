@@ -5,7 +5,7 @@
 #include "report/page_internal.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 enum { DIGITS = 4 };
 #define LOSS_MOST 1e6 /* more is no loss of a token, and would hide the others */
@@ -27,8 +27,12 @@ static bool has_evaluated(const struct row *row)
 /* Of "STEP:LOSS,STEP:LOSS" the next pair, *list behind it; NaN: it is none. */
 static double pair_next(const char **list, double *step)
 {
+    char *colon, *end = NULL;
     double loss = NAN;
-    bool pair = sscanf(*list, "%lf:%lf", step, &loss) == 2;
+    *step = strtod(*list, &colon);
+    if (colon > *list && *colon == ':')
+        loss = strtod(colon + 1, &end);
+    bool pair = end != NULL && end > colon + 1 && (*end == ',' || *end == '\0');
     while (**list != '\0' && *(*list)++ != ',')
         continue;
     return pair && isfinite(*step) && fabs(loss) < LOSS_MOST ? loss : NAN;
