@@ -160,29 +160,20 @@ int folder_begin(const char *path, const char *job, long long step, char beside[
     return cannot(path, "cannot be written to", err);
 }
 
-static int folder_sync(const char *path)
-{
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0)
-        return -1;
-    int failed = fsync(folder) < 0 && errno != EINVAL ? -1 : 0;
-    close(folder);
-    return failed;
-}
-
 int folder_commit(const char *path, long long step, const char *beside, struct sft_error *err)
 {
     char name[PATH_MAX];
     folder_step_path(path, step, name);
-    if (folder_sync(beside) < 0)
+    if (save_folder_sync(beside) < 0)
         return cannot(path, "cannot be written to", err);
     int failed = rename(beside, name);
     if (failed < 0 && (errno == ENOTEMPTY || errno == EEXIST)) {
         save_folder_remove(name);
         failed = rename(beside, name);
     }
-    return failed < 0 || folder_sync(path) < 0 ? cannot(path, "a checkpoint takes no name", err)
-                                               : 0;
+    return failed < 0 || save_folder_sync(path) < 0
+               ? cannot(path, "a checkpoint takes no name", err)
+               : 0;
 }
 
 void folder_prune(const char *path, long long step, int keep, int others)

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -97,18 +96,6 @@ static void link_send(struct hub_link *link, const void *message, size_t size)
         link_close(link);
 }
 
-/* A connection a rank, and some for the libraries; too low a hard limit is told by those missing.
- */
-static void hub_raise_files(int files)
-{
-    struct rlimit limit;
-    rlim_t want = (rlim_t)files + 1024;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
-        return;
-    limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /* Connections that have not said who they are, on rank 0. */
 struct comers {
     int listener, count;
@@ -167,7 +154,7 @@ static int hub_gather(struct hub *hub, int listener, struct sft_error *err)
 {
     struct comers comers = {.listener = listener};
     double last = sft_clock_now(), spent = 0;
-    hub_raise_files(hub->size + STRANGERS);
+    net_raise_files(hub->size + STRANGERS);
     while (hub_missing(hub) > 0 && spent < hub->limit) {
         nfds_t count = 0;
         hub->polled[count++] = (struct pollfd){.fd = listener, .events = POLLIN};

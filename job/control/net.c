@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -169,4 +170,14 @@ void net_link_send(struct net_link *link, const void *message, size_t size)
     else if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
              errno != EPIPE && errno != ECONNRESET)
         link->broken = true;
+}
+
+void net_raise_files(int connections)
+{
+    struct rlimit limit;
+    rlim_t want = (rlim_t)connections + 1024;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
+        return;
+    limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }

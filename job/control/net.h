@@ -64,4 +64,8 @@ enum net_news net_link_take(struct net_link *link, void *message, size_t size);
  * when the connection is of no use any more. */
 void net_link_send(struct net_link *link, const void *message, size_t size);
 
+/* Room for so many connections, and some for the libraries. Too low a hard limit is told by those
+ * that are missing. */
+void net_raise_files(int connections);
+
 #endif

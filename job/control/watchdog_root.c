@@ -6,23 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define STRANGERS 64         /* connections beyond one a rank */
 #define CONNECT_SECONDS 30.0 /* then rank 0 says who is missing */
-
-/* A connection a rank, and some for the libraries. Too low a hard limit is told by those missing.
- */
-static void root_raise_files(int files)
-{
-    struct rlimit limit;
-    rlim_t want = (rlim_t)files + 1024;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
-        return;
-    limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 int watchdog_root_open(struct watchdog *w, struct sft_error *err)
 {
@@ -31,7 +18,7 @@ int watchdog_root_open(struct watchdog *w, struct sft_error *err)
     w->polled = calloc((size_t)w->peers_max + 2, sizeof *w->polled);
     if (w->peers == NULL || w->polled == NULL)
         return sft_error_set(err, "no memory for a watchdog of %d ranks", w->size);
-    root_raise_files(w->peers_max);
+    net_raise_files(w->peers_max);
     w->listener = net_listen(&w->cards[0], err);
     return w->listener < 0 ? -1 : 0;
 }

@@ -140,7 +140,7 @@ int save_folder_make(struct save_folder *folder, const char *path, struct sft_er
     return 0;
 }
 
-static int folder_sync(const char *path)
+int save_folder_sync(const char *path)
 {
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
@@ -197,7 +197,7 @@ static int folder_finish(struct save_folder *folder)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%.*s/" WRITING, PATH_MAX - 16, folder->beside);
-    if (unlink(path) < 0 || folder_sync(folder->beside) < 0)
+    if (unlink(path) < 0 || save_folder_sync(folder->beside) < 0)
         return -1;
     close(folder->lock);
     folder->lock = -1;
@@ -216,7 +216,7 @@ int save_folder_commit(struct save_folder *folder, const char *path, struct sft_
         return cannot(path, "cannot be written", err);
     int failed = lstat(name, &info) == 0 ? names_exchange(name, folder->beside, old)
                                          : rename(folder->beside, name);
-    if (failed < 0 || folder_sync(parent) < 0)
+    if (failed < 0 || save_folder_sync(parent) < 0)
         return cannot(path, "cannot take its name", err);
     folder->beside[0] = '\0';
     if (old[0] != '\0')

@@ -23,6 +23,9 @@ struct save_folder {
     int lock;
 };
 
+/* The folder's own names are on the disk; -1 and errno. */
+int save_folder_sync(const char *path);
+
 /* A new one beside it, empty but for the file that is locked. */
 int save_folder_make(struct save_folder *folder, const char *path, struct sft_error *err);
 /* It becomes the one of that name; what had the name is removed. Durable when this returns. */
