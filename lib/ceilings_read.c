@@ -84,12 +84,12 @@ static int busbw_add(void *object, const char *value, struct sft_error *err)
 
 static const struct sft_field keys[] = {
     {"device", SFT_FIELD_TEXT, FIELD(device), .argument = "NAME"},
-    {"matmul_tflops", SFT_FIELD_REAL, FIELD(matmul_tflops), 1e-3, 1e6, .argument = "RATE"},
-    {"fp8_tflops", SFT_FIELD_REAL, FIELD(fp8_tflops), 1e-3, 1e6, .argument = "RATE"},
-    {"memory_gbs", SFT_FIELD_REAL, FIELD(memory_gbs), 1e-3, 1e6, .argument = "RATE"},
-    {"launch_us", SFT_FIELD_REAL, FIELD(launch_us), 1e-3, 1e6, .argument = "RATE"},
-    {"peak_tflops", SFT_FIELD_REAL, FIELD(peak_tflops), 1e-3, 1e6, .argument = "RATE"},
-    {"memory_gib", SFT_FIELD_REAL, FIELD(memory_gib), 1, 1e5, .argument = "GIB"},
+    {"matmul_tflops", SFT_FIELD_REAL, FIELD(matmul_tflops), 1e-9, 1e6, .argument = "RATE"},
+    {"fp8_tflops", SFT_FIELD_REAL, FIELD(fp8_tflops), 1e-9, 1e6, .argument = "RATE"},
+    {"memory_gbs", SFT_FIELD_REAL, FIELD(memory_gbs), 1e-9, 1e6, .argument = "RATE"},
+    {"launch_us", SFT_FIELD_REAL, FIELD(launch_us), 1e-9, 1e6, .argument = "RATE"},
+    {"peak_tflops", SFT_FIELD_REAL, FIELD(peak_tflops), 1e-9, 1e6, .argument = "RATE"},
+    {"memory_gib", SFT_FIELD_REAL, FIELD(memory_gib), 1e-3, 1e5, .argument = "GIB"},
     {"attention", SFT_FIELD_LIST, 0, 0, .check = attention_add},
     {"busbw", SFT_FIELD_LIST, 0, 0, .check = busbw_add},
     {.name = NULL},

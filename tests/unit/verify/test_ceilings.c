@@ -59,6 +59,39 @@ static void test_what_is_measured_reads_back(void **state)
     assert_true(sft_ceiling_busbw(back, 8, 1 << 20) == 11.25);
 }
 
+/* A machine can be as slow as it likes, and a GPU fast: both are read back. */
+static void test_the_slowest_and_the_fastest_read_back(void **state)
+{
+    static const double rate[] = {2.5e-6, 9e4};
+    static struct sft_ceilings read;
+    struct sft_error err = {""};
+    (void)state;
+    for (size_t i = 0; i < sizeof rate / sizeof rate[0]; i++) {
+        struct sft_ceiling c = {.device = "Made Up",
+                                .memory_gib = i == 0 ? 0.25 : 9e4,
+                                .peak_tflops = -1,
+                                .matmul_tflops = rate[i],
+                                .fp8_tflops = rate[i],
+                                .memory_gbs = rate[i],
+                                .launch_us = rate[i],
+                                .lengths = {128},
+                                .forward = {rate[i]},
+                                .backward = {rate[i]},
+                                .busbw = {{1, 1024, rate[i]}},
+                                .busbws = 1};
+        write_of(&c);
+        if (sft_ceilings_parse(&read, text, length, "ceilings", &err) < 0)
+            fail_msg("%s\n%s", err.text, text);
+        near(read.device[0].matmul_tflops, rate[i]);
+        near(read.device[0].fp8_tflops, rate[i]);
+        near(read.device[0].memory_gbs, rate[i]);
+        near(read.device[0].launch_us, rate[i]);
+        near(read.device[0].memory_gib, c.memory_gib);
+        near(read.device[0].forward[0], rate[i]);
+        near(read.device[0].busbw[0].gbs, rate[i]);
+    }
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -70,6 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_measured_reads_back),
+        cmocka_unit_test(test_the_slowest_and_the_fastest_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, end);
 }
