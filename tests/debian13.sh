@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # sft-bench on Debian 13 (Slurm 24.11, MariaDB 11.8, Open MPI 5, gcc 14), in a folder that debootstrap makes, as root:
 # builds it there and runs its tests on a private cluster there. Ends with tests/run.sh's `N passed, N failed`.
-#   tests/debian13.sh               the unit tests, and the cluster tests of the main path
+#   tests/debian13.sh               the cluster tests of the main path
 #   tests/debian13.sh --all         all of tests/run.sh
 #   tests/debian13.sh -- COMMAND... this, in the copy of the sources there
 #   SFT_DEBIAN13=DIR                the folder, kept from run to run [/var/cache/sft-bench/debian13]
@@ -63,9 +63,8 @@ for name in http_proxy https_proxy no_proxy SFT_ONLY SFT_BATS SFT_FUZZ_SECONDS; 
 done
 case ${1:-} in
 '')
-    [ -n "${SFT_ONLY:-}" ] || root_variables+=("SFT_ONLY=unit cluster")
+    [ -n "${SFT_ONLY:-}" ] || root_variables+=("SFT_ONLY=cluster")
     [ -n "${SFT_BATS:-}" ] || root_variables+=("SFT_BATS=$MAIN_PATH")
-    root_variables+=("SFT_QUICK=1")
     set -- tests/run.sh
     ;;
 --all) set -- tests/run.sh ;;

@@ -5,7 +5,7 @@
 #   SFT_FUZZ_SECONDS=N   seconds of each fuzz target (default 5)
 #   SFT_ONLY="unit ..."  only these parts: unit shape lint sanitizers dist symbols shell fuzz cluster packages debian13
 #   SFT_BATS="place ..." of the part cluster only these files of tests/cluster
-#   SFT_QUICK=1          without the unit tests that compute for minutes, as the parts sanitizers, dist and debian13 do
+#   SFT_QUICK=1          without the unit tests that compute for minutes, as the parts sanitizers and dist do
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
@@ -205,7 +205,7 @@ if part cluster; then
         name=$(basename "$file" .bats)
         [[ " ${SFT_BATS:-$name} " == *" $name "* ]] || continue
         case $name in
-        kill | outage | stall | start) waiting+=("$file") ;;
+        kill | outage | stall | start | checkpoint | sites) waiting+=("$file") ;;
         *) others+=("$file") ;;
         esac
     done
