@@ -53,7 +53,7 @@ if wanted operations; then
 fi
 if wanted ranks; then
     for precision in fp8 fp8,scaling=row; do
-        SFT_PRECISION=$precision SFT_ZERO="${SFT_RANKS_ZERO:-1 2 3 hybrid}" SFT_ONLY="losses memory" CUDA_VISIBLE_DEVICES=0 \
+        SFT_WITH=precision=$precision SFT_ZERO="${SFT_RANKS_ZERO:-1 2 3 hybrid}" SFT_ONLY="losses memory" CUDA_VISIBLE_DEVICES=0 \
             tests/gpu/ranks.sh -j "$job" -l "$launcher" -o "$logs/ranks-${precision//,scaling=/-}"
         tell $? "2, 4 and 8 ranks on one GPU, $precision"
     done

@@ -9,7 +9,8 @@
 #   -l  what starts N processes with PMIx, as [mpirun --allow-run-as-root --oversubscribe -n], or
 #       "srun --overlap --mpi=pmix -n" inside of an allocation
 #   -o  results and logs [build/gpu/ranks]
-#   SFT_PRECISION=fp8 or fp8,scaling=row: of losses and memory    SFT_RANKS="2 4 8", SFT_ZERO="0 1 2 3 hybrid", SFT_ONLY="losses memory stall": only these
+#   SFT_WITH=KEY=VALUE,...: of losses and memory, as precision=fp8,scaling=row or method=qlora    SFT_LR: adapters want 1e-2 [1e-3]
+#   SFT_RANKS="2 4 8", SFT_ZERO="0 1 2 3 hybrid", SFT_ONLY="losses memory stall": only these
 # Ranks take turns on the GPU: about 10 minutes for all.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -19,7 +20,7 @@ while getopts j:l:o: option; do
     j) job=$OPTARG ;;
     l) launcher=$OPTARG ;;
     o) out=$OPTARG ;;
-    *) sed -n '3,14s/^# //p' "$0" >&2 && exit 2 ;;
+    *) sed -n '3,15s/^# //p' "$0" >&2 && exit 2 ;;
     esac
 done
 job=$(command -v "$job") || { echo "ranks.sh: no sft-bench-job: build it, or name it with -j" >&2 && exit 2; }
@@ -65,7 +66,7 @@ sys.exit(worst > 0.01)
 PY
 }
 
-losses=tiny,device=cuda,data=examples/instructions.json,seed=5,lr=1e-3,lr_warmup=10,steps=45,warmup=5,seq=256,micro_batch=1,global_batch=8${SFT_PRECISION:+,precision=$SFT_PRECISION}
+losses=tiny,device=cuda,data=examples/instructions.json,seed=5,lr=${SFT_LR:-1e-3},lr_warmup=10,steps=45,warmup=5,seq=256,micro_batch=1,global_batch=8${SFT_WITH:+,$SFT_WITH}
 if [[ $only == *losses* ]]; then
     run one 1 "$losses" || { tail -n 5 "$out/one.log" && result "one rank" 1; }
     for ranks in ${SFT_RANKS:-2 4 8}; do
@@ -93,7 +94,7 @@ plan_of() { # plan_of REQUEST : GiB of a rank
     "$job" --plan "$1" 2>/dev/null | sed -n 's/^NVIDIA H200 \([0-9.]*\) GiB.*/\1/p'
 }
 
-memory=llama-1b,device=cuda,data=synthetic:512,seq=512,micro_batch=1,steps=1,warmup=1${SFT_PRECISION:+,precision=$SFT_PRECISION}
+memory=llama-1b,device=cuda,data=synthetic:512,seq=512,micro_batch=1,steps=1,warmup=1${SFT_WITH:+,$SFT_WITH}
 if [[ $only == *memory* ]]; then
     run memory-1 1 "$memory,global_batch=1"
     context=$(python3 -c "import json, sys; print(json.load(open(sys.argv[1]))['mem_plan_gib'] - float(sys.argv[2]))" \
