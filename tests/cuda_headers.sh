@@ -101,7 +101,7 @@ libraries() { # libraries TOOLKIT PACKAGE==VERSION...
     for part in "$from"/*.whl; do
         unzip -qqo "$part" -x '*/libcudnn_adv*' '*engines_precompiled*' -d "$from/all" || return
     done
-    mkdir -p "$to.new" && chmod -R u+rwX "$from/all" && find "$from/all" -name '__init__.py' -delete || return
+    rm -rf "$to.new" && mkdir -p "$to.new" && chmod -R u+rwX "$from/all" && find "$from/all" -name '__init__.py' -delete || return
     for part in "$from"/all/nvidia/*/; do
         cp -rl "$part." "$to.new/" || return
     done
