@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a GPU machine wants that has CUDA but neither a network nor our libraries: programs without their symbols, the
 # libraries of this system that they link, scripts, records. Packed here, unpacked in a clone there:
-#   pack.sh [-b BUILD] [-m MIB] FILE.tgz     -b  a tree configured with CUDA [build/gpu]    -m  the most it may be [64]
+#   pack.sh [-b BUILD] [-m MIB] FILE.tgz    -m  the most it may be [64]
+#   -b  a tree configured with CUDA, with an installed one in BUILD/root where Slurm is wanted [build/gpu]
 #   there: tar xzf FILE.tgz && . .carry/env.sh
 # env.sh puts the libraries that the machine lacks on LD_LIBRARY_PATH (its own go first: their GPU driver is newer), and
 # sets SFT_BUILD (a BUILD for the scripts' -b), SFT_BENCH_CACHE, SFT_DATA and SFT_TOKENIZER.
@@ -13,11 +14,11 @@ while getopts b:m: option; do
     case $option in
     b) build=$(realpath "$OPTARG") ;;
     m) most=$OPTARG ;;
-    *) sed -n '3,8s/^# //p' "$0" >&2 && exit 2 ;;
+    *) sed -n '3,9s/^# //p' "$0" >&2 && exit 2 ;;
     esac
 done
 shift $((OPTIND - 1))
-[ $# -eq 1 ] || { sed -n '5,6s/^# *//p' "$0" >&2 && exit 2; }
+[ $# -eq 1 ] || { sed -n '5,7s/^# *//p' "$0" >&2 && exit 2; }
 [ -x "$build/sft-bench-job" ] || { echo "pack.sh: $build has no sft-bench-job: configure with CUDA and make it" >&2 && exit 1; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/sft-pack.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -32,6 +33,10 @@ for file in "$build"/sft-bench-job "$build"/tests/gpu/* "$build"/tests/bench/*; 
     strip -o "$pack/build/${file#"$build"/}" "$file" && programs=$((programs + 1))
     ldd "$file"
 done >"$work/libraries" || exit 1
+if [ -d "$build/root" ]; then # make install's, for slurm.sh --prefix
+    cp -r "$build/root" "$pack/build/root" && rm -rf "$pack/build/root/share/man" && ln -f "$pack/build/sft-bench-job" \
+        "$pack/build/root/bin/sft-bench-job" && find "$pack/build/root" -name '*.so*' -type f -exec strip {} + || exit 1
+fi
 awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 }' "$work/libraries" | sort -u | grep -vE "$FOREIGN" |
     while read -r name path; do
         cp -L "$path" "$pack/lib/$name" || exit 1
