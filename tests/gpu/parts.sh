@@ -29,6 +29,7 @@ PARTS=(
     'two-speed|2|500|SFT_ONLY=speed tests/gpu/fp8_shards.sh -b $build -o $logs/two-speed -s 10'
     'two-peer|2|300|SFT_ONLY=peer tests/gpu/fp8_shards.sh -b $build -o $logs/two-peer'
     'two-verify|2|150|tests/gpu/verify.sh $build'
+    'node|2|550|tests/gpu/node.sh -p $build/root ${debs:+-d $debs} -o $logs/node -s 10'
 )
 build=${SFT_BUILD:-$PWD/build/gpu} debs='' logs=$PWD/build/gpu/parts passed=0 failed=0
 [ "${1:-}" != --list ] || { printf '%s\n' "${PARTS[@]}" && exit 0; }
