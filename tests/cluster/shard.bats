@@ -14,8 +14,8 @@ setup() {
     cluster_enter
 }
 
-train() { # train NAME SHAPE ZERO
-    srun --sft-bench="$2,zero=$3,data=synthetic,seed=3,steps=18,warmup=2,seq=128,micro_batch=1,global_batch=16,out=$FOLDER/$1" \
+train() { # train NAME SHAPE ZERO [KEY=VALUE,...]
+    srun --sft-bench="$2,zero=$3,data=synthetic,seed=3,steps=18,warmup=2,seq=128,micro_batch=1,global_batch=16,out=$FOLDER/$1${4:+,$4}" \
         >"$FOLDER/$1.log" 2>&1 || {
         cat "$FOLDER/$1.log"
         return 1
@@ -48,6 +48,36 @@ for zero in ("0", "1", "2", "3", "hybrid"):
     print(zero, memory)
     if zero != "0":  # states at least are a fraction of what one rank would keep
         assert memory[8, 4] < memory[4, 2] < memory[2, 1], (zero, memory)
+PY
+}
+
+@test "FP8 and adapters over NF4, shared by 4 ranks on 2 nodes, train as one rank does" {
+    local kind keys zero
+    for kind in fp8 qlora; do
+        [ $kind = fp8 ] && keys=precision=fp8 || keys=method=qlora,lr=0.01
+        train "one-$kind" tiny:1,gpus=0 0 $keys
+        for zero in 1 3 hybrid; do
+            train "$zero-$kind" tiny:2,gpus=2 $zero $keys
+        done
+    done
+    python3 - "$FOLDER" <<'PY'
+import json, sys
+def run(name):
+    return json.load(open(f"{sys.argv[1]}/{name}/result.json"))
+curves = [run("one")["losses"]]  # of the test before, in fp32
+for kind, base, bound in (("fp8", None, 2e-3), ("qlora", "nf4", 1e-5)):
+    one = run(f"one-{kind}")
+    assert len(set(one["losses"])) == 20 and one["losses"] not in curves, kind
+    curves.append(one["losses"])
+    for zero in ("1", "3", "hybrid"):
+        r = run(f"{zero}-{kind}")
+        assert (r["nodes"], r["ranks"], r["zero"]) == (2, 4, zero) and r.get("base") == base, r
+        worst = max(abs(a - b) / a for a, b in zip(one["losses"], r["losses"], strict=True))
+        print(kind, zero, worst, r.get("gathered"))
+        assert worst < bound, (kind, zero, worst)
+        if kind == "fp8":
+            assert r["precision"] == "fp8" and (zero == "1") == ("gathered" not in r), r.get("gathered")
+            assert zero == "1" or r["gathered"] == "e4m3", r["gathered"]
 PY
 }
 
