@@ -248,13 +248,28 @@ static int chart_script(const struct chart *chart, bool png, char **script)
     return fclose(out) == 0 ? 0 : -1;
 }
 
+/* In UTF-8, as the script is: by the user's own locale, "C" say, gnuplot complains of a degree sign
+ * to whoever waits for a report, and counts widths in bytes. */
+static int gnuplot_run(const char *script, char **text, size_t *length, struct sft_error *err)
+{
+    const char *argv[] = {"gnuplot", "-", NULL}, *locale = getenv("LC_ALL");
+    char *mine = locale != NULL ? strdup(locale) : NULL;
+    setenv("LC_ALL", "C.UTF-8", 1);
+    int rc = spawn_read(argv, script, text, length, err);
+    if (mine != NULL)
+        setenv("LC_ALL", mine, 1);
+    else
+        unsetenv("LC_ALL");
+    free(mine);
+    return rc;
+}
+
 static int chart_run(const struct chart *chart, bool png, char **text, size_t *length,
                      struct sft_error *err)
 {
-    const char *argv[] = {"gnuplot", "-", NULL};
     char *script;
     int rc = chart_script(chart, png, &script) < 0 ? sft_error_set(err, "no memory for a chart")
-                                                   : spawn_read(argv, script, text, length, err);
+                                                   : gnuplot_run(script, text, length, err);
     free(script);
     return rc;
 }

@@ -214,6 +214,23 @@ without_gnuplot() {
 }
 ok "without gnuplot the page says so" without_gnuplot
 
+# Whatever the user's locale: gnuplot 6 says a line a chart where it is none of UTF-8.
+charts_in_c() {
+    mkdir -p gnuplot && printf '%s\n' '#!/bin/sh' 'charmap=$(locale charmap)' \
+        '[ "$charmap" = UTF-8 ] || echo "warning: iconv failed ($charmap)" >&2' "exec $(command -v gnuplot) \"\$@\"" >gnuplot/gnuplot
+    chmod +x gnuplot/gnuplot
+    local set
+    for set in LC_ALL=C LC_CTYPE=POSIX; do
+        env -u LC_ALL -u LANG "$set" PATH="$work/gnuplot:$PATH" "$report" --input "$src/tests/fixtures/sacct-report.json" \
+            --format html --output c.html 2>err && grep -q '<svg' c.html && ! grep -v '^sft-report: ' err || return 1
+    done
+}
+if command -v gnuplot >/dev/null; then
+    ok "charts are made in UTF-8 where the user has no such locale" charts_in_c
+else
+    skip "charts are made in UTF-8 where the user has no such locale" "no gnuplot"
+fi
+
 no_pdf() {
     ! PATH=$work/empty "$report" --input "$src/tests/fixtures/sacct-report.json" --format pdf --output no.pdf 2>err &&
         grep -q 'neither chromium nor weasyprint is installed' err && [ -z "$(ls no.pdf* 2>/dev/null)" ]
