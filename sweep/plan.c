@@ -108,8 +108,11 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,
     char text[SFT_REQUEST_MAX], *answer;
     size_t length;
     if (cell->request.nodes > nodes->nodes) {
-        snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d node%s",
-                 nodes->partition, nodes->nodes, nodes->nodes == 1 ? "" : "s");
+        int length = snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d node%s",
+                              nodes->partition, nodes->nodes, nodes->nodes == 1 ? "" : "s");
+        if (nodes->left > 0)
+            snprintf(cell->refused + length, sizeof cell->refused - (size_t)length,
+                     " for it: %d left out", nodes->left);
         return;
     }
     if (request.gpus > nodes->gpus) {
@@ -119,6 +122,8 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,
     }
     request.gpus = request.gpus >= 0 ? request.gpus : nodes->gpus;
     cell->gpus = request.gpus * request.nodes;
+    if (request.task != SFT_TASK_TRAIN)
+        return;
     conf_fill_texts(conf, &request);
     conf_fill_figures(conf, &request);
     bool named = request.gpu_model[0] != '\0';
@@ -141,20 +146,13 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,
  * False where there is none; `job` then has the site's. */
 static bool job_find(const char *named, char *job, size_t size)
 {
-    char self[4096];
+    char beside[4096 + sizeof JOB_NAME];
     snprintf(job, size, "%s", named);
     if (access(job, X_OK) == 0)
         return true;
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length > 0) {
-        char beside[sizeof self + sizeof JOB_NAME];
-        self[length] = '\0';
-        snprintf(beside, sizeof beside, "%.*s" JOB_NAME, (int)(strrchr(self, '/') + 1 - self),
-                 self);
-        if (access(beside, X_OK) == 0) {
-            snprintf(job, size, "%s", beside);
-            return true;
-        }
+    if (spawn_beside(JOB_NAME, beside, sizeof beside)) {
+        snprintf(job, size, "%s", beside);
+        return true;
     }
     if (!spawn_has(JOB_NAME))
         return false;
@@ -162,24 +160,39 @@ static bool job_find(const char *named, char *job, size_t size)
     return true;
 }
 
-int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes,
-              const struct sweep_options *options, struct sft_error *err)
+int plan_begin(struct plan_nodes *nodes, struct conf *conf, const struct sweep_options *options,
+               struct sft_error *err)
 {
     if (options->job != NULL && access(options->job, X_OK) != 0)
         return sft_error_set(err, "--job: cannot run %.200s: %s", options->job, strerror(errno));
-    struct conf conf;
-    if (site_load(&conf, err) < 0)
+    if (site_load(conf, err) < 0)
         return -1;
-    const char *site = conf.partition[0] != '\0' ? conf.partition : NULL;
+    const char *site = conf->partition[0] != '\0' ? conf->partition : NULL;
     if (nodes_ask(nodes, options->partition != NULL ? options->partition : site, err) < 0)
         return -1;
-    if (conf.gpus_per_node >= 0)
-        nodes->gpus = conf.gpus_per_node;
+    if (conf->gpus_per_node >= 0)
+        nodes->gpus = conf->gpus_per_node;
     nodes->can_ask =
-        job_find(options->job != NULL ? options->job : conf.job, nodes->job, sizeof nodes->job);
-    for (size_t i = 0; i < cells->count; i++)
-        cell_plan(&cells->cell[i], nodes, &conf);
+        job_find(options->job != NULL ? options->job : conf->job, nodes->job, sizeof nodes->job);
     return 0;
+}
+
+/* On another node it is the same. */
+static bool cell_copy(struct sweep_cell *cell, const struct sweep_cell *before)
+{
+    if (strcmp(cell->text, before->text) != 0)
+        return false;
+    cell->seconds = before->seconds;
+    cell->gpus = before->gpus;
+    memcpy(cell->refused, before->refused, sizeof cell->refused);
+    return true;
+}
+
+void plan_cells(struct sweep_cells *cells, const struct plan_nodes *nodes, const struct conf *conf)
+{
+    for (size_t i = 0; i < cells->count; i++)
+        if (i == 0 || !cell_copy(&cells->cell[i], &cells->cell[i - 1]))
+            cell_plan(&cells->cell[i], nodes, conf);
 }
 
 int plan_missing(const struct sweep_cell *cell, int repeat)
@@ -201,7 +214,8 @@ static void cell_line(struct grid *grid, const struct sweep_cell *cell, int repe
     int todo = plan_missing(cell, repeat);
     if (grid_line(grid) < 0)
         return;
-    grid_set(grid, "request", "%s", cell->text);
+    grid_set(grid, "request", "%s%s%s", cell->text, cell->node[0] != '\0' ? " on " : "",
+             cell->node);
     if (cell->gpus > 0)
         grid_set(grid, "gpus", "%d", cell->gpus);
     grid_set(grid, "had", "%d", cell->had);
@@ -213,9 +227,8 @@ static void cell_line(struct grid *grid, const struct sweep_cell *cell, int repe
     grid_set_real(grid, "gpu_hours", cell->seconds * todo * cell->gpus / 3600, 2);
 }
 
-/* For which GPUs the estimates of the runs that are still to do are. */
-static void print_gpus(const struct sweep_cells *cells, const struct plan_nodes *nodes, int repeat,
-                       FILE *out)
+void plan_gpus(const struct sweep_cells *cells, const struct plan_nodes *nodes, int repeat,
+               FILE *out)
 {
     const char *named = NULL;
     bool others = false;
@@ -238,53 +251,71 @@ static void print_gpus(const struct sweep_cells *cells, const struct plan_nodes 
                 nodes->gpu, nodes->partition);
 }
 
-static void print_sums(const struct sweep_cells *cells, const struct plan_nodes *nodes, int repeat,
-                       FILE *out)
+void plan_add(struct plan_sum *sum, const struct sweep_cells *cells, int repeat)
 {
-    double seconds = 0, hours = 0;
-    int jobs = 0, open = 0;
+    const char *last = ""; /* the cells of one request on nodes of their own are together */
     for (size_t i = 0; i < cells->count; i++) {
         const struct sweep_cell *cell = &cells->cell[i];
         int todo = plan_missing(cell, repeat);
-        jobs += todo;
+        bool beside = cell->node[0] != '\0' && strcmp(last, cell->text) == 0;
+        sum->jobs += todo;
         if (isnan(cell->seconds)) {
-            open += todo;
+            sum->open += todo;
             continue;
         }
-        seconds += cell->seconds * todo;
-        hours += cell->seconds * todo * cell->gpus / 3600;
+        sum->seconds += beside ? 0 : cell->seconds * todo;
+        sum->gpu_hours += cell->seconds * todo * cell->gpus / 3600;
+        if (todo > 0)
+            last = cell->text;
     }
-    fprintf(out, "%d job%s to submit", jobs, jobs == 1 ? "" : "s");
-    if (jobs > open)
-        fprintf(out,
-                "; estimated %.0f min one after the other, %.2f GPU-hours, with %d s for a run's "
-                "start assumed",
-                seconds / 60, hours, PLAN_START_S);
-    if (open > 0)
-        fprintf(out, "; time not predicted of %d", open);
-    fprintf(out, "\n");
-    if (open > 0 && !nodes->can_ask && nodes->job[0] != '\0')
-        fprintf(out, "no estimates: there is no %s here; --job names another\n", nodes->job);
-    print_gpus(cells, nodes, repeat, out);
 }
 
-int plan_print(const struct sweep_cells *cells, const struct plan_nodes *nodes,
-               const struct sweep_options *options, FILE *out)
+static void print_time(double seconds, FILE *out)
+{
+    if (seconds < 2 * 3600)
+        fprintf(out, "%.0f min", seconds / 60);
+    else
+        fprintf(out, "%.1f hours", seconds / 3600);
+}
+
+void plan_sums(const struct plan_sum *sum, const struct plan_nodes *nodes, FILE *out)
+{
+    fprintf(out, "%d job%s to submit", sum->jobs, sum->jobs == 1 ? "" : "s");
+    if (sum->jobs > sum->open) {
+        fprintf(out, "; estimated ");
+        print_time(sum->seconds, out);
+        fprintf(out, " one after the other, %.2f GPU-hours, with %d s for a run's start assumed",
+                sum->gpu_hours, PLAN_START_S);
+    }
+    if (sum->open > 0)
+        fprintf(out, "; time not predicted of %d", sum->open);
+    fprintf(out, "\n");
+    if (sum->open > 0 && !nodes->can_ask && nodes->job[0] != '\0')
+        fprintf(out, "no estimates: there is no %s here; --job names another\n", nodes->job);
+}
+
+void plan_table(const struct sweep_cells *cells, int repeat, FILE *out)
 {
     struct grid grid;
-    int jobs = 0;
     grid_init(&grid, columns);
-    for (size_t i = 0; i < cells->count; i++) {
-        cell_line(&grid, &cells->cell[i], options->repeat);
-        jobs += plan_missing(&cells->cell[i], options->repeat);
-    }
-    fprintf(out, "sweep %s on partition %s: %zu configurations, %d runs of each\n", options->name,
-            nodes->partition, cells->count, options->repeat);
+    for (size_t i = 0; i < cells->count; i++)
+        cell_line(&grid, &cells->cell[i], repeat);
     grid_write(&grid, GRID_TABLE, out, NULL);
     grid_clear(&grid);
     for (size_t i = 0; i < cells->count; i++)
         if (cells->cell[i].refused[0] != '\0')
             fprintf(out, "refused: %s: %s\n", cells->cell[i].text, cells->cell[i].refused);
-    print_sums(cells, nodes, options->repeat, out);
-    return jobs;
+}
+
+int plan_print(const struct sweep_cells *cells, const struct plan_nodes *nodes,
+               const struct sweep_options *options, FILE *out)
+{
+    struct plan_sum sum = {0};
+    fprintf(out, "sweep %s on partition %s: %zu configurations, %d runs of each\n", options->name,
+            nodes->partition, cells->count, options->repeat);
+    plan_table(cells, options->repeat, out);
+    plan_add(&sum, cells, options->repeat);
+    plan_sums(&sum, nodes, out);
+    plan_gpus(cells, nodes, options->repeat, out);
+    return sum.jobs;
 }
