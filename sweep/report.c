@@ -41,6 +41,7 @@ static int page_make(const struct sweep_options *options, const struct suite *su
     words_clear(&words);
     if (rc == 0)
         printf("report: %s.%s.html\n", options->name, language);
+    fflush(stdout);
     return rc;
 }
 
@@ -55,6 +56,5 @@ int report_make(const struct sweep_options *options, const struct suite *suite,
     if (page_make(options, suite, user->pw_name, "en", err) < 0 ||
         page_make(options, suite, user->pw_name, "ja", err) < 0)
         return SWEEP_WRONG;
-    fflush(stdout);
     return SWEEP_WHOLE;
 }
