@@ -5,16 +5,16 @@ noinst_LTLIBRARIES += sweep/libsweep.la
 sweep_libsweep_la_SOURCES = \
 	sweep/cells.c sweep/cells.h \
 	sweep/follow.c sweep/follow.h \
-	sweep/hosts.c sweep/hosts.h \
 	sweep/lock.c sweep/lock.h \
+	sweep/names.c sweep/names.h \
 	sweep/options.c sweep/options.h \
 	sweep/phase.c sweep/phase.h \
-	sweep/plan.c sweep/plan.h \
+	sweep/plan.c sweep/plan.h sweep/plan_print.c \
 	sweep/report.c sweep/report.h \
 	sweep/site.c sweep/site.h \
 	sweep/state.c sweep/state.h \
 	sweep/submit.c sweep/submit.h \
-	sweep/suite.c sweep/suite.h \
+	sweep/suite.c sweep/suite.h sweep/suite_request.c \
 	sweep/whole.c sweep/whole.h
 sweep_libsweep_la_LIBADD = $(JANSSON_LIBS)
 sft_sweep_SOURCES = sweep/main.c

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node/hosts.h"
+
 const char *phase_title(enum phase phase)
 {
     static const char *const titles[] = {
@@ -16,34 +18,27 @@ int phase_repeat(enum phase phase, const struct sweep_options *options)
     return phase == PHASE_MODELS ? options->repeat : 1;
 }
 
-int phase_nodes_choose(struct phase_nodes *nodes, const struct words *there,
-                       const struct words *away, const struct sweep_verify *verify,
-                       const struct words *verified, struct sft_error *err)
+/* Where verify ran, as Slurm says it, and what it called bad there. */
+static int verdict_read(struct phase_nodes *nodes, const struct sweep_verify *verify,
+                        struct sft_error *err)
 {
-    memset(nodes, 0, sizeof *nodes);
-    words_add_all(&nodes->away, away->list, away->count);
-    if (verified != NULL) {
-        hosts_add_all(&nodes->bad, verify->bad);
-        hosts_add_all(&nodes->unknown, verify->unknown);
-    }
-    for (int i = 0; i < there->count; i++) {
-        const char *name = there->list[i];
-        if (verified != NULL && !hosts_have(verified, name))
-            hosts_add(&nodes->unverified, name);
-        else if (!hosts_have(&nodes->bad, name))
-            hosts_add(&nodes->good, name);
-    }
-    if (nodes->good.failed || nodes->bad.failed || nodes->unknown.failed || nodes->away.failed ||
-        nodes->unverified.failed)
-        return sft_error_set(err, "no memory for nodes' names");
-    if (verified != NULL && nodes->bad.count < verify->bad_count)
+    struct words wrong = {0};
+    hosts_expand(verify->nodes, &nodes->verified, &wrong);
+    int unread = wrong.count;
+    words_clear(&wrong);
+    names_split(&nodes->bad, verify->bad);
+    names_split(&nodes->unknown, verify->unknown);
+    if (unread > 0 || nodes->verified.count == 0)
+        return sft_error_set(err, "verify (job %lld): its list of nodes, '%.100s', cannot be read",
+                             verify->id, verify->nodes);
+    if (nodes->bad.count < verify->bad_count)
         return sft_error_set(
             err,
             "verify (job %lld) called %d nodes bad and its record names %d: see "
             "what it printed, drain the bad ones and begin a suite of another name",
             verify->id, verify->bad_count, nodes->bad.count);
     for (int i = 0; i < nodes->bad.count; i++)
-        if (!hosts_have(verified, nodes->bad.list[i]))
+        if (!names_have(&nodes->verified, nodes->bad.list[i]))
             return sft_error_set(
                 err,
                 "verify (job %lld) called %s bad, and Slurm has no such node there "
@@ -52,10 +47,31 @@ int phase_nodes_choose(struct phase_nodes *nodes, const struct words *there,
     return 0;
 }
 
+int phase_nodes_choose(struct phase_nodes *nodes, const struct words *there,
+                       const struct words *away, const struct sweep_verify *verify,
+                       struct sft_error *err)
+{
+    memset(nodes, 0, sizeof *nodes);
+    words_add_all(&nodes->away, away->list, away->count);
+    if (verify != NULL && verdict_read(nodes, verify, err) < 0)
+        return -1;
+    for (int i = 0; i < there->count; i++) {
+        const char *name = there->list[i];
+        if (verify != NULL && !names_have(&nodes->verified, name))
+            names_add(&nodes->unverified, name);
+        else if (!names_have(&nodes->bad, name))
+            names_add(&nodes->good, name);
+    }
+    return nodes->good.failed || nodes->bad.failed || nodes->unknown.failed || nodes->away.failed ||
+                   nodes->unverified.failed || nodes->verified.failed
+               ? sft_error_set(err, "no memory for nodes' names")
+               : 0;
+}
+
 void phase_nodes_clear(struct phase_nodes *nodes)
 {
-    struct words *const all[] = {&nodes->good, &nodes->away, &nodes->bad, &nodes->unknown,
-                                 &nodes->unverified};
+    struct words *const all[] = {&nodes->good,    &nodes->away,       &nodes->bad,
+                                 &nodes->unknown, &nodes->unverified, &nodes->verified};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         words_clear(all[i]);
 }

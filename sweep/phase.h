@@ -6,7 +6,7 @@
 #define SWEEP_PHASE_H
 
 #include "sweep/cells.h"
-#include "sweep/hosts.h"
+#include "sweep/names.h"
 #include "sweep/state.h"
 #include "sweep/suite.h"
 
@@ -25,14 +25,15 @@ struct phase_nodes {
     struct words bad;        /* by verify */
     struct words unknown;    /* verify could not tell; good all the same */
     struct words unverified; /* there, and not in the run of verify */
+    struct words verified;   /* all that were in it */
 };
 
-/* Of the nodes that are there and that are not, by what verify found; `verified` is where it ran,
- * NULL: nobody has verified them. Fails without memory, and where the record does not name all that
- * are bad. */
+/* Of the nodes that are there and that are not, by what verify found; NULL: nobody has verified
+ * them. Fails without memory, and where the record does not name all that are bad, or others than
+ * Slurm's. To be cleared in any case. */
 int phase_nodes_choose(struct phase_nodes *nodes, const struct words *there,
                        const struct words *away, const struct sweep_verify *verify,
-                       const struct words *verified, struct sft_error *err);
+                       struct sft_error *err);
 void phase_nodes_clear(struct phase_nodes *nodes);
 
 /* The cells: verify on all nodes that are there (`count`); a smoke training on each of the good

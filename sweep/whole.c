@@ -61,37 +61,30 @@ static int cells_make(struct whole *w, enum phase phase, int count, struct sft_e
 
 /* Slurm must not place a run on a node that verify has not called good, not on one that comes back
  * later either. */
-static int exclude_make(struct whole *w, const struct words *verified, struct sft_error *err)
+static int exclude_make(struct whole *w, struct sft_error *err)
 {
     struct words out = {0};
     words_add_all(&out, w->nodes.bad.list, w->nodes.bad.count);
     words_add_all(&out, w->nodes.unverified.list, w->nodes.unverified.count);
     for (int i = 0; i < w->nodes.away.count; i++)
-        if (!hosts_have(verified, w->nodes.away.list[i]))
-            hosts_add(&out, w->nodes.away.list[i]);
+        if (!names_have(&w->nodes.verified, w->nodes.away.list[i]))
+            names_add(&out, w->nodes.away.list[i]);
     free(w->exclude);
-    w->exclude = hosts_join(&out);
-    int rc =
-        out.failed || (out.count > 0 && w->exclude == NULL) ? sft_error_set(err, "no memory") : 0;
+    w->exclude = names_join(&out);
+    int rc = out.failed || (out.count > 0 && w->exclude == NULL) ? -1 : 0;
     words_clear(&out);
-    return rc;
+    return rc < 0 ? sft_error_set(err, "no memory for nodes' names") : 0;
 }
 
 static int nodes_choose(struct whole *w, const struct words *there, const struct words *away,
                         struct sft_error *err)
 {
-    struct words ran = {0};
+    const struct sweep_cells *cells = &w->cells[PHASE_VERIFY];
+    w->verified = cells->count > 0 && cells->cell[0].had > 0 && w->state.verify.id > 0;
     phase_nodes_clear(&w->nodes);
-    w->verified = w->cells[PHASE_VERIFY].count > 0 && w->cells[PHASE_VERIFY].cell[0].had > 0 &&
-                  w->state.verify.id > 0;
-    int rc = w->verified ? hosts_expand(&ran, w->state.verify.nodes, err) : 0;
-    if (rc == 0)
-        rc = phase_nodes_choose(&w->nodes, there, away, &w->state.verify, w->verified ? &ran : NULL,
-                                err);
-    if (rc == 0 && w->verified)
-        rc = exclude_make(w, &ran, err);
-    words_clear(&ran);
-    return rc;
+    if (phase_nodes_choose(&w->nodes, there, away, w->verified ? &w->state.verify : NULL, err) < 0)
+        return -1;
+    return w->verified ? exclude_make(w, err) : 0;
 }
 
 /* Everything anew: what Slurm has of the suite, the nodes, and so the cells of all phases. */
@@ -99,7 +92,7 @@ static int look_nodes(struct whole *w, struct words *there, struct words *away,
                       struct sft_error *err)
 {
     if (plan_begin(&w->plan, &w->conf, &w->options, err) < 0 ||
-        hosts_ask(there, away, w->plan.partition, err) < 0)
+        names_ask(there, away, w->plan.partition, err) < 0)
         return -1;
     if (there->count == 0)
         return sft_error_set(err, "no node of partition %s can run jobs now", w->plan.partition);
@@ -147,7 +140,7 @@ static void say_verdict(const struct whole *w)
 
 static int none_good(const struct whole *w, struct sft_error *err)
 {
-    char *bad = hosts_join(&w->nodes.bad);
+    char *bad = names_join(&w->nodes.bad);
     sft_error_set(err, "no good node is left, so nothing is run: verify (job %lld) called bad: %s",
                   w->state.verify.id, bad != NULL ? bad : "none, and they are not there now");
     free(bad);

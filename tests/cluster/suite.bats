@@ -7,7 +7,7 @@ SWEEP=$SFT_ROOT/bin/sft-sweep
 setup_file() {
     need_slurm
     [ -x "$JOB" ] || skip "the job is not installed: $JOB"
-    cluster_of "$JOB" --nodes 4 --cpus 2
+    cluster_of "$JOB" --nodes 4 --gpus 0 --cpus 2
 }
 
 teardown_file() {
@@ -126,9 +126,9 @@ page = open("five.en.html", encoding="utf-8").read()
 jobs = re.search(r'<ul class="jobs">(.*?)</ul>', page, re.S).group(1)
 jobs = re.sub(r"<b>.*?</b>", "", re.sub(r"<wbr>", "", jobs), flags=re.S)
 listed = []
-for part in re.findall(r"nodes: \d+: ([\d, &ndash;–-]+)", jobs):
-    for word in part.replace("&ndash;", "-").replace("–", "-").split(","):
-        first, _, last = word.strip().partition("-")
+for part in re.findall(r"nodes: \d+: ([\d, –]+)", jobs):
+    for word in part.split(","):
+        first, _, last = word.strip().partition("–")
         listed += range(int(first), int(last or first) + 1)
 ran = sorted(int(line) for line in open("ran"))
 assert sorted(listed) == ran, (listed, ran)
@@ -178,7 +178,7 @@ PY
         [[ $output != *"$host"* ]]
     done
     words bad.en.html | grep -q "verify called these nodes bad: $host. No run after it was on them"
-    cp bad.ja.html /tmp/bad.ja.html; words bad.ja.html | grep -q "verify が不良と判定したノード: $host. その後の実行はこれらのノードを使っていません"
+    words bad.ja.html | grep -q "verify が不良と判定したノード: $host. その後の実行はこれらのノードを使っていません"
     # resumed it knows that without a file of its own
     rm -rf "$FOLDER/state"
     run "$SWEEP" --suite bad.conf --yes

@@ -13,7 +13,7 @@ static void cells_hold(const struct suite *suite)
     struct phase_nodes nodes = {0};
     struct sft_error err = {""};
     options.repeat = suite->repeat;
-    hosts_add_all(&nodes.good, "n1,n2");
+    names_split(&nodes.good, "n1,n2");
     for (enum phase phase = PHASE_VERIFY; phase < PHASES; phase++) {
         if (phase_cells(cells, phase, suite, &options, &nodes, 2, &err) < 0 &&
             (err.text[0] == '\0' || strchr(err.text, '\n') != NULL))

@@ -13,7 +13,7 @@
 static struct suite suite;
 static struct sweep_options options;
 static struct phase_nodes nodes;
-static struct words there, away, ran;
+static struct words there, away;
 static struct sweep_verify verify;
 static struct sweep_cells cells[PHASES];
 static struct sweep_state state;
@@ -23,7 +23,7 @@ static int begin(void **unused)
     (void)unused;
     memset(&options, 0, sizeof options);
     memset(&verify, 0, sizeof verify);
-    hosts_read(
+    names_read(
         &there, &away,
         "n1|idle\nn2|mixed\nn3|allocated\nn4|idle~\nn2|mixed\nn5|drained\nn6|idle*\nn7|down\n"
         "n8|draining\nn9\n-x|idle\nmaint1|maint\n|idle\n");
@@ -35,7 +35,6 @@ static int end(void **unused)
     (void)unused;
     words_clear(&there);
     words_clear(&away);
-    words_clear(&ran);
     phase_nodes_clear(&nodes);
     sweep_state_clear(&state);
     memset(&state, 0, sizeof state);
@@ -46,7 +45,7 @@ static int end(void **unused)
 
 static void expect(const struct words *list, const char *names)
 {
-    char *text = hosts_join(list);
+    char *text = names_join(list);
     assert_string_equal(text != NULL ? text : "", names);
     free(text);
 }
@@ -55,7 +54,7 @@ static void choose(bool verified)
 {
     struct sft_error err = {""};
     phase_nodes_clear(&nodes);
-    if (phase_nodes_choose(&nodes, &there, &away, &verify, verified ? &ran : NULL, &err) < 0)
+    if (phase_nodes_choose(&nodes, &there, &away, verified ? &verify : NULL, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -74,7 +73,7 @@ static void test_the_verdict(void **unused)
 {
     (void)unused;
     struct sft_error err = {""};
-    hosts_add_all(&ran, "n1,n2,n3,n4,n7");
+    strcpy(verify.nodes, "n[1-4,7]");
     strcpy(verify.bad, "n2,n7");
     strcpy(verify.unknown, "n3");
     verify.bad_count = 2;
@@ -87,14 +86,18 @@ static void test_the_verdict(void **unused)
     /* a record whose list was cut is no list */
     verify.bad_count = 3;
     phase_nodes_clear(&nodes);
-    assert_int_equal(phase_nodes_choose(&nodes, &there, &away, &verify, &ran, &err), -1);
+    assert_int_equal(phase_nodes_choose(&nodes, &there, &away, &verify, &err), -1);
     assert_contains(err.text, "verify (job 12) called 3 nodes bad and its record names 2");
     /* nor is a name that Slurm does not know */
     strcpy(verify.bad, "n2,node-two");
     verify.bad_count = 2;
     phase_nodes_clear(&nodes);
-    assert_int_equal(phase_nodes_choose(&nodes, &there, &away, &verify, &ran, &err), -1);
+    assert_int_equal(phase_nodes_choose(&nodes, &there, &away, &verify, &err), -1);
     assert_contains(err.text, "called node-two bad");
+    strcpy(verify.nodes, "");
+    phase_nodes_clear(&nodes);
+    assert_int_equal(phase_nodes_choose(&nodes, &there, &away, &verify, &err), -1);
+    assert_contains(err.text, "verify (job 12): its list of nodes, '', cannot be read");
 }
 
 static void read_suite(const char *text)
@@ -123,7 +126,7 @@ static void expect_cell(enum phase phase, size_t i, const char *text, const char
 static void test_the_cells(void **unused)
 {
     (void)unused;
-    hosts_add_all(&ran, "n1,n2,n3,n4,maint1");
+    strcpy(verify.nodes, "n1,n2,n3,n4,maint1");
     strcpy(verify.bad, "n2,n3,maint1");
     verify.bad_count = 3;
     choose(true);
@@ -187,7 +190,7 @@ static void test_which_phase_is_next(void **unused)
     (void)unused;
     choose(false);
     words_clear(&nodes.good);
-    hosts_add_all(&nodes.good, "n1,n2");
+    names_split(&nodes.good, "n1,n2");
     read_suite("smoke = lstm\nmodel = tiny:2\nrepeat = 2");
     make();
     assert_int_equal(phase_next(cells, &options), PHASE_VERIFY);

@@ -166,6 +166,32 @@ static void test_the_example(void **state)
     assert_contains(err.text, "/no/suite.conf");
 }
 
+static void test_the_manual(void **state)
+{
+    (void)state;
+    static char page[1 << 15];
+    const char *root = getenv("SFT_SRCDIR");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/man/sft-suite.5", root == NULL ? "." : root);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    page[fread(page, 1, sizeof page - 1, file)] = '\0';
+    fclose(file);
+    for (const struct sft_field *key = suite_keys(); key->name != NULL; key++) {
+        bool told = false;
+        for (char *at = page; !told && (at = strstr(at, "\n.It Cm ")) != NULL;) {
+            char line[128];
+            at += 8;
+            snprintf(line, sizeof line, " %.*s ", (int)strcspn(at, "\n"), at);
+            char word[64];
+            snprintf(word, sizeof word, " %s ", key->name);
+            told = strstr(line, word) != NULL;
+        }
+        if (!told)
+            fail_msg("sft-suite(5) does not tell of %s", key->name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_what_the_command_line_leaves_open),
         cmocka_unit_test(test_the_standard_suite),
         cmocka_unit_test(test_the_example),
+        cmocka_unit_test(test_the_manual),
     };
     return cmocka_run_group_tests_name("suite", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sweep/hosts.h"
+#include "sweep/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,46 +9,46 @@
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
-bool hosts_have(const struct words *hosts, const char *name)
+bool names_have(const struct words *names, const char *name)
 {
-    for (int i = 0; i < hosts->count; i++)
-        if (strcmp(hosts->list[i], name) == 0)
+    for (int i = 0; i < names->count; i++)
+        if (strcmp(names->list[i], name) == 0)
             return true;
     return false;
 }
 
-void hosts_add(struct words *hosts, const char *name)
+void names_add(struct words *names, const char *name)
 {
-    if (!hosts_have(hosts, name))
-        words_add(hosts, "%s", name);
+    if (!names_have(names, name))
+        words_add(names, "%s", name);
 }
 
-void hosts_add_all(struct words *hosts, const char *names)
+void names_split(struct words *names, const char *list)
 {
     for (;;) {
         char name[256];
-        names += strspn(names, ", \n");
-        size_t length = strcspn(names, ", \n");
+        list += strspn(list, ", \n");
+        size_t length = strcspn(list, ", \n");
         if (length == 0)
             return;
         /* A record's list is a job's word, and becomes one of sbatch's. */
-        if (length < sizeof name && strspn(names, LETTERS) >= length && names[0] != '-') {
-            snprintf(name, sizeof name, "%.*s", (int)length, names);
-            hosts_add(hosts, name);
+        if (length < sizeof name && strspn(list, LETTERS) >= length && list[0] != '-') {
+            snprintf(name, sizeof name, "%.*s", (int)length, list);
+            names_add(names, name);
         }
-        names += length;
+        list += length;
     }
 }
 
-char *hosts_join(const struct words *hosts)
+char *names_join(const struct words *names)
 {
     size_t size = 1, used = 0;
-    for (int i = 0; i < hosts->count; i++)
-        size += strlen(hosts->list[i]) + 1;
-    char *text = hosts->count > 0 && !hosts->failed ? malloc(size) : NULL;
-    for (int i = 0; text != NULL && i < hosts->count; i++)
+    for (int i = 0; i < names->count; i++)
+        size += strlen(names->list[i]) + 1;
+    char *text = names->count > 0 && !names->failed ? malloc(size) : NULL;
+    for (int i = 0; text != NULL && i < names->count; i++)
         used +=
-            (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? "," : "", hosts->list[i]);
+            (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? "," : "", names->list[i]);
     return text;
 }
 
@@ -64,7 +64,7 @@ static bool state_is_away(const char *state)
     return strchr(state, '*') != NULL;
 }
 
-void hosts_read(struct words *there, struct words *away, const char *text)
+void names_read(struct words *there, struct words *away, const char *text)
 {
     while (*text != '\0') {
         char line[512], one[512];
@@ -76,11 +76,11 @@ void hosts_read(struct words *there, struct words *away, const char *text)
             continue;
         *state++ = '\0';
         snprintf(one, sizeof one, "%.*s", (int)strcspn(line, ", "), line);
-        hosts_add_all(state_is_away(state) ? away : there, one);
+        names_split(state_is_away(state) ? away : there, one);
     }
 }
 
-int hosts_ask(struct words *there, struct words *away, const char *partition, struct sft_error *err)
+int names_ask(struct words *there, struct words *away, const char *partition, struct sft_error *err)
 {
     char *text;
     size_t length;
@@ -88,24 +88,7 @@ int hosts_ask(struct words *there, struct words *away, const char *partition, st
         spawn_program("SFT_SINFO", "sinfo"), "-N", "-h", "-p", partition, "-o", "%N|%T", NULL};
     if (spawn_read(argv, NULL, &text, &length, err) < 0)
         return -1;
-    hosts_read(there, away, text);
+    names_read(there, away, text);
     free(text);
     return there->failed || away->failed ? sft_error_set(err, "no memory for nodes' names") : 0;
-}
-
-int hosts_expand(struct words *hosts, const char *list, struct sft_error *err)
-{
-    char *text;
-    size_t length;
-    const char *argv[] = {spawn_program("SFT_SCONTROL", "scontrol"), "show", "hostnames", list,
-                          NULL};
-    if (strchr(list, '[') == NULL) {
-        hosts_add_all(hosts, list);
-        return 0;
-    }
-    if (spawn_read(argv, NULL, &text, &length, err) < 0)
-        return -1;
-    hosts_add_all(hosts, text);
-    free(text);
-    return 0;
 }
