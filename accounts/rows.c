@@ -264,6 +264,20 @@ size_t rows_trained(struct rows *rows)
     return count - kept;
 }
 
+int rows_verified(struct rows *rows, struct rows *verifies, struct sft_error *err)
+{
+    size_t kept = 0;
+    int rc = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        if (sft_record_get(&rows->row[i]->record, "task") == NULL)
+            rows->row[kept++] = rows->row[i];
+        else if (rows_add(verifies, rows->row[i], err) < 0)
+            rc = -1;
+    }
+    rows->count = kept;
+    return rc;
+}
+
 void rows_last(struct rows *rows)
 {
     size_t kept = 0;

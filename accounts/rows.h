@@ -72,6 +72,9 @@ void rows_last(struct rows *rows);
 /* Leave out what trained nothing, verify's runs; returns how many that were. */
 size_t rows_trained(struct rows *rows);
 
+/* The same, but these go over into the other rows. */
+int rows_verified(struct rows *rows, struct rows *verifies, struct sft_error *err);
+
 /* The step in its job: what stands behind the dot of the record's `step` (JOBID.STEPID); "" where
  * there is none. */
 const char *row_step(const struct row *row);

@@ -226,6 +226,17 @@ int spawn_has(const char *program)
     return 0;
 }
 
+bool spawn_beside(const char *name, char *path, size_t size)
+{
+    char self[4096];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length <= 0)
+        return false;
+    self[length] = '\0';
+    int used = snprintf(path, size, "%.*s%s", (int)(strrchr(self, '/') + 1 - self), self, name);
+    return used < (int)size && access(path, X_OK) == 0;
+}
+
 const char *spawn_program(const char *variable, const char *otherwise)
 {
     const char *named = getenv(variable);

@@ -3,6 +3,7 @@
 #ifndef ACCOUNTS_SPAWN_H
 #define ACCOUNTS_SPAWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -38,6 +39,9 @@ int spawn_read_fd(int fd, const char *what, char **text, size_t *length, struct 
 
 /* Is there a program of that name on PATH, or, with a slash in it, at that path? */
 int spawn_has(const char *program);
+
+/* Is there an executable of that name in the running program's own folder? Its path then. */
+bool spawn_beside(const char *name, char *path, size_t size);
 
 /* The program that the environment's variable names, else this one. */
 const char *spawn_program(const char *variable, const char *otherwise);

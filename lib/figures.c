@@ -254,6 +254,8 @@ static const struct sft_figure figures[] = {
     ROW("nodes_unknown", INTEGER, MEASURED, BRIEF, "nodes", "with the verdict could not tell",
         NOWHERE),
     ROW("hosts_bad", LIST, MEASURED, LONG, "", "of verify, nodes with the verdict bad", NOWHERE),
+    ROW("hosts_unknown", LIST, MEASURED, LONG, "",
+        "of verify, nodes with the verdict could not tell", NOWHERE),
     ROW("checks", LIST, MEASURED, FULL, "", "of verify, what was measured", NOWHERE),
     ROW("eval", TEXT, GIVEN, FULL, "",
         "records that are evaluated and not trained: a file name, or their part of the data",

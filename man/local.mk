@@ -8,5 +8,6 @@ dist_man_MANS += \
 	man/sft-goals.5 \
 	man/sft-record.5 \
 	man/sft-report.1 \
+	man/sft-suite.5 \
 	man/sft-sweep.1 \
 	man/sft-verify.7

@@ -18,7 +18,7 @@ report_libreport_la_SOURCES = \
 	report/page_aloud.c report/page_appendix.c report/page_choice.c \
 	report/page_compare.c report/page_compare.h report/page_compare_sets.c report/page_cost.c \
 	report/page_figures.c report/page_goals.c \
-	report/page_method.c \
+	report/page_method.c report/page_nodes.c \
 	report/page_ranks.c \
 	report/page_style.c report/page_summary.c report/page_system.c \
 	report/page_loss.c report/page_stragglers.c report/page_table.c report/page_trend.c report/page_unsteady.c \

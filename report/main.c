@@ -90,24 +90,24 @@ static void say_nameless(const struct rows *rows, const struct options *options)
             options->filter.user);
 }
 
-static int write_groups(const struct options *options, const struct rows *rows, FILE *out,
-                        struct sft_error *err)
+static int write_groups(const struct options *options, const struct rows *rows,
+                        const struct rows *verifies, FILE *out, struct sft_error *err)
 {
     struct groups groups;
     int rc = groups_make(&groups, rows, err);
     if (rc == 0 && options->form > OPTIONS_JSON)
-        rc = page_write(&groups, options, out, err);
+        rc = page_write(&groups, verifies, options, out, err);
     else if (rc == 0)
         rc = group_print(&groups, options->form, out, err);
     groups_clear(&groups);
     return rc;
 }
 
-static int write_rows(const struct options *options, const struct rows *rows, FILE *out,
-                      struct sft_error *err)
+static int write_rows(const struct options *options, const struct rows *rows,
+                      const struct rows *verifies, FILE *out, struct sft_error *err)
 {
     if (options->groups || options->form > OPTIONS_JSON)
-        return write_groups(options, rows, out, err);
+        return write_groups(options, rows, verifies, out, err);
     if (options->form == OPTIONS_JSON)
         return json_write(rows, out, err);
     if (options->form == OPTIONS_CSV)
@@ -142,6 +142,18 @@ static void say_untrained(size_t count)
                 count, count == 1 ? "" : "s");
 }
 
+/* A suite's page tells what verify said before its runs; other pages and groups are of trainings.
+ */
+static int take_untrained(struct rows *rows, struct rows *verifies, const struct options *options,
+                          struct sft_error *err)
+{
+    if (options->form > OPTIONS_JSON && options->filter.sweep != NULL)
+        return rows_verified(rows, verifies, err);
+    if (options->groups || options->form > OPTIONS_JSON)
+        say_untrained(rows_trained(rows));
+    return 0;
+}
+
 static int load_rows(struct rows *rows, const struct options *options, struct sft_error *err)
 {
     int rc = options->inputs == 0 ? load_sacct(rows, &options->filter, err) : 0;
@@ -152,10 +164,11 @@ static int load_rows(struct rows *rows, const struct options *options, struct sf
 
 static int report(const struct options *options, struct sft_error *err)
 {
-    struct rows rows;
+    struct rows rows, verifies;
     struct output output;
     int status = EXIT_BAD;
     rows_init(&rows);
+    rows_init(&verifies);
     /* A wrong key is said before sacct is asked. */
     if (rows_sort(&rows, options->sort, err) < 0)
         goto out;
@@ -165,20 +178,22 @@ static int report(const struct options *options, struct sft_error *err)
     say_broken(&rows);
     say_nameless(&rows, options);
     say_queued(&rows);
-    if (options->groups || options->form > OPTIONS_JSON)
-        say_untrained(rows_trained(&rows));
+    if (take_untrained(&rows, &verifies, options, err) < 0)
+        goto out;
     status = rows.count > 0 ? EXIT_SUCCESS : EXIT_NONE_FOUND;
     if (rows.count == 0)
         say_none(options);
     if (rows.count == 0 && (options->output != NULL || options->form > OPTIONS_JSON))
         goto out; /* an empty page is no report */
     if (output_begin(&output, options->output, err) < 0 ||
-        output_end(&output, write_rows(options, &rows, output.file, err), options->form, err) < 0)
+        output_end(&output, write_rows(options, &rows, &verifies, output.file, err), options->form,
+                   err) < 0)
         status = EXIT_BAD;
     else if (options->dated[0] != '\0')
         puts(options->output);
 out:
     rows_clear(&rows);
+    rows_clear(&verifies);
     return status;
 }
 

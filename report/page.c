@@ -230,6 +230,7 @@ static int page_sections(struct page *page, struct sft_error *err)
     if (page_trend(page, err) < 0 || page_loss(page, err) < 0)
         return -1;
     page_method(page);
+    page_nodes(page);
     page_appendix(page);
     page_throughput(page);
     if (page_utilization(page, err) < 0)
@@ -245,10 +246,10 @@ static int page_sections(struct page *page, struct sft_error *err)
     return 0;
 }
 
-int page_write(const struct groups *groups, const struct options *options, FILE *out,
-               struct sft_error *err)
+int page_write(const struct groups *groups, const struct rows *verifies,
+               const struct options *options, FILE *out, struct sft_error *err)
 {
-    struct page page = {.out = out, .groups = groups, .options = options};
+    struct page page = {.out = out, .groups = groups, .verifies = verifies, .options = options};
     const struct sft_goals *goals = options->goals.count > 0 ? &options->goals : NULL;
     page.gnuplot = chart_possible();
     if (lang_set(options->japanese, err) < 0 ||

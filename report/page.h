@@ -10,11 +10,12 @@
 #include "report/group.h"
 #include "report/options.h"
 
-/* In options' language. Without gnuplot the page says in place of each chart that it is missing,
- * and a line on stderr does. Every figure's heading has its unit and whether it is measured,
- * derived, estimated or configured, and its line the ids of the jobs that it comes from. */
-int page_write(const struct groups *groups, const struct options *options, FILE *out,
-               struct sft_error *err);
+/* In options' language; `verifies`: the runs of verify that the page tells of, by end, NULL: none.
+ * Without gnuplot the page says in place of each chart that it is missing, and a line on stderr
+ * does. Every figure's heading has its unit and whether it is measured, derived, estimated or
+ * configured, and its line the ids of the jobs that it comes from. */
+int page_write(const struct groups *groups, const struct rows *verifies,
+               const struct options *options, FILE *out, struct sft_error *err);
 
 /* The page of a comparison: what A and B ran on, a chart and a table of both, and what only one
  * has.

@@ -13,6 +13,7 @@
 struct page {
     FILE *out;
     const struct groups *groups;
+    const struct rows *verifies; /* NULL: none */
     const struct options *options;
     bool gnuplot;
     bool said; /* that it is missing */
@@ -131,6 +132,7 @@ void page_goals(struct page *page);
 int page_trend(struct page *page, struct sft_error *err);
 int page_loss(struct page *page, struct sft_error *err);
 void page_method(struct page *page);
+void page_nodes(struct page *page);
 void page_throughput(struct page *page);
 int page_utilization(struct page *page, struct sft_error *err);
 void page_plan(struct page *page);

@@ -7,21 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The n-th word of a list with commas between; false when there are fewer. An empty one is a word,
- * too. */
-static bool word_of(const char *list, int n, char *word, size_t size)
-{
-    for (; n > 0; n--) {
-        list = strchr(list, ',');
-        if (list == NULL)
-            return false;
-        list++;
-    }
-    snprintf(word, size, "%.*s", (int)strcspn(list, ","), list);
-    return true;
-}
-
-static int cell_new(struct sweep_cells *cells, const struct sft_request *request,
+int sweep_cells_put(struct sweep_cells *cells, const struct sft_request *request, const char *node,
                     struct sft_error *err)
 {
     struct sweep_cell *grown = realloc(cells->cell, (cells->count + 1) * sizeof *grown);
@@ -31,6 +17,7 @@ static int cell_new(struct sweep_cells *cells, const struct sft_request *request
     struct sweep_cell *cell = &grown[cells->count];
     memset(cell, 0, sizeof *cell);
     cell->request = *request;
+    snprintf(cell->node, sizeof cell->node, "%s", node);
     cell->seconds = NAN;
     if (sft_request_format(request, cell->text, sizeof cell->text, NULL) < 0)
         return sft_error_set(
@@ -39,7 +26,7 @@ static int cell_new(struct sweep_cells *cells, const struct sft_request *request
             "record: shorten --with's values",
             SWEEP_REQUEST - 1);
     for (size_t i = 0; i < cells->count; i++)
-        if (strcmp(grown[i].text, cell->text) == 0)
+        if (strcmp(grown[i].text, cell->text) == 0 && strcmp(grown[i].node, node) == 0)
             return sft_error_set(err, "%s stands twice", cell->text);
     for (const char *at = cell->text; *at != '\0'; at++)
         if (isspace((unsigned char)*at) || iscntrl((unsigned char)*at))
@@ -67,20 +54,16 @@ static int cells_vary(struct sweep_cells *cells, const struct sweep_options *opt
     struct sft_request next = *request;
     if (k < options->vary_count) {
         const char *values = strchr(options->vary[k], '=') + 1;
-        for (int i = 0; word_of(values, i, word, sizeof word); i++)
+        for (int i = 0; sweep_word(values, i, word, sizeof word); i++)
             if (set_pair(&next, "--vary", options->vary[k], word, err) < 0 ||
                 cells_vary(cells, options, &next, k + 1, err) < 0)
                 return -1;
         return 0;
     }
-    for (int i = 0; word_of(options->nodes, i, word, sizeof word); i++) {
-        char *end;
-        long nodes = strtol(word, &end, 10);
-        if (end == word || *end != '\0' || nodes < 1 || nodes > SFT_REQUEST_NODES_MAX)
-            return sft_error_set(err, "--nodes: '%.40s' is no whole number from 1 to %d", word,
-                                 SFT_REQUEST_NODES_MAX);
-        next.nodes = (int)nodes;
-        if (cell_new(cells, &next, err) < 0)
+    for (int i = 0, rc; (rc = sweep_nodes_read(options->nodes, i, &next.nodes, err)) != 0; i++) {
+        if (rc < 0)
+            return sft_error_prefix(err, "--nodes");
+        if (sweep_cells_put(cells, &next, "", err) < 0)
             return -1;
     }
     return 0;
@@ -90,7 +73,7 @@ static int cells_models(struct sweep_cells *cells, const struct sweep_options *o
                         struct sft_error *err)
 {
     char model[128];
-    for (int i = 0; word_of(options->models, i, model, sizeof model); i++) {
+    for (int i = 0; sweep_word(options->models, i, model, sizeof model); i++) {
         struct sft_request request;
         if (strpbrk(model, ":,=") != NULL)
             return sft_error_set(err, "--models: '%.60s' is no model's name; nodes are --nodes'",
@@ -144,23 +127,40 @@ static bool cell_covers(const struct sweep_cell *cell, const struct sft_request 
     return cell->data[0] != '\0' && sft_request_covers(&wanted, actual);
 }
 
-struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *request, bool asked)
+static bool cell_is(const struct sweep_cell *cell, struct sft_request *actual, bool asked)
+{
+    char text[SFT_REQUEST_MAX];
+    /* verify is of all nodes that there were, and done where it is done of fewer. */
+    if (actual->task == SFT_TASK_VERIFY && cell->request.task == SFT_TASK_VERIFY)
+        actual->nodes = cell->request.nodes;
+    if (!asked)
+        return cell_covers(cell, actual);
+    return sft_request_format(actual, text, sizeof text, NULL) == 0 &&
+           strcmp(cell->text, text) == 0;
+}
+
+struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *request, bool asked,
+                                    const char *node)
 {
     struct sft_request actual;
     char text[SFT_REQUEST_MAX];
     if (sft_request_parse(&actual, request, NULL) < 0 ||
         sft_request_format(&actual, text, sizeof text, NULL) < 0)
         return NULL;
-    for (size_t i = 0; i < cells->count; i++)
-        if (asked ? strcmp(cells->cell[i].text, text) == 0 : cell_covers(&cells->cell[i], &actual))
+    for (size_t i = 0; i < cells->count; i++) {
+        const struct sweep_cell *cell = &cells->cell[i];
+        if ((cell->node[0] == '\0' || strcmp(cell->node, node) == 0) &&
+            cell_is(cell, &actual, asked))
             return &cells->cell[i];
+    }
     return NULL;
 }
 
 struct sweep_cell *sweep_cells_add(struct sweep_cells *cells, const char *request)
 {
     struct sft_request actual;
-    return sft_request_parse(&actual, request, NULL) == 0 && cell_new(cells, &actual, NULL) == 0
+    return sft_request_parse(&actual, request, NULL) == 0 &&
+                   sweep_cells_put(cells, &actual, "", NULL) == 0
                ? &cells->cell[cells->count - 1]
                : NULL;
 }

@@ -17,8 +17,11 @@
  * behind it. */
 #define SWEEP_REQUEST 301
 
+#define SWEEP_NODE 65 /* bytes of a node's name with its end */
+
 struct sweep_cell {
     struct sft_request request;
+    char node[SWEEP_NODE];    /* that it must run on; "": any */
     char text[SWEEP_REQUEST]; /* as --sft-bench= takes it */
     int had, pending, running,
         bad;        /* runs: complete; not yet begun; under way; failed, partial or cancelled */
@@ -43,9 +46,15 @@ void sweep_cells_clear(struct sweep_cells *cells);
 /* The site's names in data= stand for files, which records have. */
 void sweep_cells_resolve(struct sweep_cells *cells, const struct conf_data *names);
 
-/* The cell of a run; NULL: none. `request` is what was asked for (`asked`), the same as the cell's,
- * or a record's, where the site may have added to it (sft_request_covers). */
-struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *request, bool asked);
+/* One more, on that node ("": any), which no other is alike. */
+int sweep_cells_put(struct sweep_cells *cells, const struct sft_request *request, const char *node,
+                    struct sft_error *err);
+
+/* The cell of a run on `node`; NULL: none. `request` is what was asked for (`asked`), the same as
+ * the cell's, or a record's, where the site may have added to it (sft_request_covers). A run of
+ * verify is of the cell for any number of nodes. */
+struct sweep_cell *sweep_cells_find(struct sweep_cells *cells, const char *request, bool asked,
+                                    const char *node);
 /* Runs of the cell that Slurm still has before it or at work. */
 static inline int sweep_cell_alive(const struct sweep_cell *cell)
 {

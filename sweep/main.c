@@ -12,51 +12,30 @@
 #include "sweep/follow.h"
 #include "sweep/lock.h"
 #include "sweep/plan.h"
+#include "sweep/report.h"
 #include "sweep/site.h"
 #include "sweep/submit.h"
-
-enum { WHOLE = 0, MISSING = 1, BAD = 2 };
-
-static int ask(int jobs, struct sft_error *err)
-{
-    char answer[16];
-    if (!isatty(STDIN_FILENO))
-        return sft_error_set(err, "nobody here to ask: --yes submits, --plan only shows");
-    printf("Submit %d job%s? [y/N] ", jobs, jobs == 1 ? "" : "s");
-    fflush(stdout);
-    return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y')
-               ? 0
-               : 1;
-}
-
-static void say_how(const struct sweep_options *options, int submitted)
-{
-    printf("%d submitted. To go on: the same command with --name %s; what is there: sft-sweep "
-           "--name %s --status; "
-           "to end it: sft-sweep --name %s --cancel\n",
-           submitted, options->name, options->name, options->name);
-    fflush(stdout);
-}
+#include "sweep/whole.h"
 
 static int follow(struct sweep_state *seen, struct sweep_cells *cells,
                   const struct sweep_options *options, struct sft_error *err)
 {
     int rc = follow_sweep(seen, cells, options->name, err);
     if (rc < 0)
-        return BAD;
+        return SWEEP_WRONG;
     if (rc == 1) {
         printf("no longer following; the jobs go on. sft-sweep --name %s --status | --cancel\n",
                options->name);
-        return MISSING;
+        return SWEEP_MISSING;
     }
     submit_status(cells, options, stdout);
     if (submit_is_whole(cells, options->repeat)) {
         printf("complete: sft-report --sweep %s --format html --output %s.html\n", options->name,
                options->name);
-        return WHOLE;
+        return SWEEP_WHOLE;
     }
     printf("not complete: the same command with --name %s runs what is missing\n", options->name);
-    return MISSING;
+    return SWEEP_MISSING;
 }
 
 static int submit(struct sweep_state *seen, struct sweep_cells *cells,
@@ -68,10 +47,10 @@ static int submit(struct sweep_state *seen, struct sweep_cells *cells,
     if (rc == 1)
         printf("interrupted: ");
     if (rc != 0 || jobs > 0)
-        say_how(options, submitted);
+        submit_say(options, submitted);
     if (rc != 0)
-        return rc == 1 ? MISSING : BAD;
-    return options->detach ? WHOLE : follow(seen, cells, options, err);
+        return rc == 1 ? SWEEP_MISSING : SWEEP_WRONG;
+    return options->detach ? SWEEP_WHOLE : follow(seen, cells, options, err);
 }
 
 static int plan(struct sweep_state *seen, struct sweep_cells *cells,
@@ -80,14 +59,16 @@ static int plan(struct sweep_state *seen, struct sweep_cells *cells,
     struct plan_nodes nodes;
     int rc;
     sweep_state_count(seen, cells, false);
-    if (plan_make(cells, &nodes, options, err) < 0)
-        return BAD;
+    static struct conf conf;
+    if (plan_begin(&nodes, &conf, options, err) < 0)
+        return SWEEP_WRONG;
+    plan_cells(cells, &nodes, &conf);
     int jobs = plan_print(cells, &nodes, options, stdout);
     fflush(stdout);
     if (options->action == SWEEP_PLAN)
-        return submit_is_whole(cells, options->repeat) ? WHOLE : MISSING;
-    if (jobs > 0 && !options->yes && (rc = ask(jobs, err)) != 0)
-        return rc < 0 ? BAD : MISSING;
+        return submit_is_whole(cells, options->repeat) ? SWEEP_WHOLE : SWEEP_MISSING;
+    if (jobs > 0 && !options->yes && (rc = submit_ask(jobs, err)) != 0)
+        return rc < 0 ? SWEEP_WRONG : SWEEP_MISSING;
     return submit(seen, cells, options, jobs, err);
 }
 
@@ -96,7 +77,7 @@ static int run(const struct sweep_options *options, struct sweep_cells *cells,
 {
     struct sweep_state seen;
     if (lock_take(options->name, err) < 0 || sweep_state_load(&seen, options->name, err) < 0)
-        return BAD;
+        return SWEEP_WRONG;
     int rc = plan(&seen, cells, options, err);
     sweep_state_clear(&seen);
     return rc;
@@ -107,7 +88,7 @@ static int status(const struct sweep_options *options, struct sweep_cells *cells
 {
     struct sweep_state state;
     if (sweep_state_load(&state, options->name, err) < 0)
-        return BAD;
+        return SWEEP_WRONG;
     sweep_state_count(&state, cells, options->models == NULL);
     if (cells->count > 0) {
         submit_status(cells, options, stdout);
@@ -116,9 +97,10 @@ static int status(const struct sweep_options *options, struct sweep_cells *cells
     sweep_state_clear(&state);
     if (cells->count == 0) {
         sft_error_set(err, "no jobs of yours have the name %s", options->name);
-        return BAD;
+        return SWEEP_WRONG;
     }
-    return options->models == NULL || submit_is_whole(cells, options->repeat) ? WHOLE : MISSING;
+    return options->models == NULL || submit_is_whole(cells, options->repeat) ? SWEEP_WHOLE
+                                                                              : SWEEP_MISSING;
 }
 
 static int cancel(const struct sweep_options *options, struct sft_error *err)
@@ -126,13 +108,13 @@ static int cancel(const struct sweep_options *options, struct sft_error *err)
     struct sweep_state state;
     int count;
     if (sweep_state_load(&state, options->name, err) < 0)
-        return BAD;
+        return SWEEP_WRONG;
     int rc = submit_cancel(&state, &count, err);
     sweep_state_clear(&state);
     if (rc < 0)
-        return BAD;
+        return SWEEP_WRONG;
     printf("%d job%s cancelled\n", count, count == 1 ? "" : "s");
-    return WHOLE;
+    return SWEEP_WHOLE;
 }
 
 /* A site's file that cannot be read is told where a plan needs it. */
@@ -143,43 +125,73 @@ static void cells_resolve(struct sweep_cells *cells)
         sweep_cells_resolve(cells, &conf.sets);
 }
 
-static int act(const struct sweep_options *options, struct sft_error *err)
+static int act_grid(const struct sweep_options *options, struct sft_error *err)
 {
     struct sweep_cells cells;
-    int exit_status;
-    if (options->action == SWEEP_HELP) {
-        sweep_options_help(stdout);
-        return WHOLE;
-    }
-    if (options->action == SWEEP_VERSION) {
-        puts("sft-sweep " PACKAGE_VERSION);
-        return WHOLE;
-    }
-    if (options->action == SWEEP_CANCEL)
-        return cancel(options, err);
     if (sweep_cells_make(&cells, options, err) < 0)
-        return BAD;
+        return SWEEP_WRONG;
     cells_resolve(&cells);
-    exit_status =
+    int end =
         options->action == SWEEP_STATUS ? status(options, &cells, err) : run(options, &cells, err);
     sweep_cells_clear(&cells);
-    return exit_status;
+    return end;
+}
+
+static int act_suite(struct sweep_options *options, struct sft_error *err)
+{
+    static struct suite suite;
+    if (options->suite == NULL)
+        suite_standard(&suite);
+    else if (suite_load(&suite, options->suite, err) < 0)
+        return SWEEP_WRONG;
+    suite_options(&suite, options);
+    switch (options->action) {
+    case SWEEP_CANCEL:
+        return cancel(options, err);
+    case SWEEP_REPORT:
+        return report_make(options, &suite, err);
+    case SWEEP_STATUS:
+        return whole_status(options, &suite, err);
+    default:
+        return whole_run(options, &suite, err);
+    }
+}
+
+static int act(struct sweep_options *options, struct sft_error *err)
+{
+    switch (options->action) {
+    case SWEEP_HELP:
+        sweep_options_help(stdout);
+        return SWEEP_WHOLE;
+    case SWEEP_VERSION:
+        puts("sft-sweep " PACKAGE_VERSION);
+        return SWEEP_WHOLE;
+    case SWEEP_RUN:
+    case SWEEP_PLAN:
+    case SWEEP_STATUS:
+    case SWEEP_CANCEL:
+    case SWEEP_REPORT:
+        break;
+    }
+    if (options->whole)
+        return act_suite(options, err);
+    return options->action == SWEEP_CANCEL ? cancel(options, err) : act_grid(options, err);
 }
 
 int main(int argc, char **argv)
 {
     struct sft_error err = {""};
     struct sweep_options options;
-    int exit_status = BAD;
+    int exit_status = SWEEP_WRONG;
     setlocale(LC_CTYPE, "");
     if (sweep_options_parse(&options, argc, argv, time(NULL), &err) == 0)
         exit_status = act(&options, &err);
-    if (fflush(stdout) != 0 && exit_status != BAD) {
+    if (fflush(stdout) != 0 && exit_status != SWEEP_WRONG) {
         sft_error_set(&err, "standard output: %s", strerror(errno));
-        exit_status = BAD;
+        exit_status = SWEEP_WRONG;
     }
     text_make_plain(err.text);
-    if (exit_status == BAD)
+    if (exit_status == SWEEP_WRONG)
         fprintf(stderr, "sft-sweep: %s\n", err.text);
     return exit_status;
 }

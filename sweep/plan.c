@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "accounts/grid.h"
 #include "accounts/spawn.h"
 #include "lib/roofline.h"
 #include "node/gres.h"
@@ -108,8 +107,11 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,
     char text[SFT_REQUEST_MAX], *answer;
     size_t length;
     if (cell->request.nodes > nodes->nodes) {
-        snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d node%s",
-                 nodes->partition, nodes->nodes, nodes->nodes == 1 ? "" : "s");
+        int length = snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d node%s",
+                              nodes->partition, nodes->nodes, nodes->nodes == 1 ? "" : "s");
+        if (nodes->left > 0)
+            snprintf(cell->refused + length, sizeof cell->refused - (size_t)length,
+                     " for it: %d left out", nodes->left);
         return;
     }
     if (request.gpus > nodes->gpus) {
@@ -119,6 +121,8 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,
     }
     request.gpus = request.gpus >= 0 ? request.gpus : nodes->gpus;
     cell->gpus = request.gpus * request.nodes;
+    if (request.task != SFT_TASK_TRAIN)
+        return;
     conf_fill_texts(conf, &request);
     conf_fill_figures(conf, &request);
     bool named = request.gpu_model[0] != '\0';
@@ -141,20 +145,13 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,
  * False where there is none; `job` then has the site's. */
 static bool job_find(const char *named, char *job, size_t size)
 {
-    char self[4096];
+    char beside[4096 + sizeof JOB_NAME];
     snprintf(job, size, "%s", named);
     if (access(job, X_OK) == 0)
         return true;
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length > 0) {
-        char beside[sizeof self + sizeof JOB_NAME];
-        self[length] = '\0';
-        snprintf(beside, sizeof beside, "%.*s" JOB_NAME, (int)(strrchr(self, '/') + 1 - self),
-                 self);
-        if (access(beside, X_OK) == 0) {
-            snprintf(job, size, "%s", beside);
-            return true;
-        }
+    if (spawn_beside(JOB_NAME, beside, sizeof beside)) {
+        snprintf(job, size, "%s", beside);
+        return true;
     }
     if (!spawn_has(JOB_NAME))
         return false;
@@ -162,129 +159,37 @@ static bool job_find(const char *named, char *job, size_t size)
     return true;
 }
 
-int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes,
-              const struct sweep_options *options, struct sft_error *err)
+int plan_begin(struct plan_nodes *nodes, struct conf *conf, const struct sweep_options *options,
+               struct sft_error *err)
 {
     if (options->job != NULL && access(options->job, X_OK) != 0)
         return sft_error_set(err, "--job: cannot run %.200s: %s", options->job, strerror(errno));
-    struct conf conf;
-    if (site_load(&conf, err) < 0)
+    if (site_load(conf, err) < 0)
         return -1;
-    const char *site = conf.partition[0] != '\0' ? conf.partition : NULL;
+    const char *site = conf->partition[0] != '\0' ? conf->partition : NULL;
     if (nodes_ask(nodes, options->partition != NULL ? options->partition : site, err) < 0)
         return -1;
-    if (conf.gpus_per_node >= 0)
-        nodes->gpus = conf.gpus_per_node;
+    if (conf->gpus_per_node >= 0)
+        nodes->gpus = conf->gpus_per_node;
     nodes->can_ask =
-        job_find(options->job != NULL ? options->job : conf.job, nodes->job, sizeof nodes->job);
-    for (size_t i = 0; i < cells->count; i++)
-        cell_plan(&cells->cell[i], nodes, &conf);
+        job_find(options->job != NULL ? options->job : conf->job, nodes->job, sizeof nodes->job);
     return 0;
 }
 
-int plan_missing(const struct sweep_cell *cell, int repeat)
+/* On another node it is the same. */
+static bool cell_copy(struct sweep_cell *cell, const struct sweep_cell *before)
 {
-    int missing = repeat - cell->had - sweep_cell_alive(cell);
-    return cell->refused[0] != '\0' || missing < 0 ? 0 : missing;
+    if (strcmp(cell->text, before->text) != 0)
+        return false;
+    cell->seconds = before->seconds;
+    cell->gpus = before->gpus;
+    memcpy(cell->refused, before->refused, sizeof cell->refused);
+    return true;
 }
 
-static const struct grid_column columns[] = {
-    {"request", "REQUEST", "", true},     {"gpus", "GPUS", "", false},
-    {"had", "COMPLETE", "", false},       {"alive", "QUEUED", "", false},
-    {"bad", "FAILED", "", false},         {"todo", "TO RUN", "", false},
-    {"seconds", "EACH", "s", false},      {"all", "ALL", "s", false},
-    {"gpu_hours", "GPU", "hours", false}, {NULL, NULL, NULL, false},
-};
-
-static void cell_line(struct grid *grid, const struct sweep_cell *cell, int repeat)
+void plan_cells(struct sweep_cells *cells, const struct plan_nodes *nodes, const struct conf *conf)
 {
-    int todo = plan_missing(cell, repeat);
-    if (grid_line(grid) < 0)
-        return;
-    grid_set(grid, "request", "%s", cell->text);
-    if (cell->gpus > 0)
-        grid_set(grid, "gpus", "%d", cell->gpus);
-    grid_set(grid, "had", "%d", cell->had);
-    grid_set(grid, "alive", "%d", sweep_cell_alive(cell));
-    grid_set(grid, "bad", "%d", cell->bad);
-    grid_set(grid, "todo", "%d", todo);
-    grid_set_real(grid, "seconds", cell->seconds, 0);
-    grid_set_real(grid, "all", cell->seconds * todo, 0);
-    grid_set_real(grid, "gpu_hours", cell->seconds * todo * cell->gpus / 3600, 2);
-}
-
-/* For which GPUs the estimates of the runs that are still to do are. */
-static void print_gpus(const struct sweep_cells *cells, const struct plan_nodes *nodes, int repeat,
-                       FILE *out)
-{
-    const char *named = NULL;
-    bool others = false;
-    for (size_t i = 0; i < cells->count; i++) {
-        const struct sweep_cell *cell = &cells->cell[i];
-        if (isnan(cell->seconds) || plan_missing(cell, repeat) == 0)
-            continue;
-        const char *model = cell->request.gpu_model;
-        others |= model[0] == '\0';
-        if (model[0] == '\0' || (named != NULL && strcmp(named, model) == 0))
-            continue;
-        fprintf(out, "the estimates are for %s, as gpu_model= says\n", model);
-        named = model;
-    }
-    if (others && nodes->gpu[0] == '\0')
-        fprintf(out, "the estimates are for H200: Slurm does not say which GPUs partition %s has\n",
-                nodes->partition);
-    else if (others)
-        fprintf(out, "the estimates are for %s, as Slurm names the GPUs of partition %s\n",
-                nodes->gpu, nodes->partition);
-}
-
-static void print_sums(const struct sweep_cells *cells, const struct plan_nodes *nodes, int repeat,
-                       FILE *out)
-{
-    double seconds = 0, hours = 0;
-    int jobs = 0, open = 0;
-    for (size_t i = 0; i < cells->count; i++) {
-        const struct sweep_cell *cell = &cells->cell[i];
-        int todo = plan_missing(cell, repeat);
-        jobs += todo;
-        if (isnan(cell->seconds)) {
-            open += todo;
-            continue;
-        }
-        seconds += cell->seconds * todo;
-        hours += cell->seconds * todo * cell->gpus / 3600;
-    }
-    fprintf(out, "%d job%s to submit", jobs, jobs == 1 ? "" : "s");
-    if (jobs > open)
-        fprintf(out,
-                "; estimated %.0f min one after the other, %.2f GPU-hours, with %d s for a run's "
-                "start assumed",
-                seconds / 60, hours, PLAN_START_S);
-    if (open > 0)
-        fprintf(out, "; time not predicted of %d", open);
-    fprintf(out, "\n");
-    if (open > 0 && !nodes->can_ask && nodes->job[0] != '\0')
-        fprintf(out, "no estimates: there is no %s here; --job names another\n", nodes->job);
-    print_gpus(cells, nodes, repeat, out);
-}
-
-int plan_print(const struct sweep_cells *cells, const struct plan_nodes *nodes,
-               const struct sweep_options *options, FILE *out)
-{
-    struct grid grid;
-    int jobs = 0;
-    grid_init(&grid, columns);
-    for (size_t i = 0; i < cells->count; i++) {
-        cell_line(&grid, &cells->cell[i], options->repeat);
-        jobs += plan_missing(&cells->cell[i], options->repeat);
-    }
-    fprintf(out, "sweep %s on partition %s: %zu configurations, %d runs of each\n", options->name,
-            nodes->partition, cells->count, options->repeat);
-    grid_write(&grid, GRID_TABLE, out, NULL);
-    grid_clear(&grid);
     for (size_t i = 0; i < cells->count; i++)
-        if (cells->cell[i].refused[0] != '\0')
-            fprintf(out, "refused: %s: %s\n", cells->cell[i].text, cells->cell[i].refused);
-    print_sums(cells, nodes, options->repeat, out);
-    return jobs;
+        if (i == 0 || !cell_copy(&cells->cell[i], &cells->cell[i - 1]))
+            cell_plan(&cells->cell[i], nodes, conf);
 }

@@ -6,13 +6,15 @@
 
 #include <stdio.h>
 
+#include "spank/conf.h"
 #include "sweep/cells.h"
 
 #define PLAN_START_S 30 /* a run's start and end, assumed */
 
 struct plan_nodes {
     char partition[128]; /* "" unknown */
-    int nodes;           /* 0: unknown */
+    int nodes;           /* that may be used; 0: unknown */
+    int left;            /* others that are left out */
     int gpus;            /* of a node; 0: none */
     char gpu[64];        /* gpu_model= of the type that Slurm's gres names; "" it names none */
     bool other;          /* it names several, or one of which nothing is known */
@@ -24,17 +26,38 @@ struct plan_nodes {
  */
 void plan_nodes_read(struct plan_nodes *nodes, const char *text, const char *partition);
 
-/* Ask sinfo ($SFT_SINFO); then, for GPUs, sft-bench-job --plan --json for each cell, whose
- * estimates are for the request's gpu_model=, else for the GPUs that Slurm names, else for H200:
- * `plan_print` says which. Fails when the site's configuration is one that the plugin refuses,
- * sinfo cannot be asked, or there is no such partition. */
-int plan_make(struct sweep_cells *cells, struct plan_nodes *nodes,
-              const struct sweep_options *options, struct sft_error *err);
+/* Ask sinfo ($SFT_SINFO), and read the site's configuration. Fails when that is one that the plugin
+ * refuses, sinfo cannot be asked, or there is no such partition. */
+int plan_begin(struct plan_nodes *nodes, struct conf *conf, const struct sweep_options *options,
+               struct sft_error *err);
+
+/* What reaches: for GPUs sft-bench-job --plan --json is asked for each cell, whose estimates are
+ * for the request's gpu_model=, else for the GPUs that Slurm names, else for H200: `plan_print`
+ * says which. */
+void plan_cells(struct sweep_cells *cells, const struct plan_nodes *nodes, const struct conf *conf);
 
 /* Runs of the cell that are still to be submitted. */
 int plan_missing(const struct sweep_cell *cell, int repeat);
 
-/* The table, what is refused and why, and the sums. Returns how many jobs are to be submitted. */
+struct plan_sum {
+    int jobs, open; /* to be submitted, and of these without an estimate */
+    double
+        seconds; /* one after the other, of those on one node of a cell's own beside each other */
+    double gpu_hours;
+};
+
+/* Add what is still to be submitted. */
+void plan_add(struct plan_sum *sum, const struct sweep_cells *cells, int repeat);
+
+/* A line for each cell, and what is refused and why. */
+void plan_table(const struct sweep_cells *cells, int repeat, FILE *out);
+
+/* Jobs, time and GPU-hours, and what the estimates are for. */
+void plan_sums(const struct plan_sum *sum, const struct plan_nodes *nodes, FILE *out);
+void plan_gpus(const struct sweep_cells *cells, const struct plan_nodes *nodes, int repeat,
+               FILE *out);
+
+/* All of that of a sweep. Returns how many jobs are to be submitted. */
 int plan_print(const struct sweep_cells *cells, const struct plan_nodes *nodes,
                const struct sweep_options *options, FILE *out);
 

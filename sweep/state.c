@@ -67,7 +67,25 @@ static void job_record(struct sweep_job *job, const struct row *row)
     if (request != NULL)
         snprintf(job->request, sizeof job->request, "%s", request);
     job->tok_s = sft_record_get_real(&row->record, "tok_s", NAN);
+    job->accounted = true;
+    job->cancelled = strncmp(row->job_state, "CANCELLED", 9) == 0;
+    snprintf(job->node, sizeof job->node, "%.64s", row->nodelist);
     job_reason(job, &row->record);
+}
+
+static void verify_record(struct sweep_verify *verify, const struct row *row)
+{
+    const char *task = sft_record_get(&row->record, "task"),
+               *bad = sft_record_get(&row->record, "hosts_bad"),
+               *unknown = sft_record_get(&row->record, "hosts_unknown");
+    if (task == NULL || strcmp(task, "verify") != 0 || row->job_id < verify->id)
+        return;
+    *verify = (struct sweep_verify){.id = row->job_id};
+    if (strlen(row->nodelist) < sizeof verify->nodes)
+        strcpy(verify->nodes, row->nodelist);
+    snprintf(verify->bad, sizeof verify->bad, "%s", bad != NULL ? bad : "");
+    snprintf(verify->unknown, sizeof verify->unknown, "%s", unknown != NULL ? unknown : "");
+    verify->bad_count = (int)sft_record_get_real(&row->record, "nodes_bad", 0);
 }
 
 int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct sft_error *err)
@@ -83,6 +101,8 @@ int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct 
         if (job == NULL && (job = state_add(state, row->job_id, err)) == NULL)
             return -1;
         job_record(job, row);
+        if (job->state == SWEEP_COMPLETE)
+            verify_record(&state->verify, row);
     }
     return 0;
 }
@@ -121,14 +141,17 @@ static int queue_line(struct sweep_state *state, char *line, struct sft_error *e
     static const char *const running[] = {"RUNNING",   "CONFIGURING", "COMPLETING",
                                           "SUSPENDED", "STOPPED",     "RESIZING",
                                           "SIGNALING", "STAGE_OUT",   NULL};
-    char *word = strchr(line, '|'), *comment = word != NULL ? strchr(word + 1, '|') : NULL;
+    enum { ID, WORD, NODES, WANTED, COMMENT, FIELDS };
+    char *field[FIELDS] = {line};
     long long id;
-    if (comment == NULL)
-        return 0;
-    *word++ = '\0';
-    *comment++ = '\0';
+    for (int i = WORD; i < FIELDS; i++) {
+        if ((field[i] = strchr(field[i - 1], '|')) == NULL)
+            return 0;
+        *field[i]++ = '\0';
+    }
     if (text_digits(line, &id) < 0)
         return 0;
+    const char *word = field[WORD], *nodes = field[field[NODES][0] != '\0' ? NODES : WANTED];
     enum sweep_job_state said = word_in(word, pending)   ? SWEEP_PENDING
                                 : word_in(word, running) ? SWEEP_RUNNING
                                                          : SWEEP_BAD;
@@ -140,8 +163,10 @@ static int queue_line(struct sweep_state *state, char *line, struct sft_error *e
     if (job == NULL && (job = state_add(state, id, err)) == NULL)
         return -1;
     *job = (struct sweep_job){.id = id, .state = said, .tok_s = NAN};
+    job->cancelled = strcmp(word, "CANCELLED") == 0;
     snprintf(job->word, sizeof job->word, "%.23s", word);
-    job_comment(job, comment, job->state == SWEEP_BAD);
+    snprintf(job->node, sizeof job->node, "%.64s", nodes);
+    job_comment(job, field[COMMENT], job->state == SWEEP_BAD);
     return 0;
 }
 
@@ -189,7 +214,7 @@ static int state_queue(struct sweep_state *state, const char *name, const char *
     if (getentropy(&random, sizeof random) < 0)
         return sft_error_set(err, "no random number: %s", strerror(errno));
     snprintf(mark, sizeof mark, "%016" PRIx64, random);
-    snprintf(format, sizeof format, "%s|%%A|%%T|%%k", mark);
+    snprintf(format, sizeof format, "%s|%%A|%%T|%%N|%%n|%%k", mark);
     const char *argv[] = {spawn_program("SFT_SQUEUE", "squeue"),
                           "--noheader",
                           "--states=all",
@@ -251,7 +276,7 @@ void sweep_state_count(const struct sweep_state *state, struct sweep_cells *cell
             0;
     for (size_t i = 0; i < state->count; i++) {
         const struct sweep_job *job = &state->job[i];
-        struct sweep_cell *cell = sweep_cells_find(cells, job->request, job->asked);
+        struct sweep_cell *cell = sweep_cells_find(cells, job->request, job->asked, job->node);
         if (cell == NULL && add)
             cell = sweep_cells_add(cells, job->request);
         if (cell == NULL)

@@ -16,13 +16,27 @@ struct sweep_job {
     char word[24];                 /* Slurm's or the record's */
     char request[SFT_REQUEST_MAX]; /* "" where nothing tells */
     char why[200];                 /* the reason that the record of a run that failed gives; "" */
-    bool asked;   /* it is sft-sweep's own; else the record's, with the site's additions */
-    double tok_s; /* NaN: not measured */
+    char node[SWEEP_NODE];         /* where it runs, ran or must; cut where these are several */
+    bool asked;     /* it is sft-sweep's own; else the record's, with the site's additions */
+    bool cancelled; /* by somebody */
+    bool accounted; /* the accounting has its record */
+    double tok_s;   /* NaN: not measured */
+};
+
+#define SWEEP_HOSTS 701 /* bytes of a list of hosts in a record, and its end */
+
+/* What the newest complete run of verify found, by its record in the accounting. */
+struct sweep_verify {
+    long long id;     /* of its job; 0: there is none */
+    char nodes[8192]; /* where it ran, as Slurm writes a list of nodes; "" where that is longer */
+    char bad[SWEEP_HOSTS], unknown[SWEEP_HOSTS]; /* names with commas between */
+    int bad_count;                               /* of which a long list may not have all */
 };
 
 struct sweep_state {
     size_t count, room;
     struct sweep_job *job; /* by id, once loaded */
+    struct sweep_verify verify;
 };
 
 static inline bool sweep_job_is_alive(const struct sweep_job *job)
@@ -39,9 +53,9 @@ void sweep_job_print(const struct sweep_job *job, FILE *out);
 int sweep_state_load(struct sweep_state *state, const char *name, struct sft_error *err);
 void sweep_state_clear(struct sweep_state *state);
 
-/* The two readers: squeue's lines "MARK|ID|STATE|COMMENT", where a comment may hold anything, so
- * also what looks like more lines, but not the mark that nobody knew when it was written; and rows
- * of the report. The accounting's go first. -1 without memory. */
+/* The two readers: squeue's lines "MARK|ID|STATE|NODES|WANTED NODES|COMMENT", where a comment may
+ * hold anything, so also what looks like more lines, but not the mark that nobody knew when it was
+ * written; and rows of the report. The accounting's go first. -1 without memory. */
 int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct sft_error *err);
 int sweep_state_queue(struct sweep_state *state, const char *mark, char *text,
                       struct sft_error *err);

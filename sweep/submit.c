@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "accounts/grid.h"
 #include "accounts/spawn.h"
@@ -40,6 +41,27 @@ static bool word_add(char **words, const char *format, ...)
     return length >= 0;
 }
 
+int submit_ask(int jobs, struct sft_error *err)
+{
+    char answer[16];
+    if (!isatty(STDIN_FILENO))
+        return sft_error_set(err, "nobody here to ask: --yes submits, --plan only shows");
+    printf("Submit %d job%s? [y/N] ", jobs, jobs == 1 ? "" : "s");
+    fflush(stdout);
+    return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y')
+               ? 0
+               : 1;
+}
+
+void submit_say(const struct sweep_options *options, int submitted)
+{
+    printf("%d submitted. To go on: the same command with --name %s; what is there: sft-sweep "
+           "--name %s --status; "
+           "to end it: sft-sweep --name %s --cancel\n",
+           submitted, options->name, options->name, options->name);
+    fflush(stdout);
+}
+
 char **submit_words(const struct sweep_options *options, const struct sweep_cell *cell)
 {
     char **words = calloc(WORDS, sizeof *words);
@@ -47,9 +69,14 @@ char **submit_words(const struct sweep_options *options, const struct sweep_cell
               word_add(words, "--parsable") && word_add(words, "--job-name=%s", options->name) &&
               word_add(words, "--comment=" ROW_ASKED "%s", cell->text) &&
               word_add(words, "--output=%s-%%j.out", options->name);
-    /* Runs beside each other share the network and disturb each other's figures. */
-    if (ok && !options->beside)
+    /* Runs beside each other share the network and disturb each other's figures; those that each
+     * have a node, and it alone, do not. */
+    if (ok && cell->node[0] != '\0')
+        ok = word_add(words, "--nodelist=%s", cell->node) && word_add(words, "--exclusive");
+    else if (ok && !options->beside)
         ok = word_add(words, "--dependency=singleton");
+    if (ok && cell->node[0] == '\0' && options->exclude != NULL)
+        ok = word_add(words, "--exclude=%s", options->exclude);
     if (ok && options->partition != NULL)
         ok = word_add(words, "--partition=%s", options->partition);
     if (ok && options->account != NULL)
@@ -76,7 +103,8 @@ static int submit_one(const struct sweep_options *options, struct sweep_cell *ce
     if (rc == 0 && text_digits(text, &id) < 0)
         rc = sft_error_set(err, "sbatch answered '%.60s' and no job's id", text);
     if (rc == 0) {
-        printf("submitted %lld  %s\n", id, cell->text);
+        printf("submitted %lld  %s%s%s\n", id, cell->text, cell->node[0] != '\0' ? " on " : "",
+               cell->node);
         fflush(stdout);
         cell->pending++;
     } else {
@@ -153,8 +181,9 @@ void submit_status(const struct sweep_cells *cells, const struct sweep_options *
     grid_init(&grid, columns);
     for (size_t i = 0; i < cells->count && grid_line(&grid) == 0; i++) {
         const struct sweep_cell *cell = &cells->cell[i];
-        grid_set(&grid, "request", "%s", cell->text);
-        if (options->models != NULL)
+        grid_set(&grid, "request", "%s%s%s", cell->text, cell->node[0] != '\0' ? " on " : "",
+                 cell->node);
+        if (options->whole || options->models != NULL)
             grid_set(&grid, "wanted", "%d", options->repeat);
         grid_set(&grid, "had", "%d", cell->had);
         grid_set(&grid, "running", "%d", cell->running);
@@ -170,7 +199,8 @@ void submit_failed(const struct sweep_state *state, struct sweep_cells *cells, F
     int told = 0;
     for (size_t i = state->count; i-- > 0 && told < FAILED_TOLD;) {
         const struct sweep_job *job = &state->job[i];
-        if (job->state == SWEEP_BAD && sweep_cells_find(cells, job->request, job->asked) != NULL) {
+        if (job->state == SWEEP_BAD &&
+            sweep_cells_find(cells, job->request, job->asked, job->node) != NULL) {
             fprintf(out, "failed: ");
             sweep_job_print(job, out);
             told++;

@@ -8,6 +8,12 @@
 /* The words of one submission, ended by NULL, for free() each and the list. NULL without memory. */
 char **submit_words(const struct sweep_options *options, const struct sweep_cell *cell);
 
+/* On a terminal. 0: yes, 1: no; fails where nobody is there. */
+int submit_ask(int jobs, struct sft_error *err);
+
+/* How many were submitted, and how to go on. */
+void submit_say(const struct sweep_options *options, int submitted);
+
 /* Submit what is missing: the first run of every cell, then the second, ... so that an interrupted
  * sweep has something of everything. Ends at the first that sbatch refuses, and, with 1, at an
  * interrupt (follow.h). *submitted counts up as it goes. */

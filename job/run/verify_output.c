@@ -97,11 +97,13 @@ static int record_verdicts(const struct verify_lead *lead, struct sft_record *re
                                        [VERDICT_BAD] = "nodes_bad",
                                        [VERDICT_UNKNOWN] = "nodes_unknown"};
     int count[] = {0, 0, 0, 0};
-    char bad[700] = "", checks[256] = "";
+    char bad[700] = "", unknown[700] = "", checks[256] = "";
     for (int node = 0; node < lead->input.nodes; node++) {
         count[lead->verdicts[node].kind]++;
         if (lead->verdicts[node].kind == VERDICT_BAD)
             list_add(bad, sizeof bad, lead->input.node[node].name);
+        if (lead->verdicts[node].kind == VERDICT_UNKNOWN)
+            list_add(unknown, sizeof unknown, lead->input.node[node].name);
     }
     for (enum check check = 0; check < CHECK_WORDS; check++)
         if (lead->done & CHECK_BIT(check))
@@ -110,6 +112,7 @@ static int record_verdicts(const struct verify_lead *lead, struct sft_record *re
         if (sft_record_set_integer(record, keys[kind], count[kind], err) < 0)
             return -1;
     if ((bad[0] != '\0' && sft_record_set(record, "hosts_bad", bad, err) < 0) ||
+        (unknown[0] != '\0' && sft_record_set(record, "hosts_unknown", unknown, err) < 0) ||
         sft_record_set(record, "checks", checks, err) < 0)
         return -1;
     return sft_record_set(record, "verdict",

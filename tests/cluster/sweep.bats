@@ -60,6 +60,18 @@ records_at_least() { # records_at_least NAME COUNT
     [[ $output == *"refused: llama-70b:1: does not fit into the GPUs' memory: "*"; method=lora,base=fp8,"*" fits"* ]]
 }
 
+@test "without models or a file it is the standard suite, of what fits, and nobody is asked here" {
+    run "$SWEEP" --name standard </dev/null
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [[ $output == *"left out: llama-70b:1: does not fit into the GPUs' memory: "* ]]
+    [[ $output == *$'\nverify:4 '*$'\ngpt2-smoke:1 on '*$'\nlstm:1 on '*$'\nllama-7b:1 '*$'\nllama-7b:4 '* ]]
+    [[ $output != *$'\nllama-7b:8 '* ]]
+    [[ $output == *" jobs to submit; estimated "*" GPU-hours"*"time not predicted of 1"* ]]
+    [[ $output == *"sft-sweep: nobody here to ask: --yes submits, --plan only shows" ]]
+    [ -z "$(squeue -h --states=all --name standard)" ]
+}
+
 @test "the plan goes by the site's file that plugstack.conf names, and a wrong line there is told" {
     site=$FOLDER/sft-bench.conf
     cp "$site" "$site.before"
