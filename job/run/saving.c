@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "job/run/card.h"
+#include "job/train/keep.h"
 #include "job/train/save_weights.h"
 #include "job/weights/save.h"
 #include "job/weights/save_config.h"
@@ -146,7 +147,10 @@ static int saving_write(struct run *run, const struct sft_preset *saved, struct 
 int saving_save(struct run *run, struct sft_error *err)
 {
     struct save_folder folder = {.lock = -1};
+    struct keep *keep = run->training.keep;
     double begin = sft_clock_now();
+    if (keep != NULL && keep_is_older(keep, keep->eval.last_step) && keep_give(keep, err) < 0)
+        return -1;
     struct sft_preset saved = saved_shape(&run->request, &run->input.shape);
     struct save *save = save_create(&saved, run->machine.device->format, SAVE_SHARD, err);
     int failed = saving_write(run, &saved, save, &folder, err);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "job/train/keep.h"
 #include "job/train/load.h"
 #include "lib/clock.h"
 
@@ -135,7 +136,10 @@ int training_start(struct training *t, struct sft_error *err)
     t->optim = optim_create_parts(t->model, t->device, &options, parts, count,
                                   t->fit.zero == SFT_ZERO_0 ? NULL : t->collective, err);
     t->first_measured = plan->warmup;
-    return t->optim == NULL ? -1 : 0;
+    if (t->optim == NULL || t->input->held == NULL)
+        return t->optim == NULL ? -1 : 0;
+    t->keep = keep_create(t, err);
+    return t->keep == NULL ? -1 : 0;
 }
 
 void training_resume(struct training *t, int steps, double measured_s, int measured_steps)
@@ -152,6 +156,7 @@ void training_resume(struct training *t, int steps, double measured_s, int measu
 
 void training_destroy(struct training *t)
 {
+    keep_destroy(t->keep);
     optim_destroy(t->optim);
     shard_destroy(t->shard);
     spans_destroy(t->spans);
