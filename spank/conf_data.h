@@ -13,7 +13,7 @@ enum { CONF_DATA_MOST = 32, CONF_DATA_NAME = 32 };
 struct conf_data {
     struct conf_data_set {
         char name[CONF_DATA_NAME];
-        char path[SFT_REQUEST_PATH]; /* what data= says in its place */
+        char path[SFT_REQUEST_PATH]; /* what data= and eval= say in its place */
     } sets[CONF_DATA_MOST];
     int count;
 };

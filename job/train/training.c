@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "job/train/keep.h"
 #include "job/train/load.h"
 #include "lib/clock.h"
 
@@ -136,10 +135,7 @@ int training_start(struct training *t, struct sft_error *err)
     t->optim = optim_create_parts(t->model, t->device, &options, parts, count,
                                   t->fit.zero == SFT_ZERO_0 ? NULL : t->collective, err);
     t->first_measured = plan->warmup;
-    if (t->optim == NULL || t->input->held == NULL)
-        return t->optim == NULL ? -1 : 0;
-    t->keep = keep_create(t, err);
-    return t->keep == NULL ? -1 : 0;
+    return t->optim == NULL ? -1 : 0;
 }
 
 void training_resume(struct training *t, int steps, double measured_s, int measured_steps)
@@ -156,7 +152,6 @@ void training_resume(struct training *t, int steps, double measured_s, int measu
 
 void training_destroy(struct training *t)
 {
-    keep_destroy(t->keep);
     optim_destroy(t->optim);
     shard_destroy(t->shard);
     spans_destroy(t->spans);

@@ -36,7 +36,7 @@ struct training {
     struct spans *spans;
     struct shard *shard;
     struct optim *optim;
-    struct keep *keep; /* what evaluations have found; NULL: nothing is evaluated */
+    struct keep *keep; /* another's: what evaluations have found; NULL: nothing is evaluated */
     /* An earlier run may have done steps: the first one of this, and the first that is measured;
      * seconds and number of those that were measured before. */
     int first_step, first_measured;
@@ -58,7 +58,7 @@ int training_create(struct training *training, struct sft_error *err);
  * it took. */
 int training_load(struct training *training, const struct weights *weights,
                   const struct weights *adapters, double *seconds, struct sft_error *err);
-/* Makes the optimizer, of the weights as they are, and what evaluations keep. */
+/* Makes the optimizer, of the weights as they are. */
 int training_start(struct training *training, struct sft_error *err);
 /* After it: so many steps are done, of which some were measured. What a process does once, as the
  * choice of kernels, takes its first steps again: as many as in warm-up are not measured, but the

@@ -62,9 +62,15 @@ static void test_names_of_data_sets(void **state)
     sft_request_init(&request);
     conf_fill_texts(&conf, &request);
     assert_string_equal(request.data, "/shared/a.json+/shared/b");
+    assert_string_equal(request.eval, "");
     strcpy(request.data, "other-2");
+    strcpy(request.eval, "mine");
     conf_fill_texts(&conf, &request);
     assert_string_equal(request.data, "/shared/o");
+    assert_string_equal(request.eval, "/shared/a.json+/shared/b");
+    strcpy(request.eval, "0.05");
+    conf_fill_texts(&conf, &request);
+    assert_string_equal(request.eval, "0.05");
     strcpy(request.data, "/shared/other-2");
     conf_fill_texts(&conf, &request);
     assert_string_equal(request.data, "/shared/other-2");

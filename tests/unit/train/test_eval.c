@@ -42,6 +42,7 @@ static void scene_open(struct scene *s, const char *more)
     assert_int_equal(training_agree(&s->training, &s->err), 0);
     assert_int_equal(training_create(&s->training, &s->err), 0);
     assert_int_equal(training_start(&s->training, &s->err), 0);
+    s->training.keep = s->input.held == NULL ? NULL : keep_create(&s->training, &s->err);
     sft_record_init(&s->record);
     s->observed = (struct observed){.training = &s->training,
                                     .host = "here",
@@ -55,6 +56,7 @@ static void scene_open(struct scene *s, const char *more)
 static void scene_close(struct scene *s)
 {
     sft_record_clear(&s->record);
+    keep_destroy(s->training.keep);
     training_destroy(&s->training);
     collective_destroy(s->collective);
     control_stop(s->control);

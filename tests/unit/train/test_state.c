@@ -199,6 +199,7 @@ static void ranks_write(const char *folder, enum sft_zero zero, int ranks)
         all += count;
         files[rank] = snapshot_bytes(w);
         snapshot_destroy(w);
+        keep_destroy(s.t.keep);
         training_destroy(&s.t);
     }
     c.files = files;
@@ -235,6 +236,7 @@ static void ranks_read(const char *folder, enum sft_zero zero, int ranks)
         }
         assert_true(elements_visit(&s, false) > 0);
         checkpoint_clear(&c);
+        keep_destroy(s.t.keep);
         training_destroy(&s.t);
     }
 }
@@ -291,6 +293,7 @@ static void test_best(void **state)
     assert_int_equal(keep_load(s.t.keep, &c, &same, &err), -1);
     assert_contains(err.text, "is damaged: in ");
     checkpoint_clear(&c);
+    keep_destroy(s.t.keep);
     training_destroy(&s.t);
     data_close(input.held);
     input.held = NULL;
@@ -345,6 +348,7 @@ static void test_flipped_bit(void **state)
         assert_contains(err.text, "rank-00003.bin is damaged: in ");
         assert_contains(err.text, folder);
         checkpoint_clear(&c);
+        keep_destroy(s.t.keep);
         training_destroy(&s.t);
         fseek(file, at, SEEK_SET);
         fputc(byte, file);
@@ -369,6 +373,7 @@ static void test_another_model(void **state)
     assert_int_equal(state_load(&s.t, &c, &err), -1);
     assert_contains(err.text, "layers.0.gate_up is 70 x 24 there and 72 x 24 here");
     checkpoint_clear(&c);
+    keep_destroy(s.t.keep);
     training_destroy(&s.t);
     shape.ffn = 35;
 }
