@@ -30,6 +30,22 @@ static struct sft_preset saved_shape(const struct sft_request *request,
     return saved;
 }
 
+/* The folder is replaced as a whole: what else the run writes must not be in it. */
+int saving_apart(const struct sft_request *request, struct sft_error *err)
+{
+    const struct {
+        const char *key, *path;
+    } others[] = {
+        {"checkpoint", request->checkpoint}, {"out", request->out}, {"trace", request->trace}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0] && request->save[0] != '\0'; i++)
+        if (others[i].path[0] != '\0' && save_folder_holds(request->save, others[i].path))
+            return sft_error_set(err,
+                                 "save=%.200s: %s=%.200s is the same folder or inside of it, and a "
+                                 "saved model has a folder of its own: name another",
+                                 request->save, others[i].key, others[i].path);
+    return 0;
+}
+
 int saving_check(const struct sft_request *request, const struct sft_preset *shape,
                  enum format format, struct sft_error *err)
 {

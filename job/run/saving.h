@@ -5,6 +5,9 @@
 
 #include "job/run/run.h"
 
+/* Before any file is written: the rest of what the request has written lies outside of the folder.
+ */
+int saving_apart(const struct sft_request *request, struct sft_error *err);
 /* One process alone, before anything runs: could the folder be made, and is there room? */
 int saving_check(const struct sft_request *request, const struct sft_preset *shape,
                  enum format format, struct sft_error *err);

@@ -61,8 +61,8 @@ static int train_check(const struct options *options)
     struct input input = {0};
     struct base base = {0};
     int status = SFT_EXIT_DONE;
-    if (check_files(request, &err) < 0 || sft_ceilings_load(request->ceilings, &err) < 0 ||
-        base_open(&base, request, &err) < 0 ||
+    if (check_files(request, &err) < 0 || saving_apart(request, &err) < 0 ||
+        sft_ceilings_load(request->ceilings, &err) < 0 || base_open(&base, request, &err) < 0 ||
         input_open(&input, request, nodes, nodes * gpus, &err) < 0 ||
         saving_check(request, &input.shape, fit_format(request), &err) < 0 ||
         resuming_check(request, &input.shape, &err) < 0)
@@ -116,7 +116,7 @@ static int run_observe(struct run *run, struct sft_error *err)
 static int run_open(struct run *run, struct sft_error *err)
 {
     const struct sft_request *request = &run->request;
-    if (result_folder(&run->result, request->out, err) < 0 ||
+    if (saving_apart(request, err) < 0 || result_folder(&run->result, request->out, err) < 0 ||
         sft_ceilings_load(request->ceilings, err) < 0 ||
         input_open(&run->input, request, run->ranks.nodes, run->ranks.control->size, err) < 0 ||
         machine_create(&run->machine, request, run->ranks.device, run->ranks.bootstrap.local_size,
