@@ -60,4 +60,8 @@ setup() {
     ! DATA='' sbatch --wait -o data.log "$TOP/examples/production.sbatch"
     grep -q 'name the records: DATA=FILE' data.log
     [ ! -e "$FOLDER/none-saved" ]
+    ! srun --sft-bench=tiny:1,gpus=1,data=hold,eval=helt >names.log 2>&1
+    grep -q 'hold: cannot read the data' names.log
+    grep -q "note: data=hold: no name of this site's list, either: held" names.log
+    grep -q "note: eval=helt: no name of this site's list, either: held" names.log
 }
