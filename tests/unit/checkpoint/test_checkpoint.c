@@ -9,6 +9,7 @@
 #include "job/checkpoint/checkpoint.h"
 #include "job/checkpoint/folder.h"
 #include "job/checkpoint/snapshot.h"
+#include "lib/file_read.h"
 
 static char top[] = "/tmp/sft-test-checkpoint.XXXXXX";
 
@@ -69,6 +70,27 @@ static void test_index(void **state)
 #define FORMATS_2                                                                                  \
     "\"formats\": {\"value\": \"bf16\", \"m\": \"bf16\", \"v\": \"bf16\", \"best\": \"bf16\"}, "
 #define SUMS_2 "\"00000001000000020000000300000004\""
+
+/* What sft-checkpoint(5) has as its example is one. */
+static void test_manual(void **state)
+{
+    (void)state;
+    struct checkpoint c;
+    struct sft_error err = {""};
+    char path[PATH_MAX];
+    size_t size;
+    snprintf(path, sizeof path, "%s/man/sft-checkpoint.5", getenv("SFT_SRCDIR"));
+    char *page = file_read(path, "man", 1 << 20, &size, &err);
+    check(page == NULL, &err);
+    const char *begin = strstr(page, ".Bd -literal\n"), *end = strstr(page, "\n.Ed");
+    assert_true(begin != NULL && end > begin);
+    begin += strlen(".Bd -literal\n");
+    check(checkpoint_parse(&c, begin, (size_t)(end - begin), "the manual's", &err), &err);
+    assert_int_equal(c.step, 500);
+    assert_int_equal(checkpoint_bytes(c.formats, 12), c.files[0]);
+    checkpoint_clear(&c);
+    free(page);
+}
 
 static void test_eval(void **state)
 {
@@ -312,11 +334,11 @@ static void test_reserve(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_index),        cmocka_unit_test(test_bad_indexes),
-        cmocka_unit_test(test_eval),         cmocka_unit_test(test_files),
-        cmocka_unit_test(test_recipes),      cmocka_unit_test(test_folder),
-        cmocka_unit_test(test_folder_check), cmocka_unit_test(test_writer),
-        cmocka_unit_test(test_reserve),
+        cmocka_unit_test(test_index),  cmocka_unit_test(test_bad_indexes),
+        cmocka_unit_test(test_eval),   cmocka_unit_test(test_manual),
+        cmocka_unit_test(test_files),  cmocka_unit_test(test_recipes),
+        cmocka_unit_test(test_folder), cmocka_unit_test(test_folder_check),
+        cmocka_unit_test(test_writer), cmocka_unit_test(test_reserve),
     };
     return cmocka_run_group_tests(tests, begin, finish);
 }
