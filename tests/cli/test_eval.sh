@@ -65,10 +65,18 @@ for a, b in zip(one, many):
         assert key not in a or abs(a[key] - b[key]) < 2e-6 * a[key], (a, b)
 PY
 }
+best_ranks() { # the lowest loss comes before the checkpoint: what 2 ranks kept of it 1 saves, bit for bit
+    local few="tiny,device=cpu,data=$data,eval=0.03,seq=320,global_batch=2,micro_batch=1,steps=14,warmup=0,lr=0.07,lr_warmup=14,eval_every=2"
+    few=$few,checkpoint=ranks-ck,checkpoint_every=7
+    mpirun --oversubscribe -n 2 "$job" "$few,zero=3,save=two-saved" && rm -r ranks-ck/step-14 &&
+        "$job" "$few,save=one-saved,out=one-out" && grep -q 'goes on behind step 7' out &&
+        grep -q '"eval_best_step": 6' one-out/result.json && cmp two-saved/model.safetensors one-saved/model.safetensors
+}
 if command -v mpirun >/dev/null && grep -q '^#define HAVE_MPI 1' "$SFT_BUILDDIR/config.h" &&
     grep -q '^#define HAVE_PMIX 1' "$SFT_BUILDDIR/config.h"; then
     ok "2 ranks, zero=0: the same losses" ranks 2 0
     ok "4 ranks, zero=3: the same losses" ranks 4 3
+    ok "the best weights of 2 ranks, on 1" best_ranks
 else
     echo "ok $((number += 1)) # skip no mpirun, or built without MPI and PMIx"
 fi
