@@ -155,7 +155,7 @@ static const struct sft_field keys[] = {
      .help = "bad records of the data that may be left out; 0: none, nor empty ones"},
     {"eval", SFT_FIELD_TEXT, FIELD(eval), .argument = "FILE|PART", .otherwise = "none",
      .help =
-         "records to evaluate with and not to train: a file, or a part of data=, as 0.05; save= "
+         "records to evaluate with and not to train: as data=, or a part of that, as 0.05; save= "
          "then saves the weights of their lowest loss"},
     {"eval_every", SFT_FIELD_INT, FIELD(eval_every), 1, 1e6, .argument = "N",
      .otherwise = "a tenth of all steps, or 100",

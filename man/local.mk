@@ -5,6 +5,7 @@ dist_man_MANS += \
 	man/sft-bench-deliver.8 \
 	man/sft-bench-job.1 \
 	man/sft-ceilings.5 \
+	man/sft-checkpoint.5 \
 	man/sft-goals.5 \
 	man/sft-record.5 \
 	man/sft-report.1 \

@@ -282,6 +282,7 @@ void conf_fill_texts(const struct conf *conf, struct sft_request *request)
     if (request->preset == NULL || request->preset->classes == 0) /* else they are drawn */
         fill_text(request->data, conf->data);
     conf_data_resolve(&conf->sets, request->data);
+    conf_data_resolve(&conf->sets, request->eval);
     if (request->weights[0] == '\0') /* they have their own */
         fill_text(request->tokenizer, conf->tokenizer);
 }

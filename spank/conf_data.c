@@ -48,6 +48,26 @@ int conf_data_set(struct conf_data *data, const char *key, const char *value, st
     return 0;
 }
 
+bool conf_data_misses(const struct conf_data *data, const char *text, char names[CONF_DATA_NAMES])
+{
+    size_t used = 0;
+    names[0] = '\0';
+    if (data->count == 0 || name_check(text, NULL) < 0)
+        return false;
+    for (int i = 0; i < data->count; i++) {
+        const char *name = data->sets[i].name;
+        if (strcmp(name, text) == 0)
+            return false;
+        bool fits = used + 2 + strlen(name) + sizeof ", ..." <= CONF_DATA_NAMES;
+        if (used < CONF_DATA_NAMES && (fits || used > 0))
+            used += (size_t)snprintf(names + used, CONF_DATA_NAMES - used, "%s%s",
+                                     used > 0 ? ", " : "", fits ? name : "...");
+        if (!fits)
+            used = CONF_DATA_NAMES;
+    }
+    return true;
+}
+
 void conf_data_resolve(const struct conf_data *data, char text[SFT_REQUEST_PATH])
 {
     for (int i = 0; i < data->count; i++)

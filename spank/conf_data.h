@@ -3,6 +3,7 @@
 #ifndef SFT_SPANK_CONF_DATA_H
 #define SFT_SPANK_CONF_DATA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/error.h"
@@ -13,7 +14,7 @@ enum { CONF_DATA_MOST = 32, CONF_DATA_NAME = 32 };
 struct conf_data {
     struct conf_data_set {
         char name[CONF_DATA_NAME];
-        char path[SFT_REQUEST_PATH]; /* what data= says in its place */
+        char path[SFT_REQUEST_PATH]; /* what data= and eval= say in its place */
     } sets[CONF_DATA_MOST];
     int count;
 };
@@ -23,6 +24,11 @@ struct conf_data {
  * or the list is full. */
 int conf_data_set(struct conf_data *data, const char *key, const char *value,
                   struct sft_error *err);
+
+/* The text is a word as a name is one, and there is a list without it: its names, as far as there
+ * is room, with ", " between. False otherwise. */
+enum { CONF_DATA_NAMES = 256 };
+bool conf_data_misses(const struct conf_data *data, const char *text, char names[CONF_DATA_NAMES]);
 
 /* A name of the list becomes its path, in place; anything else stays. */
 void conf_data_resolve(const struct conf_data *data, char text[SFT_REQUEST_PATH]);

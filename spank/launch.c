@@ -70,15 +70,27 @@ static int launch_ask(struct launch *launch, struct sft_error *err)
     return ask_nodes(&launch->ask, &launch->request, err);
 }
 
-/* The job says itself what is wrong: then there is nothing more to say. */
+/* A slip in a name of the site's list looks like a file that is not there. */
+static void launch_tell_names(const struct launch *launch, const char *key, const char *text)
+{
+    char names[CONF_DATA_NAMES];
+    if (conf_data_misses(&launch->conf.sets, text, names) && access(text, F_OK) < 0)
+        fprintf(stderr, "sft-bench: note: %s=%s: no name of this site's list, either: %s\n", key,
+                text, names);
+}
+
+/* The job says itself what is wrong: then there is little more to say. */
 static void launch_check(const struct launch *launch)
 {
     int count;
     char **words = launch_words(launch, &count);
     const char *folder = cmdline_value(&launch->user, "chdir");
     int rc = check_run(launch->conf.job, launch->text, words, count, folder);
-    if (rc == 1)
+    if (rc == 1) {
+        launch_tell_names(launch, "data", launch->request.data);
+        launch_tell_names(launch, "eval", launch->request.eval);
         exit(1);
+    }
     if (rc == CHECK_NO_FOLDER)
         fprintf(
             stderr,

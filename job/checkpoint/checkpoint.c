@@ -43,12 +43,18 @@ size_t recipe_differ(const struct checkpoint_recipe *there, const struct checkpo
     return differ;
 }
 
+uint64_t checkpoint_kind_bytes(const enum format formats[CHECKPOINT_KINDS],
+                               enum checkpoint_kind kind, uint64_t count)
+{
+    return (int)formats[kind] == CHECKPOINT_NONE ? 0 : format_bytes(formats[kind], count);
+}
+
 uint64_t checkpoint_offset(const enum format formats[CHECKPOINT_KINDS], uint64_t count,
                            enum checkpoint_kind kind)
 {
     uint64_t bytes = 0;
     for (int i = 0; i < (int)kind; i++)
-        bytes += format_bytes(formats[i], count);
+        bytes += checkpoint_kind_bytes(formats, (enum checkpoint_kind)i, count);
     return bytes;
 }
 

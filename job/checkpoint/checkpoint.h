@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A checkpoint: a folder step-N with index.json and a file a rank (sft-checkpoint(5)). It is
  * addressed by parameter: a piece is a range of one parameter's elements, with its value, its first
- * and its second moment one behind the other in a file, and a sum of each. So any number of ranks,
- * whatever they share, reads what another number has written. */
+ * and its second moment one behind the other in a file, and a sum of each; and, where the weights
+ * of the lowest held-out loss are kept and are not the newest, what they were then. So any number
+ * of ranks, whatever they share, reads what another number has written. */
 #ifndef SFT_JOB_CHECKPOINT_CHECKPOINT_H
 #define SFT_JOB_CHECKPOINT_CHECKPOINT_H
 
@@ -17,6 +18,7 @@
 
 #define CHECKPOINT_INDEX "index.json"
 #define CHECKPOINT_VERSION 1
+#define CHECKPOINT_VERSION_BEST 2 /* of one with CHECKPOINT_BEST */
 
 enum {
     CHECKPOINT_RECIPE = 40,           /* rows */
@@ -36,8 +38,25 @@ struct checkpoint_recipe {
     } row[CHECKPOINT_RECIPE];
 };
 
-/* Of an element: its value (the master value, where there is one) and the two moments. */
-enum checkpoint_kind { CHECKPOINT_VALUE, CHECKPOINT_M, CHECKPOINT_V, CHECKPOINT_KINDS };
+/* Of an element: its value (the master value, where there is one), the two moments, and the weight
+ * that it was at the lowest held-out loss. */
+enum checkpoint_kind {
+    CHECKPOINT_VALUE,
+    CHECKPOINT_M,
+    CHECKPOINT_V,
+    CHECKPOINT_BEST,
+    CHECKPOINT_KINDS
+};
+/* In the place of a format: there is nothing of that kind, which CHECKPOINT_BEST alone may be. */
+enum { CHECKPOINT_NONE = FORMATS };
+
+/* What eval= has found by then. */
+struct checkpoint_eval {
+    bool any;     /* it was evaluated at all */
+    uint64_t sum; /* data_facts.checksum of the held records */
+    double first, last, best;
+    long long last_step, best_step; /* steps that were done by then */
+};
 
 struct checkpoint_tensor {
     char name[SFT_PARAM_NAME];
@@ -60,6 +79,7 @@ struct checkpoint {
     long long measured_steps;
     char job[CHECKPOINT_JOB]; /* Slurm's, "": none */
     enum format formats[CHECKPOINT_KINDS];
+    struct checkpoint_eval eval;
     struct checkpoint_recipe recipe;
     size_t tensor_count, file_count, piece_count;
     struct checkpoint_tensor *tensors;
@@ -77,7 +97,9 @@ void recipe_add(struct checkpoint_recipe *recipe, const char *key, const char *f
 size_t recipe_differ(const struct checkpoint_recipe *there, const struct checkpoint_recipe *here,
                      char *text, size_t size);
 
-/* Bytes of `count` elements of all kinds. */
+/* Bytes of `count` elements of a kind, and of all kinds. */
+uint64_t checkpoint_kind_bytes(const enum format formats[CHECKPOINT_KINDS],
+                               enum checkpoint_kind kind, uint64_t count);
 uint64_t checkpoint_bytes(const enum format formats[CHECKPOINT_KINDS], uint64_t count);
 /* Where a kind begins in a piece of `count` elements. */
 uint64_t checkpoint_offset(const enum format formats[CHECKPOINT_KINDS], uint64_t count,

@@ -3,6 +3,7 @@
  * anything is made of it. */
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +14,7 @@
 
 #define FORMAT_NAME "sft-checkpoint"
 
-static const char *const kind_names[CHECKPOINT_KINDS] = {"value", "m", "v"};
+static const char *const kind_names[CHECKPOINT_KINDS] = {"value", "m", "v", "best"};
 
 /* A whole number from 0 to `most`; -1: it is none. */
 static long long whole(const json_t *value, long long most)
@@ -57,9 +58,10 @@ static int recipe_take(struct checkpoint_recipe *recipe, json_t *object)
     return 0;
 }
 
-static int formats_take(struct checkpoint *c, const json_t *object)
+static int formats_take(struct checkpoint *c, const json_t *object, int kinds)
 {
-    for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
+    c->formats[CHECKPOINT_BEST] = (enum format)CHECKPOINT_NONE;
+    for (int kind = 0; kind < kinds; kind++) {
         const char *name = json_string_value(json_object_get(object, kind_names[kind]));
         if (name != NULL && strcmp(name, format_traits[FORMAT_FP32].name) == 0)
             c->formats[kind] = FORMAT_FP32;
@@ -68,6 +70,38 @@ static int formats_take(struct checkpoint *c, const json_t *object)
         else
             return -1;
     }
+    return 0;
+}
+
+static int kinds_of(const struct checkpoint *c)
+{
+    return (int)c->formats[CHECKPOINT_BEST] == CHECKPOINT_NONE ? CHECKPOINT_BEST : CHECKPOINT_KINDS;
+}
+
+/* A finite number; NAN: it is none. */
+static double real(const json_t *value)
+{
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* Where nothing was evaluated there is no such object. */
+static int eval_take(struct checkpoint *c, const json_t *object)
+{
+    struct checkpoint_eval *e = &c->eval;
+    const char *sum = json_string_value(json_object_get(object, "sum"));
+    if (object == NULL)
+        return kinds_of(c) == CHECKPOINT_KINDS ? -1 : 0;
+    e->first = real(json_object_get(object, "first"));
+    e->last = real(json_object_get(object, "last"));
+    e->best = real(json_object_get(object, "best"));
+    e->last_step = whole(json_object_get(object, "last_step"), c->step);
+    e->best_step = whole(json_object_get(object, "best_step"), c->step);
+    if (sum == NULL || strlen(sum) != 16 || strspn(sum, "0123456789abcdef") != 16 ||
+        !isfinite(e->first) || !isfinite(e->last) || !isfinite(e->best) || e->last_step < 0 ||
+        e->best_step < 0 || e->best_step > e->last_step)
+        return -1;
+    e->sum = strtoull(sum, NULL, 16);
+    e->any = true;
     return 0;
 }
 
@@ -88,13 +122,12 @@ static int files_take(struct checkpoint *c, const json_t *array)
     return 0;
 }
 
-static int sums_take(const json_t *value, uint32_t sum[CHECKPOINT_KINDS])
+static int sums_take(const json_t *value, size_t kinds, uint32_t sum[CHECKPOINT_KINDS])
 {
     const char *text = json_string_value(value);
-    if (text == NULL || strspn(text, "0123456789abcdef") != 8 * CHECKPOINT_KINDS ||
-        text[8 * CHECKPOINT_KINDS] != '\0')
+    if (text == NULL || strspn(text, "0123456789abcdef") != 8 * kinds || text[8 * kinds] != '\0')
         return -1;
-    for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
+    for (size_t kind = 0; kind < kinds; kind++) {
         char one[9] = "";
         memcpy(one, text + 8 * kind, 8);
         sum[kind] = (uint32_t)strtoul(one, NULL, 16);
@@ -108,7 +141,8 @@ static int piece_take(struct checkpoint *c, const json_t *array, struct checkpoi
     long long count = whole(json_array_get(array, 0), CHECKPOINT_PIECE),
               file = whole(json_array_get(array, 1), (long long)c->file_count - 1),
               at = whole(json_array_get(array, 2), INT64_MAX / 2);
-    if (count < 1 || file < 0 || at < 0 || sums_take(json_array_get(array, 3), piece->sum) < 0)
+    if (count < 1 || file < 0 || at < 0 ||
+        sums_take(json_array_get(array, 3), (size_t)kinds_of(c), piece->sum) < 0)
         return -1;
     piece->count = (uint64_t)count;
     piece->file = (uint32_t)file;
@@ -182,15 +216,19 @@ static int root_take(struct checkpoint *c, json_t *root, const char *name, struc
     const char *format = json_string_value(json_object_get(root, "format"));
     if (format == NULL || strcmp(format, FORMAT_NAME) != 0)
         return refuse(name, "\"format\" is not \"" FORMAT_NAME "\"", err);
-    if (whole(json_object_get(root, "version"), INT_MAX) != CHECKPOINT_VERSION)
-        return sft_error_set(err, "%.300s: is of another version than %d: another release's", name,
-                             CHECKPOINT_VERSION);
+    long long version = whole(json_object_get(root, "version"), INT_MAX);
+    if (version != CHECKPOINT_VERSION && version != CHECKPOINT_VERSION_BEST)
+        return sft_error_set(err, "%.300s: is of another version than %d and %d: another release's",
+                             name, CHECKPOINT_VERSION, CHECKPOINT_VERSION_BEST);
     if (head_take(c, root) < 0)
         return refuse(name, "step, global_batch, measured steps or job", err);
     if (recipe_take(&c->recipe, json_object_get(root, "recipe")) < 0)
         return refuse(name, "recipe", err);
-    if (formats_take(c, json_object_get(root, "formats")) < 0)
+    if (formats_take(c, json_object_get(root, "formats"),
+                     version == CHECKPOINT_VERSION ? CHECKPOINT_BEST : CHECKPOINT_KINDS) < 0)
         return refuse(name, "formats", err);
+    if (eval_take(c, json_object_get(root, "eval")) < 0)
+        return refuse(name, "eval", err);
     if (files_take(c, json_object_get(root, "files")) < 0)
         return refuse(name, "files", err);
     if (tensors_take(c, json_object_get(root, "tensors")) < 0)
@@ -256,22 +294,36 @@ static void text_print(struct file_write *file, const char *before, const char *
     json_decref(string);
 }
 
+static void eval_print(const struct checkpoint_eval *e, struct file_write *file)
+{
+    if (!e->any)
+        return;
+    file_write_print(file,
+                     " \"eval\": {\"sum\": \"%016llx\", \"first\": %.17g, \"last\": %.17g, "
+                     "\"last_step\": %lld, \"best\": %.17g, \"best_step\": %lld},\n",
+                     (unsigned long long)e->sum, e->first, e->last, e->last_step, e->best,
+                     e->best_step);
+}
+
 static void head_print(const struct checkpoint *c, struct file_write *file)
 {
     file_write_print(file,
                      "{\"format\": \"" FORMAT_NAME "\", \"version\": %d,\n \"step\": %lld, "
                      "\"global_batch\": %lld, \"ended\": %s, \"measured_steps\": %lld, "
                      "\"measured_s\": %.17g,\n",
-                     CHECKPOINT_VERSION, c->step, c->batch, c->ended ? "true" : "false",
-                     c->measured_steps, c->measured_s);
+                     kinds_of(c) == CHECKPOINT_KINDS ? CHECKPOINT_VERSION_BEST : CHECKPOINT_VERSION,
+                     c->step, c->batch, c->ended ? "true" : "false", c->measured_steps,
+                     c->measured_s);
     text_print(file, " \"job\": ", c->job);
     file_write_print(file, ",\n \"recipe\": {");
     for (size_t i = 0; i < c->recipe.count; i++) {
         text_print(file, i > 0 ? ",\n  " : "\n  ", c->recipe.row[i].key);
         text_print(file, ": ", c->recipe.row[i].text);
     }
-    file_write_print(file, "},\n \"formats\": {");
-    for (int kind = 0; kind < CHECKPOINT_KINDS; kind++)
+    file_write_print(file, "},\n");
+    eval_print(&c->eval, file);
+    file_write_print(file, " \"formats\": {");
+    for (int kind = 0; kind < kinds_of(c); kind++)
         file_write_print(file, "%s\"%s\": \"%s\"", kind > 0 ? ", " : "", kind_names[kind],
                          format_traits[c->formats[kind]].name);
     file_write_print(file, "},\n \"files\": [");
@@ -286,9 +338,11 @@ static void tensor_print(const struct checkpoint *c, const struct checkpoint_ten
     file_write_print(file, ", \"rows\": %d, \"columns\": %d, \"pieces\": [", t->rows, t->columns);
     for (size_t i = 0; i < t->pieces; i++) {
         const struct checkpoint_piece *p = &c->pieces[t->first + i];
-        file_write_print(file, "%s[%llu, %u, %llu, \"%08x%08x%08x\"]", i > 0 ? ",\n   " : "\n   ",
-                         (unsigned long long)p->count, p->file, (unsigned long long)p->at,
-                         p->sum[CHECKPOINT_VALUE], p->sum[CHECKPOINT_M], p->sum[CHECKPOINT_V]);
+        file_write_print(file, "%s[%llu, %u, %llu, \"", i > 0 ? ",\n   " : "\n   ",
+                         (unsigned long long)p->count, p->file, (unsigned long long)p->at);
+        for (int kind = 0; kind < kinds_of(c); kind++)
+            file_write_print(file, "%08x", p->sum[kind]);
+        file_write_print(file, "\"]");
     }
     file_write_print(file, "]}");
 }

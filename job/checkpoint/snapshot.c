@@ -33,13 +33,11 @@ struct snapshot {
     struct sft_error failed; /* its word */
 };
 
-struct snapshot *snapshot_create(const enum format formats[CHECKPOINT_KINDS], struct sft_error *err)
+struct snapshot *snapshot_create(struct sft_error *err)
 {
     struct snapshot *s = calloc(1, sizeof *s);
     if (s == NULL)
         sft_error_set(err, "no memory for checkpoints");
-    else
-        memcpy(s->formats, formats, sizeof s->formats);
     return s;
 }
 
@@ -113,9 +111,11 @@ int snapshot_reserve(struct snapshot *s, uint64_t bytes, struct sft_error *err)
     return 0; /* without a thread the first copy touches it */
 }
 
-int snapshot_begin(struct snapshot *s, uint64_t bytes, struct sft_error *err)
+int snapshot_begin(struct snapshot *s, const enum format formats[CHECKPOINT_KINDS], uint64_t bytes,
+                   struct sft_error *err)
 {
     touch_end(s);
+    memcpy(s->formats, formats, sizeof s->formats);
     s->used = s->count = 0;
     return room_map(s, bytes, err);
 }
@@ -145,9 +145,10 @@ static void pieces_sum(struct snapshot *s)
     for (size_t i = 0; i < s->count; i++)
         for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
             struct checkpoint_piece *p = &s->pieces[i];
-            size_t at = p->at + checkpoint_offset(s->formats, p->count, (enum checkpoint_kind)kind);
+            enum checkpoint_kind k = (enum checkpoint_kind)kind;
+            size_t at = p->at + checkpoint_offset(s->formats, p->count, k);
             p->sum[kind] = (uint32_t)crc32_z(0, (const unsigned char *)s->memory + at,
-                                             format_bytes(s->formats[kind], p->count));
+                                             checkpoint_kind_bytes(s->formats, k, p->count));
         }
 }
 

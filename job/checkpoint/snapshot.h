@@ -9,17 +9,17 @@
 struct snapshot;
 
 /* NULL and err. */
-struct snapshot *snapshot_create(const enum format formats[CHECKPOINT_KINDS],
-                                 struct sft_error *err);
+struct snapshot *snapshot_create(struct sft_error *err);
 /* Waits for what is written. NULL does nothing. */
 void snapshot_destroy(struct snapshot *s);
 
 /* Memory for `bytes`, which a thread has the kernel clear while the caller goes on. -1 and err
  * without memory. */
 int snapshot_reserve(struct snapshot *s, uint64_t bytes, struct sft_error *err);
-/* An empty file of `bytes`, in host memory that stays for the next one. -1 and err without memory.
- * Nothing may be written at the time. */
-int snapshot_begin(struct snapshot *s, uint64_t bytes, struct sft_error *err);
+/* An empty file of `bytes`, in host memory that stays for the next one, of pieces that have these
+ * kinds. -1 and err without memory. Nothing may be written at the time. */
+int snapshot_begin(struct snapshot *s, const enum format formats[CHECKPOINT_KINDS], uint64_t bytes,
+                   struct sft_error *err);
 /* The next piece: where its bytes of all kinds go, one kind behind the other. */
 char *snapshot_piece(struct snapshot *s, uint32_t tensor, uint64_t from, uint64_t count);
 /* The thread sums the pieces and writes the file, of that number, into the folder, on the disk. */

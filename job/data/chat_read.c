@@ -52,7 +52,8 @@ static const struct {
 } roles[] = {
     {"system", CHAT_SYSTEM},     {"developer", CHAT_SYSTEM},    {"user", CHAT_USER},
     {"human", CHAT_USER},        {"assistant", CHAT_ASSISTANT}, {"gpt", CHAT_ASSISTANT},
-    {"chatgpt", CHAT_ASSISTANT}, {"model", CHAT_ASSISTANT},
+    {"chatgpt", CHAT_ASSISTANT}, {"model", CHAT_ASSISTANT},     {"bard", CHAT_ASSISTANT},
+    {"bing", CHAT_ASSISTANT},
 };
 
 /* One array on its way. */
@@ -95,10 +96,59 @@ static int role_read(struct reader *r, size_t number, struct chat_turn *turn)
     return result;
 }
 
+/* {"type": "text", "text": ...}: its text is appended. Any other part is seen by what it lacks. */
+static int part_read(struct reader *r, struct chat_turn *turn, bool *text)
+{
+    char key[16];
+    int member;
+    struct scan_text part = {0};
+    *text = false;
+    for (bool first = true; (member = scan_member(r->scan, first, key, sizeof key)) == 1;
+         first = false) {
+        bool taken = strcmp(key, "text") == 0 && scan_type(r->scan) == SCAN_TEXT;
+        size_t most = r->most > turn->text.length ? r->most - turn->text.length : 0;
+        if ((taken ? scan_take(r->scan, &part, most, r->no_memory) : scan_value(r->scan)) < 0) {
+            member = -1;
+            break;
+        }
+        *text = *text || taken;
+        scan_space(r->scan);
+    }
+    turn->text.mended = turn->text.mended || part.mended;
+    if (member == 0 && *text && chat_say(turn, part.bytes) < 0) {
+        *r->no_memory = true;
+        member = -1;
+    }
+    free(part.bytes);
+    return member;
+}
+
+/* OpenAI's list of parts; texts follow each other as one. */
+static int parts_read(struct reader *r, size_t number, struct chat_turn *turn)
+{
+    int element;
+    bool any = false;
+    turn->text.length = 0;
+    for (bool first = true; (element = scan_element(r->scan, first)) == 1; first = false) {
+        bool text = false, object = scan_type(r->scan) == SCAN_OBJECT;
+        if ((object ? part_read(r, turn, &text) : scan_value(r->scan)) < 0)
+            return -1;
+        if (!text)
+            complain(r, "has in turn %zu a part that is no text", number);
+        any = true;
+        scan_space(r->scan);
+    }
+    if (!any)
+        complain(r, "has no text in turn %zu", number);
+    return element;
+}
+
 static int content_read(struct reader *r, size_t number, struct chat_turn *turn)
 {
     if (scan_type(r->scan) == SCAN_TEXT)
         return scan_take(r->scan, &turn->text, r->most, r->no_memory);
+    if (scan_type(r->scan) == SCAN_ARRAY)
+        return parts_read(r, number, turn);
     complain(r, "has no text in turn %zu", number);
     return scan_value(r->scan);
 }

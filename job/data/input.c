@@ -74,7 +74,12 @@ static int held_open(struct input *input, const struct sft_request *request, str
     if (input->shape.classes > 0)
         return sft_error_set(err, "eval=%.64s: %s trains on drawn samples: leave eval= out",
                              request->eval, input->shape.name);
-    if (*end == '\0' && part > 0 && part < 1)
+    if (*end == '\0' && !(part > 0 && part < 1))
+        return sft_error_set(err,
+                             "eval=%.64s: a part of data= lies between 0 and 1, as 0.05; a file of "
+                             "that name is ./%.64s",
+                             request->eval, request->eval);
+    if (*end == '\0')
         input->held = data_hold_out(input->data, part, err);
     else
         input->held = file_open(input, request, request->eval, err);

@@ -48,6 +48,7 @@ unit_tests += tests/unit/data/test_chat \
 	tests/unit/data/test_data_kind \
 	tests/unit/data/test_pack \
 	tests/unit/data/test_scan \
+	tests/unit/data/test_split \
 	tests/unit/data/test_tokenizer \
 	tests/unit/data/test_tokenizer_bpe
 noinst_HEADERS += tests/fuzz/fuzz_bpe.h

@@ -13,14 +13,15 @@
 
 /* A figure a line; those that the record lacks are left out. */
 static const char *const recipe[] = {
-    "data",         "data_sum", "records",      "seq",          "tokenizer",  "steps_done",
-    "warmup",       "lr",       "global_batch", "accumulation", "precision",  "states",
-    "zero",         "seed",     "method",       "lora_rank",    "lora_alpha", "lora_dropout",
-    "lora_targets", "rslora",   "base",
+    "data",         "data_sum", "records",      "seq",          "tokenizer",    "steps_done",
+    "warmup",       "lr",       "global_batch", "accumulation", "precision",    "states",
+    "zero",         "seed",     "method",       "lora_rank",    "lora_alpha",   "lora_dropout",
+    "lora_targets", "rslora",   "base",         "eval",         "eval_records",
 };
 static const char *const figures[] = {
-    "loss_first", "loss_last", "tok_s", "samples_s", "step_ms", "tflops",  "mfu",
-    "device",     "ranks",     "nodes", "start",     "step",    "version", "request",
+    "loss_first", "loss_last", "eval_best", "eval_best_step", "tok_s", "samples_s",
+    "step_ms",    "tflops",    "mfu",       "device",         "ranks", "nodes",
+    "start",      "step",      "version",   "request",
 };
 
 static void card_table(struct file_write *out, const struct sft_record *record,

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "job/checkpoint/folder.h"
+#include "job/run/observe_losses.h"
+#include "job/train/keep.h"
 #include "job/train/state.h"
 #include "job/weights/save_folder.h"
 #include "lib/clock.h"
@@ -109,7 +111,8 @@ static int pieces_gather(struct checkpoints *c, struct checkpoint_piece **all, s
     return failed < 0 && well ? -1 : 0;
 }
 
-/* Rank 0 alone. The pieces become the index's, or are freed. */
+/* Rank 0 alone. The pieces become the index's, or are freed. A run that goes on appends to the
+ * losses: those up to the checkpoint must be there. */
 static int index_put(struct checkpoints *c, struct checkpoint_piece *pieces, size_t count,
                      struct sft_error *why)
 {
@@ -122,6 +125,7 @@ static int index_put(struct checkpoints *c, struct checkpoint_piece *pieces, siz
         uint64_t *file = &c->pending.files[p->file];
         *file = end > *file ? end : *file;
     }
+    losses_sync(c->result->log);
     snprintf(path, sizeof path, "%s/" CHECKPOINT_INDEX, c->beside);
     if (checkpoint_write_index(&c->pending, path, why) < 0)
         return -1;
@@ -182,7 +186,9 @@ static int pending_begin(struct checkpoints *c, bool ended, struct sft_error *wh
     p->measured_steps = c->measured_steps;
     memcpy(p->job, c->job, sizeof p->job);
     p->recipe = c->recipe;
-    state_formats(t, p->formats);
+    state_formats(t, p->step, p->formats);
+    if (t->keep != NULL)
+        p->eval = t->keep->eval;
     c->beside[0] = '\0';
     if (t->control->rank != 0)
         return 0;
@@ -209,7 +215,7 @@ static int checkpoint_take(struct checkpoints *c, bool ended, struct sft_error *
     if (well && control_broadcast(control, c->beside, sizeof c->beside, err) < 0)
         return -1;
     if (well) {
-        int failed = state_copy(c->t, c->snapshot, &why);
+        int failed = state_copy(c->t, c->step, c->snapshot, &why);
         if (failed == 0)
             failed = snapshot_write(c->snapshot, c->beside, (uint32_t)control->rank, &why);
         if (checkpoints_well(control, failed, &why, &well, err) < 0)
@@ -225,11 +231,9 @@ static int checkpoint_take(struct checkpoints *c, bool ended, struct sft_error *
 static int checkpoints_open(const struct observed *run, void **self, struct sft_error *err)
 {
     struct checkpoints *c = run->checkpoints;
-    enum format formats[CHECKPOINT_KINDS];
     if (c == NULL || c->path[0] == '\0')
         return 0;
-    state_formats(run->training, formats);
-    c->snapshot = snapshot_create(formats, err);
+    c->snapshot = snapshot_create(err);
     if (c->snapshot == NULL || state_reserve(run->training, c->snapshot, err) < 0)
         return -1;
     c->t = run->training;

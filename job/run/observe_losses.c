@@ -12,6 +12,7 @@
 
 #include "job/run/result.h"
 #include "job/train/curve.h"
+#include "job/train/keep.h"
 #include "lib/clock.h"
 #include "lib/file_write.h"
 
@@ -26,9 +27,9 @@ struct losses {
     int file; /* -1: none */
     char text[16384];
     size_t used;
-    double written;           /* seconds of sft_clock_now */
-    double tokens, evaluated; /* the last loss that was evaluated and is in the file */
-    int steps;
+    double written; /* seconds of sft_clock_now */
+    double tokens;
+    long long evaluated; /* steps that were done at the last evaluation in the file; -1: none */
     struct curve curve;
     struct curve_points held;
 };
@@ -36,6 +37,7 @@ struct losses {
 static void losses_close(void *self)
 {
     struct losses *l = self;
+    l->result->log = NULL;
     if (l->file >= 0)
         close(l->file);
     free(l);
@@ -58,20 +60,37 @@ static void losses_flush(struct losses *l)
     l->used = 0;
 }
 
-/* Where the lines of an earlier run end that this one goes on from, and its tokens by then. */
-static long lines_end(int file, int steps, double *tokens)
+/* The number of that name in a line of ours; NAN: it has none. */
+static double line_number(const char *line, const char *name)
+{
+    const char *at = strstr(line, name);
+    return at == NULL ? NAN : strtod(at + strlen(name), NULL);
+}
+
+static void curves_add(struct losses *l, int step, double loss, double held)
+{
+    if (isfinite(loss))
+        curve_add(&l->curve, step, loss);
+    if (!isfinite(held))
+        return;
+    curve_points_add(&l->held, step, held);
+    l->evaluated = step;
+}
+
+/* Where the lines of an earlier run end that this one goes on from; they are in its curves. */
+static long lines_take(struct losses *l, int steps)
 {
     char line[LINE];
-    const char *at;
     long end = 0;
     int step;
-    FILE *stream = fdopen(dup(file), "r");
+    FILE *stream = fdopen(dup(l->file), "r");
     while (stream != NULL && fgets(line, sizeof line, stream) != NULL &&
            strchr(line, '\n') != NULL && sscanf(line, "{\"step\": %d,", &step) == 1 &&
            step <= steps) {
+        double tokens = line_number(line, "\"tokens\": ");
         end = ftell(stream);
-        at = strstr(line, "\"tokens\": ");
-        *tokens = at != NULL ? strtod(at + strlen("\"tokens\": "), NULL) : *tokens;
+        l->tokens = isfinite(tokens) ? tokens : l->tokens;
+        curves_add(l, step, line_number(line, "\"loss\": "), line_number(line, "\"eval_loss\": "));
     }
     if (stream != NULL)
         fclose(stream);
@@ -88,9 +107,7 @@ static bool file_go_on(struct losses *l)
     l->file = open(l->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (l->file < 0)
         return false;
-    long end = fstat(l->file, &info) == 0 && S_ISREG(info.st_mode)
-                   ? lines_end(l->file, steps, &l->tokens)
-                   : -1;
+    long end = fstat(l->file, &info) == 0 && S_ISREG(info.st_mode) ? lines_take(l, steps) : -1;
     if (end >= 0 && ftruncate(l->file, end) == 0 && lseek(l->file, end, SEEK_SET) == end)
         return true;
     close(l->file);
@@ -123,10 +140,12 @@ static int losses_open(const struct observed *run, void **self, struct sft_error
         return sft_error_set(err, "no memory for the losses");
     l->run = run;
     l->result = run->user;
+    l->evaluated = -1;
     if (file_begin(l, err) < 0) {
         free(l);
         return -1;
     }
+    l->result->log = l;
     *self = l;
     return 0;
 }
@@ -154,26 +173,26 @@ static int losses_figures(const struct losses *l, struct sft_error *err)
                                                curve_points_text(&l->held, text), err);
 }
 
-/* A line of an evaluation alone. */
-static void held_add(struct losses *l, int step, double loss)
+/* A line of an evaluation alone, where the last one has none yet. */
+static void held_add(struct losses *l)
 {
+    const struct keep *keep = l->run->training->keep;
+    if (keep == NULL || !keep->eval.any || keep->eval.last_step <= l->evaluated)
+        return;
     if (l->used + LINE > sizeof l->text)
         losses_flush(l);
-    curve_points_add(&l->held, step, loss);
-    l->evaluated = loss;
+    curves_add(l, (int)keep->eval.last_step, NAN, keep->eval.last);
     l->used += (size_t)snprintf(l->text + l->used, LINE,
-                                "{\"step\": %d, \"tokens\": %.0f, \"eval_loss\": %.9g}\n", step,
-                                l->tokens, loss);
+                                "{\"step\": %lld, \"tokens\": %.0f, \"eval_loss\": %.9g}\n",
+                                keep->eval.last_step, l->tokens, keep->eval.last);
 }
 
 /* With what it begins: those before this one have evaluated it. */
 static int losses_start(void *self, struct sft_error *err)
 {
     struct losses *l = self;
-    double loss = sft_record_get_real(l->run->record, "eval_first", NAN);
     (void)err;
-    if (isfinite(loss))
-        held_add(l, l->run->training->first_step, loss);
+    held_add(l);
     return 0;
 }
 
@@ -182,18 +201,22 @@ static int losses_step(void *self, struct step *step, struct sft_error *err)
     struct losses *l = self;
     double now = sft_clock_now();
     l->tokens += step->work.real;
-    curve_add(&l->curve, step->number + 1, step->loss);
-    l->steps = step->number + 1;
-    if (step->evaluated) {
-        curve_points_add(&l->held, l->steps, step->eval_loss);
-        l->evaluated = step->eval_loss;
-    }
+    curves_add(l, step->number + 1, step->loss, step->evaluated ? step->eval_loss : NAN);
     line_add(l, step);
     if (now - l->written < WRITE_SECONDS && !step->evaluated)
         return 0;
     l->written = now;
     losses_flush(l);
     return losses_figures(l, err);
+}
+
+void losses_sync(struct losses *l)
+{
+    if (l == NULL || l->file < 0)
+        return;
+    losses_flush(l);
+    if (l->file >= 0 && fdatasync(l->file) < 0 && errno != EINVAL && errno != EROFS)
+        losses_fail(l);
 }
 
 static void losses_end(void *self, bool complete)
@@ -206,11 +229,9 @@ static void losses_end(void *self, bool complete)
 static int losses_record(void *self, struct sft_record *record, struct sft_error *err)
 {
     struct losses *l = self;
-    double loss = sft_record_get_real(record, "eval_loss", NAN);
-    if (fabs(loss - l->evaluated) > 1e-5 * loss) { /* the record has six digits */
-        held_add(l, l->steps, loss);
-        losses_flush(l);
-    }
+    (void)record;
+    held_add(l);
+    losses_flush(l);
     return losses_figures(l, err);
 }
 

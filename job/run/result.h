@@ -33,6 +33,7 @@ struct result {
     char page[SFT_RECORD_PAGE + 1]; /* as last written, for another thread; "": not yet */
     bool cut;                       /* by that thread, nothing is written any more */
     double begin, written;          /* seconds of sft_clock_now */
+    struct losses *log;             /* observer_losses'; NULL: none is written */
     size_t losses;
     double *loss;      /* [losses] mean loss of each step, warm-up too */
     size_t ranks;      /* 0: not known yet */

@@ -9,6 +9,7 @@
 
 #include "job/checkpoint/folder.h"
 #include "job/run/recipe.h"
+#include "job/train/keep.h"
 #include "job/train/state.h"
 #include "job/weights/save_folder.h"
 
@@ -16,7 +17,9 @@ double resuming_bytes(const struct sft_request *request, const struct sft_preset
 {
     bool cpu = request->device == SFT_DEVICE_CPU || request->gpus == 0;
     enum format states = cpu || request->states == SFT_STATES_FP32 ? FORMAT_FP32 : FORMAT_BF16;
-    const enum format formats[CHECKPOINT_KINDS] = {states, states, states};
+    bool best = request->eval[0] != '\0' && request->save[0] != '\0';
+    const enum format formats[CHECKPOINT_KINDS] = {
+        states, states, states, best ? fit_format(request) : (enum format)CHECKPOINT_NONE};
     return (double)checkpoint_bytes(formats, sft_params_trained(shape));
 }
 
@@ -99,7 +102,7 @@ static int begin_find(struct run *run, long long *step, struct sft_error *err)
     struct checkpoint found;
     enum format formats[CHECKPOINT_KINDS];
     *step = 0;
-    state_formats(&run->training, formats);
+    state_formats(&run->training, 0, formats);
     double bytes = (double)checkpoint_bytes(formats, sft_params_trained(&run->input.shape));
     recipe_make(run, &c->recipe);
     if (room_check(c->path, c->keep, bytes, err) < 0 || folder_make(c->path, c->job, err) < 0 ||
@@ -156,14 +159,14 @@ bool resuming_replaces(const struct run *run)
 }
 
 /* One checkpoint on this rank. */
-static int step_load(const struct run *run, long long step, struct checkpoint *c,
+static int step_load(const struct run *run, long long step, struct checkpoint *c, bool *same,
                      struct sft_error *err)
 {
     char folder[PATH_MAX];
     folder_step_path(run->checkpoints.path, step, folder);
-    if (checkpoint_open(c, folder, err) < 0)
+    if (checkpoint_open(c, folder, err) < 0 || state_load(&run->training, c, err) < 0)
         return -1;
-    return state_load(&run->training, c, err);
+    return run->training.keep == NULL ? 0 : keep_load(run->training.keep, c, same, err);
 }
 
 /* Rank 0: after one that is damaged. */
@@ -184,15 +187,46 @@ static int next_find(struct run *run, long long *step, struct sft_error *err)
     return failed;
 }
 
-static void resumed_take(struct run *run, const struct checkpoint *found)
+/* Collective. The kept weights may be those that the run goes on with, which are no file's. */
+static int weights_share(struct run *run, struct sft_error *err)
+{
+    struct keep *keep = run->training.keep;
+    if (state_share(&run->training, err) < 0)
+        return -1;
+    if (keep == NULL || !keep->eval.any || keep->eval.best_step != run->checkpoints.resumed)
+        return 0;
+    return control_agree(run->ranks.control, keep_take(keep, err), err);
+}
+
+/* Losses of other records are not to be compared; and a lowest one without its weights is none. */
+static void eval_tell(const struct run *run, const struct checkpoint *found)
+{
+    const struct checkpoint_eval *there = &found->eval, *here = &run->training.keep->eval;
+    if (there->sum == here->sum)
+        fprintf(stderr,
+                "sft-bench-job: warning: eval=: the run before had its lowest loss, %.5g, after "
+                "step %lld, and kept no weights of it, having had no save=: the best is looked "
+                "for from here on\n",
+                there->best, there->best_step);
+    else
+        fprintf(stderr,
+                "sft-bench-job: warning: eval=%.200s: other records than those of the run before: "
+                "its lowest loss, %.5g after step %lld, does not count here\n",
+                run->request.eval, there->best, there->best_step);
+}
+
+static void resumed_take(struct run *run, const struct checkpoint *found, bool same)
 {
     struct checkpoints *c = &run->checkpoints;
     training_resume(&run->training, (int)found->step, found->measured_s,
                     (int)found->measured_steps);
     c->resumed = c->last = found->step;
-    if (run->ranks.control->rank == 0)
-        fprintf(stderr, "sft-bench-job: goes on behind step %lld, checkpoint=%s%s%s\n", found->step,
-                c->path, found->job[0] != '\0' ? ", of job " : "", found->job);
+    if (run->ranks.control->rank != 0)
+        return;
+    fprintf(stderr, "sft-bench-job: goes on behind step %lld, checkpoint=%s%s%s\n", found->step,
+            c->path, found->job[0] != '\0' ? ", of job " : "", found->job);
+    if (run->training.keep != NULL && found->eval.any && !same)
+        eval_tell(run, found);
 }
 
 int resuming_load(struct run *run, struct sft_error *err)
@@ -203,16 +237,17 @@ int resuming_load(struct run *run, struct sft_error *err)
     for (bool well = false; c->resumed > 0 && !well;) {
         struct sft_error why = {""};
         struct checkpoint found;
-        int failed = step_load(run, c->resumed, &found, &why);
+        bool same = false;
+        int failed = step_load(run, c->resumed, &found, &same, &why);
         if (checkpoints_well(control, failed, &why, &well, err) < 0) {
             checkpoint_clear(&found);
             return -1;
         }
         if (well)
-            resumed_take(run, &found);
+            resumed_take(run, &found, same);
         checkpoint_clear(&found);
         if (well)
-            return state_share(&run->training, err);
+            return weights_share(run, err);
         failed = 0;
         if (control->rank == 0) {
             fprintf(stderr, "sft-bench-job: warning: %s: an older one is taken\n", why.text);
@@ -233,7 +268,7 @@ int resuming_end(struct run *run, struct sft_error *err)
     if (run->ranks.control->rank != 0 || c->path[0] == '\0')
         return 0;
     if (!c->stopped) {
-        if (c->last == c->step)
+        if (c->last == c->step && run->result.lost[RESULT_SAVE].text[0] == '\0')
             folder_finish(c->path, c->last);
         return 0;
     }

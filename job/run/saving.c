@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "job/run/card.h"
+#include "job/train/keep.h"
 #include "job/train/save_weights.h"
 #include "job/weights/save.h"
 #include "job/weights/save_config.h"
@@ -27,6 +28,22 @@ static struct sft_preset saved_shape(const struct sft_request *request,
     if (request->merge == SFT_ANSWER_YES)
         saved.adapters = (struct sft_adapters){.rank = 0};
     return saved;
+}
+
+/* The folder is replaced as a whole: what else the run writes must not be in it. */
+int saving_apart(const struct sft_request *request, struct sft_error *err)
+{
+    const struct {
+        const char *key, *path;
+    } others[] = {
+        {"checkpoint", request->checkpoint}, {"out", request->out}, {"trace", request->trace}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0] && request->save[0] != '\0'; i++)
+        if (others[i].path[0] != '\0' && save_folder_holds(request->save, others[i].path))
+            return sft_error_set(err,
+                                 "save=%.200s: %s=%.200s is the same folder or inside of it, and a "
+                                 "saved model has a folder of its own: name another",
+                                 request->save, others[i].key, others[i].path);
+    return 0;
 }
 
 int saving_check(const struct sft_request *request, const struct sft_preset *shape,
@@ -146,7 +163,10 @@ static int saving_write(struct run *run, const struct sft_preset *saved, struct 
 int saving_save(struct run *run, struct sft_error *err)
 {
     struct save_folder folder = {.lock = -1};
+    struct keep *keep = run->training.keep;
     double begin = sft_clock_now();
+    if (keep != NULL && keep_is_older(keep, keep->eval.last_step) && keep_give(keep, err) < 0)
+        return -1;
     struct sft_preset saved = saved_shape(&run->request, &run->input.shape);
     struct save *save = save_create(&saved, run->machine.device->format, SAVE_SHARD, err);
     int failed = saving_write(run, &saved, save, &folder, err);

@@ -18,6 +18,7 @@
 #include "job/run/resuming.h"
 #include "job/run/run.h"
 #include "job/run/saving.h"
+#include "job/train/keep.h"
 #include "job/train/train.h"
 #include "lib/file_write.h"
 
@@ -60,8 +61,8 @@ static int train_check(const struct options *options)
     struct input input = {0};
     struct base base = {0};
     int status = SFT_EXIT_DONE;
-    if (check_files(request, &err) < 0 || sft_ceilings_load(request->ceilings, &err) < 0 ||
-        base_open(&base, request, &err) < 0 ||
+    if (check_files(request, &err) < 0 || saving_apart(request, &err) < 0 ||
+        sft_ceilings_load(request->ceilings, &err) < 0 || base_open(&base, request, &err) < 0 ||
         input_open(&input, request, nodes, nodes * gpus, &err) < 0 ||
         saving_check(request, &input.shape, fit_format(request), &err) < 0 ||
         resuming_check(request, &input.shape, &err) < 0)
@@ -115,7 +116,7 @@ static int run_observe(struct run *run, struct sft_error *err)
 static int run_open(struct run *run, struct sft_error *err)
 {
     const struct sft_request *request = &run->request;
-    if (result_folder(&run->result, request->out, err) < 0 ||
+    if (saving_apart(request, err) < 0 || result_folder(&run->result, request->out, err) < 0 ||
         sft_ceilings_load(request->ceilings, err) < 0 ||
         input_open(&run->input, request, run->ranks.nodes, run->ranks.control->size, err) < 0 ||
         machine_create(&run->machine, request, run->ranks.device, run->ranks.bootstrap.local_size,
@@ -151,6 +152,18 @@ static void run_tell(const struct run *run)
                 request->weights);
 }
 
+/* The optimizer, and what evaluations keep. */
+static int run_start(struct run *run, struct sft_error *err)
+{
+    struct training *t = &run->training;
+    if (training_start(t, err) < 0)
+        return -1;
+    if (run->input.held == NULL)
+        return 0;
+    t->keep = keep_create(t, err);
+    return t->keep == NULL ? -1 : 0;
+}
+
 /* Until all ranks stand before the first step; -1 on all of them where one cannot. */
 static int run_ready(struct run *run, struct sft_error *err)
 {
@@ -161,8 +174,7 @@ static int run_ready(struct run *run, struct sft_error *err)
         return -1;
     run_tell(run);
     if (control_agree(control, training_create(&run->training, err), err) < 0 ||
-        run_load(run, err) < 0 ||
-        control_agree(control, training_start(&run->training, err), err) < 0 ||
+        run_load(run, err) < 0 || control_agree(control, run_start(run, err), err) < 0 ||
         resuming_load(run, err) < 0)
         return -1;
     return control_agree(control, run_observe(run, err), err);
@@ -241,6 +253,7 @@ static void run_release(struct run *run)
     result_close(&run->result);
     observers_close(run->observers);
     checkpoints_close(&run->checkpoints);
+    keep_destroy(run->training.keep);
     training_destroy(&run->training);
     machine_destroy(&run->machine);
     input_close(&run->input);

@@ -18,21 +18,15 @@ struct evaluate {
     int every;    /* steps between two */
     int steps;    /* all of the run; 0: not known */
     int done;     /* steps that were done */
-    int last;     /* done at the last evaluation; -1: there was none */
     bool stopped; /* the run was told to end: there is no time */
-    double first; /* loss before the first step, of this process */
-    double loss;  /* the last one's */
-    double best;
-    int best_step;     /* done by then */
-    struct keep *keep; /* of the best; NULL: nobody wants them */
-    double seconds;    /* of all */
-    double tokens;     /* trained ones of one */
+    struct keep *keep;
+    double seconds; /* of all */
+    double tokens;  /* trained ones of one; 0: there was none yet */
 };
 
 static void eval_close(void *self)
 {
     struct evaluate *e = self;
-    keep_destroy(e->keep);
     batch_destroy(&e->batch);
     free(e);
 }
@@ -58,14 +52,11 @@ static int eval_open(const struct observed *run, void **self, struct sft_error *
     *e = (struct evaluate){.run = run,
                            .every = eval_every(t),
                            .steps = plan->steps > 0 ? plan->warmup + plan->steps : 0,
-                           .last = -1};
-    if (batch_create(&e->batch, plan->micro_batch * plan->seq, err) < 0)
-        goto failed;
-    if (t->request.save[0] != '\0' && (e->keep = keep_create(t, err)) == NULL)
-        goto failed;
-    *self = e;
-    return 0;
-failed:
+                           .keep = t->keep};
+    if (batch_create(&e->batch, plan->micro_batch * plan->seq, err) == 0) {
+        *self = e;
+        return 0;
+    }
     eval_close(e);
     return -1;
 }
@@ -91,30 +82,39 @@ static int eval_sums(struct evaluate *e, double sums[2], struct sft_error *err)
     return 0;
 }
 
-static int eval_best(struct evaluate *e, struct sft_error *err)
+static int eval_take(struct evaluate *e, double loss, struct sft_error *err)
 {
-    if (e->last >= 0 && !(e->loss < e->best))
+    struct checkpoint_eval *known = &e->keep->eval;
+    bool better = !known->any || loss < known->best;
+    if (!known->any)
+        known->first = loss;
+    known->any = true;
+    known->last = loss;
+    known->last_step = e->done;
+    if (!better)
         return 0;
-    e->best = e->loss;
-    e->best_step = e->done;
-    return e->keep == NULL ? 0 : keep_take(e->keep, err);
+    known->best = loss;
+    known->best_step = e->done;
+    return keep_take(e->keep, err);
 }
 
 static int eval_figures(const struct evaluate *e, struct sft_record *record, struct sft_error *err)
 {
+    const struct checkpoint_eval *known = &e->keep->eval;
     const struct {
         const char *key;
         double value;
-    } reals[] = {{"eval_first", e->first},
-                 {"eval_loss", e->loss},
-                 {"eval_best", e->best},
+    } reals[] = {{"eval_first", known->first},
+                 {"eval_loss", known->last},
+                 {"eval_best", known->best},
                  {"eval_s", e->seconds}};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         if (sft_record_set_real(record, reals[i].key, reals[i].value, err) < 0)
             return -1;
-    if (sft_record_set_integer(record, "eval_tokens", (long long)e->tokens, err) < 0)
+    if (e->tokens > 0 &&
+        sft_record_set_integer(record, "eval_tokens", (long long)e->tokens, err) < 0)
         return -1;
-    return sft_record_set_integer(record, "eval_best_step", e->best_step, err);
+    return sft_record_set_integer(record, "eval_best_step", known->best_step, err);
 }
 
 /* Collective, and the same on all ranks. */
@@ -123,27 +123,34 @@ static int eval_run(struct evaluate *e, struct sft_error *err)
     double sums[2] = {0, 0}, begin = sft_clock_now();
     if (eval_sums(e, sums, err) < 0 || control_sum(e->run->training->control, sums, 2, err) < 0)
         return -1;
+    double loss = sums[0] / sums[1];
     e->tokens = sums[1];
-    e->loss = sums[0] / sums[1];
-    if (!isfinite(e->loss))
+    if (!isfinite(loss))
         return sft_error_set(err,
                              "the loss of eval= after step %d is %g: training diverged; use a "
                              "smaller lr= or longer lr_warmup=",
-                             e->done, e->loss);
-    if (e->last < 0)
-        e->first = e->loss;
-    if (eval_best(e, err) < 0)
+                             e->done, loss);
+    if (eval_take(e, loss, err) < 0)
         return -1;
-    e->last = e->done;
     e->seconds += sft_clock_now() - begin;
     return e->run->record == NULL ? 0 : eval_figures(e, e->run->record, err);
 }
 
+static bool eval_is_due(const struct evaluate *e)
+{
+    return e->done % e->every == 0 || e->done == e->steps;
+}
+
+/* A run that goes on evaluates where the one that nothing happened to does: only what that one had
+ * no time for is made up for. */
 static int eval_start(void *self, struct sft_error *err)
 {
     struct evaluate *e = self;
+    const struct checkpoint_eval *known = &e->keep->eval;
     e->done = e->run->training->first_step;
-    return eval_run(e, err);
+    if (!known->any || (known->last_step != e->done && eval_is_due(e)))
+        return eval_run(e, err);
+    return e->run->record == NULL ? 0 : eval_figures(e, e->run->record, err);
 }
 
 static int eval_step(void *self, struct step *step, struct sft_error *err)
@@ -151,26 +158,21 @@ static int eval_step(void *self, struct step *step, struct sft_error *err)
     struct evaluate *e = self;
     e->done = step->number + 1;
     e->stopped = step->wish.stop > 0;
-    if (e->stopped || (e->done % e->every != 0 && e->done != e->steps))
+    if (e->stopped || !eval_is_due(e))
         return 0;
     if (eval_run(e, err) < 0)
         return -1;
     step->evaluated = true;
-    step->eval_loss = e->loss;
+    step->eval_loss = e->keep->eval.last;
     return 0;
 }
 
-/* Where nobody knew which step is the last, it is evaluated now. Then the best weights are back, to
- * be saved. */
+/* Where nobody knew which step is the last, it is evaluated now. */
 static int eval_record(void *self, struct sft_record *record, struct sft_error *err)
 {
     struct evaluate *e = self;
     (void)record;
-    if (e->stopped)
-        return 0;
-    if (e->last != e->done && eval_run(e, err) < 0)
-        return -1;
-    return e->keep == NULL || e->best_step == e->done ? 0 : keep_give(e->keep, err);
+    return e->stopped || e->keep->eval.last_step == e->done ? 0 : eval_run(e, err);
 }
 
 const struct observer observer_eval = {

@@ -89,7 +89,7 @@ extern const struct observer observer_measure;
  * ends, and figures of the one that cost most. */
 extern const struct observer observer_stragglers;
 /* The loss of the input's held records before the first step, every so many steps and after the
- * last; with save= of the request the weights end as they were where it was lowest. */
+ * last, into training.keep. */
 extern const struct observer observer_eval;
 /* What rank 0 shows: one live line on a terminal, plain lines on stderr otherwise. */
 extern const struct observer observer_progress;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job/train/keep.h"
+
 /* Elements of a parameter that stand one behind the other in a part or slice. */
 struct range {
     const struct model_tensor *tensor;
@@ -72,9 +74,12 @@ static int own_run(const struct training *t, range_do *run, void *user, struct s
     return 0;
 }
 
-void state_formats(const struct training *t, enum format formats[CHECKPOINT_KINDS])
+void state_formats(const struct training *t, long long step, enum format formats[CHECKPOINT_KINDS])
 {
     enum format states = fit_states(&t->fit);
+    bool held = t->input != NULL && t->input->held != NULL && t->request.save[0] != '\0';
+    bool best = step > 0 ? keep_is_older(t->keep, step) : held;
+    formats[CHECKPOINT_BEST] = best ? t->device->format : (enum format)CHECKPOINT_NONE;
     formats[CHECKPOINT_VALUE] = states == FORMAT_FP32 ? FORMAT_FP32 : t->device->format;
     formats[CHECKPOINT_M] = formats[CHECKPOINT_V] = states;
 }
@@ -99,9 +104,9 @@ int state_list(const struct training *t, struct checkpoint *c, struct sft_error 
     return 0;
 }
 
-/* The arrays of the kinds; of weights with master values those. */
+/* The arrays of the kinds on the device; of weights with master values those. */
 static void range_arrays(const struct training *t, const struct range *r,
-                         struct array arrays[CHECKPOINT_KINDS])
+                         struct array arrays[CHECKPOINT_BEST])
 {
     struct array master = optim_state(t->optim, OPTIM_MASTER, r->flat, r->count);
     arrays[CHECKPOINT_VALUE] = master.data != NULL ? master : r->weights;
@@ -109,44 +114,59 @@ static void range_arrays(const struct training *t, const struct range *r,
     arrays[CHECKPOINT_V] = optim_state(t->optim, OPTIM_V, r->flat, r->count);
 }
 
+struct counting {
+    enum format formats[CHECKPOINT_KINDS];
+    uint64_t bytes;
+};
+
 static int range_count(const struct training *t, void *user, const struct range *r,
                        struct sft_error *err)
 {
-    enum format formats[CHECKPOINT_KINDS];
-    uint64_t *bytes = user;
-    (void)err;
-    state_formats(t, formats);
-    *bytes += checkpoint_bytes(formats, r->count);
+    struct counting *c = user;
+    (void)t, (void)err;
+    c->bytes += checkpoint_bytes(c->formats, r->count);
     return 0;
 }
+
+struct copying {
+    struct snapshot *snapshot;
+    bool best; /* what evaluations kept, too */
+};
 
 static int range_copy(const struct training *t, void *user, const struct range *r,
                       struct sft_error *err)
 {
-    struct array arrays[CHECKPOINT_KINDS];
-    char *to = snapshot_piece(user, r->number, r->from, r->count);
+    const struct copying *copying = user;
+    struct array arrays[CHECKPOINT_BEST];
+    char *to = snapshot_piece(copying->snapshot, r->number, r->from, r->count);
     if (to == NULL)
         return sft_error_set(err, "no host memory for a copy of what is trained");
     range_arrays(t, r, arrays);
-    for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
+    for (int kind = 0; kind < CHECKPOINT_BEST; kind++) {
         size_t bytes = format_bytes(arrays[kind].format, r->count);
         t->device->read(t->device, to, arrays[kind].data, bytes);
         to += bytes;
     }
+    if (copying->best)
+        memcpy(to, keep_find(t->keep, r->tensor->name, r->from),
+               format_bytes(t->device->format, r->count));
     return 0;
 }
 
 int state_reserve(const struct training *t, struct snapshot *s, struct sft_error *err)
 {
-    uint64_t bytes = 0;
-    return own_run(t, range_count, &bytes, err) < 0 ? -1 : snapshot_reserve(s, bytes, err);
+    struct counting c = {.bytes = 0};
+    state_formats(t, 0, c.formats);
+    return own_run(t, range_count, &c, err) < 0 ? -1 : snapshot_reserve(s, c.bytes, err);
 }
 
-int state_copy(const struct training *t, struct snapshot *s, struct sft_error *err)
+int state_copy(const struct training *t, long long step, struct snapshot *s, struct sft_error *err)
 {
-    uint64_t bytes = 0;
-    if (own_run(t, range_count, &bytes, err) < 0 || snapshot_begin(s, bytes, err) < 0 ||
-        own_run(t, range_copy, s, err) < 0)
+    struct counting c = {.bytes = 0};
+    state_formats(t, step, c.formats);
+    struct copying copying = {s, (int)c.formats[CHECKPOINT_BEST] != CHECKPOINT_NONE};
+    if (own_run(t, range_count, &c, err) < 0 || snapshot_begin(s, c.formats, c.bytes, err) < 0 ||
+        own_run(t, range_copy, &copying, err) < 0)
         return -1;
     return t->device->sync(t->device, err);
 }
@@ -160,14 +180,14 @@ static int range_load(const struct training *t, void *user, const struct range *
                       struct sft_error *err)
 {
     struct loading *l = user;
-    struct array arrays[CHECKPOINT_KINDS];
+    struct array arrays[CHECKPOINT_BEST];
     const struct sft_param *param = &r->tensor->param;
     const struct checkpoint_tensor *tensor =
         checkpoint_find(l->checkpoint, r->tensor->name, param->rows, param->columns, err);
     if (tensor == NULL)
         return -1;
     range_arrays(t, r, arrays);
-    for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
+    for (int kind = 0; kind < CHECKPOINT_BEST; kind++) {
         if (checkpoint_read(l->checkpoint, tensor, (enum checkpoint_kind)kind, r->from, r->count,
                             l->piece, err) < 0)
             return -1;
@@ -186,8 +206,8 @@ int state_load(const struct training *t, struct checkpoint *c, struct sft_error 
     size_t count;
     const struct shard_part *parts = shard_parts(t->shard, &count);
     struct loading loading = {c, NULL};
-    state_formats(t, formats);
-    if (memcmp(formats, c->formats, sizeof formats) != 0)
+    state_formats(t, 0, formats);
+    if (memcmp(formats, c->formats, CHECKPOINT_BEST * sizeof *formats) != 0)
         return sft_error_set(err, "%.300s: has optimizer states of another type", c->folder);
     loading.piece = malloc(format_bytes(FORMAT_FP32, CHECKPOINT_PIECE));
     int failed = loading.piece == NULL ? sft_error_set(err, "no memory to read a checkpoint") : 0;

@@ -144,6 +144,11 @@ static int step_run(struct loop *loop, int number, struct step *step, struct sft
     step->stopped = sft_clock_now() - wall - step->total;
     step->exposed = spans_waited(loop->t->spans);
     step->waited += step->exposed;
+    if (!isfinite(step->loss) && number == 0)
+        return sft_error_set(err,
+                             "the loss of step 1 is %g before anything was trained: the weights "
+                             "hold what is no finite number, or are too large for this precision",
+                             step->loss);
     if (!isfinite(step->loss))
         return sft_error_set(err,
                              "the loss of step %d is %g: training diverged; use a smaller lr= or "

@@ -21,6 +21,8 @@ struct wish {
     double busy; /* a checkpoint is still being written */
 };
 
+struct keep;
+
 struct training {
     struct input *input; /* this and the next three are others' */
     struct device *device;
@@ -34,6 +36,7 @@ struct training {
     struct spans *spans;
     struct shard *shard;
     struct optim *optim;
+    struct keep *keep; /* another's: what evaluations have found; NULL: nothing is evaluated */
     /* An earlier run may have done steps: the first one of this, and the first that is measured;
      * seconds and number of those that were measured before. */
     int first_step, first_measured;

@@ -20,11 +20,12 @@ job_weights_libweights_la_LIBADD = $(JANSSON_LIBS)
 
 unit_tests += tests/unit/weights/test_config tests/unit/weights/test_safetensors \
 	tests/unit/weights/test_weights
-fuzz_targets += tests/fuzz/fuzz_config tests/fuzz/fuzz_safetensors
+fuzz_targets += tests/fuzz/fuzz_adapter_config tests/fuzz/fuzz_config tests/fuzz/fuzz_safetensors
 EXTRA_DIST += tests/golden/make_safetensors_golden.py tests/golden/mixed.safetensors tests/golden/make_models.py tests/golden/models
 # By hand, and in tests/cli/test_save.sh and test_adapters.sh where python3 has transformers and PEFT, with compare_model.py
 # and compare_adapter.py.
-EXTRA_DIST += tests/golden/compare_model.py tests/golden/compare_adapter.py tests/golden/make_adapters.py
+EXTRA_DIST += tests/golden/compare_model.py tests/golden/compare_adapter.py tests/golden/compare_logits.py \
+	tests/golden/make_adapters.py
 check_PROGRAMS += tests/golden/model_loss
 # make tests/bench/loading; tests/bench/loading.sh: GB/s of reading a checkpoint from the page cache, of each type.
 EXTRA_PROGRAMS += tests/bench/loading

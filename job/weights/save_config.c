@@ -109,6 +109,31 @@ int save_tokenizer(const char *from, const char *to, struct sft_error *err)
     return files_copy(tokenizers + BESIDE_TOKENIZER, folder, to, err);
 }
 
+static bool names_have(const char *const *names, const char *name)
+{
+    while (*names != NULL && strcmp(*names, name) != 0)
+        names++;
+    return *names != NULL;
+}
+
+bool save_has(const char *name)
+{
+    static const char *const own[] = {"README.md",
+                                      "config.json",
+                                      "adapter_config.json",
+                                      "adapter_model.safetensors",
+                                      "model.safetensors",
+                                      "model.safetensors.index.json",
+                                      NULL};
+    int part, parts, end = 0;
+    for (size_t i = 0; i < sizeof copied / sizeof copied[0]; i++)
+        if (names_have(copied[i], name))
+            return true;
+    return names_have(own, name) ||
+           (sscanf(name, "model-%5d-of-%5d.safetensors%n", &part, &parts, &end) == 2 && end > 0 &&
+            name[end] == '\0');
+}
+
 static json_t *rope_config(const struct sft_rope_scaling *s)
 {
     if (s->factor == 0)

@@ -3,6 +3,8 @@
 #ifndef SFT_JOB_WEIGHTS_SAVE_CONFIG_H
 #define SFT_JOB_WEIGHTS_SAVE_CONFIG_H
 
+#include <stdbool.h>
+
 #include "job/tensor/format.h"
 #include "lib/error.h"
 #include "lib/preset.h"
@@ -27,5 +29,7 @@ enum save_besides {
 int save_copies(enum save_besides kind, const char *from, const char *to, struct sft_error *err);
 /* A tokenizer's own file and what stands beside it; of a folder as above. */
 int save_tokenizer(const char *from, const char *to, struct sft_error *err);
+/* Is it the name of a file that a saved folder may have? */
+bool save_has(const char *name);
 
 #endif

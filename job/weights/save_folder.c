@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "job/weights/save_config.h"
 #include "lib/file_read.h"
 
 enum { CARD_BEGIN = 1024, RENAMED = 32, OLD_SECONDS = 3600 };
@@ -60,6 +61,21 @@ static bool is_empty(const char *path)
     return empty;
 }
 
+/* The first name in the folder that no run can have given, in `name`; false: there is none. */
+static bool has_others(const char *path, char name[NAME_MAX + 1])
+{
+    struct dirent *entry;
+    bool found = false;
+    DIR *entries = opendir(path);
+    while (!found && entries != NULL && (entry = readdir(entries)) != NULL) {
+        snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
+        found = strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !save_has(name);
+    }
+    if (entries != NULL)
+        closedir(entries);
+    return found;
+}
+
 static bool is_saved(const char *path)
 {
     char card[PATH_MAX];
@@ -74,18 +90,48 @@ static bool is_saved(const char *path)
 
 static int old_check(const char *path, struct sft_error *err)
 {
+    char name[NAME_MAX + 1];
     struct stat info;
     if (lstat(path, &info) < 0)
         return errno == ENOENT ? 0 : cannot(path, "cannot look at it", err);
     if (!S_ISDIR(info.st_mode))
         return sft_error_set(err, "save=%.300s: is %s: name a folder", path,
                              S_ISREG(info.st_mode) ? "a file" : file_what(info.st_mode));
-    if (is_empty(path) || is_saved(path))
+    bool others = has_others(path, name);
+    if (is_empty(path) || (!others && is_saved(path)))
         return 0;
     return sft_error_set(err,
-                         "save=%.300s: has files that no run has saved: name a folder that is "
-                         "missing or empty",
-                         path);
+                         "save=%.300s: has files that no run has saved%s%.100s: name a folder "
+                         "that is missing or empty",
+                         path, others ? ", as " : "", others ? name : "");
+}
+
+/* Without links and dots, as far as it is there; what is missing stays as it was written. */
+static void path_whole(const char *path, char to[PATH_MAX])
+{
+    char text[PATH_MAX], real[PATH_MAX] = "/";
+    snprintf(text, sizeof text, "%s%.*s", path[0] == '/' ? "" : "./", PATH_MAX - 3, path);
+    size_t end = strlen(text);
+    for (bool there = false; !there && end > 0; end -= !there) {
+        char was = text[end];
+        text[end] = '\0';
+        there = (was == '\0' || was == '/') && realpath(text, real) != NULL;
+        text[end] = was;
+    }
+    if (snprintf(to, PATH_MAX, "%s%s", strcmp(real, "/") == 0 && end > 0 ? "" : real, text + end) >=
+        PATH_MAX)
+        snprintf(to, PATH_MAX, "%s", path);
+    for (size_t last = strlen(to); last > 1 && to[last - 1] == '/'; last--)
+        to[last - 1] = '\0';
+}
+
+bool save_folder_holds(const char *path, const char *other)
+{
+    char whole[PATH_MAX], inside[PATH_MAX];
+    path_whole(path, whole);
+    path_whole(other, inside);
+    size_t length = strlen(whole);
+    return strncmp(whole, inside, length) == 0 && (inside[length] == '\0' || inside[length] == '/');
 }
 
 int save_folder_check(const char *path, uint64_t bytes, struct sft_error *err)

@@ -5,6 +5,7 @@
 #define SFT_JOB_WEIGHTS_SAVE_FOLDER_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/error.h"
@@ -17,6 +18,8 @@
 /* Before a run, changing nothing: the folder could be made, it is missing, empty or an earlier
  * run's, and there is room for so many bytes. */
 int save_folder_check(const char *path, uint64_t bytes, struct sft_error *err);
+/* Is `other` the same path, or one inside of it? */
+bool save_folder_holds(const char *path, const char *other);
 /* One on its way, of whoever made it: nobody else's run removes it while that lives. */
 struct save_folder {
     char beside[PATH_MAX]; /* "": none */

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # save= and adapter= of adapters: saved beside a checkpoint they begin another run with the loss that they ended with,
-# merged they are the same model, over each base and on 1, 2 and 4 ranks; PEFT's losses of them are ours, where python3
-# (or SFT_PYTHON) has it.
+# merged they are the same model, over each base and on 1, 2 and 4 ranks; PEFT's losses and logits of them are ours, as the
+# golden files have them and where python3 (or SFT_PYTHON) has it.
 set -u
 job=$SFT_BUILDDIR/sft-bench-job models=$SFT_SRCDIR/tests/golden/models loss=$SFT_BUILDDIR/tests/golden/model_loss
 folder=$(mktemp -d /tmp/sft-test-adapters.XXXXXX)
@@ -68,6 +68,15 @@ a, b = (json.load(open(f + "/adapter_config.json")) for f in (sys.argv[1] + "/on
 assert all(a[k] == b[k] for k in ("r", "lora_alpha", "lora_dropout", "use_rslora")), (a, b)' \
             "$folder" $model "$models/$model-adapter"
     report "a run goes on with PEFT's adapters of $model" $? "$said"
+    said=$("$job" auto --weights "$models/$model" "${keys[@]}" --steps 1 --warmup 0 --lr 0 --method lora --merge yes \
+        --adapter "$models/$model-adapter" --save "$folder/on-merged" 2>&1) && said=$(
+        for what in "$models/$model $folder/on" "$folder/on-merged"; do
+            # shellcheck disable=SC2086
+            python3 "$SFT_SRCDIR/tests/golden/compare_logits.py" "$loss" "$models/$model.golden" "$models/$model-adapter.golden" $what || exit 1
+        done
+    ) && ! python3 "$SFT_SRCDIR/tests/golden/compare_logits.py" "$loss" "$models/$model.golden" "$models/$model-adapter.golden" \
+        "$models/$model"
+    report "and has PEFT's logits, beside and merged" $? "$said"
 done
 on=(auto --weights "$models/llama31" "${keys[@]}" --method lora --adapter)
 expect "another rank" "lora_rank=8: the adapters of adapter= have 4: leave the key out" \

@@ -132,6 +132,22 @@ else
     echo "ok $number # skip a full disk: no mounts of one's own here"
 fi
 
+# What could not be saved at the end is not lost: the last checkpoint is gone on from, without a step.
+rm -rf "$c" && mkdir "$folder/gone"
+"${tiny[@]}" --checkpoint "$c" --checkpoint-every 5 --save "$folder/gone/model" >"$folder/said" 2>&1 &
+pid=$!
+for ((i = 0; i < 6000; i++)); do
+    [ ! -e "$c/step-5" ] || break
+    sleep 0.01
+done
+rm -rf "$folder/gone"
+wait $pid
+[ $? -eq 3 ] && grep -q "save=$folder/gone/model: cannot be made" "$folder/said" && [ ! -e "$c/step-20/finished" ] &&
+    said=$(run --checkpoint "$c" --save "$folder/saved" --out "$folder/on" 2>&1) && [[ $said == *"goes on behind step 20"* ]] &&
+    [ "$(record "$folder/on" state)" = complete ] && [ -e "$c/step-20/finished" ] &&
+    run --save "$folder/saved-at-once" >/dev/null 2>&1 && cmp "$folder"/saved{,-at-once}/model.safetensors
+report "a model that could not be saved is saved by the next run" $? "$(cat "$folder/said") $said"
+
 lora=(--method lora --lora-rank 4 --lora-dropout 0.1)
 said=$(run "${lora[@]}" --out "$folder/lora" 2>&1) && stop_at TERM 10 "$folder/told" "${lora[@]}"
 [ $? -eq 4 ] && said=$(run "${lora[@]}" --checkpoint "$c" --out "$folder/on" 2>&1) &&

@@ -65,10 +65,18 @@ for a, b in zip(one, many):
         assert key not in a or abs(a[key] - b[key]) < 2e-6 * a[key], (a, b)
 PY
 }
+best_ranks() { # the lowest loss comes before the checkpoint: what 2 ranks kept of it 1 saves, bit for bit
+    local few="tiny,device=cpu,data=$data,eval=0.03,seq=320,global_batch=2,micro_batch=1,steps=14,warmup=0,lr=0.07,lr_warmup=14,eval_every=2"
+    few=$few,checkpoint=ranks-ck,checkpoint_every=7
+    mpirun --oversubscribe -n 2 "$job" "$few,zero=3,save=two-saved" && rm -r ranks-ck/step-14 &&
+        "$job" "$few,save=one-saved,out=one-out" && grep -q 'goes on behind step 7' out &&
+        grep -q '"eval_best_step": 6' one-out/result.json && cmp two-saved/model.safetensors one-saved/model.safetensors
+}
 if command -v mpirun >/dev/null && grep -q '^#define HAVE_MPI 1' "$SFT_BUILDDIR/config.h" &&
     grep -q '^#define HAVE_PMIX 1' "$SFT_BUILDDIR/config.h"; then
     ok "2 ranks, zero=0: the same losses" ranks 2 0
     ok "4 ranks, zero=3: the same losses" ranks 4 3
+    ok "the best weights of 2 ranks, on 1" best_ranks
 else
     echo "ok $((number += 1)) # skip no mpirun, or built without MPI and PMIx"
 fi
@@ -91,6 +99,67 @@ assert tokens == sorted(tokens), tokens
 PY
 }
 ok "a run that goes on appends to its losses" goes_on
+
+# The lowest loss comes early and its weights are saved: a run that is killed after it, told to end, and goes on, ends with
+# the same files as the one that nothing happened to.
+high="tiny,device=cpu,data=$data,eval=0.03,seq=320,global_batch=1,micro_batch=1,steps=20,warmup=2,lr=0.07,lr_warmup=22,eval_every=2"
+end_at() { # end_at SIGNAL STEP STATUS : the run goes on, and gets the signal when that checkpoint is there
+    local pid i
+    "$job" "$high,out=cut,save=cut-saved,checkpoint=cut-ck,checkpoint_every=5" &
+    pid=$!
+    for ((i = 0; i < 6000; i++)); do
+        [ -e "cut-ck/step-$2" ] && break
+        kill -0 $pid 2>/dev/null || break
+        sleep 0.01
+    done
+    kill -"$1" $pid
+    wait $pid
+    [ $? -eq "$3" ]
+}
+best() {
+    "$job" "$high,out=high,save=high-saved" && end_at KILL 5 137 && end_at KILL 10 137 && end_at TERM 15 4 || return 1
+    [ ! -e cut-saved ] || return 1
+    "$job" "$high,out=cut,save=cut-saved,checkpoint=cut-ck,checkpoint_every=5" || return 1
+    cmp high-saved/model.safetensors cut-saved/model.safetensors && python3 - <<'PY'
+import json
+def log(name):
+    steps, held = {}, {}
+    for row in map(json.loads, open(f"{name}/losses.jsonl")):
+        for key, to in (("loss", steps), ("eval_loss", held)):
+            if key in row:
+                assert row["step"] not in to, (name, row)
+                to[row["step"]] = row[key]
+    return steps, held
+whole, cut = log("high"), log("cut")
+assert sorted(whole[0]) == list(range(1, 23)) and sorted(whole[1]) == list(range(0, 23, 2)), whole
+assert whole == cut, (whole, cut)
+assert 0 < min(whole[1], key=whole[1].get) < 5, whole[1]
+a, b = (json.load(open(f"{name}/result.json")) for name in ("high", "cut"))
+for key in "eval_first", "eval_loss", "eval_best", "eval_best_step", "loss_curve", "eval_curve":
+    assert a[key] == b[key], (key, a[key], b[key])
+assert b["resumed_step"] >= 15
+PY
+}
+ok "the lowest loss and its weights outlive kills" best
+other_records() { # the lowest loss of other records counts no more, and it is said
+    local small="tiny,device=cpu,data=synthetic,seq=320,global_batch=1,steps=3,warmup=0,checkpoint=other,checkpoint_every=2" n
+    for n in 3 4; do
+        python3 -c 'import json, sys; json.dump(json.load(open(sys.argv[1]))[:int(sys.argv[2])], open(sys.argv[2] + ".json", "w"))' "$data" $n
+    done
+    "$job" "$small,eval=4.json" && rm -rf other/step-3 && "$job" "$small,eval=3.json,out=other-out" &&
+        grep -q 'warning: eval=3.json: other records than those of the run before' out &&
+        grep -q '"eval_records": 3' other-out/result.json
+}
+ok "other records begin anew" other_records
+without_save() { # without save= no weights were kept: a later save= says from where on the best is looked for
+    local few=${high/steps=20/steps=5}
+    few=${few/lr_warmup=22/lr_warmup=5}
+    rm -rf other
+    "$job" "$few,checkpoint=other,checkpoint_every=5" && rm -rf other/step-7 &&
+        "$job" "$few,checkpoint=other,checkpoint_every=5,save=other-saved" &&
+        grep -q 'kept no weights of it, having had no save=' out && [ -e other-saved/model.safetensors ]
+}
+ok "weights that nobody kept" without_save
 
 ok "another file's records" sh -c "'$job' '$run,steps=2,warmup=0,out=file' >/dev/null && '$job' 'tiny,device=cpu,data=synthetic,eval=$data,seq=320,steps=2,warmup=0,out=file' &&
     grep -q '\"eval\": \"instructions.json\"' file/result.json && grep -q '\"eval_records\": 69' file/result.json"

@@ -53,6 +53,23 @@ expect "no folder to be in" "cannot be made: No such file" "$job" auto --weights
     --save "$folder/none/model"
 [ "$(ls "$folder/mine")" = thesis.tex ]
 report "they are there" $?
+for name in thesis.tex model-00001-of-00002.safetensors.bak .git; do # beside what a run has saved, too
+    echo x >"$folder/drawn/$name"
+    expect "$name stays" "has files that no run has saved, as $name: name a folder" "$job" auto --weights "$models/llama2" \
+        "${keys[@]}" --save "$folder/drawn"
+    [ -e "$folder/drawn/$name" ] && rm "$folder/drawn/$name"
+    report "and is there" $?
+done
+apart=(tiny --data synthetic --seq 48 --steps 2 --warmup 0 --device cpu --save "$folder/apart")
+mkdir "$folder/link" && ln -s ../apart "$folder/link/to"
+expect "checkpoints in the same folder" "checkpoint=$folder/apart is the same folder or inside of it" \
+    "$job" "${apart[@]}" --checkpoint "$folder/apart"
+expect "and inside of it, by another name" "checkpoint=$folder/link/../apart/c is the same folder or inside of it" \
+    "$job" --check "${apart[@]}" --checkpoint "$folder/link/../apart/c"
+expect "and of the record" "out=$folder/apart is the same folder or inside of it" "$job" "${apart[@]}" --out "$folder/apart"
+[ ! -e "$folder/apart" ] && rm -rf "$folder/link" &&
+    said=$("$job" "${apart[@]}" --out "$folder/around" --checkpoint "$folder/around" --save "$folder/around/apart" 2>&1)
+report "a model inside of the others' folder is none of it" $? "$said"
 
 if command -v mpirun >/dev/null && grep -q '^#define HAVE_MPI 1' "$SFT_BUILDDIR/config.h" &&
     grep -q '^#define HAVE_PMIX 1' "$SFT_BUILDDIR/config.h"; then

@@ -117,6 +117,33 @@ begin() { # begin NAME REQUEST [SBATCH OPTION]... : a batch job, until it has a 
     losses_fit admin
 }
 
+went_on() { # went_on TIMES
+    [ "$(grep -c 'goes on behind step' twice.log)" -eq "$1" ]
+}
+
+@test "queued again twice: each goes on behind the one before, and the losses stay one curve" {
+    local turn at steps
+    begin twice "$(STEPS=20000 request twice "checkpoint=$FOLDER/twice-c,checkpoint_every=10")"
+    for turn in 1 2; do
+        scontrol requeue "$job"
+        wait_for 60 again
+        wait_for 60 went_on "$turn"
+        at=$(newest "$FOLDER/twice-c")
+        wait_for 60 is_newer "$FOLDER/twice-c" "$at"
+    done
+    scancel "$job"
+    wait_for 60 state_is CANCELLED
+    wait_for 60 no_tasks
+    mapfile -t steps < <(sed -n 's/.*goes on behind step \([0-9]*\),.*/\1/p' twice.log)
+    [ ${#steps[@]} -eq 2 ]
+    [ "${steps[1]}" -gt "${steps[0]}" ]
+    python3 - "$FOLDER/twice/losses.jsonl" "${steps[1]}" <<'PY'
+import json, sys
+steps = [json.loads(line)["step"] for line in open(sys.argv[1])]
+assert steps == list(range(1, len(steps) + 1)) and len(steps) > int(sys.argv[2]), steps
+PY
+}
+
 # goes_on NAME SIGNAL : a job that was told to end so has queued itself again, and goes on behind its last step; once it is
 # cancelled it does not
 goes_on() {

@@ -5,6 +5,7 @@ load helpers
 setup_file() {
     cluster_of "$JOB" --nodes 2 --cpus 2 --gpus 2
     "$TOP/tests/make_checkpoint.py" "$FOLDER/base, small" >/dev/null
+    echo "data.held = $TOP/examples/instructions.json" >>"$FOLDER/sft-bench.conf"
 }
 
 teardown_file() {
@@ -18,7 +19,7 @@ setup() {
 }
 
 @test "a checkpoint is trained on two nodes and saved; the saved model begins another run" {
-    SAVE="$FOLDER/all" KEYS=seq=256,warmup=1 sbatch --wait --nodes=2 -o all.log "$TOP/examples/production.sbatch" || {
+    SAVE="$FOLDER/all" KEYS=seq=256,warmup=1,eval=held,eval_every=3 sbatch --wait --nodes=2 -o all.log "$TOP/examples/production.sbatch" || {
         cat all.log
         false
     }
@@ -30,6 +31,7 @@ setup() {
     [ "$(field_of nodes <<<"$record")" = 2 ]
     [ "$(field_of steps_done <<<"$record")" = 3 ]
     [ "$(field_of weights <<<"$record")" = base,%20small ]
+    [ "$(field_of eval <<<"$record")" = instructions.json ]
     [ "$(ls "$FOLDER/all")" = "$(printf '%s\n' README.md config.json model.safetensors)" ]
     grep -q "| step | $job.0 |" "$FOLDER/all/README.md"
     ! cmp -s "$FOLDER/all/model.safetensors" "$WEIGHTS/model.safetensors"
@@ -58,4 +60,8 @@ setup() {
     ! DATA='' sbatch --wait -o data.log "$TOP/examples/production.sbatch"
     grep -q 'name the records: DATA=FILE' data.log
     [ ! -e "$FOLDER/none-saved" ]
+    ! srun --sft-bench=tiny:1,gpus=1,data=hold,eval=helt >names.log 2>&1
+    grep -q 'hold: cannot read the data' names.log
+    grep -q "note: data=hold: no name of this site's list, either: held" names.log
+    grep -q "note: eval=helt: no name of this site's list, either: held" names.log
 }

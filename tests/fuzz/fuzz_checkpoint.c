@@ -35,6 +35,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     } else {
         for (size_t i = 0; i < c.tensor_count; i++)
             tensor_check(&c, &c.tensors[i]);
+        if (c.eval.best_step > c.eval.last_step || c.eval.last_step > c.step ||
+            (!c.eval.any && (int)c.formats[CHECKPOINT_BEST] != CHECKPOINT_NONE))
+            abort();
     }
     checkpoint_clear(&c);
     free(text);

@@ -136,6 +136,18 @@ def attention_mask(documents, sequences, seq):
     return torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)[:, None]
 
 
+def logits_apart(model, batch):
+    """All logits of each document's rows, one document behind the other, and their rows in the batch."""
+    parts, rows = [], []
+    for start, length in np.array(batch["documents"]).astype(int).tolist():
+        ids, positions = (torch.tensor(np.array(batch[k]).ravel()[start:start + length]).long()[None]
+                          for k in ("tokens", "positions"))
+        with torch.no_grad():
+            parts.append(model(input_ids=ids, position_ids=positions).logits[0].float().numpy())
+        rows += range(start, start + length)
+    return np.concatenate(parts), np.array(rows)
+
+
 def loss_sum_apart(model, batch):
     """The same document by document: Hugging Face's GPT-2 takes no mask of documents."""
     total, trained = 0, 0

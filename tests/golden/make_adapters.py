@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write models/NAME-adapter/ and models/NAME-adapter.golden beside this file: random adapters of make_models.py's models
 as PEFT saves them, and PEFT's sum of losses with them of the batch in models/NAME.golden, for
-tests/unit/train/test_load.c.
+tests/unit/train/test_load.c, and the logits of each third row, for compare_logits.py.
 
     pip install torch transformers peft && python3 tests/golden/make_adapters.py
 
@@ -41,7 +41,8 @@ def write(name, config):
     with torch.no_grad():
         loss, trained = golden.loss_sum(model, batch, int(tensors["sequences"].flat[0]))
     print(f"{name}: {loss.item() / trained:.4f} a token, {tensors['loss_sum'].flat[0] / trained:.4f} without")
-    golden.write(TOP / f"{name}-adapter.golden", {"loss_sum": [loss.item()]})
+    logits, rows = golden.logits_apart(adapted.get_base_model(), batch)
+    golden.write(TOP / f"{name}-adapter.golden", {"loss_sum": [loss.item()], "rows": rows[::3], "logits": logits[::3]})
 
 
 if __name__ == "__main__":

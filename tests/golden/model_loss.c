@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* model_loss FOLDER FILE.golden [ADAPTER [BASE]]: the loss of each document of the file's batch, by
- * the model that is saved in the folder, with the adapters of another beside its weights in that
- * format (bf16, which is fp32 here, fp8, nf4); for tests/golden/compare_model.py and
- * compare_adapter.py. */
+/* model_loss [--logits] FOLDER FILE.golden [ADAPTER [BASE]]: the loss of each document of the
+ * file's batch, or all logits, a line each row of the batch, by the model that is saved in the
+ * folder, with the adapters of another beside its weights in that format (bf16, which is fp32 here,
+ * fp8, nf4); for tests/golden/compare_model.py, compare_adapter.py and compare_logits.py. */
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +28,25 @@ static int losses_print(struct model *model, struct batch *batch, struct sft_err
     return 0;
 }
 
+/* Logits are nowhere once the loss has been taken of them: they are looked at as it is. */
+static struct ops watched;
+static const struct ops *ops;
+
+static void logits_watch(struct device *d, const struct cross_entropy_args *args)
+{
+    const float *row = args->logits.data;
+    for (int i = 0; i < args->logits.rows; i++, row += args->logits.columns)
+        for (int k = 0; k < args->classes; k++)
+            printf("%.9g%c", (double)row[k], k + 1 < args->classes ? ' ' : '\n');
+    ops->cross_entropy(d, args);
+}
+
+static int logits_print(struct model *model, struct batch *batch, struct sft_error *err)
+{
+    double loss;
+    return model_loss(model, batch, &loss, err);
+}
+
 static struct device *device;
 static struct collective *alone;
 static struct control control = {.size = 1};
@@ -39,6 +58,14 @@ static enum sft_base base_named(const char *word)
     while (sft_base_words[base] != NULL && strcmp(sft_base_words[base], word) != 0)
         base++;
     return (enum sft_base)base;
+}
+
+static void device_watch(void)
+{
+    ops = device->ops;
+    watched = *ops;
+    watched.cross_entropy = logits_watch;
+    device->ops = &watched;
 }
 
 static struct model *model_of(const struct weights *weights, const struct weights *adapters,
@@ -60,18 +87,23 @@ int main(int argc, char **argv)
     struct batch batch;
     struct weights *weights, *adapters = NULL;
     struct model *model = NULL;
+    bool logits = argc > 1 && strcmp(argv[1], "--logits") == 0;
+    argc -= logits;
+    argv += logits;
     enum sft_base base = argc > 4 ? base_named(argv[4]) : SFT_BASE_DEVICE;
     if (argc < 3 || argc > 5 || golden_read(&golden, argv[2]) < 0 ||
         golden_batch(&golden, 0, &batch) < 0)
         return 2;
     device = device_create_cpu(&err);
+    if (logits)
+        device_watch();
     alone = collective_create_self(&err);
     weights = weights_open(argv[1], &err);
     if (weights != NULL && argc > 3)
         adapters = weights_open_adapters(argv[3], weights_shape(weights), &err);
     if (weights != NULL && (argc == 3 || adapters != NULL))
         model = model_of(weights, adapters, base, batch.rows, &err);
-    if (model == NULL || losses_print(model, &batch, &err) < 0) {
+    if (model == NULL || (logits ? logits_print : losses_print)(model, &batch, &err) < 0) {
         fprintf(stderr, "model_loss: %s\n", err.text);
         return 1;
     }

@@ -74,8 +74,8 @@ EOF
 # Whoever has the programs has their manuals, and Japanese.
 programs_and_manuals() {
     local page
-    for page in man1/sft-bench-job.1 man1/sft-report.1 man1/sft-sweep.1 man5/sft-ceilings.5 man5/sft-goals.5 \
-        man5/sft-record.5 man5/sft-suite.5 man7/sft-bench.7 man7/sft-verify.7; do
+    for page in man1/sft-bench-job.1 man1/sft-report.1 man1/sft-sweep.1 man5/sft-ceilings.5 man5/sft-checkpoint.5 \
+        man5/sft-goals.5 man5/sft-record.5 man5/sft-suite.5 man7/sft-bench.7 man7/sft-verify.7; do
         has sft-bench "/usr/share/man/$page.gz" || return 1
     done
     has sft-bench /usr/bin/sft-report && has sft-bench /usr/bin/sft-sweep &&

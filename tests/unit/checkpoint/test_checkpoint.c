@@ -9,6 +9,7 @@
 #include "job/checkpoint/checkpoint.h"
 #include "job/checkpoint/folder.h"
 #include "job/checkpoint/snapshot.h"
+#include "lib/file_read.h"
 
 static char top[] = "/tmp/sft-test-checkpoint.XXXXXX";
 
@@ -60,6 +61,59 @@ static void test_index(void **state)
     checkpoint_clear(&c);
 }
 
+#define EVAL(last_step, best_step)                                                                 \
+    "\"eval\": {\"sum\": \"00000000000000ff\", \"first\": 3, \"last\": 2.5, \"best\": 2.25, "      \
+    "\"last_step\": " last_step ", \"best_step\": " best_step "}, "
+#define HEAD_2                                                                                     \
+    "{\"format\": \"sft-checkpoint\", \"version\": 2, \"step\": 5, \"global_batch\": 4, "          \
+    "\"ended\": false, \"measured_steps\": 2, \"measured_s\": 1.5, \"job\": \"\", "
+#define FORMATS_2                                                                                  \
+    "\"formats\": {\"value\": \"bf16\", \"m\": \"bf16\", \"v\": \"bf16\", \"best\": \"bf16\"}, "
+#define SUMS_2 "\"00000001000000020000000300000004\""
+
+/* What sft-checkpoint(5) has as its example is one. */
+static void test_manual(void **state)
+{
+    (void)state;
+    struct checkpoint c;
+    struct sft_error err = {""};
+    char path[PATH_MAX];
+    size_t size;
+    snprintf(path, sizeof path, "%s/man/sft-checkpoint.5", getenv("SFT_SRCDIR"));
+    char *page = file_read(path, "man", 1 << 20, &size, &err);
+    check(page == NULL, &err);
+    const char *begin = strstr(page, ".Bd -literal\n"), *end = strstr(page, "\n.Ed");
+    assert_true(begin != NULL && end > begin);
+    begin += strlen(".Bd -literal\n");
+    check(checkpoint_parse(&c, begin, (size_t)(end - begin), "the manual's", &err), &err);
+    assert_int_equal(c.step, 500);
+    assert_int_equal(checkpoint_bytes(c.formats, 12), c.files[0]);
+    checkpoint_clear(&c);
+    free(page);
+}
+
+static void test_eval(void **state)
+{
+    (void)state;
+    struct checkpoint c;
+    struct sft_error err = {""};
+    static const char with[] =
+        HEAD_2 RECIPE EVAL("4", "2") FORMATS_2 FILES TENSORS("[12, 0, 0, " SUMS_2 "]"),
+                      without[] =
+                          HEAD RECIPE EVAL("5", "5") FORMATS FILES TENSORS("[12, 0, 0, " SUMS "]");
+    check(checkpoint_parse(&c, with, strlen(with), "x", &err), &err);
+    assert_true(c.eval.any && c.eval.first == 3 && c.eval.last == 2.5 && c.eval.best == 2.25);
+    assert_int_equal(c.eval.last_step, 4);
+    assert_int_equal(c.eval.best_step, 2);
+    assert_int_equal(c.eval.sum, 0xff);
+    assert_int_equal(c.pieces[0].sum[CHECKPOINT_BEST], 4);
+    assert_int_equal(checkpoint_bytes(c.formats, 12), 96);
+    checkpoint_clear(&c);
+    check(checkpoint_parse(&c, without, strlen(without), "x", &err), &err);
+    assert_true(c.eval.any && (int)c.formats[CHECKPOINT_BEST] == CHECKPOINT_NONE);
+    checkpoint_clear(&c);
+}
+
 static void test_bad_indexes(void **state)
 {
     (void)state;
@@ -67,11 +121,17 @@ static void test_bad_indexes(void **state)
         {"", "is no JSON object"},
         {"[1]", "is no JSON object"},
         {"{}", "\"format\" is not"},
-        {"{\"format\": \"sft-checkpoint\", \"version\": 2}", "another version"},
+        {"{\"format\": \"sft-checkpoint\", \"version\": 3}", "another version"},
         {"{\"format\": \"sft-checkpoint\", \"version\": 1, \"step\": 0}", "step"},
         {HEAD "\"recipe\": {\"lr\": 1}}", "recipe"},
         {HEAD RECIPE "\"formats\": {\"value\": \"nf4\"}}", "formats"},
         {HEAD RECIPE FORMATS "\"files\": []}", "files"},
+        /* evaluated later than the step, better later than evaluated; kept, but never evaluated */
+        {HEAD RECIPE FORMATS EVAL("6", "2") "\"files\": [96]}", "eval"},
+        {HEAD RECIPE FORMATS EVAL("3", "4") "\"files\": [96]}", "eval"},
+        {HEAD RECIPE FORMATS "\"eval\": 1}", "eval"},
+        {HEAD_2 RECIPE FORMATS_2 "\"files\": [96]}", "eval"},
+        {HEAD_2 RECIPE FORMATS "\"files\": [96]}", "formats"},
         {HEAD RECIPE FORMATS "\"files\": [-1]}", "files"},
         {HEAD RECIPE FORMATS FILES "\"tensors\": []}", "tensors"},
         /* an element is missing, too many are there, outside of the file, of no file, of none */
@@ -222,21 +282,22 @@ static void test_folder_check(void **state)
 static void test_writer(void **state)
 {
     (void)state;
-    const enum format formats[CHECKPOINT_KINDS] = {FORMAT_BF16, FORMAT_BF16, FORMAT_BF16};
+    const enum format formats[CHECKPOINT_KINDS] = {FORMAT_BF16, FORMAT_BF16, FORMAT_BF16,
+                                                   (enum format)CHECKPOINT_NONE};
     struct sft_error err = {""};
     char path[128];
-    struct snapshot *w = snapshot_create(formats, &err);
+    struct snapshot *w = snapshot_create(&err);
     check(w == NULL, &err);
-    check(snapshot_begin(w, 60, &err), &err);
+    check(snapshot_begin(w, formats, 60, &err), &err);
     assert_non_null(snapshot_piece(w, 0, 0, 10));
     assert_null(snapshot_piece(w, 0, 10, 1));
     snprintf(path, sizeof path, "%s/nowhere", top);
     check(snapshot_write(w, path, 3, &err), &err);
     assert_int_equal(snapshot_finish(w, &err), -1);
     assert_contains(err.text, "nowhere/rank-00003.bin: No such file");
-    assert_int_equal(snapshot_begin(w, UINT64_MAX / 2, &err), -1);
+    assert_int_equal(snapshot_begin(w, formats, UINT64_MAX / 2, &err), -1);
     assert_contains(err.text, "host memory");
-    check(snapshot_begin(w, 60, &err), &err);
+    check(snapshot_begin(w, formats, 60, &err), &err);
     assert_non_null(snapshot_piece(w, 0, 0, 10));
     check(snapshot_write(w, top, 3, &err), &err);
     check(snapshot_finish(w, &err), &err);
@@ -249,12 +310,13 @@ static void test_reserve(void **state)
 {
     (void)state;
     enum { ELEMENTS = 16 << 20, BYTES = 6 * ELEMENTS };
-    const enum format formats[CHECKPOINT_KINDS] = {FORMAT_BF16, FORMAT_BF16, FORMAT_BF16};
+    const enum format formats[CHECKPOINT_KINDS] = {FORMAT_BF16, FORMAT_BF16, FORMAT_BF16,
+                                                   (enum format)CHECKPOINT_NONE};
     struct sft_error err = {""};
-    struct snapshot *w = snapshot_create(formats, &err);
+    struct snapshot *w = snapshot_create(&err);
     check(w == NULL, &err);
     check(snapshot_reserve(w, BYTES, &err), &err);
-    check(snapshot_begin(w, BYTES, &err), &err);
+    check(snapshot_begin(w, formats, BYTES, &err), &err);
     char *piece = snapshot_piece(w, 0, 0, ELEMENTS);
     assert_non_null(piece);
     memset(piece, 'x', BYTES);
@@ -273,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_index),  cmocka_unit_test(test_bad_indexes),
+        cmocka_unit_test(test_eval),   cmocka_unit_test(test_manual),
         cmocka_unit_test(test_files),  cmocka_unit_test(test_recipes),
         cmocka_unit_test(test_folder), cmocka_unit_test(test_folder_check),
         cmocka_unit_test(test_writer), cmocka_unit_test(test_reserve),

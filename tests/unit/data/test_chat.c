@@ -161,6 +161,36 @@ static void test_cut(void **state)
     data_close(data);
 }
 
+/* A list of parts is their texts, one behind the other; and ShareGPT's other assistants are one. */
+static void test_parts_and_roles(void **state)
+{
+    (void)state;
+    struct sft_error err = {""};
+    static const char *const texts[] = {
+        "{\"messages\":[" TURN("user", "one two") "," TURN("assistant", "three") "]}",
+        "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"one \"}, "
+        "{\"text\":\"two\",\"type\":\"text\"}]},{\"role\":\"assistant\",\"content\":"
+        "[{\"type\":\"text\",\"text\":\"thr\"},{\"type\":\"text\",\"text\":\"ee\"}]}]}",
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"x\",\"content\":[{\"text\":\"one two\"}]},"
+        "{\"role\":\"assistant\",\"content\":\"three\"}]}",
+        "{\"conversations\":[{\"from\":\"human\",\"value\":\"one two\"},"
+        "{\"from\":\"bard\",\"value\":\"three\"}]}",
+        "{\"conversations\":[{\"from\":\"human\",\"value\":\"one two\"},"
+        "{\"from\":\"bing\",\"value\":\"three\"}]}"};
+    struct data *plain = parse_as(texts[0], 0, &err);
+    assert_non_null(plain);
+    for (size_t i = 1; i < sizeof texts / sizeof *texts; i++) {
+        struct data *other = parse_as(texts[i], 0, &err);
+        if (other == NULL)
+            fail_msg("%zu: %s", i, err.text);
+        assert_int_equal(other->pool_count, plain->pool_count);
+        assert_memory_equal(other->pool, plain->pool, plain->pool_count * sizeof *plain->pool);
+        assert_memory_equal(other->marks, plain->marks, plain->pool_count);
+        data_close(other);
+    }
+    data_close(plain);
+}
+
 static void test_faults_are_told(void **state)
 {
     (void)state;
@@ -174,6 +204,12 @@ static void test_faults_are_told(void **state)
         {0, "{\"messages\":[" TURN("tool", "a") "]}", "has in turn 1 the role 'tool'"},
         {0, "{\"messages\":[{\"role\":\"user\"}]}", "has no content in turn 1"},
         {0, "{\"messages\":[{\"role\":\"user\",\"content\":[]}]}", "has no text in turn 1"},
+        {0,
+         "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{}}]"
+         "}]}",
+         "has in turn 1 a part that is no text"},
+        {0, "{\"messages\":[{\"role\":\"user\",\"content\":[\"a\"]}]}",
+         "has in turn 1 a part that is no text"},
         {0, "{\"messages\":\"text\"}", "messages that are no array of turns"},
         {0, "{\"prompt\":\"a\",\"completion\":1}", "has no text in field completion"},
         {0, "{\"prompt\":\"a\",\"completion\":\"\"}", "has an empty completion"},
@@ -263,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_texts_and_losses_are_transformers),
         cmocka_unit_test(test_loss_is_on_the_assistant_alone),
         cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_parts_and_roles),
         cmocka_unit_test(test_faults_are_told),
         cmocka_unit_test(test_templates_are_recognized),
         cmocka_unit_test(test_special_tokens),

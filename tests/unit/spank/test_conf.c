@@ -62,12 +62,34 @@ static void test_names_of_data_sets(void **state)
     sft_request_init(&request);
     conf_fill_texts(&conf, &request);
     assert_string_equal(request.data, "/shared/a.json+/shared/b");
+    assert_string_equal(request.eval, "");
     strcpy(request.data, "other-2");
+    strcpy(request.eval, "mine");
     conf_fill_texts(&conf, &request);
     assert_string_equal(request.data, "/shared/o");
+    assert_string_equal(request.eval, "/shared/a.json+/shared/b");
+    char names[CONF_DATA_NAMES];
+    assert_true(conf_data_misses(&conf.sets, "others", names));
+    assert_string_equal(names, "mine, other-2");
+    assert_false(conf_data_misses(&conf.sets, "mine", names));
+    assert_false(conf_data_misses(&conf.sets, "others.json", names));
+    assert_false(conf_data_misses(&conf.sets, "synthetic", names));
+    assert_false(conf_data_misses(&conf.sets, "", names));
+    strcpy(request.eval, "0.05");
+    conf_fill_texts(&conf, &request);
+    assert_string_equal(request.eval, "0.05");
     strcpy(request.data, "/shared/other-2");
     conf_fill_texts(&conf, &request);
     assert_string_equal(request.data, "/shared/other-2");
+    static struct conf_data full;
+    for (int i = 0; i < CONF_DATA_MOST; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "data.a-name-of-20-letter%02d", i);
+        assert_int_equal(conf_data_set(&full, key, "/a", &err), 0);
+    }
+    assert_true(conf_data_misses(&full, "a-name", names));
+    assert_true(strlen(names) < CONF_DATA_NAMES && strlen(names) > CONF_DATA_NAMES / 2);
+    assert_string_equal(names + strlen(names) - 5, ", ...");
     assert_refused("data. = /a\n",
                    "site.conf:1: data.: a name has 1 to 31 letters, digits, - and _");
     assert_refused("data.a b = /a\n",

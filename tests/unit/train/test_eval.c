@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "job/data/data_internal.h"
+#include "job/train/keep.h"
 #include "job/train/train.h"
 
 #define STEPS 6 /* warm-up too */
@@ -41,6 +42,7 @@ static void scene_open(struct scene *s, const char *more)
     assert_int_equal(training_agree(&s->training, &s->err), 0);
     assert_int_equal(training_create(&s->training, &s->err), 0);
     assert_int_equal(training_start(&s->training, &s->err), 0);
+    s->training.keep = s->input.held == NULL ? NULL : keep_create(&s->training, &s->err);
     sft_record_init(&s->record);
     s->observed = (struct observed){.training = &s->training,
                                     .host = "here",
@@ -54,6 +56,7 @@ static void scene_open(struct scene *s, const char *more)
 static void scene_close(struct scene *s)
 {
     sft_record_clear(&s->record);
+    keep_destroy(s->training.keep);
     training_destroy(&s->training);
     collective_destroy(s->collective);
     control_stop(s->control);
@@ -205,6 +208,7 @@ static void test_the_best_is_kept(void **state)
     assert_int_equal((int)figure(&s, "eval_best_step"), best);
     assert_near(figure(&s, "eval_best"), plain[best], 1e-5);
     assert_near(figure(&s, "eval_loss"), plain[STEPS], 1e-5);
+    assert_int_equal(keep_give(s.training.keep, &s.err), 0);
     assert_true(plain_loss(&s) == plain[best]);
     scene_close(&s);
     run(&s, "steps=4,eval=0.001,eval_every=1,lr=0.5,lr_warmup=6");

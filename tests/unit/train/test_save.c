@@ -174,7 +174,7 @@ static void test_folder(void **state)
     expect_refused("..", 1, "no folder's name");
     expect_refused(path, UINT64_MAX / 2, "GB will be written, and");
     unit_shell("mkdir %s && echo mine >%s/thesis.tex", path, path);
-    expect_refused(path, 1, "has files that no run has saved");
+    expect_refused(path, 1, "has files that no run has saved, as thesis.tex: ");
     /* What came there during the run is not replaced, either. */
     check(save_folder_make(&folder, path, &err), &err);
     assert_int_equal(save_folder_commit(&folder, path, &err), -1);

@@ -6,11 +6,13 @@
 
 #include "job/checkpoint/folder.h"
 #include "job/tensor/random.h"
+#include "job/train/keep.h"
 #include "job/train/state.h"
 
 enum { GPUS = 3, NODES = 2, RANKS = GPUS * NODES, ROWS = 16 };
 
 static struct device *device;
+static struct input input; /* its held records are there where evaluations keep weights */
 static char top[] = "/tmp/sft-test-state.XXXXXX";
 
 /* What few sizes divide. */
@@ -78,6 +80,8 @@ static void scene_make(struct scene *s, enum sft_zero zero, int rank, int ranks)
     struct training *t = &s->t;
     *t = (struct training){.device = device, .control = &s->control, .collective = &s->collective};
     t->fit.states = SFT_STATES_FP32;
+    t->input = &input;
+    strcpy(t->request.save, "anywhere");
     t->model = model_create_stored(device, &shape, ROWS, &recipe,
                                    shard_storage(&shape, zero, ranks), &err);
     check(t->model == NULL, &err);
@@ -86,6 +90,7 @@ static void scene_make(struct scene *s, enum sft_zero zero, int rank, int ranks)
     const struct shard_part *parts = shard_parts(t->shard, &count);
     t->optim = optim_create_parts(t->model, device, &o, parts, count, NULL, &err);
     check(t->optim == NULL, &err);
+    t->keep = input.held == NULL ? NULL : keep_create(t, &err);
 }
 
 /* Element i of a tensor, of a kind. */
@@ -106,11 +111,11 @@ static size_t elements_visit(struct scene *s, bool writes)
             size_t share = shard_part_share(&parts[p], &tensors[i], &flat);
             if (share == 0 || !tensors[i].param.trains)
                 continue;
-            float *arrays[CHECKPOINT_KINDS] = {(float *)parts[p].weights + (flat - parts[p].offset),
-                                               optim_state(s->t.optim, OPTIM_M, flat, share).data,
-                                               optim_state(s->t.optim, OPTIM_V, flat, share).data};
+            float *arrays[CHECKPOINT_BEST] = {(float *)parts[p].weights + (flat - parts[p].offset),
+                                              optim_state(s->t.optim, OPTIM_M, flat, share).data,
+                                              optim_state(s->t.optim, OPTIM_V, flat, share).data};
             for (size_t j = 0; j < share; j++)
-                for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
+                for (int kind = 0; kind < CHECKPOINT_BEST; kind++) {
                     float value = right(&tensors[i], flat - tensors[i].offset + j, kind);
                     if (writes)
                         arrays[kind][j] = value;
@@ -119,6 +124,27 @@ static size_t elements_visit(struct scene *s, bool writes)
                                  kind, (double)arrays[kind][j], (double)value);
                     seen++;
                 }
+        }
+    return seen;
+}
+
+/* The same of the weights that evaluations keep. */
+static size_t kept_visit(struct scene *s, bool writes)
+{
+    size_t count, seen = 0;
+    const struct model_tensor *tensors = model_tensors(s->t.model, &count);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < sft_param_elements(&tensors[i].param); j++) {
+            float *kept = (float *)(void *)keep_find(s->t.keep, tensors[i].name, j);
+            float value = right(&tensors[i], j, CHECKPOINT_BEST);
+            if (kept == NULL)
+                continue;
+            if (writes)
+                *kept = value;
+            else if (*kept != value)
+                fail_msg("kept %s, element %zu: %g, right is %g", tensors[i].name, j, (double)*kept,
+                         (double)value);
+            seen++;
         }
     return seen;
 }
@@ -135,6 +161,8 @@ static void checkpoint_fill(struct checkpoint *c)
     recipe_add(&c->recipe, "data", "%s", "a \"b\" \\ c\xc3\xa4.json");
 }
 
+static long long kept_at = 7; /* step of the lowest loss */
+
 /* Ranks write one after the other; what they say of their pieces becomes the index. */
 static void ranks_write(const char *folder, enum sft_zero zero, int ranks)
 {
@@ -150,12 +178,18 @@ static void ranks_write(const char *folder, enum sft_zero zero, int ranks)
         size_t count;
         scene_make(&s, zero, rank, ranks);
         elements_visit(&s, true);
-        state_formats(&s.t, c.formats);
+        if (s.t.keep != NULL) {
+            kept_visit(&s, true);
+            s.t.keep->eval =
+                (struct checkpoint_eval){true, s.t.keep->eval.sum, 3.25, 2.5, 0.1, 9, kept_at};
+            c.eval = s.t.keep->eval;
+        }
+        state_formats(&s.t, c.step, c.formats);
         if (rank == 0)
             check(state_list(&s.t, &c, &err), &err);
-        struct snapshot *w = snapshot_create(c.formats, &err);
+        struct snapshot *w = snapshot_create(&err);
         check(w == NULL, &err);
-        check(state_copy(&s.t, w, &err), &err);
+        check(state_copy(&s.t, c.step, w, &err), &err);
         check(snapshot_write(w, folder, (uint32_t)rank, &err), &err);
         check(snapshot_finish(w, &err), &err);
         assert_false(snapshot_is_busy(w));
@@ -165,6 +199,7 @@ static void ranks_write(const char *folder, enum sft_zero zero, int ranks)
         all += count;
         files[rank] = snapshot_bytes(w);
         snapshot_destroy(w);
+        keep_destroy(s.t.keep);
         training_destroy(&s.t);
     }
     c.files = files;
@@ -190,8 +225,18 @@ static void ranks_read(const char *folder, enum sft_zero zero, int ranks)
         assert_string_equal(c.recipe.row[1].text, "a \"b\" \\ c\xc3\xa4.json");
         check(state_load(&s.t, &c, &err), &err);
         check(state_share(&s.t, &err), &err);
+        if (s.t.keep != NULL) {
+            bool same;
+            check(keep_load(s.t.keep, &c, &same, &err), &err);
+            assert_true(same && s.t.keep->eval.any && s.t.keep->eval.best == 0.1);
+            assert_int_equal(s.t.keep->eval.best_step, kept_at);
+            assert_int_equal(s.t.keep->eval.last_step, 9);
+            assert_true(s.t.keep->eval.first == 3.25 && s.t.keep->eval.last == 2.5);
+            assert_true(kept_visit(&s, false) > 0);
+        }
         assert_true(elements_visit(&s, false) > 0);
         checkpoint_clear(&c);
+        keep_destroy(s.t.keep);
         training_destroy(&s.t);
     }
 }
@@ -216,6 +261,42 @@ static void test_every_way(void **state)
     unit_shell("mkdir %s", one);
     ranks_write(one, SFT_ZERO_0, 1);
     ranks_read(one, SFT_ZERO_3, RANKS);
+}
+
+/* The weights of the lowest loss come along, where they are not the newest; of other records they
+ * count nowhere, and a damaged one is found. */
+static void test_best(void **state)
+{
+    (void)state;
+    struct sft_error err = {""};
+    char folder[PATH_MAX];
+    input.held = data_synthetic(shape.vocab, 32, 0, 1, &err);
+    check(input.held == NULL, &err);
+    for (int from = 0; from < SFT_ZERO_COUNT; from++) {
+        snprintf(folder, sizeof folder, "%s/best-%d", top, from);
+        unit_shell("mkdir %s", folder);
+        ranks_write(folder, (enum sft_zero)from, RANKS);
+        for (int to = 0; to < SFT_ZERO_COUNT; to++)
+            ranks_read(folder, (enum sft_zero)to, RANKS);
+        ranks_read(folder, SFT_ZERO_0, 1);
+    }
+    struct scene s;
+    struct checkpoint c;
+    bool same = true;
+    scene_make(&s, SFT_ZERO_0, 0, 1);
+    check(checkpoint_open(&c, folder, &err), &err);
+    s.t.keep->eval.sum++;
+    check(keep_load(s.t.keep, &c, &same, &err), &err);
+    assert_false(same || s.t.keep->eval.any);
+    c.eval.sum = s.t.keep->eval.sum;
+    c.pieces[0].sum[CHECKPOINT_BEST]++;
+    assert_int_equal(keep_load(s.t.keep, &c, &same, &err), -1);
+    assert_contains(err.text, "is damaged: in ");
+    checkpoint_clear(&c);
+    keep_destroy(s.t.keep);
+    training_destroy(&s.t);
+    data_close(input.held);
+    input.held = NULL;
 }
 
 /* Adapters alone are written: the base is not. */
@@ -267,6 +348,7 @@ static void test_flipped_bit(void **state)
         assert_contains(err.text, "rank-00003.bin is damaged: in ");
         assert_contains(err.text, folder);
         checkpoint_clear(&c);
+        keep_destroy(s.t.keep);
         training_destroy(&s.t);
         fseek(file, at, SEEK_SET);
         fputc(byte, file);
@@ -291,6 +373,7 @@ static void test_another_model(void **state)
     assert_int_equal(state_load(&s.t, &c, &err), -1);
     assert_contains(err.text, "layers.0.gate_up is 70 x 24 there and 72 x 24 here");
     checkpoint_clear(&c);
+    keep_destroy(s.t.keep);
     training_destroy(&s.t);
     shape.ffn = 35;
 }
@@ -298,9 +381,8 @@ static void test_another_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_way),
-        cmocka_unit_test(test_adapters),
-        cmocka_unit_test(test_flipped_bit),
+        cmocka_unit_test(test_every_way),     cmocka_unit_test(test_best),
+        cmocka_unit_test(test_adapters),      cmocka_unit_test(test_flipped_bit),
         cmocka_unit_test(test_another_model),
     };
     return cmocka_run_group_tests(tests, begin, finish);
