@@ -276,7 +276,7 @@ static void lead_pass(struct verify_lead *lead, enum check check)
 static void lead_alone(struct verify_lead *lead)
 {
     unsigned checks = lead->checks & CHECKS_ALONE;
-    for (int pass = 0; checks != 0; pass++) {
+    for (int pass = 0; checks != 0 && pass < JUDGE_PASSES; pass++) {
         for (enum check check = 0; check < CHECKS; check++) {
             if (!(checks & CHECK_BIT(check)))
                 continue;

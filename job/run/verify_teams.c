@@ -144,7 +144,8 @@ static void lead_nodes(struct verify_lead *lead, bool *chosen, int *members)
     const struct teamwork work = {CHECK_NODE, TEAM_NODE, COLLECTIVE_ALL_REDUCE, bytes_large(lead),
                                   4};
     double busbw[JUDGE_REPEATS];
-    for (unsigned again = CHECK_BIT(CHECK_NODE); again != 0;) {
+    unsigned again = CHECK_BIT(CHECK_NODE);
+    for (int pass = 0; again != 0 && pass < JUDGE_PASSES; pass++) {
         for (int rank = 0; rank < lead->control->size; rank++) {
             chosen[rank] = lead->locals[rank] > 1;
             order_make(lead, rank, &work, 0, 0);

@@ -6,6 +6,12 @@
 
 #include "job/verify/judge_internal.h"
 
+/* One that is gone is not measured any more. */
+static bool rank_is_there(const struct judge_rank *rank)
+{
+    return rank->hung < 0 && rank->failed[0] == '\0';
+}
+
 unsigned judge_again(const struct judge_input *input, unsigned among)
 {
     struct compared *ranks = calloc((size_t)input->ranks + 1, sizeof *ranks);
@@ -15,7 +21,7 @@ unsigned judge_again(const struct judge_input *input, unsigned among)
             continue;
         judge_compare(input, check, ranks);
         for (int i = 0; i < input->ranks; i++)
-            if (ranks[i].again && !ranks[i].bad &&
+            if (ranks[i].again && !ranks[i].bad && rank_is_there(&input->rank[i]) &&
                 input->rank[i].series[check].count < JUDGE_SERIES)
                 again |= CHECK_BIT(check);
     }

@@ -179,6 +179,23 @@ static void test_two_slow_nics(void **state)
     }
 }
 
+/* A suspect that is lost while it is measured again would be waited for without an end. */
+static void test_nobody_waits_for_a_rank_that_is_gone(void **state)
+{
+    const double slow[JUDGE_REPEATS] = {402, 400, 401, 405, 403},
+                 usual[JUDGE_REPEATS] = {702, 700, 701, 705, 703};
+    (void)state;
+    cluster_make(&c, 2, 1, 0.02, 3);
+    for (int rank = 0; rank < 2; rank++)
+        series_add(&c.rank[rank].series[CHECK_GEMM], rank == 1 ? slow : usual, JUDGE_REPEATS);
+    assert_int_equal(judge_again(&c.input, CHECK_BIT(CHECK_GEMM)), CHECK_BIT(CHECK_GEMM));
+    c.rank[1].hung = CHECK_GEMM;
+    assert_int_equal(judge_again(&c.input, CHECK_BIT(CHECK_GEMM)), 0);
+    c.rank[1].hung = -1;
+    snprintf(c.rank[1].failed, sizeof c.rank[1].failed, "no memory");
+    assert_int_equal(judge_again(&c.input, CHECK_BIT(CHECK_GEMM)), 0);
+}
+
 static void test_a_hung_rank(void **state)
 {
     (void)state;
@@ -220,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_a_slow_pair_of_two),
         cmocka_unit_test(test_two_slow_nics),
         cmocka_unit_test(test_a_hung_rank),
+        cmocka_unit_test(test_nobody_waits_for_a_rank_that_is_gone),
         cmocka_unit_test(test_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
