@@ -58,6 +58,17 @@ expect "--check says so" "hf download us/llama32" \
     env HF_HOME="$folder" "$job" --check auto --weights us/llama32 "${keys[@]}"
 expect "another shape" "are of another shape than llama-7b: Llama, 2 layers" \
     "$job" llama-7b --weights "$models/llama31" "${keys[@]}"
+cp -r "$models/llama2" "$folder/nan"
+python3 - "$folder/nan/model.safetensors" <<'EOF'
+import json, struct, sys
+with open(sys.argv[1], "r+b") as file:
+    size = struct.unpack("<Q", file.read(8))[0]
+    tensor = json.loads(file.read(size))["model.norm.weight"]
+    file.seek(8 + size + tensor["data_offsets"][0])
+    file.write({"F32": struct.pack("<f", float("nan")), "F16": b"\x00\x7e", "BF16": b"\xff\x7f"}[tensor["dtype"]])
+EOF
+expect "a weight that is no number" "the loss of step 1 is *nan before anything was trained: the weights hold" \
+    "$job" auto --weights "$folder/nan" "${keys[@]}"
 cp -r "$models/llama2" "$folder/small"
 python3 - "$folder/small" <<'EOF'
 import json, struct, sys
