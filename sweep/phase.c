@@ -72,7 +72,7 @@ void phase_nodes_clear(struct phase_nodes *nodes)
 {
     struct words *const all[] = {&nodes->good,    &nodes->away,       &nodes->bad,
                                  &nodes->unknown, &nodes->unverified, &nodes->verified};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         words_clear(all[i]);
 }
 
