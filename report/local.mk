@@ -30,7 +30,7 @@ report_libreport_la_SOURCES = \
 	report/page_verify.c report/page_verify.h report/page_verify_weeks.c
 report_libreport_la_LIBADD = $(JANSSON_LIBS)
 sft_report_SOURCES = report/main.c
-sft_report_LDADD = report/libreport.la accounts/libaccounts.la lib/libsft.la
+sft_report_LDADD = report/libreport.la accounts/libaccounts.la node/libnode.la lib/libsft.la
 
 unit_tests += tests/unit/report/test_report_compare tests/unit/report/test_report_files \
 	tests/unit/report/test_report_goals tests/unit/report/test_report_group tests/unit/report/test_report_jobs tests/unit/report/test_report_lang \

@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "lib/stats.h"
+#include "node/hosts.h"
 #include "report/page_verify.h"
 
-enum { NODES_VERIFIES = 8, NODES_SERIES = 4, NODES_MOST = 256, NODES_NAME = 128 };
+enum { NODES_VERIFIES = 8, NODES_SERIES = 8 };
 
 static const char *text_of(const struct row *row, const char *key)
 {
@@ -18,38 +19,27 @@ static const char *text_of(const struct row *row, const char *key)
     return text != NULL ? text : "";
 }
 
-/* The next name of a list with commas between; NULL: no more. */
-static const char *name_next(const char **list, char name[NODES_NAME])
+/* Slurm's list of a run's nodes, or, of a file, the hosts that its record names. */
+static void row_hosts(const struct row *row, struct words *hosts)
 {
-    size_t length = strcspn(*list, ",");
-    if (length == 0)
-        return NULL;
-    snprintf(name, NODES_NAME, "%.*s", (int)length, *list);
-    *list += length + ((*list)[length] == ',');
-    return name;
-}
-
-static bool list_has(const char *list, const char *wanted)
-{
-    char name[NODES_NAME];
-    while (name_next(&list, name) != NULL)
-        if (strcmp(name, wanted) == 0)
-            return true;
-    return false;
+    struct words wrong = {0};
+    hosts_expand(*row->nodelist != '\0' ? row->nodelist : text_of(row, "hosts"), hosts, &wrong);
+    words_clear(&wrong);
 }
 
 /* Runs that began after this one of verify had ended, on a node of the list. */
-static size_t runs_on(const struct page *page, const struct row *verify, const char *list)
+static size_t runs_on(const struct page *page, const struct row *verify, const struct words *list)
 {
     const struct rows *rows = page->groups->rows;
-    char name[NODES_NAME];
     size_t count = 0;
     for (size_t i = 0; i < rows->count; i++) {
-        const char *hosts = text_of(rows->row[i], "hosts"), *at = list;
+        struct words hosts = {0};
         bool on = false;
-        while (!on && name_next(&at, name) != NULL)
-            on = list_has(hosts, name) || strcmp(rows->row[i]->nodelist, name) == 0;
+        row_hosts(rows->row[i], &hosts);
+        for (int k = 0; !on && k < list->count; k++)
+            on = hosts_has(&hosts, list->list[k]);
         count += on && rows->row[i]->started >= verify->ended;
+        words_clear(&hosts);
     }
     return count;
 }
@@ -105,32 +95,50 @@ static void verify_table(struct page *page)
     page_table_end(page);
 }
 
-/* Of the last complete one: the runs that follow go by it. */
+/* The bad nodes by name, as far as the record had room for them, and whether a run was on them. */
+static void put_bad(struct page *page, const struct row *verify)
+{
+    struct words bad = {0}, wrong = {0};
+    hosts_expand(text_of(verify, "hosts_bad"), &bad, &wrong);
+    if (bad.count > 0 && strcmp(bad.list[bad.count - 1], "...") == 0) { /* it was cut there */
+        free(bad.list[--bad.count]);
+        bad.list[bad.count] = NULL;
+    }
+    double unnamed = sft_record_get_real(&verify->record, "nodes_bad", bad.count) - bad.count;
+    size_t runs = runs_on(page, verify, &bad);
+    fprintf(page->out, "<p class=\"result\">");
+    html_text(page->out, _("verify called these nodes bad: "));
+    for (int i = 0; i < bad.count; i++) {
+        html_text(page->out, i > 0 ? ", " : "");
+        html_text(page->out, bad.list[i]);
+    }
+    if (unnamed > 0)
+        fprintf(page->out, _(" and %.0f more, which its record has no room for"), unnamed);
+    html_text(page->out, ". ");
+    if (runs > 0)
+        fprintf(page->out, _("Runs after it that were on them: %zu."), runs);
+    else if (!(unnamed > 0))
+        html_text(page->out, _("No run after it was on them: they were left out."));
+    fprintf(page->out, "</p>\n");
+    words_clear(&bad);
+    words_clear(&wrong);
+}
+
+/* Of the last complete one, in whatever order they stand: the runs that follow go by it. */
 static void put_verdict(struct page *page)
 {
     const struct row *last = NULL;
-    for (size_t i = 0; i < page->verifies->count; i++)
-        if (strcmp(page->verifies->row[i]->state, "complete") == 0)
-            last = page->verifies->row[i];
-    if (last == NULL) {
+    for (size_t i = 0; i < page->verifies->count; i++) {
+        const struct row *row = page->verifies->row[i];
+        if (strcmp(row->state, "complete") == 0 && (last == NULL || row->ended > last->ended))
+            last = row;
+    }
+    if (last == NULL)
         page_paragraph(page, _("verify did not come to its end: nobody has judged the nodes."));
-        return;
-    }
-    const char *bad = text_of(last, "hosts_bad");
-    if (*bad == '\0') {
+    else if (*text_of(last, "hosts_bad") == '\0')
         page_paragraph(page, _("verify called no node bad."));
-        return;
-    }
-    size_t runs = runs_on(page, last, bad);
-    fprintf(page->out, "<p class=\"result\">");
-    html_text(page->out, _("verify called these nodes bad: "));
-    html_text(page->out, bad);
-    fprintf(page->out, ". ");
-    if (runs == 0)
-        html_text(page->out, _("No run after it was on them: they were left out."));
     else
-        fprintf(page->out, _("Runs after it that were on them: %zu."), runs);
-    fprintf(page->out, "</p>\n");
+        put_bad(page, last);
 }
 
 /* What one node reached alone: a line of the table. */
@@ -140,9 +148,10 @@ struct node_line {
 };
 
 struct node_lines {
-    size_t series, count;
+    size_t series, count, room;
+    size_t more; /* series that have no column */
     const struct group_series *of[NODES_SERIES];
-    struct node_line line[NODES_MOST];
+    struct node_line *line;
 };
 
 static struct node_line *line_of(struct node_lines *lines, const char *name)
@@ -150,8 +159,14 @@ static struct node_line *line_of(struct node_lines *lines, const char *name)
     for (size_t i = 0; i < lines->count; i++)
         if (strcmp(lines->line[i].name, name) == 0)
             return &lines->line[i];
-    if (lines->count == NODES_MOST)
-        return NULL;
+    if (lines->count == lines->room) {
+        size_t room = 2 * lines->room + 64;
+        struct node_line *grown = realloc(lines->line, room * sizeof *grown);
+        if (grown == NULL)
+            return NULL;
+        lines->line = grown;
+        lines->room = room;
+    }
     struct node_line *line = &lines->line[lines->count++];
     line->name = name;
     for (size_t k = 0; k < NODES_SERIES; k++)
@@ -185,9 +200,13 @@ static bool is_on_several(const struct group_cell *cell)
 static void lines_make(struct node_lines *lines, const struct page *page)
 {
     struct group_place place = {NULL, NULL};
-    while (group_next(page->groups, &place) && lines->series < NODES_SERIES) {
+    while (group_next(page->groups, &place)) {
         if (!is_on_several(place.cell))
             continue;
+        if (lines->series == NODES_SERIES) {
+            lines->more++;
+            continue;
+        }
         lines->of[lines->series] = place.series;
         for (size_t i = 0; i < place.cell->count; i++) {
             const char *name = place.cell->run[i]->nodelist;
@@ -206,16 +225,21 @@ static int line_compare(const void *a, const void *b)
 
 static double lines_median(const struct node_lines *lines, size_t series)
 {
-    double values[NODES_MOST];
+    double *values = calloc(lines->count, sizeof *values), median;
     size_t count = 0;
-    for (size_t i = 0; i < lines->count; i++)
+    for (size_t i = 0; values != NULL && i < lines->count; i++)
         if (isfinite(lines->line[i].value[series]))
             values[count++] = lines->line[i].value[series];
-    return sft_stats_median(values, count);
+    median = sft_stats_median(values, count);
+    free(values);
+    return median;
 }
 
 static void lines_table(struct page *page, const struct node_lines *lines)
 {
+    double median[NODES_SERIES];
+    for (size_t k = 0; k < lines->series; k++)
+        median[k] = lines_median(lines, k);
     page_table(page, _("What each node reached alone, and its part of the nodes' median where that "
                        "is under 0.95"));
     html_th(page->out, _("Node"), NULL);
@@ -229,11 +253,16 @@ static void lines_table(struct page *page, const struct node_lines *lines)
         fprintf(page->out, "<tr>");
         html_th_row(page->out, lines->line[i].name);
         for (size_t k = 0; k < lines->series; k++)
-            page_verify_td(page, lines->line[i].value[k],
-                           lines->line[i].value[k] / lines_median(lines, k));
+            page_verify_td(page, lines->line[i].value[k], lines->line[i].value[k] / median[k]);
         fprintf(page->out, "</tr>\n");
     }
     page_table_end(page);
+    if (lines->more > 0) {
+        char text[256];
+        snprintf(text, sizeof text, _("Series of single nodes that have no column here: %zu."),
+                 lines->more);
+        page_paragraph(page, text);
+    }
 }
 
 void page_nodes(struct page *page)
@@ -253,5 +282,7 @@ void page_nodes(struct page *page)
         qsort(lines->line, lines->count, sizeof *lines->line, line_compare);
         lines_table(page, lines);
     }
+    if (lines != NULL)
+        free(lines->line);
     free(lines);
 }

@@ -279,6 +279,42 @@ PY
 }
 ok "NaN, huge and hostile values in every figure pass every format" everywhere
 
+# A suite's section on nodes: none of 300 is left out, the median is of all, a bad node is found in Slurm's own list of a
+# run's nodes where the record's is cut, and bad nodes that the record does not name are counted.
+suite_nodes() { # suite_nodes FILE RUN_NODES CUT
+    python3 - "$@" <<'PY'
+import json, sys
+file, run_nodes, cut = sys.argv[1], sys.argv[2], sys.argv[3] == "cut"
+jobs = []
+def job(name_of_nodes, begin, **record):
+    number = len(jobs) + 1
+    text = "sft2{step=%d.0 state=complete %s}" % (number, " ".join(f"{k}={v}" for k, v in record.items()))
+    jobs.append({"job_id": number, "name": "big", "user": "u", "cluster": "c", "nodes": name_of_nodes,
+                 "state": {"current": "COMPLETED"}, "time": {"start": begin, "end": begin + 60},
+                 "comment": {"administrator": text, "job": text}})
+train = {"method": "full", "precision": "fp32", "backend": "cpu", "step_ms": 100, "tok_s": 1000, "steps_s": 10, "steps_done": 100,
+         "ranks": 1}
+for series in range(9):
+    for node in [n for n in range(1, 303 if series == 0 else 4) if n not in (30, 31)]:
+        job(f"n{node:03d}", 2000 + node, model="tiny", nodes=1, seq=128 + series, samples_s=50 if node == 290 else 100, **train)
+job(run_nodes, 3000, model="llama-1b", nodes=40, samples_s=100, hosts="n001,n002,...", **train)
+names = ",".join(f"n{n:03d}" for n in (30, 31)) + (",..." if cut else "")
+job("n[001-300]", 1000, task="verify", nodes=300, verdict="bad", hosts_bad=names, nodes_bad=9 if cut else 2, nodes_good=298)
+job("n[001-300]", 100, task="verify", nodes=300, verdict="good", nodes_bad=0, nodes_good=300)
+json.dump({"jobs": jobs}, open(file, "w"))
+PY
+    "$report" --input "$1" --sweep big --format html --output big.html &&
+        sed -n '/id="nodes"/,/<h2/p' big.html | sed 's/<[^>]*>/ /g' | tr -s ' \n' ' ' >big.txt
+}
+nodes_counted() {
+    suite_nodes big.json 'n[001-029,040-050]' whole && grep -q 'bad: n030, n031. No run after it was on them' big.txt &&
+        grep -q 'Series of single nodes that have no column here: 1\.' big.txt || { cat big.txt; return 1; }
+    [ "$(grep -oE ' n[0-9]{3} [15]0' big.txt | wc -l)" -eq 300 ] && grep -q 'n290 50.0*[^0-9]*0\.50' big.txt || { cat big.txt; return 1; }
+    suite_nodes big.json 'n[001-050]' whole && grep -q 'Runs after it that were on them: 1\.' big.txt || { cat big.txt; return 1; }
+    suite_nodes big.json 'n[001-029]' cut && grep -q 'bad: n030, n031 and 7 more' big.txt && ! grep -q 'No run after' big.txt
+}
+ok "many nodes of a suite: none is left out, and no more is said than is known" nodes_counted
+
 careful() { # a FIFO stands for what must not be replaced, a device among it
     mkfifo fifo && ln -s linked.html link && echo old >linked.html && ln -s nowhere/x dangling
     ! page en fifo && [ -p fifo ] && ! page en . && ! page en dangling && [ -L dangling ] &&
