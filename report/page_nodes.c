@@ -273,7 +273,7 @@ void page_nodes(struct page *page)
     if (lines != NULL)
         lines_make(lines, page);
     if (verified || (lines != NULL && lines->count > 0))
-        page_heading(page, "nodes", _("Nodes"));
+        page_heading(page, "nodes", _("Node by node"));
     if (verified) {
         put_verdict(page);
         verify_table(page);
