@@ -29,6 +29,7 @@ enum verify_what {
     VERIFY_TEAM,     /* a collective among some ranks */
     VERIFY_CEILINGS, /* what predictions are made of */
     VERIFY_TELL,     /* what is there after the load */
+    VERIFY_WAIT,     /* nothing, and no answer: others are asked */
     VERIFY_END       /* and leave, as the others do; `lost`: without MPI's end */
 };
 
@@ -114,7 +115,8 @@ struct verify_lead {
 
 int verify_lead_open(struct verify_lead *lead, struct sft_error *err);
 void verify_lead_close(struct verify_lead *lead);
-/* Orders to the ranks of `chosen` (NULL: all) that are not gone, and their answers. */
+/* Orders to the ranks of `chosen` (NULL: all) that are not gone, and their answers. The other ranks
+ * that can hear it are told to wait: none is without word for longer than that takes. */
 void verify_lead_ask(struct verify_lead *lead, const bool *chosen);
 /* What nodes say of themselves, alone: a lone rank for all GPUs of its node. -1 without memory. */
 int verify_lead_facts(struct verify_lead *lead, struct sft_error *err);

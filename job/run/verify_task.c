@@ -98,6 +98,8 @@ static int verify_serve(struct verify *v, double limit, struct sft_error *err)
     while (hub_take(hub, &order, PATIENCE * limit, err) == 0) {
         if (order.what == VERIFY_END)
             return order.lost;
+        if (order.what == VERIFY_WAIT)
+            continue;
         verify_worker_do(&v->worker, &order, &answer);
         hub_answer(hub, &answer);
     }
