@@ -96,6 +96,28 @@ static bool team_seconds(const struct verify_lead *lead, int rank, int *members,
     return *count > 1;
 }
 
+/* The members are all there, and one of them did not come, or it takes too long: it is noted of
+ * this rank. */
+static bool team_was_late(struct verify_lead *lead, int rank, const struct teamwork *work,
+                          int *members)
+{
+    struct judge_rank *judged = &lead->input.rank[rank];
+    const char *text = NULL;
+    int mine, count = verify_members(&lead->orders[rank], lead->control, rank, members, &mine);
+    for (int i = 0; i < count; i++) {
+        const struct verify_answer *answer = &lead->answers[members[i]];
+        if (lead->gone[members[i]])
+            return false;
+        if (answer->late && (text == NULL || members[i] == rank))
+            text = answer->text;
+    }
+    if (text == NULL)
+        return false;
+    judged->late |= CHECK_BIT(work->check);
+    snprintf(judged->late_text, sizeof judged->late_text, "%.*s", JUDGE_LATE - 1, text);
+    return true;
+}
+
 /* GB/s of each repeat. */
 static bool team_busbw(const struct verify_lead *lead, int rank, const struct teamwork *work,
                        int *members, double busbw[JUDGE_REPEATS])
@@ -109,6 +131,17 @@ static bool team_busbw(const struct verify_lead *lead, int rank, const struct te
     for (int k = 0; k < JUDGE_REPEATS; k++)
         busbw[k] = gb / seconds[k];
     return true;
+}
+
+static void team_take(struct verify_lead *lead, int rank, const struct teamwork *work, int *members)
+{
+    double busbw[JUDGE_REPEATS];
+    if (team_busbw(lead, rank, work, members, busbw)) {
+        series_add(&lead->input.rank[rank].series[work->check], busbw, JUDGE_REPEATS);
+        lead->done |= CHECK_BIT(work->check);
+    } else {
+        team_was_late(lead, rank, work, members);
+    }
 }
 
 /* Large enough that nothing but bandwidth counts. */
@@ -143,7 +176,6 @@ static void lead_nodes(struct verify_lead *lead, bool *chosen, int *members)
 {
     const struct teamwork work = {CHECK_NODE, TEAM_NODE, COLLECTIVE_ALL_REDUCE, bytes_large(lead),
                                   4};
-    double busbw[JUDGE_REPEATS];
     unsigned again = CHECK_BIT(CHECK_NODE);
     for (int pass = 0; again != 0 && pass < JUDGE_PASSES; pass++) {
         for (int rank = 0; rank < lead->control->size; rank++) {
@@ -153,11 +185,8 @@ static void lead_nodes(struct verify_lead *lead, bool *chosen, int *members)
         lead_number(lead, members);
         lead_team_ask(lead, chosen, members);
         for (int rank = 0; rank < lead->control->size; rank++)
-            if (chosen[rank] && !lead->gone[rank] &&
-                team_busbw(lead, rank, &work, members, busbw)) {
-                series_add(&lead->input.rank[rank].series[CHECK_NODE], busbw, JUDGE_REPEATS);
-                lead->done |= again;
-            }
+            if (chosen[rank] && !lead->gone[rank])
+                team_take(lead, rank, &work, members);
         again = judge_again(&lead->input, again);
     }
 }
@@ -188,7 +217,6 @@ static void lead_nvlink(struct verify_lead *lead, bool *chosen, int *members)
 {
     const struct teamwork work = {CHECK_NVLINK, TEAM_MATE, COLLECTIVE_ALL_GATHER,
                                   bytes_large(lead) / 4, 4};
-    double busbw[JUDGE_REPEATS];
     int most = 0;
     for (int rank = 0; rank < lead->control->size; rank++)
         most = lead->locals[rank] > most ? lead->locals[rank] : most;
@@ -202,12 +230,23 @@ static void lead_nvlink(struct verify_lead *lead, bool *chosen, int *members)
         lead_number(lead, members);
         lead_team_ask(lead, chosen, members);
         for (int rank = 0; rank < lead->control->size; rank++)
-            if (chosen[rank] && !lead->gone[rank] &&
-                team_busbw(lead, rank, &work, members, busbw)) {
-                series_add(&lead->input.rank[rank].series[CHECK_NVLINK], busbw, JUDGE_REPEATS);
-                lead->done |= CHECK_BIT(CHECK_NVLINK);
-            }
+            if (chosen[rank] && !lead->gone[rank])
+                team_take(lead, rank, &work, members);
     }
+}
+
+/* What it measured on other rails is no figure of the nodes. */
+static void pair_miss(struct verify_lead *lead, const struct teamwork *work,
+                      const struct judge_pair *pair, int *members)
+{
+    bool late = false;
+    for (int rank = 0; rank < lead->control->size; rank++) {
+        int node = lead->control->node[rank];
+        if (node == pair->a || node == pair->b)
+            late = team_was_late(lead, rank, work, members) || late;
+    }
+    if (late)
+        judge_pair_late(&lead->input, pair->a, pair->b);
 }
 
 /* Rails: each rank with that of the other node which has its place. What a node reaches is their
@@ -219,8 +258,10 @@ static void pair_take(struct verify_lead *lead, const struct teamwork *work,
     for (int rank = 0; rank < lead->control->size; rank++) {
         if (lead->control->node[rank] != pair->a)
             continue;
-        if (!team_busbw(lead, rank, work, members, busbw))
+        if (!team_busbw(lead, rank, work, members, busbw)) {
+            pair_miss(lead, work, pair, members);
             return;
+        }
         for (int k = 0; k < JUDGE_REPEATS; k++)
             sum[k] += busbw[k];
     }
