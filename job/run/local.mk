@@ -36,7 +36,8 @@ job_run_librun_la_SOURCES = \
 	job/run/task.c job/run/task.h \
 	job/run/train_task.c \
 	job/run/verify.h job/run/verify_ceilings.c job/run/verify_lead.c job/run/verify_output.c job/run/verify_task.c \
-	job/run/verify_teams.c job/run/verify_worker.c
+	job/run/verify_teams.c job/run/verify_timer.c \
+	job/run/verify_worker.c
 job_run_librun_la_LIBADD = $(JANSSON_LIBS)
 
 unit_tests += tests/unit/run/test_endurance \

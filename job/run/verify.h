@@ -40,6 +40,9 @@ enum verify_team {
     TEAM_MATE  /* and one other */
 };
 
+/* Exit status: what keeps verify from its verdict is no verdict on a node. */
+enum { VERIFY_COULD_NOT_TELL = 3 };
+
 enum { VERIFY_LOST = 16, VERIFY_TEXT = 240 };
 
 struct verify_order {
@@ -87,6 +90,11 @@ void verify_worker_do(struct verify_worker *worker, const struct verify_order *o
 /* Of GPU `number` of the node, by the addresses; unknown where there is none. */
 void verify_gpu_facts(struct gpu_facts *facts, const char *root, int number);
 void verify_worker_end(struct verify_worker *worker);
+
+/* On rank 0, for whom nobody waits: the same, and where it has not ended after `limit` seconds that
+ * this process ran the run ends, with a line and in the record. */
+void verify_timer_do(struct verify_worker *worker, const struct verify_order *order, double limit,
+                     struct verify_answer *answer);
 
 /* The members of a team, and which of them `rank` is; returns how many. rank[control->size]. */
 int verify_members(const struct verify_order *order, const struct control *control, int rank,

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of rank 0's: less than the others' patience with it by what it waits for them. */
+#define OWN_PART 2
+
 #define PAIRS_MOST 65536 /* of few nodes all; of many those that JUDGE_ROUNDS make */
 
 void verify_say(const char *format, ...)
@@ -142,7 +145,7 @@ void verify_lead_ask(struct verify_lead *lead, const bool *chosen)
     int size = lead->control->size;
     lead_give_orders(lead, chosen);
     if (lead_asks(lead, chosen, 0))
-        verify_worker_do(lead->worker, &lead->orders[0], &lead->answers[0]);
+        verify_timer_do(lead->worker, &lead->orders[0], OWN_PART * lead->limit, &lead->answers[0]);
     hub_wait(lead->hub, lead->limit, lead->answers);
     for (int rank = 0; rank < size; rank++) {
         enum check check = lead->orders[rank].check;

@@ -168,7 +168,7 @@ slow_down() { # slow_down PID
     printf '%s\n' '#include <stdlib.h>' '#include <unistd.h>' 'void *aligned_alloc(size_t alignment, size_t bytes) {' \
         'void *memory = NULL; size_t mib = bytes >> 20; const char *rank = getenv("PMIX_RANK");' \
         'if (rank != NULL && rank[0] == 49 && mib == 3) return NULL;' \
-        'static int slept; if (rank != NULL && rank[0] == 48 && mib >= 3 && slept++ < 4) sleep(9);' \
+        'static int slept; if (rank != NULL && rank[0] == 48 && mib >= 3 && slept++ < 4) sleep(8);' \
         'return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL; }' |
         gcc -shared -fPIC -x c -o "$FOLDER/fails.so" -
     LD_PRELOAD=$FOLDER/fails.so begin timeout=10
@@ -179,6 +179,17 @@ slow_down() { # slow_down PID
     json "{n['host']: n['cause'] for n in v['nodes'] if n['verdict'] == 'bad'} == {'$host': 'failed'}"
     json "[n['checks']['memory']['worst'] > 0 for n in v['nodes'] if n['host'] != '$host'] == [True]"
     record "verdict=bad worst_host=$host "
+}
+
+@test "a lone rank that hangs in its own part ends with a line" {
+    printf '%s\n' '#include <unistd.h>' 'void cblas_sgemm(void) { for (;;) pause(); }' |
+        gcc -shared -fPIC -x c -o "$FOLDER/pauses.so" -
+    run env LD_PRELOAD="$FOLDER/pauses.so" srun --sft-bench=verify:1,gpus=0,timeout=10
+    echo "$output"
+    [ "$status" -ne 0 ]
+    [[ $output == *"sft-bench-job: rank 0 on "*" did not come back from GEMMs within 20 s"* ]]
+    wait_for 30 job_field_has "$(newest_job)" admincomment 'state=failed .*fail=rank%200%20on%20[^ ]*%20did%20not%20come%20back%20'
+    wait_for 30 no_tasks
 }
 
 @test "rank 0 that hangs ends the run, and another says so" {
