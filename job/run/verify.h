@@ -112,6 +112,7 @@ struct verify_lead {
     bool on_gpu;
     double free_bytes;           /* the least of a rank's; NAN */
     bool *gone;                  /* [size] lost, or failed: it is asked nothing more */
+    bool too_few;                /* are left for what is measured among several ranks */
     int *local, *locals;         /* [size] its number in its node, and how many that has */
     struct verify_order *orders; /* [size] */
     struct verify_answer *answers;
