@@ -81,15 +81,6 @@ static int bootstrap_is_pmix(const struct bootstrap *bootstrap)
     return bootstrap->name != NULL && strcmp(bootstrap->name, "pmix") == 0;
 }
 
-int bootstrap_exchange(struct bootstrap *bootstrap, const void *mine, size_t bytes, void *all,
-                       struct sft_error *err)
-{
-    if (bootstrap_is_pmix(bootstrap))
-        return bootstrap_exchange_pmix(bootstrap, mine, bytes, all, err);
-    memcpy(all, mine, bytes);
-    return 0;
-}
-
 void bootstrap_stop(struct bootstrap *bootstrap)
 {
     if (bootstrap_is_pmix(bootstrap))

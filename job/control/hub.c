@@ -285,8 +285,13 @@ void hub_lose(struct hub *hub, int rank)
 
 void hub_order(struct hub *hub, int rank, const void *order)
 {
+    hub->peer[rank].ordered = true;
+    hub_tell(hub, rank, order);
+}
+
+void hub_tell(struct hub *hub, int rank, const void *order)
+{
     struct hub_peer *peer = &hub->peer[rank];
-    peer->ordered = true;
     link_send(&peer->link, order, hub->order_bytes);
     if (peer->link.fd < 0)
         peer->lost = true;

@@ -21,6 +21,8 @@ void hub_close(struct hub *hub);
 
 /* On rank 0: the order to one rank that is there. */
 void hub_order(struct hub *hub, int rank, const void *order);
+/* The same, and no answer is waited for: only that it hears from rank 0. */
+void hub_tell(struct hub *hub, int rank, const void *order);
 /* On rank 0: waits until each rank that has an order has answered into answers[rank], or is lost:
  * its connection has ended, or `limit` seconds have gone by. Time in which this process was stopped
  * does not count. */

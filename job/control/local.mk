@@ -1,7 +1,7 @@
 # How ranks talk over the host.
 noinst_LTLIBRARIES += job/control/libcontrol.la
 job_control_libcontrol_la_SOURCES = \
-	job/control/bootstrap.c job/control/bootstrap.h \
+	job/control/bootstrap.c job/control/bootstrap.h job/control/bootstrap_exchange.c \
 	job/control/control.c job/control/control.h \
 	job/control/hub.c job/control/hub.h \
 	job/control/net.c job/control/net.h \

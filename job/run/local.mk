@@ -36,7 +36,8 @@ job_run_librun_la_SOURCES = \
 	job/run/task.c job/run/task.h \
 	job/run/train_task.c \
 	job/run/verify.h job/run/verify_ceilings.c job/run/verify_lead.c job/run/verify_output.c job/run/verify_task.c \
-	job/run/verify_teams.c job/run/verify_worker.c
+	job/run/verify_sweep.c job/run/verify_teams.c job/run/verify_teams.h job/run/verify_timer.c \
+	job/run/verify_worker.c
 job_run_librun_la_LIBADD = $(JANSSON_LIBS)
 
 unit_tests += tests/unit/run/test_endurance \
@@ -49,6 +50,7 @@ unit_tests += tests/unit/run/test_endurance \
 	tests/unit/run/test_release \
 	tests/unit/run/test_result \
 	tests/unit/run/test_scaling \
-	tests/unit/run/test_software
+	tests/unit/run/test_software \
+	tests/unit/run/test_verify
 fuzz_targets += tests/fuzz/fuzz_network
 dist_pkgdata_DATA += examples/goals.conf

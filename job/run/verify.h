@@ -29,6 +29,7 @@ enum verify_what {
     VERIFY_TEAM,     /* a collective among some ranks */
     VERIFY_CEILINGS, /* what predictions are made of */
     VERIFY_TELL,     /* what is there after the load */
+    VERIFY_WAIT,     /* nothing, and no answer: others are asked */
     VERIFY_END       /* and leave, as the others do; `lost`: without MPI's end */
 };
 
@@ -38,6 +39,9 @@ enum verify_team {
     TEAM_NODE, /* of this rank's node */
     TEAM_MATE  /* and one other */
 };
+
+/* Exit status: what keeps verify from its verdict is no verdict on a node. */
+enum { VERIFY_COULD_NOT_TELL = 3 };
 
 enum { VERIFY_LOST = 16, VERIFY_TEXT = 240 };
 
@@ -87,6 +91,11 @@ void verify_worker_do(struct verify_worker *worker, const struct verify_order *o
 void verify_gpu_facts(struct gpu_facts *facts, const char *root, int number);
 void verify_worker_end(struct verify_worker *worker);
 
+/* On rank 0, for whom nobody waits: the same, and where it has not ended after `limit` seconds that
+ * this process ran the run ends, with a line and in the record. */
+void verify_timer_do(struct verify_worker *worker, const struct verify_order *order, double limit,
+                     struct verify_answer *answer);
+
 /* The members of a team, and which of them `rank` is; returns how many. rank[control->size]. */
 int verify_members(const struct verify_order *order, const struct control *control, int rank,
                    int *members, int *mine);
@@ -103,6 +112,7 @@ struct verify_lead {
     bool on_gpu;
     double free_bytes;           /* the least of a rank's; NAN */
     bool *gone;                  /* [size] lost, or failed: it is asked nothing more */
+    bool too_few;                /* are left for what is measured among several ranks */
     int *local, *locals;         /* [size] its number in its node, and how many that has */
     struct verify_order *orders; /* [size] */
     struct verify_answer *answers;
@@ -114,7 +124,8 @@ struct verify_lead {
 
 int verify_lead_open(struct verify_lead *lead, struct sft_error *err);
 void verify_lead_close(struct verify_lead *lead);
-/* Orders to the ranks of `chosen` (NULL: all) that are not gone, and their answers. */
+/* Orders to the ranks of `chosen` (NULL: all) that are not gone, and their answers. The other ranks
+ * that can hear it are told to wait: none is without word for longer than that takes. */
 void verify_lead_ask(struct verify_lead *lead, const bool *chosen);
 /* What nodes say of themselves, alone: a lone rank for all GPUs of its node. -1 without memory. */
 int verify_lead_facts(struct verify_lead *lead, struct sft_error *err);

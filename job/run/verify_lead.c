@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of rank 0's: less than the others' patience with it by what it waits for them. */
+#define OWN_PART 2
+
 #define PAIRS_MOST 65536 /* of few nodes all; of many those that JUDGE_ROUNDS make */
 
 void verify_say(const char *format, ...)
@@ -121,18 +124,32 @@ static void lead_fail(struct verify_lead *lead, int rank, enum check check)
                check_title(check), judged->failed);
 }
 
+static bool lead_asks(const struct verify_lead *lead, const bool *chosen, int rank)
+{
+    return !lead->gone[rank] && (chosen == NULL || chosen[rank]);
+}
+
+/* One that failed is there until the end, too. */
+static void lead_give_orders(struct verify_lead *lead, const bool *chosen)
+{
+    static const struct verify_order wait = {.what = VERIFY_WAIT};
+    for (int rank = 1; rank < lead->control->size; rank++)
+        if (lead_asks(lead, chosen, rank))
+            hub_order(lead->hub, rank, &lead->orders[rank]);
+        else if (!hub_is_lost(lead->hub, rank))
+            hub_tell(lead->hub, rank, &wait);
+}
+
 void verify_lead_ask(struct verify_lead *lead, const bool *chosen)
 {
     int size = lead->control->size;
-    for (int rank = 1; rank < size; rank++)
-        if (!lead->gone[rank] && (chosen == NULL || chosen[rank]))
-            hub_order(lead->hub, rank, &lead->orders[rank]);
-    if (!lead->gone[0] && (chosen == NULL || chosen[0]))
-        verify_worker_do(lead->worker, &lead->orders[0], &lead->answers[0]);
+    lead_give_orders(lead, chosen);
+    if (lead_asks(lead, chosen, 0))
+        verify_timer_do(lead->worker, &lead->orders[0], OWN_PART * lead->limit, &lead->answers[0]);
     hub_wait(lead->hub, lead->limit, lead->answers);
     for (int rank = 0; rank < size; rank++) {
         enum check check = lead->orders[rank].check;
-        if (lead->gone[rank] || (chosen != NULL && !chosen[rank]))
+        if (!lead_asks(lead, chosen, rank))
             continue;
         if (rank > 0 && hub_is_lost(lead->hub, rank))
             lead_lose(lead, rank, check);

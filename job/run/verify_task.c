@@ -19,9 +19,6 @@
 /* Of another rank, while rank 0 waits for ranks that hang, or does its own part. */
 #define PATIENCE 3
 
-/* What keeps verify from its verdict is no verdict on a node. */
-enum { COULD_NOT_TELL = 3 };
-
 struct verify {
     struct ranks ranks;
     char mixed[SOFTWARE_BRIEF];
@@ -98,6 +95,8 @@ static int verify_serve(struct verify *v, double limit, struct sft_error *err)
     while (hub_take(hub, &order, PATIENCE * limit, err) == 0) {
         if (order.what == VERIFY_END)
             return order.lost;
+        if (order.what == VERIFY_WAIT)
+            continue;
         verify_worker_do(&v->worker, &order, &answer);
         hub_answer(hub, &answer);
     }
@@ -161,7 +160,7 @@ static int verify_lead(struct verify *v, const struct sft_request *request, int 
     if (told < 0 && err->text[0] != '\0')
         return -1;
     if (told < 0 && *status == 0)
-        *status = COULD_NOT_TELL; /* a file that was asked for is not there */
+        *status = VERIFY_COULD_NOT_TELL; /* a file that was asked for is not there */
     return lead_end(lead);
 }
 
@@ -169,7 +168,7 @@ static void verify_failed(struct verify *v, const struct sft_error *err)
 {
     task_complain(err);
     result_fail(&v->result, err->text);
-    bootstrap_abort(&v->ranks.bootstrap, COULD_NOT_TELL);
+    bootstrap_abort(&v->ranks.bootstrap, VERIFY_COULD_NOT_TELL);
 }
 
 /* Where a rank hangs MPI has no end, and somebody must end that rank. */

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rank 0 of verify: the checks among several ranks. */
-#include "job/run/verify.h"
+#include "job/run/verify_teams.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/stats.h"
-
-/* Of one collective among some ranks, on all of them. */
-struct teamwork {
-    enum check check;
-    enum verify_team team;
-    enum collective_kind kind;
-    size_t bytes;
-    int times;
-};
 
 static int lead_lost(const struct verify_lead *lead, int lost[VERIFY_LOST])
 {
@@ -26,16 +17,19 @@ static int lead_lost(const struct verify_lead *lead, int lost[VERIFY_LOST])
     return count;
 }
 
-static bool lead_has_too_few(const struct verify_lead *lead)
+bool verify_teams_end(struct verify_lead *lead)
 {
     int gone = 0;
     for (int rank = 0; rank < lead->control->size; rank++)
         gone += lead->gone[rank];
-    return gone > VERIFY_LOST;
+    if (gone > VERIFY_LOST && !lead->too_few)
+        verify_say("%d ranks are lost: what is measured among several ranks ends here", gone);
+    lead->too_few = gone > VERIFY_LOST;
+    return lead->too_few;
 }
 
-static void order_make(struct verify_lead *lead, int rank, const struct teamwork *work, int mate,
-                       int number)
+void verify_teams_order(struct verify_lead *lead, int rank, const struct teamwork *work, int mate,
+                        int number)
 {
     struct verify_order *order = &lead->orders[rank];
     *order = (struct verify_order){.what = VERIFY_TEAM,
@@ -79,9 +73,8 @@ static void lead_ids(struct verify_lead *lead, const bool *chosen, int *members)
     free(first);
 }
 
-/* The slowest member's seconds of each repeat; false: not of all of them. */
-static bool team_seconds(const struct verify_lead *lead, int rank, int *members,
-                         double seconds[JUDGE_REPEATS], int *count)
+bool verify_teams_seconds(const struct verify_lead *lead, int rank, int *members,
+                          double seconds[JUDGE_REPEATS], int *count)
 {
     int mine;
     *count = verify_members(&lead->orders[rank], lead->control, rank, members, &mine);
@@ -96,19 +89,50 @@ static bool team_seconds(const struct verify_lead *lead, int rank, int *members,
     return *count > 1;
 }
 
+bool verify_teams_late(struct verify_lead *lead, int rank, const struct teamwork *work,
+                       int *members)
+{
+    struct judge_rank *judged = &lead->input.rank[rank];
+    const char *text = NULL;
+    int mine, count = verify_members(&lead->orders[rank], lead->control, rank, members, &mine);
+    for (int i = 0; i < count; i++) {
+        const struct verify_answer *answer = &lead->answers[members[i]];
+        if (lead->gone[members[i]])
+            return false;
+        if (answer->late && (text == NULL || members[i] == rank))
+            text = answer->text;
+    }
+    if (text == NULL)
+        return false;
+    judged->late |= CHECK_BIT(work->check);
+    snprintf(judged->late_text, sizeof judged->late_text, "%.*s", JUDGE_LATE - 1, text);
+    return true;
+}
+
 /* GB/s of each repeat. */
 static bool team_busbw(const struct verify_lead *lead, int rank, const struct teamwork *work,
                        int *members, double busbw[JUDGE_REPEATS])
 {
     double seconds[JUDGE_REPEATS];
     int count;
-    if (!team_seconds(lead, rank, members, seconds, &count))
+    if (!verify_teams_seconds(lead, rank, members, seconds, &count))
         return false;
     double gb =
         1e-9 * (double)probe_bytes(work->bytes, count) * probe_busbw_factor(work->kind, count);
     for (int k = 0; k < JUDGE_REPEATS; k++)
         busbw[k] = gb / seconds[k];
     return true;
+}
+
+static void team_take(struct verify_lead *lead, int rank, const struct teamwork *work, int *members)
+{
+    double busbw[JUDGE_REPEATS];
+    if (team_busbw(lead, rank, work, members, busbw)) {
+        series_add(&lead->input.rank[rank].series[work->check], busbw, JUDGE_REPEATS);
+        lead->done |= CHECK_BIT(work->check);
+    } else {
+        verify_teams_late(lead, rank, work, members);
+    }
 }
 
 /* Large enough that nothing but bandwidth counts. */
@@ -122,15 +146,14 @@ static size_t bytes_large(const struct verify_lead *lead)
     return bytes;
 }
 
-static void lead_team_ask(struct verify_lead *lead, const bool *chosen, int *members)
+void verify_teams_ask(struct verify_lead *lead, const bool *chosen, int *members)
 {
     if (lead->on_gpu)
         lead_ids(lead, chosen, members);
     verify_lead_ask(lead, chosen);
 }
 
-/* A number for each team of these orders: its first rank tells them apart. */
-static void lead_number(struct verify_lead *lead, int members[])
+void verify_teams_number(struct verify_lead *lead, int members[])
 {
     for (int rank = 0; rank < lead->control->size; rank++)
         if (!lead->gone[rank])
@@ -143,21 +166,17 @@ static void lead_nodes(struct verify_lead *lead, bool *chosen, int *members)
 {
     const struct teamwork work = {CHECK_NODE, TEAM_NODE, COLLECTIVE_ALL_REDUCE, bytes_large(lead),
                                   4};
-    double busbw[JUDGE_REPEATS];
     unsigned again = CHECK_BIT(CHECK_NODE);
-    for (int pass = 0; again != 0 && pass < JUDGE_PASSES; pass++) {
+    for (int pass = 0; again != 0 && pass < JUDGE_PASSES && !verify_teams_end(lead); pass++) {
         for (int rank = 0; rank < lead->control->size; rank++) {
             chosen[rank] = lead->locals[rank] > 1;
-            order_make(lead, rank, &work, 0, 0);
+            verify_teams_order(lead, rank, &work, 0, 0);
         }
-        lead_number(lead, members);
-        lead_team_ask(lead, chosen, members);
+        verify_teams_number(lead, members);
+        verify_teams_ask(lead, chosen, members);
         for (int rank = 0; rank < lead->control->size; rank++)
-            if (chosen[rank] && !lead->gone[rank] &&
-                team_busbw(lead, rank, &work, members, busbw)) {
-                series_add(&lead->input.rank[rank].series[CHECK_NODE], busbw, JUDGE_REPEATS);
-                lead->done |= again;
-            }
+            if (chosen[rank] && !lead->gone[rank])
+                team_take(lead, rank, &work, members);
         again = judge_again(&lead->input, again);
     }
 }
@@ -188,26 +207,36 @@ static void lead_nvlink(struct verify_lead *lead, bool *chosen, int *members)
 {
     const struct teamwork work = {CHECK_NVLINK, TEAM_MATE, COLLECTIVE_ALL_GATHER,
                                   bytes_large(lead) / 4, 4};
-    double busbw[JUDGE_REPEATS];
     int most = 0;
     for (int rank = 0; rank < lead->control->size; rank++)
         most = lead->locals[rank] > most ? lead->locals[rank] : most;
-    for (int turn = 0; turn < most - 1 + most % 2; turn++) {
+    for (int turn = 0; turn < most - 1 + most % 2 && !verify_teams_end(lead); turn++) {
         for (int rank = 0; rank < lead->control->size; rank++) {
             int mate = circle_mate(lead->locals[rank], turn, lead->local[rank]);
             int other = mate < 0 ? -1 : rank_of(lead, lead->control->node[rank], mate);
             chosen[rank] = other >= 0 && !lead->gone[other] && lead->locals[rank] > 1;
-            order_make(lead, rank, &work, other, 0);
+            verify_teams_order(lead, rank, &work, other, 0);
         }
-        lead_number(lead, members);
-        lead_team_ask(lead, chosen, members);
+        verify_teams_number(lead, members);
+        verify_teams_ask(lead, chosen, members);
         for (int rank = 0; rank < lead->control->size; rank++)
-            if (chosen[rank] && !lead->gone[rank] &&
-                team_busbw(lead, rank, &work, members, busbw)) {
-                series_add(&lead->input.rank[rank].series[CHECK_NVLINK], busbw, JUDGE_REPEATS);
-                lead->done |= CHECK_BIT(CHECK_NVLINK);
-            }
+            if (chosen[rank] && !lead->gone[rank])
+                team_take(lead, rank, &work, members);
     }
+}
+
+/* What it measured on other rails is no figure of the nodes. */
+static void pair_miss(struct verify_lead *lead, const struct teamwork *work,
+                      const struct judge_pair *pair, int *members)
+{
+    bool late = false;
+    for (int rank = 0; rank < lead->control->size; rank++) {
+        int node = lead->control->node[rank];
+        if (node == pair->a || node == pair->b)
+            late = verify_teams_late(lead, rank, work, members) || late;
+    }
+    if (late)
+        judge_pair_late(&lead->input, pair->a, pair->b);
 }
 
 /* Rails: each rank with that of the other node which has its place. What a node reaches is their
@@ -219,8 +248,10 @@ static void pair_take(struct verify_lead *lead, const struct teamwork *work,
     for (int rank = 0; rank < lead->control->size; rank++) {
         if (lead->control->node[rank] != pair->a)
             continue;
-        if (!team_busbw(lead, rank, work, members, busbw))
+        if (!team_busbw(lead, rank, work, members, busbw)) {
+            pair_miss(lead, work, pair, members);
             return;
+        }
         for (int k = 0; k < JUDGE_REPEATS; k++)
             sum[k] += busbw[k];
     }
@@ -237,7 +268,7 @@ static void pair_order(struct verify_lead *lead, const struct teamwork *work,
             continue;
         int mate = rank_of(lead, node == pair->a ? pair->b : pair->a, lead->local[rank]);
         chosen[rank] = mate >= 0;
-        order_make(lead, rank, work, mate, 0);
+        verify_teams_order(lead, rank, work, mate, 0);
     }
 }
 
@@ -258,7 +289,7 @@ static void lead_pairs(struct verify_lead *lead, bool *chosen, int *members)
     size_t nodes = (size_t)lead->control->nodes;
     struct judge_pair *pair = calloc(nodes / 2 + 1, sizeof *pair);
     bool *usable = calloc(nodes, sizeof *usable);
-    for (int round = 0; pair != NULL && usable != NULL; round++) {
+    for (int round = 0; pair != NULL && usable != NULL && !verify_teams_end(lead); round++) {
         nodes_usable(lead, usable);
         int count = judge_pairs_next(&lead->input, round, usable, pair);
         if (count == 0)
@@ -266,12 +297,12 @@ static void lead_pairs(struct verify_lead *lead, bool *chosen, int *members)
         verify_say("%s, round %d: %d of them", check_traits[CHECK_PAIR].title, round + 1, count);
         for (int rank = 0; rank < lead->control->size; rank++) {
             chosen[rank] = false;
-            order_make(lead, rank, &work, -1, 0);
+            verify_teams_order(lead, rank, &work, -1, 0);
         }
         for (int i = 0; i < count; i++)
             pair_order(lead, &work, &pair[i], chosen);
-        lead_number(lead, members);
-        lead_team_ask(lead, chosen, members);
+        verify_teams_number(lead, members);
+        verify_teams_ask(lead, chosen, members);
         for (int i = 0; i < count; i++)
             pair_take(lead, &work, &pair[i], members);
     }
@@ -286,7 +317,7 @@ void verify_lead_teams(struct verify_lead *lead)
     int *members = calloc(size, sizeof *members);
     for (size_t rank = 0; rank < size; rank++)
         several = several || lead->locals[rank] > 1;
-    if (chosen != NULL && members != NULL && !lead_has_too_few(lead)) {
+    if (chosen != NULL && members != NULL) {
         if (several && (lead->checks & CHECK_BIT(CHECK_NVLINK))) {
             verify_say("%s", check_traits[CHECK_NVLINK].title);
             lead_nvlink(lead, chosen, members);
@@ -297,96 +328,6 @@ void verify_lead_teams(struct verify_lead *lead)
         }
         if (lead->control->nodes > 1 && (lead->checks & CHECK_BIT(CHECK_PAIR)))
             lead_pairs(lead, chosen, members);
-    }
-    free(chosen);
-    free(members);
-}
-
-/* nccl-tests' sizes: powers of two from 1 KiB to 8 GiB, or what half of the memory holds; 16 MiB
- * between CPUs. */
-static size_t bytes_most(const struct verify_lead *lead)
-{
-    size_t most = (size_t)(lead->on_gpu ? 8192 : 16) << 20;
-    while (lead->on_gpu && !isnan(lead->free_bytes) && 2 * (double)most > lead->free_bytes)
-        most /= 2;
-    return most;
-}
-
-/* The slowest team's: of nodes there are several. Its seconds; NAN: none. */
-static double sweep_take(struct verify_lead *lead, const struct teamwork *work, int *members)
-{
-    double seconds[JUDGE_REPEATS], slowest = 0;
-    int count, most = 0;
-    for (int rank = 0; rank < lead->control->size; rank++) {
-        if (lead->gone[rank] || !team_seconds(lead, rank, members, seconds, &count))
-            continue;
-        slowest = fmax(slowest, sft_stats_median(seconds, JUDGE_REPEATS));
-        most = count > most ? count : most;
-    }
-    if (most == 0 || lead->sizes.count == TABLE_SIZES)
-        return NAN;
-    double bytes = (double)probe_bytes(work->bytes, most), algbw = 1e-9 * bytes / slowest;
-    lead->sizes.size[lead->sizes.count++] =
-        (struct table_size){.kind = work->kind,
-                            .in_node = work->team == TEAM_NODE,
-                            .ranks = most,
-                            .bytes = (size_t)bytes,
-                            .seconds = slowest,
-                            .algbw = algbw,
-                            .busbw = algbw * probe_busbw_factor(work->kind, most)};
-    lead->done |= CHECK_BIT(CHECK_COLLECTIVES);
-    return slowest;
-}
-
-/* As nccl-tests has it 20 times, where a repeat of them takes a twentieth of a second at most: all
- * sizes are to be done in some seconds. */
-static int sweep_times(double last)
-{
-    return isnan(last) ? 4 : (int)fmax(1, fmin(20, 0.05 / last));
-}
-
-static void lead_sweep(struct verify_lead *lead, enum verify_team team, bool *chosen, int *members)
-{
-    static const enum collective_kind kinds[] = {COLLECTIVE_ALL_REDUCE, COLLECTIVE_ALL_GATHER,
-                                                 COLLECTIVE_REDUCE_SCATTER};
-    size_t most = bytes_most(lead);
-    int number = 0, gone = -1, lost[VERIFY_LOST];
-    double last = NAN; /* seconds of the size before */
-    for (int kind = 0; kind < 3; kind++)
-        for (size_t bytes = 1024; bytes <= most; bytes *= 2) {
-            struct teamwork work = {CHECK_COLLECTIVES, team, kinds[kind], bytes, sweep_times(last)};
-            bool fresh = lead_lost(lead, lost) != gone; /* the first, or without who was lost */
-            gone = lead_lost(lead, lost);
-            for (int rank = 0; rank < lead->control->size; rank++) {
-                chosen[rank] = team == TEAM_ALL || lead->locals[rank] > 1;
-                order_make(lead, rank, &work, 0, 0);
-            }
-            if (fresh) {
-                number = lead->teams;
-                lead_number(lead, members);
-                lead_team_ask(lead, chosen, members);
-            } else {
-                lead->teams = number;
-                lead_number(lead, members);
-                verify_lead_ask(lead, chosen);
-            }
-            last = sweep_take(lead, &work, members);
-        }
-}
-
-void verify_lead_collectives(struct verify_lead *lead)
-{
-    size_t size = (size_t)lead->control->size;
-    bool *chosen = calloc(size, sizeof *chosen), several = false;
-    int *members = calloc(size, sizeof *members);
-    for (size_t rank = 0; rank < size; rank++)
-        several = several || lead->locals[rank] > 1;
-    lead->sizes.nodes = lead->control->nodes;
-    if (size > 1 && chosen != NULL && members != NULL && !lead_has_too_few(lead)) {
-        verify_say("collectives by size");
-        if (several && lead->control->nodes > 1)
-            lead_sweep(lead, TEAM_NODE, chosen, members);
-        lead_sweep(lead, TEAM_ALL, chosen, members);
     }
     free(chosen);
     free(members);

@@ -220,6 +220,7 @@ static int worker_act(struct verify_worker *worker, const struct verify_order *o
         cpu_mark_take(&end, worker->root);
         node_facts_cpu(&worker->told.node_facts, &worker->begin, &end);
         return 0;
+    case VERIFY_WAIT:
     case VERIFY_END:
         break;
     }

@@ -138,6 +138,63 @@ static void verdict_kind_find(struct verdict *verdict, const struct scene *scene
                  "nothing to hold its figures against: no other node, no floor of such a device");
 }
 
+/* Of the node's ranks, those checks that only ever were late; one of them says why. */
+static unsigned node_only_late(const struct scene *scene, const struct judge_rank **which)
+{
+    unsigned late = 0;
+    for (int i = 0; i < scene->input->ranks; i++) {
+        const struct judge_rank *rank = &scene->input->rank[i];
+        unsigned own = rank->node == scene->node ? rank->late : 0;
+        for (enum check check = 0; check < CHECKS; check++)
+            if (check == CHECK_PAIR ? scene->worst[check].measured : rank->series[check].count > 0)
+                own &= ~CHECK_BIT(check);
+        if (own != 0)
+            *which = rank;
+        late |= own;
+    }
+    return late;
+}
+
+/* With whom it was tried, how many of them reach others. */
+static void late_partners(const struct scene *scene, int *partners, int *reach)
+{
+    const struct judge_input *input = scene->input;
+    *partners = *reach = 0;
+    for (int i = 0; i < input->pairs; i++) {
+        const struct judge_pair *pair = &input->pair[i];
+        if (pair->late == 0 || (pair->a != scene->node && pair->b != scene->node))
+            continue;
+        int other = pair->a == scene->node ? pair->b : pair->a;
+        bool reaches = false;
+        for (int k = 0; k < input->pairs; k++)
+            reaches = reaches || (judge_pair_measured(&input->pair[k]) &&
+                                  (input->pair[k].a == other || input->pair[k].b == other));
+        ++*partners;
+        *reach += reaches;
+    }
+}
+
+/* A network over which nothing comes in time is no good one. */
+static void verdict_late(struct verdict *verdict, const struct scene *scene)
+{
+    const struct judge_rank *rank = NULL;
+    unsigned late = node_only_late(scene, &rank);
+    char with[64] = "";
+    enum check check = 0;
+    int partners, reach;
+    if (late == 0 || verdict->kind == VERDICT_BAD)
+        return;
+    while (!(late & CHECK_BIT(check)))
+        check++;
+    late_partners(scene, &partners, &reach);
+    if (check == CHECK_PAIR)
+        snprintf(with, sizeof with, " with %d partner%s, %d of which reach%s others", partners,
+                 partners == 1 ? "" : "s", reach, reach == 1 ? "es" : "");
+    verdict->kind = VERDICT_UNKNOWN;
+    snprintf(verdict->finding_text, sizeof verdict->finding_text, "%s: no figure in time%s: %s",
+             check_title(check), with, rank->late_text);
+}
+
 static void verdict_lost(struct verdict *verdict, const char *cause)
 {
     verdict->kind = VERDICT_BAD;
@@ -180,6 +237,7 @@ static void verdict_make(struct verdict *verdict, const struct scene *scene)
         verdict_tell(verdict);
     }
     cause_find(scene, verdict);
+    verdict_late(verdict, scene);
     verdict_hung(verdict, scene);
     if (verdict->kind == VERDICT_BAD)
         snprintf(

@@ -11,7 +11,10 @@
  * (Iglewicz and Hoaglin). What is slow and not bad after JUDGE_PASSES is a warning.
  *
  * Pairs of nodes: what a node reaches with its best partner, beside pairs without it. Bad only with
- * two partners, by the same distance. */
+ * two partners, by the same distance.
+ *
+ * A check among several ranks that never gave a figure in time, though all of them were there, says
+ * nothing of a node: nobody can tell whether it is good. */
 #ifndef SFT_JOB_VERIFY_JUDGE_H
 #define SFT_JOB_VERIFY_JUDGE_H
 
@@ -22,7 +25,7 @@
 #include "job/verify/facts.h"
 
 enum { JUDGE_REPEATS = 5, JUDGE_PASSES = 12, JUDGE_SERIES = JUDGE_REPEATS * JUDGE_PASSES };
-enum { JUDGE_ROUNDS = 24, JUDGE_FINDINGS = 8, JUDGE_TEXT = 320 };
+enum { JUDGE_ROUNDS = 24, JUDGE_FINDINGS = 8, JUDGE_TEXT = 320, JUDGE_LATE = 120 };
 
 #define JUDGE_SIGMAS 4.0
 #define JUDGE_DOUBT 1.5 /* standard errors: nearer to the limit than that is measured again */
@@ -49,6 +52,9 @@ struct judge_rank {
     int hung; /* enum check in which it did not come back, CHECK_WORDS: its start; -1: none */
     char failed[JUDGE_TEXT]; /* why it could not go on; "" */
     enum check failed_in;
+    unsigned
+        late; /* CHECK_BITs: of a team all of whose ranks are there some did not come in time */
+    char late_text[JUDGE_LATE]; /* what it said of that last */
 };
 
 struct judge_node {
@@ -59,6 +65,7 @@ struct judge_node {
 /* Ranks of node a with those of node b, a < b; all that was measured of the two. */
 struct judge_pair {
     int a, b;
+    int late; /* tries that gave no figure in time; where none did the series is empty */
     struct series series;
     double median, sigma; /* judge_pair_add's */
 };
@@ -108,6 +115,9 @@ int judge_pairs_next(const struct judge_input *input, int round, const bool *usa
                      struct judge_pair *pair);
 /* What a pair measured, beside what it did before. */
 void judge_pair_add(struct judge_input *input, int a, int b, const double *values, int count);
+/* It gave no figure in time: twice, and it is not tried again. */
+void judge_pair_late(struct judge_input *input, int a, int b);
+bool judge_pair_measured(const struct judge_pair *pair);
 
 void judge_nodes(const struct judge_input *input, struct verdict *verdicts);
 

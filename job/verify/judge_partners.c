@@ -25,9 +25,11 @@ int paired_make(struct paired *paired, const struct judge_input *input)
     *paired = (struct paired){.room = calloc((size_t)input->pairs + 1, sizeof *paired->room)};
     if (paired->room == NULL)
         return -1;
+    size_t count = 0;
     for (int i = 0; i < input->pairs; i++)
-        paired->room[i] = input->pair[i].sigma;
-    paired->sigma = fmax(JUDGE_SIGMA_LEAST, sft_stats_median(paired->room, (size_t)input->pairs));
+        if (judge_pair_measured(&input->pair[i]))
+            paired->room[count++] = input->pair[i].sigma;
+    paired->sigma = fmax(JUDGE_SIGMA_LEAST, sft_stats_median(paired->room, count));
     return 0;
 }
 
@@ -47,7 +49,7 @@ static struct others others_find(const struct judge_input *input, const struct p
 {
     struct others others = {.count = 0};
     for (int i = 0; i < input->pairs; i++) {
-        if (pair_has(&input->pair[i], node))
+        if (pair_has(&input->pair[i], node) || !judge_pair_measured(&input->pair[i]))
             continue;
         others.repeats += input->pair[i].series.count;
         paired->room[others.count++] = input->pair[i].median;
@@ -64,7 +66,7 @@ static int best_pair(const struct judge_input *input, int node, int *partners)
     int best = -1;
     *partners = 0;
     for (int i = 0; i < input->pairs; i++) {
-        if (!pair_has(&input->pair[i], node))
+        if (!pair_has(&input->pair[i], node) || !judge_pair_measured(&input->pair[i]))
             continue;
         ++*partners;
         if (best < 0 || input->pair[i].median > input->pair[best].median)

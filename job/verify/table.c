@@ -7,8 +7,9 @@
 
 bool table_has(const struct judge_input *input, enum check check)
 {
-    if (check == CHECK_PAIR)
-        return input->pairs > 0;
+    for (int i = 0; check == CHECK_PAIR && i < input->pairs; i++)
+        if (judge_pair_measured(&input->pair[i]))
+            return true;
     for (int i = 0; i < input->ranks; i++)
         if (input->rank[i].series[check].count > 0)
             return true;

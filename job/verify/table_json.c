@@ -148,11 +148,15 @@ static json_t *checks_json(const struct judge_input *input)
 static json_t *pairs_json(const struct judge_input *input)
 {
     json_t *list = json_array();
-    for (int i = 0; i < input->pairs; i++)
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:f}", "a", input->node[input->pair[i].a].name,
-                                        "b", input->node[input->pair[i].b].name, "busbw_gbs",
-                                        input->pair[i].median));
+    for (int i = 0; i < input->pairs; i++) {
+        const struct judge_pair *pair = &input->pair[i];
+        json_t *one =
+            json_pack("{s:s, s:s}", "a", input->node[pair->a].name, "b", input->node[pair->b].name);
+        set_real(one, "busbw_gbs", pair->median);
+        if (pair->late > 0)
+            set_count(one, "late", pair->late);
+        json_array_append_new(list, one);
+    }
     return list;
 }
 

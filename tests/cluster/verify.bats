@@ -163,6 +163,35 @@ slow_down() { # slow_down PID
     record "hosts_bad=$host"
 }
 
+# Rank 0 takes longer for the rest than the other waits for a word of it.
+@test "a rank that fails is named, waits for the end, and the rest goes on" {
+    printf '%s\n' '#include <stdlib.h>' '#include <unistd.h>' 'void *aligned_alloc(size_t alignment, size_t bytes) {' \
+        'void *memory = NULL; size_t mib = bytes >> 20; const char *rank = getenv("PMIX_RANK");' \
+        'if (rank != NULL && rank[0] == 49 && mib == 3) return NULL;' \
+        'static int slept; if (rank != NULL && rank[0] == 48 && mib >= 3 && slept++ < 4) sleep(8);' \
+        'return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL; }' |
+        gcc -shared -fPIC -x c -o "$FOLDER/fails.so" -
+    LD_PRELOAD=$FOLDER/fails.so begin timeout=10
+    host=$(host_of 1)
+    ended 2
+    grep -q "rank 1 on $host failed in GEMMs: " run.out
+    ! grep -q 'has not been heard of' run.out
+    json "{n['host']: n['cause'] for n in v['nodes'] if n['verdict'] == 'bad'} == {'$host': 'failed'}"
+    json "[n['checks']['memory']['worst'] > 0 for n in v['nodes'] if n['host'] != '$host'] == [True]"
+    record "verdict=bad worst_host=$host "
+}
+
+@test "a lone rank that hangs in its own part ends with a line" {
+    printf '%s\n' '#include <unistd.h>' 'void cblas_sgemm(void) { for (;;) pause(); }' |
+        gcc -shared -fPIC -x c -o "$FOLDER/pauses.so" -
+    run env LD_PRELOAD="$FOLDER/pauses.so" srun --sft-bench=verify:1,gpus=0,timeout=10
+    echo "$output"
+    [ "$status" -ne 0 ]
+    [[ $output == *"sft-bench-job: rank 0 on "*" did not come back from GEMMs within 20 s"* ]]
+    wait_for 30 job_field_has "$(newest_job)" admincomment 'state=failed .*fail=rank%200%20on%20[^ ]*%20did%20not%20come%20back%20'
+    wait_for 30 no_tasks
+}
+
 @test "rank 0 that hangs ends the run, and another says so" {
     begin timeout=10,checks=gemm
     host=$(host_of 0)

@@ -155,6 +155,46 @@ static void test_without_rank_0(void **state)
     assert_contains(actors[2].err.text, "rank 0 on node-0 has not been heard of for ");
 }
 
+/* Rank 2 is asked nothing for longer than its patience: words that want no answer keep it. */
+static int play_waits(struct control *c, struct actor *actor)
+{
+    struct hub *hub = hub_open(c, sizeof(struct order), sizeof(struct answer), &actor->err);
+    struct answer answers[3] = {0};
+    struct order order;
+    int failed = 0;
+    if (hub == NULL)
+        return -1;
+    for (int number = 1; c->rank == 0 && number <= 6; number++) {
+        order_make(&order, number < 6 ? number : LAST);
+        hub_tell(hub, 2, &order);
+        hub_order(hub, 1, &order);
+        if (number == 6)
+            break;
+        sleep_ms(700);
+        hub_wait(hub, 10, answers);
+        if (hub_is_lost(hub, 1) || hub_is_lost(hub, 2))
+            failed = sft_error_set(&actor->err, "a rank is lost in order %d", number);
+    }
+    for (order.number = 0; c->rank > 0 && failed == 0 && order.number != LAST;) {
+        failed = hub_take(hub, &order, 2, &actor->err);
+        actor->value[0] += failed == 0;
+        if (failed == 0 && c->rank == 1 && order.number != LAST)
+            hub_answer(hub, &(struct answer){order.number, c->rank});
+    }
+    hub_close(hub);
+    return failed;
+}
+
+static void test_who_is_asked_nothing_waits_for_the_end(void **state)
+{
+    (void)state;
+    scene_play(&(struct scene){.size = 3, .play = play_waits});
+    for (int rank = 0; rank < 3; rank++)
+        if (actors[rank].failed)
+            fail_msg("rank %d: %s", rank, actors[rank].err.text);
+    assert_true(actors[1].value[0] == 6 && actors[2].value[0] == 6);
+}
+
 static int play_alone(struct control *c, struct actor *actor)
 {
     struct answer answers[1];
@@ -179,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_orders_are_answered),
         cmocka_unit_test(test_who_is_silent_or_dead_is_lost_alone),
         cmocka_unit_test(test_without_rank_0),
+        cmocka_unit_test(test_who_is_asked_nothing_waits_for_the_end),
         cmocka_unit_test(test_a_lone_rank),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

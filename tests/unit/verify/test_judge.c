@@ -196,6 +196,96 @@ static void test_nobody_waits_for_a_rank_that_is_gone(void **state)
     assert_int_equal(judge_again(&c.input, CHECK_BIT(CHECK_GEMM)), 0);
 }
 
+/* Rounds of pairs, of which those of node `cut`, or all (-1), come late; but with `mate`. */
+static int rounds_without(int cut, int mate)
+{
+    const double usual[JUDGE_REPEATS] = {94, 94.1, 93.9, 94, 94.2};
+    struct judge_pair next[CLUSTER_NODES];
+    bool usable[CLUSTER_NODES];
+    int round = 0;
+    memset(usable, 1, sizeof usable);
+    for (int count; (count = judge_pairs_next(&c.input, round, usable, next)) > 0; round++)
+        for (int i = 0; i < count; i++) {
+            int a = next[i].a, b = next[i].b;
+            bool has = a == cut || b == cut || cut < 0;
+            if (!has || a == mate || b == mate) {
+                judge_pair_add(&c.input, a, b, usual, JUDGE_REPEATS);
+                continue;
+            }
+            judge_pair_late(&c.input, a, b);
+            c.rank[a].late |= CHECK_BIT(CHECK_PAIR);
+            c.rank[b].late |= CHECK_BIT(CHECK_PAIR);
+            strcpy(c.rank[a].late_text, "ranks did not come");
+            strcpy(c.rank[b].late_text, "ranks did not come");
+        }
+    return round;
+}
+
+static void others_are_measured(int nodes)
+{
+    cluster_make(&c, nodes, 1, NOISE, 91);
+    for (int rank = 0; rank < nodes; rank++)
+        series_add(&c.rank[rank].series[CHECK_GEMM], (const double[]){660, 661, 659, 660, 662},
+                   JUDGE_REPEATS);
+}
+
+/* Nodes 0 and 1 do not reach each other, and both reach the third. */
+static void test_a_pair_in_vain_is_not_all_that_is_tried(void **state)
+{
+    struct judge_pair next[2];
+    bool usable[3] = {true, true, true};
+    (void)state;
+    others_are_measured(3);
+    assert_int_equal(judge_pairs_next(&c.input, 0, usable, next), 1);
+    assert_true(next[0].a == 0 && next[0].b == 1);
+    judge_pair_late(&c.input, 0, 1);
+    assert_int_equal(judge_pairs_next(&c.input, 1, usable, next), 1);
+    assert_int_equal(next[0].b, 2);
+    others_are_measured(3);
+    assert_true(rounds_without(0, 2) <= 6);
+    judge_nodes(&c.input, c.verdict);
+    assert_int_equal(cluster_count(&c, VERDICT_GOOD), 3);
+}
+
+static void test_nodes_whose_pairs_are_all_late_are_not_good(void **state)
+{
+    (void)state;
+    for (int nodes = 2; nodes <= 8; nodes += 3) {
+        others_are_measured(nodes);
+        assert_true(rounds_without(-1, -1) <= 6);
+        judge_nodes(&c.input, c.verdict);
+        assert_int_equal(cluster_count(&c, VERDICT_UNKNOWN), nodes);
+        assert_contains(c.verdict[0].finding_text, "pairs of nodes: no figure in time with ");
+        assert_contains(c.verdict[0].finding_text, ": ranks did not come");
+    }
+}
+
+/* One that reaches nobody, among those that reach each other. */
+static void test_a_node_that_reaches_nobody_is_not_good(void **state)
+{
+    (void)state;
+    others_are_measured(8);
+    assert_true(rounds_without(5, -1) <= 6);
+    judge_nodes(&c.input, c.verdict);
+    assert_int_equal(c.verdict[5].kind, VERDICT_UNKNOWN);
+    assert_contains(c.verdict[5].finding_text, "with 4 partners, 4 of which reach others");
+    assert_int_equal(cluster_count(&c, VERDICT_GOOD), 7);
+    assert_int_equal(judge_status(c.verdict, 8), 3);
+}
+
+static void test_late_within_the_node_is_not_good(void **state)
+{
+    (void)state;
+    others_are_measured(4);
+    c.rank[2].late = CHECK_BIT(CHECK_NODE);
+    judge_nodes(&c.input, c.verdict);
+    assert_int_equal(c.verdict[2].kind, VERDICT_UNKNOWN);
+    assert_contains(c.verdict[2].finding_text, "all-reduce in the node: no figure in time");
+    series_add(&c.rank[2].series[CHECK_NODE], (const double[]){470}, 1); /* another pass had one */
+    judge_nodes(&c.input, c.verdict);
+    assert_int_equal(c.verdict[2].kind, VERDICT_GOOD);
+}
+
 static void test_a_hung_rank(void **state)
 {
     (void)state;
@@ -238,6 +328,10 @@ int main(void)
         cmocka_unit_test(test_two_slow_nics),
         cmocka_unit_test(test_a_hung_rank),
         cmocka_unit_test(test_nobody_waits_for_a_rank_that_is_gone),
+        cmocka_unit_test(test_a_pair_in_vain_is_not_all_that_is_tried),
+        cmocka_unit_test(test_nodes_whose_pairs_are_all_late_are_not_good),
+        cmocka_unit_test(test_a_node_that_reaches_nobody_is_not_good),
+        cmocka_unit_test(test_late_within_the_node_is_not_good),
         cmocka_unit_test(test_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
