@@ -172,10 +172,10 @@ slow_down() { # slow_down PID
         'return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL; }' |
         gcc -shared -fPIC -x c -o "$FOLDER/fails.so" -
     LD_PRELOAD=$FOLDER/fails.so begin timeout=10
-    host=$(host_of 1)
     ended 2
-    grep -q "rank 1 on $host failed in GEMMs: " run.out
-    ! grep -q 'has not been heard of' run.out
+    host=$(sed -n 's/.*verify: rank 1 on \([^ ]*\) failed in GEMMs: .*/\1/p' run.out)
+    [ -n "$host" ]
+    [ "$(grep -c 'has not been heard of' run.out)" -eq 0 ]
     json "{n['host']: n['cause'] for n in v['nodes'] if n['verdict'] == 'bad'} == {'$host': 'failed'}"
     json "[n['checks']['memory']['worst'] > 0 for n in v['nodes'] if n['host'] != '$host'] == [True]"
     record "verdict=bad worst_host=$host "
