@@ -93,6 +93,8 @@ static FILE *lines_open(const struct losses *l)
  * errno where they cannot be read: then nobody knows their end. */
 static long lines_take(struct losses *l, int steps)
 {
+    const struct keep *keep = l->run->training->keep;
+    bool same = keep != NULL && keep->eval.any; /* the checkpoint's records are held out here */
     char line[LINE];
     long end = 0;
     int step;
@@ -104,7 +106,8 @@ static long lines_take(struct losses *l, int steps)
         double tokens = line_number(line, "\"tokens\": ");
         end = ftell(stream);
         l->tokens = isfinite(tokens) ? tokens : l->tokens;
-        curves_add(l, step, line_number(line, "\"loss\": "), line_number(line, "\"eval_loss\": "));
+        curves_add(l, step, line_number(line, "\"loss\": "),
+                   same ? line_number(line, "\"eval_loss\": ") : NAN);
     }
     int failed = errno;
     end = ferror(stream) ? -1 : end;

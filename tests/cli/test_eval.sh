@@ -146,9 +146,19 @@ other_records() { # the lowest loss of other records counts no more, and it is s
     for n in 3 4; do
         python3 -c 'import json, sys; json.dump(json.load(open(sys.argv[1]))[:int(sys.argv[2])], open(sys.argv[2] + ".json", "w"))' "$data" $n
     done
-    "$job" "$small,eval=4.json" && rm -rf other/step-3 && "$job" "$small,eval=3.json,out=other-out" &&
+    "$job" "$small,eval=4.json,eval_every=1,out=other-out" && rm -rf other/step-3 &&
+        grep -q '"eval_curve": "0:' other-out/result.json &&
+        "$job" "$small,eval=3.json,eval_every=1,out=other-out" &&
         grep -q 'warning: eval=3.json: other records than those of the run before' out &&
-        grep -q '"eval_records": 3' other-out/result.json
+        grep -q '"eval_records": 3' other-out/result.json && python3 - <<'PY'
+import json
+r = json.load(open("other-out/result.json"))
+curve = dict(point.split(":") for point in r["eval_curve"].split(","))
+assert list(curve) == ["2", "3"] and abs(float(curve["2"]) - r["eval_first"]) < 1e-3, r["eval_curve"]
+assert r["loss_curve"].startswith("1:"), r["loss_curve"]
+last = [row for row in map(json.loads, open("other-out/losses.jsonl")) if row["step"] == 2 and "eval_loss" in row][-1]
+assert abs(last["eval_loss"] - r["eval_first"]) < 1e-4, (last, r["eval_first"])
+PY
 }
 ok "other records begin anew" other_records
 without_save() { # without save= no weights were kept: a later save= says from where on the best is looked for
