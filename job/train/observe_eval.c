@@ -148,7 +148,7 @@ static int eval_start(void *self, struct sft_error *err)
     struct evaluate *e = self;
     const struct checkpoint_eval *known = &e->keep->eval;
     e->done = e->run->training->first_step;
-    if (!known->any || (known->last_step != e->done && eval_is_due(e)))
+    if (!known->any || isinf(known->best) || (known->last_step != e->done && eval_is_due(e)))
         return eval_run(e, err);
     return e->run->record == NULL ? 0 : eval_figures(e, e->run->record, err);
 }

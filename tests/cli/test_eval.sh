@@ -165,9 +165,16 @@ without_save() { # without save= no weights were kept: a later save= says from w
     local few=${high/steps=20/steps=5}
     few=${few/lr_warmup=22/lr_warmup=5}
     rm -rf other
-    "$job" "$few,checkpoint=other,checkpoint_every=5" && rm -rf other/step-7 &&
-        "$job" "$few,checkpoint=other,checkpoint_every=5,save=other-saved" &&
-        grep -q 'kept no weights of it, having had no save=' out && [ -e other-saved/model.safetensors ]
+    "$job" "$few,checkpoint=other,checkpoint_every=5,out=later" && rm -rf other/step-7 &&
+        cp later/result.json before.json &&
+        "$job" "$few,checkpoint=other,checkpoint_every=5,save=other-saved,out=later" &&
+        grep -q 'kept no weights of it, having had no save=' out && [ -e other-saved/model.safetensors ] && python3 - <<'PY'
+import json
+before, after = (json.load(open(name)) for name in ("before.json", "later/result.json"))
+assert after["eval_first"] == before["eval_first"], (after["eval_first"], before["eval_first"])
+assert after["eval_curve"].startswith(before["eval_curve"].split(",")[0]), after["eval_curve"]
+assert after["eval_best_step"] >= 5, after["eval_best_step"]
+PY
 }
 ok "weights that nobody kept" without_save
 
