@@ -125,6 +125,11 @@ static int eval_run(struct evaluate *e, struct sft_error *err)
         return -1;
     double loss = sums[0] / sums[1];
     e->tokens = sums[1];
+    if (!isfinite(loss) && e->done == 0)
+        return sft_error_set(err,
+                             "the loss of eval= is %g before anything was trained: the weights "
+                             "hold what is no finite number, or are too large for this precision",
+                             loss);
     if (!isfinite(loss))
         return sft_error_set(err,
                              "the loss of eval= after step %d is %g: training diverged; use a "
