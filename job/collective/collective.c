@@ -65,10 +65,9 @@ struct collective *collective_create(struct control *control, int device, int de
     return NULL;
 }
 
-void collective_destroy(struct collective *c)
+int collective_destroy(struct collective *c, struct sft_error *err)
 {
-    if (c != NULL)
-        c->destroy(c);
+    return c == NULL ? 0 : c->destroy(c, err);
 }
 
 /* A ring goes through each node once, so all but a rank's own share of the array leaves each node,

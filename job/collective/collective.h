@@ -65,13 +65,14 @@ struct collective {
     char version[64]; /* of its library */
     int group_rank[COLLECTIVE_GROUPS], group_size[COLLECTIVE_GROUPS];
     /* They run on a device, over its own network: poll tells how far they are, and destroy waits
-     * for the other ranks within the limit by itself. Else they are done when run returns. */
+     * for the other ranks within the limit by itself, and fails where they do not come. Else they
+     * are done when run returns. */
     bool on_device;
     int nodes;     /* that the ranks are on */
     double across; /* bytes that this rank's part of its node's rings has sent to other nodes */
     void *state;
 
-    void (*destroy)(struct collective *c);
+    int (*destroy)(struct collective *c, struct sft_error *err);
     /* See collective_run. */
     int (*run)(struct collective *c, struct device *device, const struct collective_call *call,
                struct sft_error *err);
@@ -91,8 +92,8 @@ int collective_devices(struct control *control, int device, struct sft_error *er
  * that names a rank without. `devices` are collective_devices'. `control` outlives it. */
 struct collective *collective_create(struct control *control, int device, int devices,
                                      struct sft_error *err);
-/* NULL does nothing. */
-void collective_destroy(struct collective *c);
+/* Collective. -1 and err: what is left of it is the process's end to take. NULL does nothing. */
+int collective_destroy(struct collective *c, struct sft_error *err);
 
 /* Enqueued on the lane of its group, and waits for nothing: callers order them with the device's
  * mark and await. A group of one rank does nothing but copy. */

@@ -124,8 +124,9 @@ static int mpi_run(struct collective *c, struct device *device, const struct col
     return mpi_check(c, status, call->what, err);
 }
 
-static void mpi_destroy(struct collective *c)
+static int mpi_destroy(struct collective *c, struct sft_error *err)
 {
+    (void)err;
     struct mpi *mpi = c->state;
     struct watchdog *watchdog = mpi->control->watchdog;
     watchdog_enter(watchdog, "end of MPI");
@@ -136,6 +137,7 @@ static void mpi_destroy(struct collective *c)
     free(c);
     MPI_Finalize();
     watchdog_leave(watchdog);
+    return 0;
 }
 
 /* Node and across by control's host names, which on private clusters differ on one machine. Nobody

@@ -207,25 +207,27 @@ static void nccl_dismiss(struct collective *c, void *memory)
 #endif
 }
 
-static void nccl_destroy(struct collective *c)
+/* Where another rank does not come to the end, to abort a communicator could hang, too. */
+static int nccl_destroy(struct collective *c, struct sft_error *err)
 {
     static const enum collective_group order[] = {COLLECTIVE_COMPUTE, COLLECTIVE_ACROSS,
                                                   COLLECTIVE_NODE, COLLECTIVE_WORLD};
     struct nccl *nccl = c->state;
-    struct sft_error ignored;
     for (int i = 0; i < COLLECTIVE_GROUPS; i++) {
         ncclComm_t comm = nccl->comm[order[i]];
         if (comm == NULL || nccl->alias[order[i]])
             continue;
-        if (!nccl->failed &&
-            nccl_settle(c, comm, ncclCommFinalize(comm), "end of collectives", &ignored) == 0)
-            ncclCommDestroy(comm);
-        else
+        if (nccl->failed)
             ncclCommAbort(comm);
+        else if (nccl_settle(c, comm, ncclCommFinalize(comm), "end of collectives", err) < 0)
+            return -1;
+        else
+            ncclCommDestroy(comm);
     }
     nccl_progress_destroy(nccl->progress);
     free(nccl);
     free(c);
+    return 0;
 }
 
 static int nccl_world(struct collective *c, struct sft_error *err)
@@ -324,6 +326,6 @@ struct collective *collective_create_nccl(struct control *control, int device,
         nccl_groups(c, err) == 0)
         return c;
     nccl->failed = true;
-    nccl_destroy(c);
+    nccl_destroy(c, NULL);
     return NULL;
 }

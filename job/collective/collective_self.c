@@ -4,9 +4,11 @@
 
 #include <stdlib.h>
 
-static void self_destroy(struct collective *c)
+static int self_destroy(struct collective *c, struct sft_error *err)
 {
+    (void)err;
     free(c);
+    return 0;
 }
 
 static int self_run(struct collective *c, struct device *device, const struct collective_call *call,

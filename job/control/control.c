@@ -168,6 +168,11 @@ static int control_reduce(struct control *c, enum tree_kind kind, const char *na
     return control_end(c, tree_reduce(c, kind, values, bytes, merge, err), err);
 }
 
+bool control_has_failed(const struct control *c)
+{
+    return c->tree->failure.text[0] != '\0';
+}
+
 static void merge_sum(void *into, const void *from, size_t bytes)
 {
     double *sum = into;

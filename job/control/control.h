@@ -7,6 +7,7 @@
 #ifndef SFT_JOB_CONTROL_CONTROL_H
 #define SFT_JOB_CONTROL_CONTROL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "job/control/bootstrap.h"
@@ -43,6 +44,9 @@ int control_gather(struct control *c, const void *mine, size_t bytes, void *all,
 /* `bytes` of rank 0 into those of all. */
 int control_broadcast(struct control *c, void *values, size_t bytes, struct sft_error *err);
 int control_barrier(struct control *c, struct sft_error *err);
+
+/* Not collective: has a call failed? So do all after it, with the same text. */
+bool control_has_failed(const struct control *c);
 
 /* A step that every rank must pass: 0 when no rank failed. Else -1 everywhere, and on rank 0 err
  * holds the first failing rank's text with its rank and host; on the others it is "". */

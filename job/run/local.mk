@@ -44,6 +44,7 @@ unit_tests += tests/unit/run/test_endurance \
 	tests/unit/run/test_explain \
 	tests/unit/run/test_forecast \
 	tests/unit/run/test_goals \
+	tests/unit/run/test_losses \
 	tests/unit/run/test_machine \
 	tests/unit/run/test_network \
 	tests/unit/run/test_place \

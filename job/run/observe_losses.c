@@ -77,54 +77,72 @@ static void curves_add(struct losses *l, int step, double loss, double held)
     l->evaluated = step;
 }
 
-/* Where the lines of an earlier run end that this one goes on from; they are in its curves. */
+/* NULL and errno. */
+static FILE *lines_open(const struct losses *l)
+{
+    int copy = dup(l->file);
+    FILE *stream = copy < 0 ? NULL : fdopen(copy, "r");
+    int failed = errno;
+    if (stream == NULL && copy >= 0)
+        close(copy);
+    errno = failed;
+    return stream;
+}
+
+/* Where the lines of an earlier run end that this one goes on from; they are in its curves. -1 and
+ * errno where they cannot be read: then nobody knows their end. */
 static long lines_take(struct losses *l, int steps)
 {
+    const struct keep *keep = l->run->training->keep;
+    bool same = keep != NULL && keep->eval.any; /* the checkpoint's records are held out here */
     char line[LINE];
     long end = 0;
     int step;
-    FILE *stream = fdopen(dup(l->file), "r");
-    while (stream != NULL && fgets(line, sizeof line, stream) != NULL &&
-           strchr(line, '\n') != NULL && sscanf(line, "{\"step\": %d,", &step) == 1 &&
-           step <= steps) {
+    FILE *stream = lines_open(l);
+    if (stream == NULL)
+        return -1;
+    while (fgets(line, sizeof line, stream) != NULL && strchr(line, '\n') != NULL &&
+           sscanf(line, "{\"step\": %d,", &step) == 1 && step <= steps) {
         double tokens = line_number(line, "\"tokens\": ");
         end = ftell(stream);
         l->tokens = isfinite(tokens) ? tokens : l->tokens;
-        curves_add(l, step, line_number(line, "\"loss\": "), line_number(line, "\"eval_loss\": "));
+        curves_add(l, step, line_number(line, "\"loss\": "),
+                   same ? line_number(line, "\"eval_loss\": ") : NAN);
     }
-    if (stream != NULL)
-        fclose(stream);
+    int failed = errno;
+    end = ferror(stream) ? -1 : end;
+    fclose(stream);
+    errno = failed;
     return end;
 }
 
-/* A run that goes on appends to its own file; anything but a file is left to file_begin. */
-static bool file_go_on(struct losses *l)
+static int file_go_on(struct losses *l, struct sft_error *err)
 {
-    struct stat info;
-    int steps = l->run->training->first_step;
-    if (steps == 0)
-        return false;
     l->file = open(l->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (l->file < 0)
-        return false;
-    long end = fstat(l->file, &info) == 0 && S_ISREG(info.st_mode) ? lines_take(l, steps) : -1;
+    long end = l->file < 0 ? -1 : lines_take(l, l->run->training->first_step);
     if (end >= 0 && ftruncate(l->file, end) == 0 && lseek(l->file, end, SEEK_SET) == end)
-        return true;
-    close(l->file);
-    l->file = -1;
-    return false;
+        return 0;
+    sft_error_set(err,
+                  "out: cannot go on in %.500s: %s: it stays as it is; name another out=, or move "
+                  "it away",
+                  l->path, strerror(errno));
+    if (l->file >= 0)
+        close(l->file);
+    return -1;
 }
 
-/* Beside result.json, in the place of another run's. */
+/* Beside result.json. A run that goes on appends to its own file; anything else is replaced, or is
+ * none that could be. */
 static int file_begin(struct losses *l, struct sft_error *err)
 {
     const char *out = l->result->out, *slash = strrchr(out, '/');
+    struct stat info;
     l->file = -1;
     if (slash == NULL)
         return 0;
     snprintf(l->path, sizeof l->path, "%.*s/%s", (int)(slash - out), out, FILE_NAME);
-    if (file_go_on(l))
-        return 0;
+    if (l->run->training->first_step > 0 && lstat(l->path, &info) == 0 && S_ISREG(info.st_mode))
+        return file_go_on(l, err);
     if (file_write_clear(l->path, err) < 0)
         return sft_error_prefix(err, "out");
     l->file = open(l->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);

@@ -31,10 +31,10 @@ static int ranks_poll(void *user, struct watchdog_progress *progress, struct sft
 static void ranks_stalled(void *user, const char *why)
 {
     struct ranks *ranks = user;
-    bootstrap_abort_within(SFT_EXIT_FAILED, STALLED_SECONDS);
+    bootstrap_abort_within(ranks->status, STALLED_SECONDS);
     fprintf(stderr, "sft-bench-job: %s\n", why);
     ranks->last_word(ranks->user, why);
-    bootstrap_abort(&ranks->bootstrap, SFT_EXIT_FAILED);
+    bootstrap_abort(&ranks->bootstrap, ranks->status);
 }
 
 static int ranks_watch(struct ranks *ranks, struct sft_error *err)
@@ -55,6 +55,7 @@ int ranks_meet(struct ranks *ranks, const struct sft_request *request, struct sf
     struct sft_request defaults;
     sft_request_defaults(&defaults, request->preset);
     int timeout = request->timeout > 0 ? request->timeout : defaults.timeout;
+    ranks->status = SFT_EXIT_FAILED;
     if (bootstrap_start(&ranks->bootstrap, err) < 0)
         return -1;
     ranks->control = control_start(&ranks->bootstrap, timeout, err);
@@ -78,14 +79,35 @@ int ranks_join(struct ranks *ranks, struct sft_error *err)
     return devices == 0 ? 0 : ranks_watch(ranks, err);
 }
 
-void ranks_leave(struct ranks *ranks)
+/* Nobody begins before all are there, and nobody goes before all are through: who hangs is named by
+ * a watchdog, whose own thread sees into MPI's end, or by whom it keeps waiting. */
+static int ranks_end(struct ranks *ranks, struct sft_error *err)
 {
     bool polled = ranks->collective != NULL && ranks->collective->on_device;
-    if (polled) /* they wait for their end by themselves */
+    if (control_barrier(ranks->control, err) < 0)
+        return -1;
+    if (ranks->collective != NULL && ranks->watchdog == NULL && ranks_watch(ranks, err) < 0)
+        return -1;
+    if (polled) { /* they wait for their end by themselves */
         watchdog_stop(ranks->watchdog);
-    collective_destroy(ranks->collective);
-    if (!polled)
-        watchdog_stop(ranks->watchdog);
+        ranks->watchdog = ranks->control->watchdog = NULL;
+    }
+    if (collective_destroy(ranks->collective, err) < 0)
+        return -1;
+    return control_barrier(ranks->control, err);
+}
+
+void ranks_leave(struct ranks *ranks, int stuck)
+{
+    struct sft_error err = {""};
+    bool told = control_has_failed(ranks->control);
+    ranks->status = stuck;
+    if (ranks_end(ranks, &err) < 0) {
+        if (!told)
+            fprintf(stderr, "sft-bench-job: %s\n", err.text);
+        bootstrap_abort(&ranks->bootstrap, stuck);
+    }
+    watchdog_stop(ranks->watchdog);
     control_stop(ranks->control);
     bootstrap_stop(&ranks->bootstrap);
 }

@@ -22,14 +22,17 @@ struct ranks {
      * another hangs somewhere: nothing in it may hang too. */
     void (*last_word)(void *user, const char *why);
     void *user;
+    int status; /* that the step ends with then */
 };
 
 /* Collective: bootstrap and control, and which device each rank will have. Until it has ended a
- * rank can only speak for itself. Takes the last two fields, the others zero. */
+ * rank can only speak for itself. Takes last_word and user, the others zero. */
 int ranks_meet(struct ranks *ranks, const struct sft_request *request, struct sft_error *err);
 /* Collective, after it: collectives, watchdog. */
 int ranks_join(struct ranks *ranks, struct sft_error *err);
-/* However far they came. */
-void ranks_leave(struct ranks *ranks);
+/* Collective, after ranks_meet, however far they came, and with all of a device's gone but
+ * collectives. Where a rank does not come to its end within the limit, one line names it and the
+ * step ends with `stuck`: Slurm would wait for that rank for ever. */
+void ranks_leave(struct ranks *ranks, int stuck);
 
 #endif

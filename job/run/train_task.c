@@ -248,7 +248,7 @@ static void run_abort(struct run *run, struct sft_error *err)
     bootstrap_abort(&run->ranks.bootstrap, SFT_EXIT_FAILED);
 }
 
-static void run_release(struct run *run)
+static void run_release(struct run *run, int status)
 {
     result_close(&run->result);
     observers_close(run->observers);
@@ -258,7 +258,7 @@ static void run_release(struct run *run)
     machine_destroy(&run->machine);
     input_close(&run->input);
     base_close(&run->base);
-    ranks_leave(&run->ranks);
+    ranks_leave(&run->ranks, status != SFT_EXIT_DONE ? status : SFT_EXIT_FAILED);
 }
 
 static int train_start(const struct options *options)
@@ -286,7 +286,7 @@ static int train_start(const struct options *options)
     }
     if (status == SFT_EXIT_DONE && run.checkpoints.stopped)
         status = run_stopped(&run);
-    run_release(&run);
+    run_release(&run, status);
     return status;
 }
 

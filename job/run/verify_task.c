@@ -133,16 +133,19 @@ static int lead_prepare(struct verify *v, const struct sft_request *request, str
     return verify_describe(lead, &v->result, v->mixed, err);
 }
 
-/* Returns how many ranks were lost. */
+/* Returns how many ranks were lost, those that the order does not reach, too. */
 static int lead_end(struct verify_lead *lead)
 {
     struct verify_order end = {.what = VERIFY_END};
+    int lost = 0;
     for (int rank = 1; rank < lead->control->size; rank++)
         end.lost += hub_is_lost(lead->hub, rank);
     for (int rank = 1; rank < lead->control->size; rank++)
         if (!hub_is_lost(lead->hub, rank))
             hub_order(lead->hub, rank, &end);
-    return end.lost;
+    for (int rank = 1; rank < lead->control->size; rank++)
+        lost += hub_is_lost(lead->hub, rank);
+    return lost;
 }
 
 static int verify_lead(struct verify *v, const struct sft_request *request, int *status,
@@ -186,7 +189,7 @@ static void verify_leave(struct verify *v, int lost, int status)
         verify_lead_close(&v->lead);
     hub_close(v->hub);
     verify_worker_end(&v->worker);
-    ranks_leave(&v->ranks);
+    ranks_leave(&v->ranks, status != 0 ? status : VERIFY_COULD_NOT_TELL);
 }
 
 static int verify_run(const struct options *options)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job/train/keep.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,10 +160,12 @@ int keep_load(struct keep *keep, struct checkpoint *c, bool *same, struct sft_er
 {
     bool older = c->eval.best_step != c->step;
     bool there = (int)c->formats[CHECKPOINT_BEST] != CHECKPOINT_NONE;
-    *same =
-        c->eval.any && c->eval.sum == keep->eval.sum && (keep->values == NULL || !older || there);
-    keep->eval = *same ? c->eval : (struct checkpoint_eval){.sum = keep->eval.sum};
-    if (!*same)
-        return 0;
-    return keep->values != NULL && older ? kept_load(keep, c, err) : 0;
+    bool alike = c->eval.any && c->eval.sum == keep->eval.sum;
+    *same = alike && (keep->values == NULL || !older || there);
+    keep->eval = alike ? c->eval : (struct checkpoint_eval){.sum = keep->eval.sum};
+    if (alike && !*same) {
+        keep->eval.best = INFINITY;
+        keep->eval.best_step = -1;
+    }
+    return *same && keep->values != NULL && older ? kept_load(keep, c, err) : 0;
 }

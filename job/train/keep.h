@@ -34,7 +34,9 @@ char *keep_find(const struct keep *keep, const char *tensor, uint64_t from);
 /* Are the kept weights others than those after `step`, and so a checkpoint's to keep? */
 bool keep_is_older(const struct keep *keep, long long step);
 /* What is evaluated is as a checkpoint says of it: then its losses count here, too. -1 and err
- * where its weights of the lowest loss cannot be read. Not collective. `same` says whether. */
+ * where its weights of the lowest loss cannot be read. Not collective. `same` says whether. Where
+ * those weights alone are missing, the lowest loss is open, INFINITY: it is evaluated before the
+ * first step. */
 int keep_load(struct keep *keep, struct checkpoint *c, bool *same, struct sft_error *err);
 
 #endif

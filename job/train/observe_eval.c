@@ -125,6 +125,11 @@ static int eval_run(struct evaluate *e, struct sft_error *err)
         return -1;
     double loss = sums[0] / sums[1];
     e->tokens = sums[1];
+    if (!isfinite(loss) && e->done == 0)
+        return sft_error_set(err,
+                             "the loss of eval= is %g before anything was trained: the weights "
+                             "hold what is no finite number, or are too large for this precision",
+                             loss);
     if (!isfinite(loss))
         return sft_error_set(err,
                              "the loss of eval= after step %d is %g: training diverged; use a "
@@ -148,7 +153,7 @@ static int eval_start(void *self, struct sft_error *err)
     struct evaluate *e = self;
     const struct checkpoint_eval *known = &e->keep->eval;
     e->done = e->run->training->first_step;
-    if (!known->any || (known->last_step != e->done && eval_is_due(e)))
+    if (!known->any || isinf(known->best) || (known->last_step != e->done && eval_is_due(e)))
         return eval_run(e, err);
     return e->run->record == NULL ? 0 : eval_figures(e, e->run->record, err);
 }

@@ -250,21 +250,41 @@ static int folder_finish(struct save_folder *folder)
     return 0;
 }
 
+/* A model that is whole and cannot have its name stays, under one that no sweep takes. */
+static int folder_leave(struct save_folder *folder, const char *parent, struct sft_error *err)
+{
+    char name[2 * PATH_MAX];
+    const char *hidden = strrchr(folder->beside, '/') + 1;
+    snprintf(name, sizeof name, "%s/%s", parent, hidden + 1);
+    bool named = renameat2(AT_FDCWD, folder->beside, AT_FDCWD, name, RENAME_NOREPLACE) == 0 ||
+                 (access(name, F_OK) < 0 && rename(folder->beside, name) == 0);
+    save_folder_sync(parent);
+    sft_error_suffix(err, "; the model is whole in %.300s", named ? name : folder->beside);
+    folder->beside[0] = '\0';
+    return -1;
+}
+
 /* It was looked at before the run, which may be days ago. */
 int save_folder_commit(struct save_folder *folder, const char *path, struct sft_error *err)
 {
     char parent[PATH_MAX], own[NAME_MAX + 1], name[2 * PATH_MAX], old[PATH_MAX] = "";
     struct stat info;
-    if (path_split(path, parent, own, err) < 0 || old_check(path, err) < 0)
+    if (path_split(path, parent, own, err) < 0)
         return -1;
-    snprintf(name, sizeof name, "%s/%s", parent, own);
     if (folder_finish(folder) < 0)
         return cannot(path, "cannot be written", err);
+    if (old_check(path, err) < 0)
+        return folder_leave(folder, parent, err);
+    snprintf(name, sizeof name, "%s/%s", parent, own);
     int failed = lstat(name, &info) == 0 ? names_exchange(name, folder->beside, old)
                                          : rename(folder->beside, name);
-    if (failed < 0 || save_folder_sync(parent) < 0)
-        return cannot(path, "cannot take its name", err);
+    if (failed < 0) {
+        cannot(path, "cannot take its name", err);
+        return folder_leave(folder, parent, err);
+    }
     folder->beside[0] = '\0';
+    if (save_folder_sync(parent) < 0)
+        return cannot(path, "cannot take its name", err);
     if (old[0] != '\0')
         save_folder_remove(old);
     return 0;

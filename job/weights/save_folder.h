@@ -31,7 +31,8 @@ int save_folder_sync(const char *path);
 
 /* A new one beside it, empty but for the file that is locked. */
 int save_folder_make(struct save_folder *folder, const char *path, struct sft_error *err);
-/* It becomes the one of that name; what had the name is removed. Durable when this returns. */
+/* It becomes the one of that name; what had the name is removed. Durable when this returns. Where
+ * the name is not to be had any more it stays, whole, beside it: err says where. */
 int save_folder_commit(struct save_folder *folder, const char *path, struct sft_error *err);
 /* Removes it and the files in it, if it is there. */
 void save_folder_drop(struct save_folder *folder);

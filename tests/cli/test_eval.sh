@@ -146,18 +146,35 @@ other_records() { # the lowest loss of other records counts no more, and it is s
     for n in 3 4; do
         python3 -c 'import json, sys; json.dump(json.load(open(sys.argv[1]))[:int(sys.argv[2])], open(sys.argv[2] + ".json", "w"))' "$data" $n
     done
-    "$job" "$small,eval=4.json" && rm -rf other/step-3 && "$job" "$small,eval=3.json,out=other-out" &&
+    "$job" "$small,eval=4.json,eval_every=1,out=other-out" && rm -rf other/step-3 &&
+        grep -q '"eval_curve": "0:' other-out/result.json &&
+        "$job" "$small,eval=3.json,eval_every=1,out=other-out" &&
         grep -q 'warning: eval=3.json: other records than those of the run before' out &&
-        grep -q '"eval_records": 3' other-out/result.json
+        grep -q '"eval_records": 3' other-out/result.json && python3 - <<'PY'
+import json
+r = json.load(open("other-out/result.json"))
+curve = dict(point.split(":") for point in r["eval_curve"].split(","))
+assert list(curve) == ["2", "3"] and abs(float(curve["2"]) - r["eval_first"]) < 1e-3, r["eval_curve"]
+assert r["loss_curve"].startswith("1:"), r["loss_curve"]
+last = [row for row in map(json.loads, open("other-out/losses.jsonl")) if row["step"] == 2 and "eval_loss" in row][-1]
+assert abs(last["eval_loss"] - r["eval_first"]) < 1e-4, (last, r["eval_first"])
+PY
 }
 ok "other records begin anew" other_records
 without_save() { # without save= no weights were kept: a later save= says from where on the best is looked for
     local few=${high/steps=20/steps=5}
     few=${few/lr_warmup=22/lr_warmup=5}
     rm -rf other
-    "$job" "$few,checkpoint=other,checkpoint_every=5" && rm -rf other/step-7 &&
-        "$job" "$few,checkpoint=other,checkpoint_every=5,save=other-saved" &&
-        grep -q 'kept no weights of it, having had no save=' out && [ -e other-saved/model.safetensors ]
+    "$job" "$few,checkpoint=other,checkpoint_every=5,out=later" && rm -rf other/step-7 &&
+        cp later/result.json before.json &&
+        "$job" "$few,checkpoint=other,checkpoint_every=5,save=other-saved,out=later" &&
+        grep -q 'kept no weights of it, having had no save=' out && [ -e other-saved/model.safetensors ] && python3 - <<'PY'
+import json
+before, after = (json.load(open(name)) for name in ("before.json", "later/result.json"))
+assert after["eval_first"] == before["eval_first"], (after["eval_first"], before["eval_first"])
+assert after["eval_curve"].startswith(before["eval_curve"].split(",")[0]), after["eval_curve"]
+assert after["eval_best_step"] >= 5, after["eval_best_step"]
+PY
 }
 ok "weights that nobody kept" without_save
 

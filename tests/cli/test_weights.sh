@@ -69,6 +69,8 @@ with open(sys.argv[1], "r+b") as file:
 EOF
 expect "a weight that is no number" "the loss of step 1 is *nan before anything was trained: the weights hold" \
     "$job" auto --weights "$folder/nan" "${keys[@]}"
+expect "and one that is evaluated first" "the loss of eval= is *nan before anything was trained: the weights hold" \
+    "$job" auto --weights "$folder/nan" "${keys[@]}" --eval "$SFT_SRCDIR/examples/instructions.json"
 cp -r "$models/llama2" "$folder/small"
 python3 - "$folder/small" <<'EOF'
 import json, struct, sys

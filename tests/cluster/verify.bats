@@ -100,6 +100,18 @@ record() {
     [[ $output == *" verify "* ]]
 }
 
+@test "a rank that hangs at its end, where MPI waits for it: the step ends within the limit, and names it" {
+    printf '%s\n' '#include <stdlib.h>' '#include <string.h>' '#include <unistd.h>' '#include <dlfcn.h>' \
+        'int MPI_Finalize(void) {' 'while (strcmp(getenv("PMIX_RANK"), "1") == 0) pause();' \
+        'return ((int (*)(void))dlsym(RTLD_NEXT, "MPI_Finalize"))(); }' |
+        gcc -D_GNU_SOURCE -shared -fPIC -x c -o "$FOLDER/hangs.so" - -ldl
+    run timeout 60 env LD_PRELOAD="$FOLDER/hangs.so" srun --sft-bench="verify:2,gpus=0,timeout=10,checks=memory,out=$FOLDER/out"
+    echo "$output"
+    [ "$status" -ne 0 ] && [ "$status" -ne 124 ]
+    [[ $output == *"sft-bench-job: rank 1 on "*"end of MPI"*"(timeout=10)"* ]]
+    json "len(v['nodes']) == 2 and v['checks']" # the verdict stands
+}
+
 @test "a word that is no check, and a key of training, are refused before anything is allocated" {
     run srun --sft-bench=verify:2,checks=gemm+nvlnk
     [ "$status" -ne 0 ]

@@ -194,7 +194,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "late") == 0)
         _exit(0); /* MPI has messages that nobody takes */
     device->destroy(device);
-    collective_destroy(collective);
+    collective_destroy(collective, NULL);
     control_stop(control);
     bootstrap_stop(&bootstrap);
     return 0;

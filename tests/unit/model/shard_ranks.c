@@ -279,7 +279,7 @@ int main(int argc, char **argv)
     training_run(&one, b, SFT_ZERO_0);
     if (many.control->rank == 0)
         status |= compare(&many, &one);
-    collective_destroy(many.collective);
+    collective_destroy(many.collective, NULL);
     control_stop(many.control);
     bootstrap_stop(&bootstrap);
     return status; /* of rank 0; the memory goes with the process */

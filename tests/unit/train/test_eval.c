@@ -58,7 +58,7 @@ static void scene_close(struct scene *s)
     sft_record_clear(&s->record);
     keep_destroy(s->training.keep);
     training_destroy(&s->training);
-    collective_destroy(s->collective);
+    collective_destroy(s->collective, NULL);
     control_stop(s->control);
     s->backend->destroy(s->backend);
     input_close(&s->input);

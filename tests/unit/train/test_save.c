@@ -175,11 +175,6 @@ static void test_folder(void **state)
     expect_refused(path, UINT64_MAX / 2, "GB will be written, and");
     unit_shell("mkdir %s && echo mine >%s/thesis.tex", path, path);
     expect_refused(path, 1, "has files that no run has saved, as thesis.tex: ");
-    /* What came there during the run is not replaced, either. */
-    check(save_folder_make(&folder, path, &err), &err);
-    assert_int_equal(save_folder_commit(&folder, path, &err), -1);
-    assert_contains(err.text, "has files that no run has saved");
-    save_folder_drop(&folder);
     unit_shell("[ \"$(ls -A %s)\" = thesis.tex ] && rm %s/thesis.tex", path, path);
     check(save_folder_check(path, 1, &err), &err);
     /* What is being written stays; what a run that was killed has left goes. */
@@ -207,12 +202,48 @@ static void test_folder(void **state)
     unit_shell("rm %s", path);
 }
 
+/* What came there during the run is not replaced, and what was trained is not lost for it: not by
+ * its own end, nor by those who sweep for the next one, which has the name. */
+static void late_check(const char *comes, const char *why, const char *goes)
+{
+    char path[128], left[512];
+    struct save_folder folder;
+    struct sft_error err = {""};
+    snprintf(path, sizeof path, "%s/late", top);
+    check(save_folder_make(&folder, path, &err), &err);
+    unit_shell("echo weights >%s/model.safetensors", folder.beside);
+    unit_shell("cd %s && %s", top, comes);
+    assert_int_equal(save_folder_commit(&folder, path, &err), -1);
+    assert_contains(err.text, why);
+    save_folder_drop(&folder);
+    unit_shell("cd %s && %s", top, goes);
+    check(save_folder_make(&folder, path, &err), &err);
+    unit_shell("echo 'tags: " SAVE_MARK "' >%s/" SAVE_CARD, folder.beside);
+    check(save_folder_commit(&folder, path, &err), &err);
+    save_folder_sweep(path);
+    const char *said = strstr(err.text, "; the model is whole in ");
+    assert_non_null(said);
+    snprintf(left, sizeof left, "%s", said + strlen("; the model is whole in "));
+    unit_shell("[ \"$(ls -A %s)\" = model.safetensors ] && grep -q weights %s/model.safetensors && "
+               "rm -r %s %s",
+               left, left, left, path);
+}
+
+static void test_late(void **state)
+{
+    (void)state;
+    late_check("mkdir late && echo mine >late/thesis.tex", "has files that no run has saved, as",
+               "[ \"$(ls -A late)\" = thesis.tex ] && rm -r late");
+    late_check("echo mine >late", "is a file: name a folder", "rm late");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranks),
         cmocka_unit_test(test_config),
         cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_late),
     };
     return cmocka_run_group_tests(tests, begin, finish);
 }
