@@ -125,11 +125,12 @@ int sweep_nodes_read(const char *list, int i, int *nodes, struct sft_error *err)
     if (!sweep_word(list, i, word, sizeof word))
         return 0;
     const char *text = word + strspn(word, " \t");
-    word[strlen(word) - strlen(text) + strcspn(text, " \t")] = '\0';
     long number = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || number < 1 || number > SFT_REQUEST_NODES_MAX)
-        return sft_error_set(err, "'%.40s' is no whole number from 1 to %d", text,
-                             SFT_REQUEST_NODES_MAX);
+    if (end == text || end[strspn(end, " \t")] != '\0' || number < 1 ||
+        number > SFT_REQUEST_NODES_MAX)
+        return sft_error_set(err, "'%.40s' is no whole number from 1 to %d%s", text,
+                             SFT_REQUEST_NODES_MAX,
+                             strpbrk(text, " \t") != NULL ? "; commas stand between numbers" : "");
     *nodes = (int)number;
     return 1;
 }

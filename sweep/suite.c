@@ -162,7 +162,8 @@ static int line_read(struct suite *suite, char *line, struct sft_error *err)
         return sft_error_set(err, "'%.40s' is not of the form key = value", line);
     const char *value = equals + 1 + strspn(equals + 1, " \t");
     *equals = '\0';
-    line[strcspn(line, " \t")] = '\0';
+    for (size_t end = strlen(line); end > 0 && strchr(" \t", line[end - 1]) != NULL; end--)
+        line[end - 1] = '\0';
     const struct sft_field *key = sft_field_find(keys, line);
     if (key == NULL)
         return key_unknown(line, err);

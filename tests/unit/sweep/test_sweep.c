@@ -91,6 +91,7 @@ static void test_what_is_refused(void **unused)
         {"tiny:2", "1", "steps=5", "nodes are --nodes'"},
         {"tiny", "0", "steps=5", "'0' is no whole number"},
         {"tiny", "1,,2", "steps=5", "'' is no whole number"},
+        {"tiny", "2 4", "steps=5", "'2 4' is no whole number"},
         {"tiny", "1,1", "steps=5", "stands twice"},
         {"tiny", "1", "speed=5", "--with: "},
         {"tiny", "1", "steps=many", "--with: "},
