@@ -28,6 +28,7 @@ struct sweep_cell {
     double seconds; /* of one run, estimated; NaN: not predicted */
     int gpus;       /* of one run; 0: none, or not known */
     char refused[SFT_ERROR_SIZE]; /* why it cannot run; "" */
+    bool unfit;                   /* because it does not fit into the GPUs' memory */
     char data[SFT_REQUEST_PATH]; /* as the plugin has the request's, sweep_cells_resolve; else "" */
 };
 

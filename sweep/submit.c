@@ -211,7 +211,7 @@ void submit_failed(const struct sweep_state *state, struct sweep_cells *cells, F
 bool submit_is_whole(const struct sweep_cells *cells, int repeat)
 {
     for (size_t i = 0; i < cells->count; i++)
-        if (cells->cell[i].refused[0] != '\0' || cells->cell[i].had < repeat)
+        if (cells->cell[i].had < repeat)
             return false;
     return true;
 }

@@ -29,7 +29,7 @@ void submit_status(const struct sweep_cells *cells, const struct sweep_options *
 /* The newest jobs of the cells that failed, a line each. */
 void submit_failed(const struct sweep_state *state, struct sweep_cells *cells, FILE *out);
 
-/* Has every cell that is not refused all its runs? */
+/* Has every cell all its runs? One that is refused has not, unless it ran before. */
 bool submit_is_whole(const struct sweep_cells *cells, int repeat);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accounts/text.h"
 #include "lib/checks.h"
 #include "lib/file_read.h"
 #include "lib/goals.h"
@@ -35,6 +36,14 @@ static int verify_check(void *object, const char *value, struct sft_error *err)
     unsigned checks;
     (void)object;
     return strcmp(value, "no") == 0 ? 0 : checks_read(value, &checks, err);
+}
+
+static int price_check(void *object, const char *value, struct sft_error *err)
+{
+    double price;
+    char currency[TEXT_CURRENCY];
+    (void)object;
+    return text_price(value, &price, currency, err);
 }
 
 static int line_add(const struct suite *suite, struct suite_lines *lines, const char *value,
@@ -111,7 +120,7 @@ static const struct sft_field keys[] = {
     {.name = "goals", .type = SFT_FIELD_TEXT, FIELD_OF(goals)},
     {.name = "title", .type = SFT_FIELD_TEXT, FIELD_OF(title)},
     {.name = "site", .type = SFT_FIELD_TEXT, FIELD_OF(site)},
-    {.name = "price", .type = SFT_FIELD_TEXT, FIELD_OF(price)},
+    {.name = "price", .type = SFT_FIELD_TEXT, FIELD_OF(price), .check = price_check},
     {.name = NULL},
 };
 

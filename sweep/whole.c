@@ -56,6 +56,7 @@ static int cells_make(struct whole *w, enum phase phase, int count, struct sft_e
     sweep_state_count(&w->state, cells, false);
     w->plan.nodes = phase == PHASE_VERIFY ? count : w->nodes.good.count;
     plan_cells(cells, &w->plan, &w->conf);
+    phase_cells_refuse(cells, &w->nodes);
     return 0;
 }
 
@@ -81,8 +82,15 @@ static int nodes_choose(struct whole *w, const struct words *there, const struct
 {
     const struct sweep_cells *cells = &w->cells[PHASE_VERIFY];
     w->verified = cells->count > 0 && cells->cell[0].had > 0 && w->state.verify.id > 0;
+    struct words ran = {0};
+    if (cells->count == 0)
+        phase_nodes_ran(&ran, &w->state);
     phase_nodes_clear(&w->nodes);
-    if (phase_nodes_choose(&w->nodes, there, away, w->verified ? &w->state.verify : NULL, err) < 0)
+    int rc = ran.failed ? sft_error_set(err, "no memory for nodes' names")
+                        : phase_nodes_choose(&w->nodes, there, away,
+                                             w->verified ? &w->state.verify : NULL, &ran, err);
+    words_clear(&ran);
+    if (rc < 0)
         return -1;
     return w->verified ? exclude_make(w, err) : 0;
 }
@@ -98,7 +106,8 @@ static int look_nodes(struct whole *w, struct words *there, struct words *away,
         return sft_error_set(err, "no node of partition %s can run jobs now", w->plan.partition);
     if (cells_make(w, PHASE_VERIFY, there->count, err) < 0 || nodes_choose(w, there, away, err) < 0)
         return -1;
-    w->plan.left = there->count + away->count - w->nodes.good.count;
+    w->plan.left = there->count - w->nodes.good.count;
+    w->plan.away = away->count;
     if (cells_make(w, PHASE_SMOKE, there->count, err) < 0)
         return -1;
     return cells_make(w, PHASE_MODELS, there->count, err);
@@ -147,13 +156,13 @@ static int none_good(const struct whole *w, struct sft_error *err)
     return -1;
 }
 
-/* Of the suite without a file what does not fit is no part. */
+/* Of the suite without a file what does not fit into the GPUs' memory is no part. */
 static void cells_fit(struct whole *w)
 {
     struct sweep_cells *models = &w->cells[PHASE_MODELS];
     size_t kept = 0;
     for (size_t i = 0; w->suite->fitting && i < models->count; i++)
-        if (models->cell[i].refused[0] != '\0')
+        if (models->cell[i].unfit)
             printf("left out: %s: %s\n", models->cell[i].text, models->cell[i].refused);
         else
             models->cell[kept++] = models->cell[i];
@@ -291,8 +300,26 @@ static void status_print(struct whole *w)
             continue;
         printf("\n%s\n", phase_title(phase));
         submit_status(&w->cells[phase], &options, stdout);
+        plan_refused(&w->cells[phase], options.repeat, stdout);
         submit_failed(&w->state, &w->cells[phase], stdout);
     }
+}
+
+static void say_end(const struct whole *w, bool whole, bool accounted)
+{
+    int refused = phase_refused(w->cells, &w->options);
+    char but[48] = "";
+    if (refused > 0)
+        snprintf(but, sizeof but, " but for %d refused", refused);
+    if (whole && accounted)
+        printf("complete\n");
+    else if (!accounted || phase_next(w->cells, &w->options) != PHASES)
+        printf("not complete: the same command with --name %s runs what is missing\n",
+               w->options.name);
+    else if (w->nodes.bad.count + w->nodes.unverified.count > 0)
+        printf("complete on the nodes that verify left%s\n", but);
+    else
+        printf("complete%s\n", but);
 }
 
 static int whole_end(struct whole *w, struct sft_error *err)
@@ -312,13 +339,7 @@ static int whole_end(struct whole *w, struct sft_error *err)
             "the accounting does not have every run yet: sft-sweep --name %s --report-only makes "
             "the report again\n",
             w->options.name);
-    if (whole && accounted)
-        printf("complete\n");
-    else if (phase_next(w->cells, &w->options) == PHASES && accounted)
-        printf("complete on the nodes that verify left\n");
-    else
-        printf("not complete: the same command with --name %s runs what is missing\n",
-               w->options.name);
+    say_end(w, whole, accounted);
     return whole && accounted ? SWEEP_WHOLE : SWEEP_MISSING;
 }
 
@@ -329,6 +350,20 @@ static int phases_run(struct whole *w, struct sft_error *err)
     for (enum phase phase = PHASE_VERIFY; end == SWEEP_WHOLE && phase < PHASES; phase++)
         end = phase_run(w, phase, err);
     return end == SWEEP_WHOLE ? whole_end(w, err) : end;
+}
+
+/* Verify is for what follows. */
+static int none_runs(const struct whole *w, struct sft_error *err)
+{
+    bool verify = submit_is_whole(&w->cells[PHASE_VERIFY], 1);
+    bool more = false;
+    for (enum phase phase = PHASE_SMOKE; phase < PHASES; phase++)
+        for (size_t i = 0; i < w->cells[phase].count; i++)
+            more |= w->cells[phase].cell[i].refused[0] == '\0';
+    return verify || more
+               ? 0
+               : sft_error_set(err, "all that would follow verify is refused, so nothing "
+                                    "is submitted");
 }
 
 static int start(struct whole *w, struct sft_error *err)
@@ -349,6 +384,8 @@ static int start(struct whole *w, struct sft_error *err)
     int jobs = plan_show(w);
     if (w->options.action == SWEEP_PLAN)
         return is_whole(w) ? SWEEP_WHOLE : SWEEP_MISSING;
+    if (none_runs(w, err) < 0)
+        return SWEEP_WRONG;
     if (jobs > 0 && !w->options.yes && (rc = submit_ask(jobs, err)) != 0)
         return rc < 0 ? SWEEP_WRONG : SWEEP_MISSING;
     return phases_run(w, err);

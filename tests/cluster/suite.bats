@@ -91,6 +91,17 @@ words() { # words PAGE : its text, without what only says where a line may break
     [ "$output" = "sft-sweep: asked.conf:9: nodes: 'x' is no whole number from 1 to 16384" ]
     run "$SWEEP" --suite asked.conf --detach
     [ "$status" -eq 2 ]
+    # what the job refuses is known before anything has run; the rest of the plan holds
+    suite_of asked 'verify = facts' 'model = tiny:1,data=/none.json'
+    run "$SWEEP" --suite asked.conf --yes
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [[ $output == *"refused: tiny:1,"*": /none.json: cannot read the data: No such file or directory"* ]]
+    [[ ${lines[-1]} == "sft-sweep: all that would follow verify is refused, so nothing is submitted" ]]
+    echo 'model = tiny:1' >>asked.conf
+    run "$SWEEP" --suite asked.conf --plan
+    [ "$status" -eq 1 ]
+    [[ $output == *"refused: tiny:1,"*$'\n4 jobs to submit; '* ]]
     [ -z "$(squeue -h --states=all)" ]
 }
 
@@ -170,8 +181,9 @@ PY
     kill -KILL "$rank"
     ended bad 1
     grep -qx "left out, verify called bad: $host" bad.log
-    grep -q "^refused: tiny-lstm:4,.*: partition gpu has 3 nodes for it: 1 left out" bad.log ||
-        grep -q '^tiny-lstm:4,.* 1 *0 *0 *0 *0$' bad.log
+    grep -q "^refused: tiny-lstm:4,.*: partition gpu has 3 nodes for it: 1 left out$" bad.log
+    grep -q '^tiny-lstm:4,.* 1 *0 *0 *0 *0$' bad.log
+    tail -n 1 bad.log | grep -qx 'complete on the nodes that verify left but for 1 refused'
     [ "$(complete_of bad | grep -v '^verify' | wc -l)" -eq 4 ]
     for at in $(complete_of bad | awk '!/^verify/ { print $2 }'); do
         run scontrol show hostnames "$at"
@@ -184,7 +196,7 @@ PY
     run "$SWEEP" --suite bad.conf --yes
     echo "$output"
     [ "$status" -eq 1 ]
-    [[ $output == *"0 jobs to submit"*"complete on the nodes that verify left" ]]
+    [[ $output == *"0 jobs to submit"*"complete on the nodes that verify left but for 1 refused" ]]
     # and where no other node is there, nothing is run
     for node in 1 2 3 4; do
         [ "fukushimadc-02-hgx-000$node" = "$host" ] ||
@@ -197,6 +209,28 @@ PY
     echo "$output"
     [ "$status" -eq 2 ]
     [[ ${lines[-1]} == "sft-sweep: no good node is left, so nothing is run: verify (job "*") called bad: $host" ]]
+}
+
+@test "a node that goes down after verify: what it should have run is missing, and told" {
+    suite_of lost 'verify = facts' 'repeat = 1' 'model = tiny-lstm:1,seq=64'
+    begin lost
+    ended lost 0
+    echo 'smoke = tiny-lstm' >>lost.conf
+    scontrol update nodename=fukushimadc-02-hgx-0004 state=drain reason=test
+    begin lost
+    ended lost 1 || touch wrong
+    scontrol update nodename=fukushimadc-02-hgx-0004 state=resume
+    [ ! -e wrong ]
+    grep -qx 'left out, down or drained: fukushimadc-02-hgx-0004' lost.log
+    # in the plan and at the end
+    [ "$(grep -c '^refused: tiny-lstm:1,.* on fukushimadc-02-hgx-0004: the node is down or drained now$' lost.log)" -eq 2 ]
+    [ "$(grep -c '^submitted' lost.log)" -eq 3 ]
+    tail -n 1 lost.log | grep -qx 'complete but for 1 refused'
+    # back again: it runs what is missing there
+    begin lost
+    ended lost 0
+    [ "$(grep -c '^submitted .* on fukushimadc-02-hgx-0004$' lost.log)" -eq 1 ]
+    tail -n 1 lost.log | grep -qx complete
 }
 
 @test "verify that does not come to its end is one line, and nothing else is run" {

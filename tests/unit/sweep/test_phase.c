@@ -13,7 +13,7 @@
 static struct suite suite;
 static struct sweep_options options;
 static struct phase_nodes nodes;
-static struct words there, away;
+static struct words there, away, ran;
 static struct sweep_verify verify;
 static struct sweep_cells cells[PHASES];
 static struct sweep_state state;
@@ -35,6 +35,7 @@ static int end(void **unused)
     (void)unused;
     words_clear(&there);
     words_clear(&away);
+    words_clear(&ran);
     phase_nodes_clear(&nodes);
     sweep_state_clear(&state);
     memset(&state, 0, sizeof state);
@@ -54,7 +55,7 @@ static void choose(bool verified)
 {
     struct sft_error err = {""};
     phase_nodes_clear(&nodes);
-    if (phase_nodes_choose(&nodes, &there, &away, verified ? &verify : NULL, &err) < 0)
+    if (phase_nodes_choose(&nodes, &there, &away, verified ? &verify : NULL, &ran, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -86,17 +87,17 @@ static void test_the_verdict(void **unused)
     /* a record whose list was cut is no list */
     verify.bad_count = 3;
     phase_nodes_clear(&nodes);
-    assert_int_equal(phase_nodes_choose(&nodes, &there, &away, &verify, &err), -1);
+    assert_int_equal(phase_nodes_choose(&nodes, &there, &away, &verify, &ran, &err), -1);
     assert_contains(err.text, "verify (job 12) called 3 nodes bad and its record names 2");
     /* nor is a name that Slurm does not know */
     strcpy(verify.bad, "n2,node-two");
     verify.bad_count = 2;
     phase_nodes_clear(&nodes);
-    assert_int_equal(phase_nodes_choose(&nodes, &there, &away, &verify, &err), -1);
+    assert_int_equal(phase_nodes_choose(&nodes, &there, &away, &verify, &ran, &err), -1);
     assert_contains(err.text, "called node-two bad");
     strcpy(verify.nodes, "");
     phase_nodes_clear(&nodes);
-    assert_int_equal(phase_nodes_choose(&nodes, &there, &away, &verify, &err), -1);
+    assert_int_equal(phase_nodes_choose(&nodes, &there, &away, &verify, &ran, &err), -1);
     assert_contains(err.text, "verify (job 12): its list of nodes, '', cannot be read");
 }
 
@@ -144,13 +145,65 @@ static void test_the_cells(void **unused)
     expect_cell(PHASE_MODELS, 0, "llama-7b:1,steps=2,seq=64", "");
     expect_cell(PHASE_MODELS, 2, "llama-7b:4,steps=2,seq=64", "");
     expect_cell(PHASE_MODELS, 3, "llama-70b:8,steps=2,seq=64", "");
-    struct plan_nodes plan = {"gpu", 2, 3, 0, "", false, false, ""};
+    struct plan_nodes plan = {"gpu", 2, 3, 0, 0, "", false, false, ""};
     static struct conf conf;
     conf_init(&conf);
     plan_cells(&cells[PHASE_MODELS], &plan, &conf);
     assert_string_equal(cells[PHASE_MODELS].cell[1].refused, "");
     assert_string_equal(cells[PHASE_MODELS].cell[2].refused,
                         "partition gpu has 2 nodes for it: 3 left out");
+}
+
+/* A node that goes down keeps its cells: what it did not run is missing. */
+static void test_a_node_that_goes_down(void **unused)
+{
+    (void)unused;
+    static struct conf conf;
+    struct plan_nodes plan = {.partition = "gpu", .nodes = 3, .left = 1, .away = 4};
+    strcpy(verify.nodes, "n[1-2,5-7],gone");
+    strcpy(verify.bad, "n2,n7");
+    verify.bad_count = 2;
+    choose(true);
+    expect(&nodes.absent, "n5,n6,gone");
+    read_suite("smoke = lstm\nmodel = tiny\nrepeat = 1");
+    make();
+    conf_init(&conf);
+    assert_int_equal(cells[PHASE_SMOKE].count, 4);
+    expect_cell(PHASE_SMOKE, 0, "lstm:1", "n1");
+    expect_cell(PHASE_SMOKE, 1, "lstm:1", "n5");
+    assert_int_equal(cells[PHASE_MODELS].count, 4);
+    expect_cell(PHASE_MODELS, 3, "tiny:8", "");
+    for (enum phase phase = PHASE_SMOKE; phase < PHASES; phase++) {
+        plan_cells(&cells[phase], &plan, &conf);
+        phase_cells_refuse(&cells[phase], &nodes);
+    }
+    assert_string_equal(cells[PHASE_SMOKE].cell[0].refused, "");
+    assert_string_equal(cells[PHASE_SMOKE].cell[1].refused, "the node is down or drained now");
+    assert_string_equal(cells[PHASE_SMOKE].cell[3].refused, "the node is gone from Slurm now");
+    assert_string_equal(cells[PHASE_MODELS].cell[3].refused,
+                        "partition gpu has 3 nodes for it: 1 left out, 4 down or drained now");
+    assert_int_equal(phase_refused(cells, &options), 5);
+    assert_false(submit_is_whole(&cells[PHASE_SMOKE], 1));
+    /* what ran before it went down is there */
+    for (size_t i = 0; i < 4; i++)
+        cells[PHASE_SMOKE].cell[i].had = 1;
+    assert_true(submit_is_whole(&cells[PHASE_SMOKE], 1));
+    assert_int_equal(phase_refused(cells, &options), 2);
+}
+
+/* Without verify the nodes that have jobs of the name are the suite's. */
+static void test_a_node_that_goes_down_without_verify(void **unused)
+{
+    (void)unused;
+    char text[] = "m|1|COMPLETED|n[1,6]||sft-sweep:tiny:2\nm|2|PENDING||n8|sft-sweep:lstm:1\n"
+                  "m|3|FAILED|elsewhere||sft-sweep:tiny:1\n";
+    struct sft_error err = {""};
+    assert_int_equal(sweep_state_queue(&state, "m", text, &err), 0);
+    phase_nodes_ran(&ran, &state);
+    choose(false);
+    expect(&nodes.absent, "n6,n8");
+    expect(&nodes.good, "n1,n2,n3,n4,maint1");
+    assert_int_equal(nodes.reach, 7);
 }
 
 static void test_no_verify_and_what_is_refused(void **unused)
@@ -317,6 +370,8 @@ int main(void)
         TEST(test_which_nodes_are_there),
         TEST(test_the_verdict),
         TEST(test_the_cells),
+        TEST(test_a_node_that_goes_down),
+        TEST(test_a_node_that_goes_down_without_verify),
         TEST(test_no_verify_and_what_is_refused),
         TEST(test_which_phase_is_next),
         TEST(test_the_record_of_verify),

@@ -60,6 +60,8 @@ static void test_mistakes(void **state)
         {"model = tiny\nnodes = 2 4 8",
          "s:2: nodes: '2 4 8' is no whole number from 1 to 16384; commas stand between numbers"},
         {"model = tiny\nnodes = 2, 4 8", "s:2: nodes: '4 8' is no whole number"},
+        {"model = tiny\nprice = 4 USD", "s:2: price: '4 USD' is not of the form 4.10 or 600:JPY"},
+        {"model = tiny\nprice = -1", "s:2: price: '-1' is no price"},
         {"model x = tiny", "s:1: unknown key 'model x'; the keys are: name, "},
         {"model = tiny\n = 3", "s:2: unknown key ''"},
         {"repeat = 0\nmodel = tiny", "s:1: 'repeat' is '0', no whole number from 1 to 1000"},

@@ -382,7 +382,7 @@ static void test_the_plans_figures(void **unused)
 {
     (void)unused;
     struct sft_error err = {""};
-    struct plan_nodes nodes = {"gpu", 8, 0, 8, "H100", false, true, ""};
+    struct plan_nodes nodes = {"gpu", 8, 0, 0, 8, "H100", false, true, ""};
     char *text = NULL;
     size_t size;
     assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "2,4,9", "--name", "n"), 0);
@@ -417,7 +417,7 @@ static void test_the_plan_says_for_which_gpu(void **unused)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sft_error err = {""};
-        struct plan_nodes nodes = {"gpu", 8, 0, 8, "", false, true, ""};
+        struct plan_nodes nodes = {"gpu", 8, 0, 0, 8, "", false, true, ""};
         char *text = NULL;
         size_t size;
         strcpy(nodes.gpu, cases[i].gpu);
