@@ -145,6 +145,33 @@ static void test_a_name_of_data(void **unused)
     assert_null(sweep_cells_find(&cells, "tiny:1", false, ""));
 }
 
+static void test_a_name_of_data_to_evaluate_with(void **unused)
+{
+    (void)unused;
+    struct sft_error err = {""};
+    static struct conf_data names;
+    assert_int_equal(conf_data_set(&names, "data.held", "/shared/h.json", &err), 0);
+    assert_int_equal(conf_data_set(&names, "data.mine", "/shared/a.json", &err), 0);
+    assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "1", "--vary", "data=mine,/b.json",
+                           "--with", "eval=held"),
+                     0);
+    make();
+    sweep_cells_resolve(&cells, &names);
+    assert_ptr_equal(
+        sweep_cells_find(&cells, "tiny:1,data=/shared/a.json,eval=/shared/h.json", false, ""),
+        &cells.cell[0]);
+    assert_ptr_equal(sweep_cells_find(&cells, "tiny:1,data=/b.json,eval=/shared/h.json", false, ""),
+                     &cells.cell[1]);
+    assert_null(sweep_cells_find(&cells, "tiny:1,data=/b.json,eval=/shared/a.json", false, ""));
+    assert_null(sweep_cells_find(&cells, "tiny:1,data=/b.json", false, ""));
+    /* without data= */
+    assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "1", "--with", "eval=held"), 0);
+    make();
+    sweep_cells_resolve(&cells, &names);
+    assert_ptr_equal(sweep_cells_find(&cells, "tiny:1,eval=/shared/h.json", false, ""),
+                     &cells.cell[0]);
+}
+
 /* The request in a record has the site's defaults, too. */
 static void test_a_request_that_says_more(void **unused)
 {
@@ -476,6 +503,7 @@ int main(void)
         TEST(test_a_name_of_its_own),
         TEST(test_what_is_refused),
         TEST(test_a_name_of_data),
+        TEST(test_a_name_of_data_to_evaluate_with),
         TEST(test_a_request_that_says_more),
         TEST(test_the_queue),
         TEST(test_a_failure_has_its_reason),
