@@ -73,19 +73,42 @@ static void job_record(struct sweep_job *job, const struct row *row)
     job_reason(job, &row->record);
 }
 
-static void verify_record(struct sweep_verify *verify, const struct row *row)
+static int verify_record(struct sweep_state *state, const struct row *row, struct sft_error *err)
 {
     const char *task = sft_record_get(&row->record, "task"),
                *bad = sft_record_get(&row->record, "hosts_bad"),
                *unknown = sft_record_get(&row->record, "hosts_unknown");
-    if (task == NULL || strcmp(task, "verify") != 0 || row->job_id < verify->id)
-        return;
+    if (task == NULL || strcmp(task, "verify") != 0)
+        return 0;
+    struct sweep_verify *grown =
+        realloc(state->verify, (state->verify_count + 1) * sizeof *state->verify);
+    if (grown == NULL)
+        return sft_error_set(err, "no memory for what verify found");
+    state->verify = grown;
+    struct sweep_verify *verify = &grown[state->verify_count++];
     *verify = (struct sweep_verify){.id = row->job_id};
     if (strlen(row->nodelist) < sizeof verify->nodes)
         strcpy(verify->nodes, row->nodelist);
     snprintf(verify->bad, sizeof verify->bad, "%s", bad != NULL ? bad : "");
     snprintf(verify->unknown, sizeof verify->unknown, "%s", unknown != NULL ? unknown : "");
     verify->bad_count = (int)sft_record_get_real(&row->record, "nodes_bad", 0);
+    return 0;
+}
+
+const struct sweep_verify *sweep_state_verdict(const struct sweep_state *state,
+                                               struct sweep_cells *cells)
+{
+    const struct sweep_job *last = NULL;
+    for (size_t i = 0; i < state->count; i++) {
+        const struct sweep_job *job = &state->job[i];
+        if (job->state == SWEEP_COMPLETE && (last == NULL || job->id > last->id) &&
+            sweep_cells_find(cells, job->request, job->asked, job->node) != NULL)
+            last = job;
+    }
+    for (size_t i = 0; last != NULL && i < state->verify_count; i++)
+        if (state->verify[i].id == last->id)
+            return &state->verify[i];
+    return NULL;
 }
 
 int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct sft_error *err)
@@ -101,8 +124,8 @@ int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct 
         if (job == NULL && (job = state_add(state, row->job_id, err)) == NULL)
             return -1;
         job_record(job, row);
-        if (job->state == SWEEP_COMPLETE)
-            verify_record(&state->verify, row);
+        if (job->state == SWEEP_COMPLETE && verify_record(state, row, err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -251,6 +274,7 @@ int sweep_state_load(struct sweep_state *state, const char *name, struct sft_err
 void sweep_state_clear(struct sweep_state *state)
 {
     free(state->job);
+    free(state->verify);
     memset(state, 0, sizeof *state);
 }
 

@@ -25,9 +25,9 @@ struct sweep_job {
 
 #define SWEEP_HOSTS 701 /* bytes of a list of hosts in a record, and its end */
 
-/* What the newest complete run of verify found, by its record in the accounting. */
+/* What a complete run of verify found, by its record in the accounting. */
 struct sweep_verify {
-    long long id;     /* of its job; 0: there is none */
+    long long id;     /* of its job */
     char nodes[8192]; /* where it ran, as Slurm writes a list of nodes; "" where that is longer */
     char bad[SWEEP_HOSTS], unknown[SWEEP_HOSTS]; /* names with commas between */
     int bad_count;                               /* of which a long list may not have all */
@@ -36,7 +36,8 @@ struct sweep_verify {
 struct sweep_state {
     size_t count, room;
     struct sweep_job *job; /* by id, once loaded */
-    struct sweep_verify verify;
+    size_t verify_count;
+    struct sweep_verify *verify;
 };
 
 static inline bool sweep_job_is_alive(const struct sweep_job *job)
@@ -52,6 +53,11 @@ void sweep_job_print(const struct sweep_job *job, FILE *out);
  * in the accounting, when the ended job's comment in the queue has. */
 int sweep_state_load(struct sweep_state *state, const char *name, struct sft_error *err);
 void sweep_state_clear(struct sweep_state *state);
+
+/* The verdict of the newest complete run of the verify that is asked for, `cells`; NULL: there is
+ * none, or the accounting does not have its record yet. */
+const struct sweep_verify *sweep_state_verdict(const struct sweep_state *state,
+                                               struct sweep_cells *cells);
 
 /* The two readers: squeue's lines "MARK|ID|STATE|NODES|WANTED NODES|COMMENT", where a comment may
  * hold anything, so also what looks like more lines, but not the mark that nobody knew when it was

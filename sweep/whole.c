@@ -24,7 +24,8 @@ struct whole {
     struct sweep_state state, begun; /* begun: as it was at the start */
     struct sweep_cells cells[PHASES];
     char *exclude;
-    bool verified; /* verify's record is read */
+    bool verified; /* verify's record is read: */
+    struct sweep_verify verdict;
 };
 
 static void whole_clear(struct whole *w)
@@ -80,15 +81,18 @@ static int exclude_make(struct whole *w, struct sft_error *err)
 static int nodes_choose(struct whole *w, const struct words *there, const struct words *away,
                         struct sft_error *err)
 {
-    const struct sweep_cells *cells = &w->cells[PHASE_VERIFY];
-    w->verified = cells->count > 0 && cells->cell[0].had > 0 && w->state.verify.id > 0;
+    struct sweep_cells *cells = &w->cells[PHASE_VERIFY];
+    const struct sweep_verify *verdict = sweep_state_verdict(&w->state, cells);
+    w->verified = verdict != NULL;
+    if (verdict != NULL)
+        w->verdict = *verdict;
     struct words ran = {0};
     if (cells->count == 0)
         phase_nodes_ran(&ran, &w->state);
     phase_nodes_clear(&w->nodes);
     int rc = ran.failed ? sft_error_set(err, "no memory for nodes' names")
                         : phase_nodes_choose(&w->nodes, there, away,
-                                             w->verified ? &w->state.verify : NULL, &ran, err);
+                                             w->verified ? &w->verdict : NULL, &ran, err);
     words_clear(&ran);
     if (rc < 0)
         return -1;
@@ -139,7 +143,7 @@ static void say_verdict(const struct whole *w)
 {
     if (w->verified)
         printf("verify (job %lld): %d node%s good enough, %d bad, %d could not be told\n",
-               w->state.verify.id, w->nodes.good.count, w->nodes.good.count == 1 ? "" : "s",
+               w->verdict.id, w->nodes.good.count, w->nodes.good.count == 1 ? "" : "s",
                w->nodes.bad.count, w->nodes.unknown.count);
     say_nodes("left out, verify called bad: ", &w->nodes.bad, "");
     say_nodes("left out, not in the run of verify: ", &w->nodes.unverified, "");
@@ -151,7 +155,7 @@ static int none_good(const struct whole *w, struct sft_error *err)
 {
     char *bad = names_join(&w->nodes.bad);
     sft_error_set(err, "no good node is left, so nothing is run: verify (job %lld) called bad: %s",
-                  w->state.verify.id, bad != NULL ? bad : "none, and they are not there now");
+                  w->verdict.id, bad != NULL ? bad : "none, and they are not there now");
     free(bad);
     return -1;
 }

@@ -270,17 +270,23 @@ static void test_which_phase_is_next(void **unused)
     assert_int_equal(phase_next(cells, &options), PHASES);
 }
 
-/* The accounting's word on verify: the newest complete run's, and no training's. */
+/* The accounting's word on verify: the newest complete run's of the checks that are asked for, and
+ * no training's; and none where a newer one's is still to come. */
 static void test_the_record_of_verify(void **unused)
 {
     (void)unused;
     struct sft_error err = {""};
     struct rows rows;
     rows_init(&rows);
-    static const char *const said[] = {"complete", "complete", "partial", "complete"};
-    for (int i = 0; i < 4; i++) {
-        struct row *row = test_row(&rows, 10 + i, 1, 1280, "request=verify:3 nodes_bad=1");
+    static const char *const said[] = {"complete", "complete", "partial", "complete", "complete"};
+    for (int i = 0; i < 5; i++) {
+        struct row *row = test_row(&rows, 10 + i, 1, 1280, "nodes_bad=1");
         row->state = said[i];
+        sft_record_set(&row->record, "request",
+                       i == 4   ? "verify:3,checks=facts"
+                       : i == 3 ? "tiny:3"
+                                : "verify:3",
+                       NULL);
         sft_record_set(&row->record, "task", i == 3 ? "train" : "verify", NULL);
         sft_record_set(&row->record, "hosts_bad", i == 1 ? "n2" : "n1", NULL);
         sft_record_set(&row->record, "hosts_unknown", "n3", NULL);
@@ -288,12 +294,27 @@ static void test_the_record_of_verify(void **unused)
         row->nodelist = strdup("n[1-3]");
     }
     assert_int_equal(sweep_state_rows(&state, &rows, &err), 0);
-    assert_int_equal(state.verify.id, 11);
-    assert_string_equal(state.verify.bad, "n2");
-    assert_string_equal(state.verify.unknown, "n3");
-    assert_string_equal(state.verify.nodes, "n[1-3]");
-    assert_int_equal(state.verify.bad_count, 1);
+    choose(false);
+    read_suite("smoke = lstm");
+    make();
+    const struct sweep_verify *verdict = sweep_state_verdict(&state, &cells[PHASE_VERIFY]);
+    assert_non_null(verdict);
+    assert_int_equal(verdict->id, 11);
+    assert_string_equal(verdict->bad, "n2");
+    assert_string_equal(verdict->unknown, "n3");
+    assert_string_equal(verdict->nodes, "n[1-3]");
+    assert_int_equal(verdict->bad_count, 1);
     assert_true(phase_is_accounted(&state));
+    /* the other checks' verdict is another */
+    read_suite("smoke = lstm\nverify = facts");
+    make();
+    verdict = sweep_state_verdict(&state, &cells[PHASE_VERIFY]);
+    assert_true(verdict != NULL && verdict->id == 14 && strcmp(verdict->bad, "n1") == 0);
+    count("m|20|COMPLETED|n[1-3]||sft-sweep:verify:3,checks=facts sft2{state=complete}\n");
+    assert_null(sweep_state_verdict(&state, &cells[PHASE_VERIFY]));
+    read_suite("smoke = lstm\nverify = no");
+    make();
+    assert_null(sweep_state_verdict(&state, &cells[PHASE_VERIFY]));
     rows_clear(&rows);
 }
 
