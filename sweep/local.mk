@@ -15,6 +15,7 @@ sweep_libsweep_la_SOURCES = \
 	sweep/state.c sweep/state.h \
 	sweep/submit.c sweep/submit.h \
 	sweep/suite.c sweep/suite.h sweep/suite_request.c \
+	sweep/waits.c sweep/waits.h \
 	sweep/whole.c sweep/whole.h
 sweep_libsweep_la_LIBADD = $(JANSSON_LIBS)
 sft_sweep_SOURCES = sweep/main.c

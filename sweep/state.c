@@ -40,6 +40,15 @@ static struct sweep_job *state_add(struct sweep_state *state, long long id, stru
     return job;
 }
 
+int sweep_state_end(struct sweep_state *state, long long id, struct sft_error *err)
+{
+    struct sweep_job *job = state_find(state, id);
+    if (job == NULL && (job = state_add(state, id, err)) == NULL)
+        return -1;
+    job->state = SWEEP_BAD;
+    return 0;
+}
+
 static int job_compare(const void *a, const void *b)
 {
     const struct sweep_job *x = a, *y = b;
@@ -164,7 +173,7 @@ static int queue_line(struct sweep_state *state, char *line, struct sft_error *e
     static const char *const running[] = {"RUNNING",   "CONFIGURING", "COMPLETING",
                                           "SUSPENDED", "STOPPED",     "RESIZING",
                                           "SIGNALING", "STAGE_OUT",   NULL};
-    enum { ID, WORD, NODES, WANTED, COMMENT, FIELDS };
+    enum { ID, WORD, NODES, WANTED, REASON, COMMENT, FIELDS };
     char *field[FIELDS] = {line};
     long long id;
     for (int i = WORD; i < FIELDS; i++) {
@@ -189,6 +198,8 @@ static int queue_line(struct sweep_state *state, char *line, struct sft_error *e
     job->cancelled = strcmp(word, "CANCELLED") == 0;
     snprintf(job->word, sizeof job->word, "%.23s", word);
     snprintf(job->node, sizeof job->node, "%.64s", nodes);
+    if (said == SWEEP_PENDING)
+        snprintf(job->reason, sizeof job->reason, "%.99s", field[REASON]);
     job_comment(job, field[COMMENT], job->state == SWEEP_BAD);
     return 0;
 }
@@ -237,7 +248,7 @@ static int state_queue(struct sweep_state *state, const char *name, const char *
     if (getentropy(&random, sizeof random) < 0)
         return sft_error_set(err, "no random number: %s", strerror(errno));
     snprintf(mark, sizeof mark, "%016" PRIx64, random);
-    snprintf(format, sizeof format, "%s|%%A|%%T|%%N|%%n|%%k", mark);
+    snprintf(format, sizeof format, "%s|%%A|%%T|%%N|%%n|%%r|%%k", mark);
     const char *argv[] = {spawn_program("SFT_SQUEUE", "squeue"),
                           "--noheader",
                           "--states=all",

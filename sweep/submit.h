@@ -23,6 +23,9 @@ int submit_missing(struct sweep_cells *cells, const struct sweep_options *option
 /* scancel ($SFT_SCANCEL) of the pending and running jobs; *count: how many. */
 int submit_cancel(const struct sweep_state *state, int *count, struct sft_error *err);
 
+/* scancel of one that is still pending. */
+int submit_drop(long long id, struct sft_error *err);
+
 /* A line for each cell, and what is missing. */
 void submit_status(const struct sweep_cells *cells, const struct sweep_options *options, FILE *out);
 

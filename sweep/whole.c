@@ -12,6 +12,7 @@
 #include "sweep/plan.h"
 #include "sweep/report.h"
 #include "sweep/submit.h"
+#include "sweep/waits.h"
 
 #define ACCOUNTING_LOOKS 60 /* seconds that a record may take into the accounting */
 
@@ -251,10 +252,18 @@ static int phase_end(struct whole *w, int rc)
     const char *name = w->options.name;
     if (rc < 0)
         return SWEEP_WRONG;
-    if (rc == 1) {
+    if (rc == FOLLOW_INTERRUPTED) {
         printf("no longer following; the jobs go on. sft-sweep --name %s --status | --cancel; the "
                "same command with --name %s goes on with all that follows\n",
                name, name);
+        return SWEEP_MISSING;
+    }
+    if (rc == FOLLOW_STUCK) {
+        printf(
+            "not complete: no job runs, and those that are pending wait for what does not come by "
+            "itself. sft-sweep --name %s --cancel ends them; the same command with --name %s "
+            "goes on\n",
+            name, name);
         return SWEEP_MISSING;
     }
     if (phase_was_cancelled(&w->begun, &w->state)) {
@@ -266,13 +275,55 @@ static int phase_end(struct whole *w, int rc)
     return SWEEP_WHOLE;
 }
 
+/* The smoke trainings that wait for a node that is down hold up all that follows. Ended here they
+ * are not what somebody cancelled. Returns how many. */
+static int away_skip(struct whole *w, const struct words *away, struct sft_error *err)
+{
+    int skipped = 0;
+    for (size_t i = 0; i < w->state.count; i++) {
+        const struct sweep_job *job = &w->state.job[i];
+        if (job->state != SWEEP_PENDING || waits_read(job->reason) != WAITS_NODE ||
+            !names_have(away, job->node) ||
+            sweep_cells_find(&w->cells[PHASE_SMOKE], job->request, job->asked, job->node) == NULL)
+            continue;
+        if (sweep_state_end(&w->begun, job->id, err) < 0 || submit_drop(job->id, err) < 0)
+            return -1;
+        printf("skipped: job %lld on %s, which is down or drained\n", job->id, job->node);
+        skipped++;
+    }
+    fflush(stdout);
+    return skipped;
+}
+
+static int phase_follow(struct whole *w, struct sweep_cells *cells, struct sft_error *err)
+{
+    int rc, skipped = 1;
+    while ((rc = follow_sweep(&w->state, cells, w->options.name, true, err)) == FOLLOW_STUCK &&
+           skipped > 0) {
+        struct words there = {0}, away = {0};
+        skipped =
+            names_ask(&there, &away, w->plan.partition, err) < 0 ? -1 : away_skip(w, &away, err);
+        words_clear(&there);
+        words_clear(&away);
+        if (skipped <= 0)
+            break;
+    }
+    return skipped < 0 ? -1 : rc;
+}
+
 static int phase_run(struct whole *w, enum phase phase, struct sft_error *err)
 {
-    struct sweep_options options = phase_options(w, phase);
     struct sweep_cells *cells = &w->cells[phase];
     int submitted = 0;
     if (cells->count == 0)
         return SWEEP_WHOLE;
+    /* Nodes may have gone down since. */
+    if (phase == PHASE_MODELS) {
+        if (look(w, err) < 0)
+            return SWEEP_WRONG;
+        cells_fit(w);
+    }
+    struct sweep_options options = phase_options(w, phase);
     printf("%s\n", phase_title(phase));
     int rc = submit_missing(cells, &options, &submitted, err);
     if (rc == 1)
@@ -281,7 +332,7 @@ static int phase_run(struct whole *w, enum phase phase, struct sft_error *err)
         submit_say(&options, submitted);
         return rc == 1 ? SWEEP_MISSING : SWEEP_WRONG;
     }
-    int end = phase_end(w, follow_sweep(&w->state, cells, options.name, err));
+    int end = phase_end(w, phase_follow(w, cells, err));
     if (end == SWEEP_WHOLE && phase == PHASE_VERIFY && verdict_take(w, err) < 0)
         return SWEEP_WRONG;
     fflush(stdout);

@@ -233,6 +233,26 @@ PY
     tail -n 1 lost.log | grep -qx complete
 }
 
+@test "a node that goes down before its smoke training: that is told and skipped, and the models run" {
+    local node=fukushimadc-02-hgx-0004 wrong=''
+    sbatch --parsable -w $node --exclusive -o /dev/null --wrap 'sleep 600' >blocker
+    wait_for 30 bash -c "squeue -h -t running -j $(cat blocker) | grep -q ."
+    suite_of waits 'verify = no' 'smoke = tiny-lstm' 'repeat = 1' 'model = tiny-lstm:1,seq=64'
+    begin waits
+    wait_for 60 grep -q "^submitted .* on $node\$" waits.log
+    scontrol update nodename=$node state=drain reason=test
+    scancel "$(cat blocker)"
+    ended waits 1 || wrong=1
+    scontrol update nodename=$node state=resume
+    [ -z "$wrong" ]
+    job=$(sed -n "s/^submitted \([0-9]*\) .* on $node\$/\1/p" waits.log)
+    [ "$(grep -c "^sft-sweep: note: job $job (tiny-lstm:1,.* on $node) waits: .*, scancel $job ends it\$" waits.err)" -eq 1 ]
+    grep -qx "skipped: job $job on $node, which is down or drained" waits.log
+    [ "$(complete_of waits | grep -c 'tiny-lstm:1,.*seq=64')" -eq 1 ]
+    grep -q "^refused: tiny-lstm:1,.* on $node: the node is down or drained now\$" waits.log
+    tail -n 1 waits.log | grep -qx 'complete but for 1 refused'
+}
+
 @test "verify that does not come to its end is one line, and nothing else is run" {
     suite_of dead 'verify = memory' 'smoke = tiny-lstm'
     begin dead

@@ -8,6 +8,7 @@
 #include "sweep/phase.h"
 #include "sweep/plan.h"
 #include "sweep/submit.h"
+#include "sweep/waits.h"
 #include "tests/unit/report/report_rows.h"
 
 static struct suite suite;
@@ -195,8 +196,8 @@ static void test_a_node_that_goes_down(void **unused)
 static void test_a_node_that_goes_down_without_verify(void **unused)
 {
     (void)unused;
-    char text[] = "m|1|COMPLETED|n[1,6]||sft-sweep:tiny:2\nm|2|PENDING||n8|sft-sweep:lstm:1\n"
-                  "m|3|FAILED|elsewhere||sft-sweep:tiny:1\n";
+    char text[] = "m|1|COMPLETED|n[1,6]|||sft-sweep:tiny:2\nm|2|PENDING||n8||sft-sweep:lstm:1\n"
+                  "m|3|FAILED|elsewhere|||sft-sweep:tiny:1\n";
     struct sft_error err = {""};
     assert_int_equal(sweep_state_queue(&state, "m", text, &err), 0);
     phase_nodes_ran(&ran, &state);
@@ -247,24 +248,24 @@ static void test_which_phase_is_next(void **unused)
     read_suite("smoke = lstm\nmodel = tiny:2\nrepeat = 2");
     make();
     assert_int_equal(phase_next(cells, &options), PHASE_VERIFY);
-    count("m|1|RUNNING|n[1-2]||sft-sweep:verify:2\n");
+    count("m|1|RUNNING|n[1-2]|||sft-sweep:verify:2\n");
     assert_int_equal(phase_next(cells, &options), PHASE_VERIFY);
     assert_int_equal(cells[PHASE_VERIFY].cell[0].running, 1);
     assert_int_equal(plan_missing(&cells[PHASE_VERIFY].cell[0], 1), 0);
     sweep_state_clear(&state);
-    count("m|1|COMPLETED|n[1-2]||sft-sweep:verify:2 sft2{state=complete}\n"
-          "m|2|COMPLETED|n1||sft-sweep:lstm:1 sft2{state=complete}\n"
-          "m|3|PENDING||n2|sft-sweep:lstm:1\n");
+    count("m|1|COMPLETED|n[1-2]|||sft-sweep:verify:2 sft2{state=complete}\n"
+          "m|2|COMPLETED|n1|||sft-sweep:lstm:1 sft2{state=complete}\n"
+          "m|3|PENDING||n2||sft-sweep:lstm:1\n");
     assert_int_equal(phase_next(cells, &options), PHASE_SMOKE);
     assert_true(cells[PHASE_SMOKE].cell[0].had == 1 && cells[PHASE_SMOKE].cell[0].pending == 0);
     assert_true(cells[PHASE_SMOKE].cell[1].had == 0 && cells[PHASE_SMOKE].cell[1].pending == 1);
     assert_false(phase_is_accounted(&state));
     sweep_state_clear(&state);
-    count("m|1|COMPLETED|n[1-2]||sft-sweep:verify:2 sft2{state=complete}\n"
-          "m|2|COMPLETED|n1||sft-sweep:lstm:1 sft2{state=complete}\n"
-          "m|3|COMPLETED|n2|n2|sft-sweep:lstm:1 sft2{state=complete}\n"
-          "m|4|COMPLETED|n[1-2]||sft-sweep:tiny:2 sft2{state=complete}\n"
-          "m|5|FAILED|n[1-2]||sft-sweep:tiny:2\n");
+    count("m|1|COMPLETED|n[1-2]|||sft-sweep:verify:2 sft2{state=complete}\n"
+          "m|2|COMPLETED|n1|||sft-sweep:lstm:1 sft2{state=complete}\n"
+          "m|3|COMPLETED|n2|n2||sft-sweep:lstm:1 sft2{state=complete}\n"
+          "m|4|COMPLETED|n[1-2]|||sft-sweep:tiny:2 sft2{state=complete}\n"
+          "m|5|FAILED|n[1-2]|||sft-sweep:tiny:2\n");
     assert_int_equal(phase_next(cells, &options), PHASE_MODELS);
     cells[PHASE_MODELS].cell[0].had = 2;
     assert_int_equal(phase_next(cells, &options), PHASES);
@@ -310,7 +311,7 @@ static void test_the_record_of_verify(void **unused)
     make();
     verdict = sweep_state_verdict(&state, &cells[PHASE_VERIFY]);
     assert_true(verdict != NULL && verdict->id == 14 && strcmp(verdict->bad, "n1") == 0);
-    count("m|20|COMPLETED|n[1-3]||sft-sweep:verify:3,checks=facts sft2{state=complete}\n");
+    count("m|20|COMPLETED|n[1-3]|||sft-sweep:verify:3,checks=facts sft2{state=complete}\n");
     assert_null(sweep_state_verdict(&state, &cells[PHASE_VERIFY]));
     read_suite("smoke = lstm\nverify = no");
     make();
@@ -324,14 +325,88 @@ static void test_cancelled(void **unused)
     (void)unused;
     struct sweep_state begun = {0};
     struct sft_error err = {""};
-    char text[] = "m|1|CANCELLED|n1||x\nm|2|RUNNING|n1||x\nm|3|PENDING|||x\n";
+    char text[] = "m|1|CANCELLED|n1|||x\nm|2|RUNNING|n1|||x\nm|3|PENDING||||x\n";
     assert_int_equal(sweep_state_queue(&begun, "m", text, &err), 0);
-    count("m|1|CANCELLED|n1||x\nm|2|FAILED|n1||x\n");
+    count("m|1|CANCELLED|n1|||x\nm|2|FAILED|n1|||x\n");
     assert_false(phase_was_cancelled(&begun, &state));
-    count("m|3|CANCELLED|||x\n");
+    count("m|3|CANCELLED||||x\n");
     assert_true(phase_was_cancelled(&begun, &state));
     sweep_state_clear(&begun);
     assert_true(phase_was_cancelled(&begun, &state));
+}
+
+/* What the suite itself has ended is not what somebody cancelled. */
+static void test_ended_by_the_suite(void **unused)
+{
+    (void)unused;
+    struct sweep_state begun = {0};
+    struct sft_error err = {""};
+    char text[] = "m|1|PENDING||n1||x\n";
+    assert_int_equal(sweep_state_queue(&begun, "m", text, &err), 0);
+    count("m|1|CANCELLED|n1|||x\nm|2|CANCELLED|n2|||x\n");
+    assert_int_equal(sweep_state_end(&begun, 1, &err), 0);
+    assert_true(phase_was_cancelled(&begun, &state));
+    assert_int_equal(sweep_state_end(&begun, 2, &err), 0);
+    assert_false(phase_was_cancelled(&begun, &state));
+    sweep_state_clear(&begun);
+}
+
+/* Slurm's reasons, as releases write them. */
+static void test_what_a_job_waits_for(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *reason;
+        enum waits waits;
+    } cases[] = {
+        {"", WAITS_TURN},
+        {"None", WAITS_TURN},
+        {"Priority", WAITS_TURN},
+        {"Resources", WAITS_TURN},
+        {"Dependency", WAITS_TURN},
+        {"BeginTime", WAITS_TURN},
+        {"ReqNodeNotAvail, UnavailableNodes:n4", WAITS_NODE},
+        {"Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority "
+         "partitions",
+         WAITS_NODE},
+        {"launch failed requeued held", WAITS_HELD},
+        {"launch_failed_requeued_held", WAITS_HELD},
+        {"JobHeldUser", WAITS_HELD},
+        {"JobHoldMaxRequeue", WAITS_HELD},
+        {"BadConstraints", WAITS_NEVER},
+        {"DependencyNeverSatisfied", WAITS_NEVER},
+        {"PartitionTimeLimit", WAITS_NEVER},
+        {"AssocGrpNodeLimit", WAITS_LIMIT},
+        {"QOSMaxJobsPerUserLimit", WAITS_LIMIT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (waits_read(cases[i].reason) != cases[i].waits)
+            fail_msg("%s: %d", cases[i].reason, waits_read(cases[i].reason));
+    count("m|1|RUNNING|n1||None|sft-sweep:lstm:1\nm|2|PENDING||n2|JobHeldUser|sft-sweep:lstm:1\n"
+          "m|3|PENDING|||Dependency|sft-sweep:tiny:2\nm|4|COMPLETED|n1||None|x\n");
+    assert_string_equal(state.job[1].reason, "JobHeldUser");
+    assert_false(waits_for_help(&state.job[0]));
+    assert_true(waits_for_help(&state.job[1]));
+    assert_false(waits_for_help(&state.job[2]));
+    state.job[1].waits = 5;
+    assert_false(waits_for_nothing(&state, 5)); /* one runs */
+    state.job[0].state = SWEEP_BAD;
+    assert_true(waits_for_nothing(&state, 5));
+    assert_false(waits_for_nothing(&state, 6));
+    strcpy(state.job[1].reason, "Resources");
+    assert_false(waits_for_nothing(&state, 5));
+    /* others' jobs may fill a limit, and end */
+    strcpy(state.job[1].reason, "QOSGrpNodeLimit");
+    assert_false(waits_for_nothing(&state, 5));
+    char *said = NULL;
+    size_t size;
+    FILE *out = open_memstream(&said, &size);
+    strcpy(state.job[1].reason, "JobHeldUser");
+    waits_say(&state.job[1], out);
+    fclose(out);
+    assert_string_equal(said, "sft-sweep: note: job 2 (lstm:1 on n2) waits: JobHeldUser; scontrol "
+                              "release 2 lets it go on, scancel 2 ends it\n");
+    free(said);
 }
 
 /* A smoke training has its node, and that alone; a model's run avoids what is left out. */
@@ -397,6 +472,8 @@ int main(void)
         TEST(test_which_phase_is_next),
         TEST(test_the_record_of_verify),
         TEST(test_cancelled),
+        TEST(test_ended_by_the_suite),
+        TEST(test_what_a_job_waits_for),
         TEST(test_the_words_of_a_submission),
         TEST(test_the_sums),
     };

@@ -199,14 +199,14 @@ static void test_the_queue(void **unused)
     struct sft_error err = {""};
     assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "1,2", "--repeat", "3"), 0);
     make();
-    count("m|11|PENDING|||sft-sweep:tiny:1\n"
-          "m|12|RUNNING|||sft-sweep:tiny:2 sft1{step=12.0 state=running tok_s=5}\n"
-          "m|13|COMPLETED|||sft-sweep:tiny:2 sft1{step=13.0 state=complete model=tiny tok_s=700}\n"
-          "m|14|CANCELLED|||sft-sweep:tiny:1 sft1{step=14.0 state=partial}\n"
-          "m|15|COMPLETED|||sft-sweep:tiny:1\n"
-          "m|16|PENDING|||another comment\n"
+    count("m|11|PENDING||||sft-sweep:tiny:1\n"
+          "m|12|RUNNING||||sft-sweep:tiny:2 sft1{step=12.0 state=running tok_s=5}\n"
+          "m|13|COMPLETED||||sft-sweep:tiny:2 sft1{step=13.0 state=complete model=tiny tok_s=700}\n"
+          "m|14|CANCELLED||||sft-sweep:tiny:1 sft1{step=14.0 state=partial}\n"
+          "m|15|COMPLETED||||sft-sweep:tiny:1\n"
+          "m|16|PENDING||||another comment\n"
           "19|COMPLETED|sft-sweep:tiny:1 sft1{state=complete}\n" /* a comment's second line */
-          "m|17|PENDING|||sft-sweep:gpt-5:1\n"
+          "m|17|PENDING||||sft-sweep:gpt-5:1\n"
           "rubbish\nm|||\nm|18|COMPLETED\n18|COMPLETED|sft-sweep:tiny:1\nm|99999999999999999999|"
           "PENDING|sft-sweep:tiny:1\n",
           false);
@@ -240,8 +240,8 @@ static void test_a_failure_has_its_reason(void **unused)
     row = test_row(&rows, 21, 1, 1280, "request=tiny:1 fail=left");
     row->state = "complete";
     assert_int_equal(sweep_state_rows(&state, &rows, &err), 0);
-    count("m|22|FAILED|||sft-sweep:tiny:1 sft1{state=failed "
-          "fail=no%20data}\nm|23|FAILED|||sft-sweep:tiny:1\n",
+    count("m|22|FAILED||||sft-sweep:tiny:1 sft1{state=failed "
+          "fail=no%20data}\nm|23|FAILED||||sft-sweep:tiny:1\n",
           false);
     assert_int_equal(cells.cell[0].bad, 3);
     FILE *out = fmemopen(text, sizeof text, "w");
@@ -291,9 +291,9 @@ static void test_accounting_and_queue_together(void **unused)
     row_add(&rows, 23, "complete", "tiny:1", 0); /* another step of the same job */
     row_add(&rows, 24, "running", "tiny:1", 0);
     assert_int_equal(sweep_state_rows(&state, &rows, &err), 0);
-    count(
-        "m|20|COMPLETED|||sft-sweep:tiny:1 sft1{state=complete}\nm|24|RUNNING|||sft-sweep:tiny:1\n",
-        false);
+    count("m|20|COMPLETED||||sft-sweep:tiny:1 "
+          "sft1{state=complete}\nm|24|RUNNING||||sft-sweep:tiny:1\n",
+          false);
     assert_int_equal(state.count, 4);
     assert_int_equal(cells.cell[0].had, 2);
     assert_int_equal(cells.cell[0].bad, 1);
@@ -315,10 +315,11 @@ static void test_a_requeued_job_is_alive(void **unused)
     row_add(&rows, 21, "failed", "tiny:1", 0);
     row_add(&rows, 22, "partial", "tiny:1", ROW_PARTIAL);
     assert_int_equal(sweep_state_rows(&state, &rows, &err), 0);
-    count("m|20|PENDING|||sft-sweep:tiny:1\nm|21|RUNNING|||sft-sweep:tiny:1\nm|22|CANCELLED|||sft-"
-          "sweep:"
-          "tiny:1\n",
-          false);
+    count(
+        "m|20|PENDING||||sft-sweep:tiny:1\nm|21|RUNNING||||sft-sweep:tiny:1\nm|22|CANCELLED||||sft-"
+        "sweep:"
+        "tiny:1\n",
+        false);
     assert_int_equal(cells.cell[0].pending, 1);
     assert_int_equal(cells.cell[0].running, 1);
     assert_int_equal(cells.cell[0].bad, 1);
@@ -344,7 +345,7 @@ static void test_what_was_asked_counts(void **unused)
     replace(&rows.row[1]->asked, "tiny:1");
     replace(&rows.row[3]->asked, "tiny:1,data=/other.json");
     assert_int_equal(sweep_state_rows(&state, &rows, &err), 0);
-    count("m|35|COMPLETED|||sft-sweep:tiny:1,warmup=0 sft1{state=complete}\n", false);
+    count("m|35|COMPLETED||||sft-sweep:tiny:1,warmup=0 sft1{state=complete}\n", false);
     assert_int_equal(state.count, 6);
     assert_int_equal(cells.cell[0].had, 2); /* 31 and 32 */
     rows_clear(&rows);
@@ -354,9 +355,10 @@ static void test_cells_of_what_is_there(void **unused)
 {
     (void)unused;
     memset(&options, 0, sizeof options);
-    count("m|1|PENDING|||sft-sweep:tiny:2\nm|2|PENDING|||sft-sweep:tiny:2\nm|3|PENDING|||sft-sweep:"
+    count("m|1|PENDING||||sft-sweep:tiny:2\nm|2|PENDING||||sft-sweep:tiny:2\nm|3|PENDING||||sft-"
+          "sweep:"
           "tiny:"
-          "1\nm|4|PENDING|||x\n",
+          "1\nm|4|PENDING||||x\n",
           true);
     assert_int_equal(cells.count, 2);
     assert_string_equal(cells.cell[0].text, "tiny:2");
