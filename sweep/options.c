@@ -255,6 +255,11 @@ static int options_finish(struct sweep_options *options, time_t now, struct sft_
     options->now = now;
     if (options->action == SWEEP_HELP || options->action == SWEEP_VERSION)
         return 0;
+    if (options->suite != NULL && options->nodes != NULL && options->models == NULL)
+        return sft_error_set(err,
+                             "--nodes: is of --models; of a suite it is a line of the file: "
+                             "nodes = %.60s",
+                             options->nodes);
     if ((options->models == NULL) != (options->nodes == NULL))
         return sft_error_set(
             err, "say what to run: --models MODEL[,MODEL...] --nodes N[,N...]; see --help");

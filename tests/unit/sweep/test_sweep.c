@@ -83,6 +83,9 @@ static void test_what_is_refused(void **unused)
     assert_contains(err.text, "'0'");
     assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "1", "more"), -1);
     assert_contains(err.text, "more");
+    assert_int_equal(PARSE(&err, "--suite", "F", "--nodes", "2"), -1);
+    assert_string_equal(err.text, "--nodes: is of --models; of a suite it is a line of the file: "
+                                  "nodes = 2");
     static const struct {
         const char *models, *nodes, *with, *message;
     } cases[] = {
