@@ -60,11 +60,12 @@ static void live_say(bool *live, const struct sweep_state *state, int left)
     *live = true;
 }
 
-/* How long it has needed help; told once. */
-static void look_waits(const struct sweep_job *was, struct sweep_job *job, bool *live)
+/* How long it has needed help; told once. A limit that our own jobs may fill is none. */
+static void look_waits(const struct sweep_job *was, struct sweep_job *job, bool runs, bool *live)
 {
     bool told = was != NULL && was->told;
-    job->waits = waits_for_help(job) ? (was != NULL ? was->waits : 0) + 1 : 0;
+    bool help = waits_for_help(job) && !(runs && waits_read(job->reason) == WAITS_LIMIT);
+    job->waits = help ? (was != NULL ? was->waits : 0) + 1 : 0;
     job->told = told || job->waits >= TELL_LOOKS;
     if (told || !job->told)
         return;
@@ -77,6 +78,9 @@ static int look_compare(const struct sweep_state *seen, struct sweep_state *now,
 {
     size_t at = 0;
     int left = 0;
+    bool runs = false;
+    for (size_t i = 0; i < now->count; i++)
+        runs |= now->job[i].state == SWEEP_RUNNING;
     for (size_t i = 0; i < now->count; i++) {
         struct sweep_job *job = &now->job[i];
         while (at < seen->count && seen->job[at].id < job->id)
@@ -86,7 +90,7 @@ static int look_compare(const struct sweep_state *seen, struct sweep_state *now,
         bool had_ended = was != NULL && !sweep_job_is_alive(was);
         if (sweep_job_is_alive(job)) {
             left++;
-            look_waits(was, job, live);
+            look_waits(was, job, runs, live);
         } else if (!had_ended) {
             live_clear(live);
             sweep_job_print(job, stdout);
@@ -111,6 +115,23 @@ static int look(struct sweep_state *seen, struct sweep_cells *cells, const char 
     return left;
 }
 
+static void say_again(const struct sft_error *err)
+{
+    fprintf(stderr, "sft-sweep: note: %s; the jobs go on, trying again\n", err->text);
+}
+
+int follow_try(follow_asks *asks, void *context, struct sft_error *err)
+{
+    const struct timespec nap = {POLL_SECONDS, 0};
+    int rc = -1;
+    for (int i = 0; i <= FAILURES && !interrupted && (rc = asks(context, err)) < 0; i++) {
+        if (i == 0 && !interrupted)
+            say_again(err);
+        nanosleep(&nap, NULL);
+    }
+    return rc;
+}
+
 int follow_sweep(struct sweep_state *seen, struct sweep_cells *cells, const char *name, bool whole,
                  struct sft_error *err)
 {
@@ -121,7 +142,7 @@ int follow_sweep(struct sweep_state *seen, struct sweep_cells *cells, const char
            failures <= FAILURES) {
         failures = left < 0 ? failures + 1 : 0;
         if (failures == 1 && !interrupted)
-            fprintf(stderr, "sft-sweep: note: %s; the jobs go on, trying again\n", err->text);
+            say_again(err);
         if ((stuck = whole && left > 0 && waits_for_nothing(seen, STUCK_LOOKS)))
             break;
         nanosleep(&nap, NULL);

@@ -10,6 +10,11 @@
 void follow_watch_interrupts(void);
 bool follow_is_interrupted(void);
 
+/* Ask Slurm until it answers, for minutes, as follow_sweep does. -1 with the last error where it
+ * has not, or at an interrupt. */
+typedef int follow_asks(void *context, struct sft_error *err);
+int follow_try(follow_asks *asks, void *context, struct sft_error *err);
+
 enum { FOLLOW_ENDED, FOLLOW_INTERRUPTED, FOLLOW_STUCK };
 
 /* Until no job of the name is pending or running, or an interrupt: a line for each that has ended

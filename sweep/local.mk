@@ -5,6 +5,7 @@ noinst_LTLIBRARIES += sweep/libsweep.la
 sweep_libsweep_la_SOURCES = \
 	sweep/cells.c sweep/cells.h \
 	sweep/follow.c sweep/follow.h \
+	sweep/look.c sweep/look.h \
 	sweep/lock.c sweep/lock.h \
 	sweep/names.c sweep/names.h \
 	sweep/options.c sweep/options.h \

@@ -95,6 +95,20 @@ int phase_nodes_choose(struct phase_nodes *nodes, const struct words *there,
                : 0;
 }
 
+void phase_nodes_exclude(struct words *out, const struct phase_nodes *nodes,
+                         const struct words *there)
+{
+    /* sbatch refuses a name that Slurm no longer has. */
+    for (int i = 0; i < nodes->bad.count; i++)
+        if (names_have(there, nodes->bad.list[i]) || names_have(&nodes->away, nodes->bad.list[i]))
+            names_add(out, nodes->bad.list[i]);
+    for (int i = 0; i < nodes->unverified.count; i++)
+        names_add(out, nodes->unverified.list[i]);
+    for (int i = 0; i < nodes->away.count; i++)
+        if (!names_have(&nodes->verified, nodes->away.list[i]))
+            names_add(out, nodes->away.list[i]);
+}
+
 void phase_nodes_clear(struct phase_nodes *nodes)
 {
     struct words *const all[] = {&nodes->good,    &nodes->away,       &nodes->bad,

@@ -37,6 +37,11 @@ struct phase_nodes {
 int phase_nodes_choose(struct phase_nodes *nodes, const struct words *there,
                        const struct words *away, const struct sweep_verify *verify,
                        const struct words *ran, struct sft_error *err);
+
+/* The nodes of Slurm on which it must not place a run: those that verify has not called good, also
+ * where they come back later. */
+void phase_nodes_exclude(struct words *out, const struct phase_nodes *nodes,
+                         const struct words *there);
 void phase_nodes_clear(struct phase_nodes *nodes);
 
 /* The nodes on which jobs of the name run, ran or must run. */

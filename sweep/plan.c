@@ -148,7 +148,9 @@ static void cell_foresee(struct sweep_cell *cell, struct sft_request *request,
         return;
     const char *const ask[] = {nodes->job, "--plan", text, "--json", NULL};
     const char *const check[] = {nodes->job, "--check", text, NULL};
-    cell_ask(cell, plan ? ask : check);
+    /* What it says of data that is well nobody needs. */
+    if (plan || spawn_quiet(check, NULL) < 0)
+        cell_ask(cell, plan ? ask : check);
 }
 
 static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,

@@ -234,6 +234,7 @@ static int state_accounting(struct sweep_state *state, const char *name, const c
     int rc = load_sacct(&rows, filter, err);
     if (rc == 0)
         rc = sweep_state_rows(state, &rows, err);
+    state->queued = rows.queued;
     rows_clear(&rows);
     free(filter);
     return rc;

@@ -39,6 +39,7 @@ struct sweep_verify {
 struct sweep_state {
     size_t count, room;
     struct sweep_job *job; /* by id, once loaded */
+    bool queued;           /* there is no accounting: only the queue was asked */
     size_t verify_count;
     struct sweep_verify *verify;
 };

@@ -102,6 +102,20 @@ static void test_the_verdict(void **unused)
     assert_contains(err.text, "verify (job 12): its list of nodes, '', cannot be read");
 }
 
+/* What Slurm has and verify has not called good; sbatch takes no other name. */
+static void test_what_is_excluded(void **unused)
+{
+    (void)unused;
+    struct words out = {0};
+    strcpy(verify.nodes, "n[1-4,6-7],gone");
+    strcpy(verify.bad, "gone,n2,n7");
+    verify.bad_count = 3;
+    choose(true);
+    phase_nodes_exclude(&out, &nodes, &there);
+    expect(&out, "n2,n7,maint1,n5,n8");
+    words_clear(&out);
+}
+
 static void read_suite(const char *text)
 {
     struct sft_error err = {""};
@@ -465,6 +479,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_which_nodes_are_there),
         TEST(test_the_verdict),
+        TEST(test_what_is_excluded),
         TEST(test_the_cells),
         TEST(test_a_node_that_goes_down),
         TEST(test_a_node_that_goes_down_without_verify),
