@@ -3,6 +3,7 @@
 #include "accounts/text.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
@@ -126,4 +127,18 @@ int text_digits(const char *text, long long *value)
     errno = 0;
     *value = strtoll(text, NULL, 10);
     return errno == 0 ? 0 : -1;
+}
+
+int text_price(const char *text, double *price, char currency[TEXT_CURRENCY], struct sft_error *err)
+{
+    char *end;
+    *price = strtod(text, &end);
+    strcpy(currency, "USD");
+    if (*end == ':' && strspn(end + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3 && end[4] == '\0')
+        strcpy(currency, end + 1);
+    else if (*end != '\0' || end == text)
+        return sft_error_set(err, "'%.40s' is not of the form 4.10 or 600:JPY", text);
+    return isfinite(*price) && *price > 0 && *price <= 1e9
+               ? 0
+               : sft_error_set(err, "'%.40s' is no price", text);
 }

@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/error.h"
+
+#define TEXT_CURRENCY 8 /* bytes of a currency's name, and more */
+
 /* Every byte that is no part of well-formed UTF-8 (or is NUL) becomes '?', in place. */
 void text_make_utf8(char *text, size_t length);
 
@@ -22,5 +26,10 @@ int text_width(const char *text);
 
 /* Read a whole number of digits alone, from 0 to LLONG_MAX. Returns 0 or -1. */
 int text_digits(const char *text, long long *value);
+
+/* Read the price of a GPU for an hour: "4.10" (USD) or "600:JPY". Fails with a line on what is
+ * none. */
+int text_price(const char *text, double *price, char currency[TEXT_CURRENCY],
+               struct sft_error *err);
 
 #endif

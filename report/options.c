@@ -179,19 +179,11 @@ static int set_across(struct options *options, const char *words, struct sft_err
     return sft_error_set(err, "--across: '%.40s' is neither precision, method nor both", words);
 }
 
-/* "4.10" or "600:JPY" */
 static int set_price(struct options *options, const char *text, struct sft_error *err)
 {
-    char *end;
-    options->price = strtod(text, &end);
-    strcpy(options->currency, "USD");
-    if (*end == ':' && strspn(end + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3 && end[4] == '\0')
-        strcpy(options->currency, end + 1);
-    else if (*end != '\0' || end == text)
-        return sft_error_set(err, "--price: '%.40s' is not of the form 4.10 or 600:JPY", text);
-    if (!isfinite(options->price) || options->price <= 0 || options->price > 1e9)
-        return sft_error_set(err, "--price: '%.40s' is no price", text);
-    return 0;
+    return text_price(text, &options->price, options->currency, err) < 0
+               ? sft_error_prefix(err, "--price")
+               : 0;
 }
 
 /* "66000000", "66M" or "1.2G" */

@@ -10,6 +10,7 @@
 #include "lib/error.h"
 #include "accounts/filter.h"
 #include "accounts/grid.h"
+#include "accounts/text.h"
 #include "lib/goals.h"
 
 /* The first ones are a grid's. */
@@ -44,7 +45,7 @@ struct options {
     const char *output; /* file; NULL: stdout */
     const char *charts; /* folder for the charts' files; NULL: none */
     double price;       /* of a GPU for an hour; 0: not said */
-    char currency[8];
+    char currency[TEXT_CURRENCY];
     double tokens;          /* of the reader's own fine-tuning; 0: not said */
     const char *title;      /* of the page; NULL: the usual one */
     const char *site;       /* who ran it; NULL: the clusters */

@@ -113,18 +113,23 @@ void sweep_cells_resolve(struct sweep_cells *cells, const struct conf_data *name
     for (size_t i = 0; i < cells->count; i++) {
         struct sweep_cell *cell = &cells->cell[i];
         memcpy(cell->data, cell->request.data, sizeof cell->data);
+        memcpy(cell->eval, cell->request.eval, sizeof cell->eval);
         conf_data_resolve(names, cell->data);
+        conf_data_resolve(names, cell->eval);
     }
 }
 
-/* The record's request has the file that the site's name of data stands for. */
+/* The record's request has the files that the site's names of data stand for. */
 static bool cell_covers(const struct sweep_cell *cell, const struct sft_request *actual)
 {
     struct sft_request wanted = cell->request;
     if (sft_request_covers(&wanted, actual))
         return true;
+    if (cell->data[0] == '\0' && cell->eval[0] == '\0')
+        return false;
     memcpy(wanted.data, cell->data, sizeof wanted.data);
-    return cell->data[0] != '\0' && sft_request_covers(&wanted, actual);
+    memcpy(wanted.eval, cell->eval, sizeof wanted.eval);
+    return sft_request_covers(&wanted, actual);
 }
 
 static bool cell_is(const struct sweep_cell *cell, struct sft_request *actual, bool asked)

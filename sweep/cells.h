@@ -28,7 +28,9 @@ struct sweep_cell {
     double seconds; /* of one run, estimated; NaN: not predicted */
     int gpus;       /* of one run; 0: none, or not known */
     char refused[SFT_ERROR_SIZE]; /* why it cannot run; "" */
-    char data[SFT_REQUEST_PATH]; /* as the plugin has the request's, sweep_cells_resolve; else "" */
+    bool unfit;                   /* because it does not fit into the GPUs' memory */
+    char data[SFT_REQUEST_PATH], eval[SFT_REQUEST_PATH]; /* as the plugin has the request's,
+                                                            sweep_cells_resolve; else "" */
 };
 
 struct sweep_cells {
@@ -43,7 +45,7 @@ int sweep_cells_make(struct sweep_cells *cells, const struct sweep_options *opti
                      struct sft_error *err);
 void sweep_cells_clear(struct sweep_cells *cells);
 
-/* The site's names in data= stand for files, which records have. */
+/* The site's names in data= and eval= stand for files, which records have. */
 void sweep_cells_resolve(struct sweep_cells *cells, const struct conf_data *names);
 
 /* One more, on that node ("": any), which no other is alike. */

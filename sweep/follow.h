@@ -10,11 +10,19 @@
 void follow_watch_interrupts(void);
 bool follow_is_interrupted(void);
 
+/* Ask Slurm until it answers, for minutes, as follow_sweep does. -1 with the last error where it
+ * has not, or at an interrupt. */
+typedef int follow_asks(void *context, struct sft_error *err);
+int follow_try(follow_asks *asks, void *context, struct sft_error *err);
+
+enum { FOLLOW_ENDED, FOLLOW_INTERRUPTED, FOLLOW_STUCK };
+
 /* Until no job of the name is pending or running, or an interrupt: a line for each that has ended
- * since `seen`, and on a terminal one that is rewritten. `seen` becomes what Slurm said last, and
- * the cells' counts are of that. Returns 1 when it was interrupted; -1 when Slurm has not answered
- * for minutes. */
-int follow_sweep(struct sweep_state *seen, struct sweep_cells *cells, const char *name,
+ * since `seen`, one for each that waits for what does not come by itself, and on a terminal one
+ * that is rewritten. `seen` becomes what Slurm said last, and the cells' counts are of that.
+ * FOLLOW_STUCK, of a suite (`whole`): nothing runs, and all that is pending needs help. -1 when
+ * Slurm has not answered for minutes. */
+int follow_sweep(struct sweep_state *seen, struct sweep_cells *cells, const char *name, bool whole,
                  struct sft_error *err);
 
 #endif

@@ -5,6 +5,7 @@ noinst_LTLIBRARIES += sweep/libsweep.la
 sweep_libsweep_la_SOURCES = \
 	sweep/cells.c sweep/cells.h \
 	sweep/follow.c sweep/follow.h \
+	sweep/look.c sweep/look.h \
 	sweep/lock.c sweep/lock.h \
 	sweep/names.c sweep/names.h \
 	sweep/options.c sweep/options.h \
@@ -15,6 +16,7 @@ sweep_libsweep_la_SOURCES = \
 	sweep/state.c sweep/state.h \
 	sweep/submit.c sweep/submit.h \
 	sweep/suite.c sweep/suite.h sweep/suite_request.c \
+	sweep/waits.c sweep/waits.h \
 	sweep/whole.c sweep/whole.h
 sweep_libsweep_la_LIBADD = $(JANSSON_LIBS)
 sft_sweep_SOURCES = sweep/main.c

@@ -20,10 +20,10 @@
 static int follow(struct sweep_state *seen, struct sweep_cells *cells,
                   const struct sweep_options *options, struct sft_error *err)
 {
-    int rc = follow_sweep(seen, cells, options->name, err);
+    int rc = follow_sweep(seen, cells, options->name, false, err);
     if (rc < 0)
         return SWEEP_WRONG;
-    if (rc == 1) {
+    if (rc == FOLLOW_INTERRUPTED) {
         printf("no longer following; the jobs go on. sft-sweep --name %s --status | --cancel\n",
                options->name);
         return SWEEP_MISSING;

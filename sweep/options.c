@@ -125,11 +125,12 @@ int sweep_nodes_read(const char *list, int i, int *nodes, struct sft_error *err)
     if (!sweep_word(list, i, word, sizeof word))
         return 0;
     const char *text = word + strspn(word, " \t");
-    word[strlen(word) - strlen(text) + strcspn(text, " \t")] = '\0';
     long number = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || number < 1 || number > SFT_REQUEST_NODES_MAX)
-        return sft_error_set(err, "'%.40s' is no whole number from 1 to %d", text,
-                             SFT_REQUEST_NODES_MAX);
+    if (end == text || end[strspn(end, " \t")] != '\0' || number < 1 ||
+        number > SFT_REQUEST_NODES_MAX)
+        return sft_error_set(err, "'%.40s' is no whole number from 1 to %d%s", text,
+                             SFT_REQUEST_NODES_MAX,
+                             strpbrk(text, " \t") != NULL ? "; commas stand between numbers" : "");
     *nodes = (int)number;
     return 1;
 }
@@ -254,6 +255,11 @@ static int options_finish(struct sweep_options *options, time_t now, struct sft_
     options->now = now;
     if (options->action == SWEEP_HELP || options->action == SWEEP_VERSION)
         return 0;
+    if (options->suite != NULL && options->nodes != NULL && options->models == NULL)
+        return sft_error_set(err,
+                             "--nodes: is of --models; of a suite it is a line of the file: "
+                             "nodes = %.60s",
+                             options->nodes);
     if ((options->models == NULL) != (options->nodes == NULL))
         return sft_error_set(
             err, "say what to run: --models MODEL[,MODEL...] --nodes N[,N...]; see --help");

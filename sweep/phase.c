@@ -47,9 +47,34 @@ static int verdict_read(struct phase_nodes *nodes, const struct sweep_verify *ve
     return 0;
 }
 
+void phase_nodes_ran(struct words *ran, const struct sweep_state *state)
+{
+    struct words wrong = {0};
+    for (size_t i = 0; i < state->count; i++)
+        if (state->job[i].node[0] != '\0')
+            hosts_expand(state->job[i].node, ran, &wrong);
+    words_clear(&wrong);
+}
+
+/* A node that powers down may be one that Slurm no longer tells of, so what verify saw is asked for
+ * by what is there. What ran may have run in another partition. */
+static void absent_choose(struct phase_nodes *nodes, const struct words *there,
+                          const struct words *ran)
+{
+    const struct words *some = ran != NULL ? &nodes->away : &nodes->verified;
+    for (int i = 0; i < some->count; i++) {
+        const char *name = some->list[i];
+        if (names_have(there, name) || (ran != NULL && !names_have(ran, name)))
+            continue;
+        nodes->reach++;
+        if (!names_have(&nodes->bad, name))
+            names_add(&nodes->absent, name);
+    }
+}
+
 int phase_nodes_choose(struct phase_nodes *nodes, const struct words *there,
                        const struct words *away, const struct sweep_verify *verify,
-                       struct sft_error *err)
+                       const struct words *ran, struct sft_error *err)
 {
     memset(nodes, 0, sizeof *nodes);
     words_add_all(&nodes->away, away->list, away->count);
@@ -62,16 +87,33 @@ int phase_nodes_choose(struct phase_nodes *nodes, const struct words *there,
         else if (!names_have(&nodes->bad, name))
             names_add(&nodes->good, name);
     }
+    nodes->reach = there->count;
+    absent_choose(nodes, there, verify != NULL ? NULL : ran);
     return nodes->good.failed || nodes->bad.failed || nodes->unknown.failed || nodes->away.failed ||
-                   nodes->unverified.failed || nodes->verified.failed
+                   nodes->unverified.failed || nodes->verified.failed || nodes->absent.failed
                ? sft_error_set(err, "no memory for nodes' names")
                : 0;
+}
+
+void phase_nodes_exclude(struct words *out, const struct phase_nodes *nodes,
+                         const struct words *there)
+{
+    /* sbatch refuses a name that Slurm no longer has. */
+    for (int i = 0; i < nodes->bad.count; i++)
+        if (names_have(there, nodes->bad.list[i]) || names_have(&nodes->away, nodes->bad.list[i]))
+            names_add(out, nodes->bad.list[i]);
+    for (int i = 0; i < nodes->unverified.count; i++)
+        names_add(out, nodes->unverified.list[i]);
+    for (int i = 0; i < nodes->away.count; i++)
+        if (!names_have(&nodes->verified, nodes->away.list[i]))
+            names_add(out, nodes->away.list[i]);
 }
 
 void phase_nodes_clear(struct phase_nodes *nodes)
 {
     struct words *const all[] = {&nodes->good,    &nodes->away,       &nodes->bad,
-                                 &nodes->unknown, &nodes->unverified, &nodes->verified};
+                                 &nodes->unknown, &nodes->unverified, &nodes->verified,
+                                 &nodes->absent};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         words_clear(all[i]);
 }
@@ -88,17 +130,19 @@ static int cells_verify(struct sweep_cells *cells, const struct suite *suite,
 }
 
 static int cells_smoke(struct sweep_cells *cells, const struct suite *suite,
-                       const struct sweep_options *options, const struct words *good,
+                       const struct sweep_options *options, const struct phase_nodes *nodes,
                        struct sft_error *err)
 {
+    const struct words *const both[] = {&nodes->good, &nodes->absent};
     for (size_t i = 0; i < suite->smoke.count; i++) {
         struct sft_request request;
         if (suite_request(suite, options, true, suite->smoke.at[i].text, &request, err) < 0)
             return -1;
         request.nodes = 1;
-        for (int node = 0; node < good->count; node++)
-            if (sweep_cells_put(cells, &request, good->list[node], err) < 0)
-                return -1;
+        for (int k = 0; k < 2; k++)
+            for (int node = 0; node < both[k]->count; node++)
+                if (sweep_cells_put(cells, &request, both[k]->list[node], err) < 0)
+                    return -1;
     }
     return 0;
 }
@@ -153,10 +197,31 @@ int phase_cells(struct sweep_cells cells[PHASES], enum phase phase, const struct
     case PHASE_VERIFY:
         return cells_verify(&cells[phase], suite, options, count, err);
     case PHASE_SMOKE:
-        return cells_smoke(&cells[phase], suite, options, &nodes->good, err);
+        return cells_smoke(&cells[phase], suite, options, nodes, err);
     default:
-        return cells_models(cells, suite, options, count, err);
+        return cells_models(cells, suite, options, nodes->reach, err);
     }
+}
+
+void phase_cells_refuse(struct sweep_cells *cells, const struct phase_nodes *nodes)
+{
+    for (size_t i = 0; i < cells->count; i++) {
+        struct sweep_cell *cell = &cells->cell[i];
+        if (cell->node[0] != '\0' && names_have(&nodes->absent, cell->node))
+            snprintf(cell->refused, sizeof cell->refused, "the node is %s now",
+                     names_have(&nodes->away, cell->node) ? "down or drained" : "gone from Slurm");
+    }
+}
+
+int phase_refused(const struct sweep_cells cells[PHASES], const struct sweep_options *options)
+{
+    int refused = 0;
+    for (enum phase phase = PHASE_VERIFY; phase < PHASES; phase++)
+        for (size_t i = 0; i < cells[phase].count; i++) {
+            const struct sweep_cell *cell = &cells[phase].cell[i];
+            refused += cell->refused[0] != '\0' && cell->had < phase_repeat(phase, options);
+        }
+    return refused;
 }
 
 enum phase phase_next(const struct sweep_cells cells[PHASES], const struct sweep_options *options)

@@ -26,22 +26,40 @@ struct phase_nodes {
     struct words unknown;    /* verify could not tell; good all the same */
     struct words unverified; /* there, and not in the run of verify */
     struct words verified;   /* all that were in it */
+    struct words absent;     /* the suite's, and not there now: their runs are missing */
+    int reach;               /* how many there are, with the bad ones and the absent ones */
 };
 
 /* Of the nodes that are there and that are not, by what verify found; NULL: nobody has verified
- * them. Fails without memory, and where the record does not name all that are bad, or others than
- * Slurm's. To be cleared in any case. */
+ * them. The suite's are those that verify did not call bad, or, without it, those in `ran`. Fails
+ * without memory, and where the record does not name all that are bad, or others than Slurm's. To
+ * be cleared in any case. */
 int phase_nodes_choose(struct phase_nodes *nodes, const struct words *there,
                        const struct words *away, const struct sweep_verify *verify,
-                       struct sft_error *err);
+                       const struct words *ran, struct sft_error *err);
+
+/* The nodes of Slurm on which it must not place a run: those that verify has not called good, also
+ * where they come back later. */
+void phase_nodes_exclude(struct words *out, const struct phase_nodes *nodes,
+                         const struct words *there);
 void phase_nodes_clear(struct phase_nodes *nodes);
 
-/* The cells: verify on all nodes that are there (`count`); a smoke training on each of the good
- * ones; the models on each number of nodes that they, or the suite, are to run on. Fails on
- * requests that cannot be, and on one that smoke trainings and models share. */
+/* The nodes on which jobs of the name run, ran or must run. */
+void phase_nodes_ran(struct words *ran, const struct sweep_state *state);
+
+/* The cells: verify on all nodes that are there (`count`); a smoke training on each of the good and
+ * of the absent ones; the models on each number of nodes that they, or the suite, are to run on,
+ * with the absent ones, too. Fails on requests that cannot be, and on one that smoke trainings and
+ * models share. */
 int phase_cells(struct sweep_cells cells[PHASES], enum phase phase, const struct suite *suite,
                 const struct sweep_options *options, const struct phase_nodes *nodes, int count,
                 struct sft_error *err);
+
+/* Refuse the cells of absent nodes. */
+void phase_cells_refuse(struct sweep_cells *cells, const struct phase_nodes *nodes);
+
+/* Cells that are refused and have not all their runs. */
+int phase_refused(const struct sweep_cells cells[PHASES], const struct sweep_options *options);
 
 /* The first phase that is not whole, where all have been counted; PHASES: the report is next. */
 enum phase phase_next(const struct sweep_cells cells[PHASES], const struct sweep_options *options);

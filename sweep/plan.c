@@ -84,34 +84,81 @@ static void cell_estimate(struct sweep_cell *cell, const json_t *plan)
     const json_t *seconds = json_object_get(plan, "seconds"), *why = json_object_get(plan, "why");
     if (json_is_number(seconds))
         cell->seconds = json_number_value(seconds) + PLAN_START_S;
-    if (json_is_false(json_object_get(plan, "fits")))
+    cell->unfit = json_is_false(json_object_get(plan, "fits"));
+    if (cell->unfit)
         snprintf(cell->refused, sizeof cell->refused, "does not fit into the GPUs' memory: %s",
                  json_is_string(why) ? json_string_value(why) : "");
 }
 
+/* The job's own line on a request that it refuses. What ends otherwise (a program that cannot start
+ * here, say) is no word on the request. */
+static void cell_refuse(struct sweep_cell *cell, const char *said)
+{
+    const char *line = strstr(said, ": " JOB_NAME ": ");
+    if (line != NULL)
+        snprintf(cell->refused, sizeof cell->refused, "%s", line + strlen(": " JOB_NAME ": "));
+}
+
 /* Its status is not 0 where the model does not fit, which its answer says too. */
-static int plan_ask(const char *const *argv, char **answer, size_t *length)
+static void cell_ask(struct sweep_cell *cell, const char *const *argv)
 {
     struct spawn job;
+    struct sft_error why = {""};
+    char *answer;
+    size_t length;
     if (spawn_start(&job, argv, NULL, NULL) < 0)
-        return -1;
-    int result = spawn_read_fd(job.fd, argv[0], answer, length, NULL);
-    spawn_finish(&job, NULL);
-    return result;
+        return;
+    int rc = spawn_read_fd(job.fd, argv[0], &answer, &length, NULL);
+    int status = spawn_finish(&job, &why);
+    json_t *plan = rc == 0 ? json_loadb(answer, length, 0, NULL) : NULL;
+    if (plan != NULL)
+        cell_estimate(cell, plan);
+    else if (status < 0)
+        cell_refuse(cell, why.text);
+    json_decref(plan);
+    free(answer);
+}
+
+static void refuse_nodes(struct sweep_cell *cell, const struct plan_nodes *nodes)
+{
+    char left[40] = "", away[40] = "";
+    if (nodes->left > 0)
+        snprintf(left, sizeof left, " %d left out", nodes->left);
+    if (nodes->away > 0)
+        snprintf(away, sizeof away, "%s %d down or drained now", left[0] != '\0' ? "," : "",
+                 nodes->away);
+    snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d node%s%s%s%s",
+             nodes->partition, nodes->nodes, nodes->nodes == 1 ? "" : "s",
+             nodes->left + nodes->away > 0 ? " for it:" : "", left, away);
+}
+
+/* A mistake that the job would find only when its turn comes (no data there, say) is found now,
+ * also where there is no plan: on the CPU and on unknown GPUs. What has run is none. */
+static void cell_foresee(struct sweep_cell *cell, struct sft_request *request,
+                         const struct plan_nodes *nodes, const struct conf *conf)
+{
+    char text[SFT_REQUEST_MAX];
+    conf_fill_texts(conf, request);
+    conf_fill_figures(conf, request);
+    bool named = request->gpu_model[0] != '\0';
+    if (!named)
+        snprintf(request->gpu_model, sizeof request->gpu_model, "%s", nodes->gpu);
+    bool plan = request->gpus > 0 && (named || !nodes->other) && request->device != SFT_DEVICE_CPU;
+    if ((!plan && cell->had > 0) || sft_request_format(request, text, sizeof text, NULL) < 0)
+        return;
+    const char *const ask[] = {nodes->job, "--plan", text, "--json", NULL};
+    const char *const check[] = {nodes->job, "--check", text, NULL};
+    /* What it says of data that is well nobody needs. */
+    if (plan || spawn_quiet(check, NULL) < 0)
+        cell_ask(cell, plan ? ask : check);
 }
 
 static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,
                       const struct conf *conf)
 {
     struct sft_request request = cell->request;
-    char text[SFT_REQUEST_MAX], *answer;
-    size_t length;
     if (cell->request.nodes > nodes->nodes) {
-        int length = snprintf(cell->refused, sizeof cell->refused, "partition %.60s has %d node%s",
-                              nodes->partition, nodes->nodes, nodes->nodes == 1 ? "" : "s");
-        if (nodes->left > 0)
-            snprintf(cell->refused + length, sizeof cell->refused - (size_t)length,
-                     " for it: %d left out", nodes->left);
+        refuse_nodes(cell, nodes);
         return;
     }
     if (request.gpus > nodes->gpus) {
@@ -121,24 +168,8 @@ static void cell_plan(struct sweep_cell *cell, const struct plan_nodes *nodes,
     }
     request.gpus = request.gpus >= 0 ? request.gpus : nodes->gpus;
     cell->gpus = request.gpus * request.nodes;
-    if (request.task != SFT_TASK_TRAIN)
-        return;
-    conf_fill_texts(conf, &request);
-    conf_fill_figures(conf, &request);
-    bool named = request.gpu_model[0] != '\0';
-    if (!named)
-        snprintf(request.gpu_model, sizeof request.gpu_model, "%s", nodes->gpu);
-    if (request.gpus == 0 || (nodes->other && !named) || request.device == SFT_DEVICE_CPU ||
-        !nodes->can_ask || sft_request_format(&request, text, sizeof text, NULL) < 0)
-        return;
-    const char *argv[] = {nodes->job, "--plan", text, "--json", NULL};
-    if (plan_ask(argv, &answer, &length) < 0)
-        return;
-    json_t *plan = json_loadb(answer, length, 0, NULL);
-    if (plan != NULL)
-        cell_estimate(cell, plan);
-    json_decref(plan);
-    free(answer);
+    if (request.task == SFT_TASK_TRAIN && nodes->can_ask)
+        cell_foresee(cell, &request, nodes, conf);
 }
 
 /* The job to ask: the one that was named, the site's, the one beside this program, the one on PATH.
@@ -183,6 +214,7 @@ static bool cell_copy(struct sweep_cell *cell, const struct sweep_cell *before)
         return false;
     cell->seconds = before->seconds;
     cell->gpus = before->gpus;
+    cell->unfit = before->unfit;
     memcpy(cell->refused, before->refused, sizeof cell->refused);
     return true;
 }

@@ -14,7 +14,8 @@
 struct plan_nodes {
     char partition[128]; /* "" unknown */
     int nodes;           /* that may be used; 0: unknown */
-    int left;            /* others that are left out */
+    int left;            /* others that are left out, of those that are there */
+    int away;            /* and that are down or drained now */
     int gpus;            /* of a node; 0: none */
     char gpu[64];        /* gpu_model= of the type that Slurm's gres names; "" it names none */
     bool other;          /* it names several, or one of which nothing is known */
@@ -33,7 +34,8 @@ int plan_begin(struct plan_nodes *nodes, struct conf *conf, const struct sweep_o
 
 /* What reaches: for GPUs sft-bench-job --plan --json is asked for each cell, whose estimates are
  * for the request's gpu_model=, else for the GPUs that Slurm names, else for H200: `plan_print`
- * says which. */
+ * says which. Where there is no plan it is asked for a check. A request that it refuses is refused
+ * with its line. */
 void plan_cells(struct sweep_cells *cells, const struct plan_nodes *nodes, const struct conf *conf);
 
 /* Runs of the cell that are still to be submitted. */
@@ -49,8 +51,11 @@ struct plan_sum {
 /* Add what is still to be submitted. */
 void plan_add(struct plan_sum *sum, const struct sweep_cells *cells, int repeat);
 
-/* A line for each cell, and what is refused and why. */
+/* A line for each cell, and plan_refused's. */
 void plan_table(const struct sweep_cells *cells, int repeat, FILE *out);
+
+/* A line for each cell that is refused and has not all its runs, and why. */
+void plan_refused(const struct sweep_cells *cells, int repeat, FILE *out);
 
 /* Jobs, time and GPU-hours, and what the estimates are for. */
 void plan_sums(const struct plan_sum *sum, const struct plan_nodes *nodes, FILE *out);

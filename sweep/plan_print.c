@@ -113,9 +113,17 @@ void plan_table(const struct sweep_cells *cells, int repeat, FILE *out)
         cell_line(&grid, &cells->cell[i], repeat);
     grid_write(&grid, GRID_TABLE, out, NULL);
     grid_clear(&grid);
-    for (size_t i = 0; i < cells->count; i++)
-        if (cells->cell[i].refused[0] != '\0')
-            fprintf(out, "refused: %s: %s\n", cells->cell[i].text, cells->cell[i].refused);
+    plan_refused(cells, repeat, out);
+}
+
+void plan_refused(const struct sweep_cells *cells, int repeat, FILE *out)
+{
+    for (size_t i = 0; i < cells->count; i++) {
+        const struct sweep_cell *cell = &cells->cell[i];
+        if (cell->refused[0] != '\0' && cell->had < repeat)
+            fprintf(out, "refused: %s%s%s: %s\n", cell->text, cell->node[0] != '\0' ? " on " : "",
+                    cell->node, cell->refused);
+    }
 }
 
 int plan_print(const struct sweep_cells *cells, const struct plan_nodes *nodes,

@@ -40,6 +40,15 @@ static struct sweep_job *state_add(struct sweep_state *state, long long id, stru
     return job;
 }
 
+int sweep_state_end(struct sweep_state *state, long long id, struct sft_error *err)
+{
+    struct sweep_job *job = state_find(state, id);
+    if (job == NULL && (job = state_add(state, id, err)) == NULL)
+        return -1;
+    job->state = SWEEP_BAD;
+    return 0;
+}
+
 static int job_compare(const void *a, const void *b)
 {
     const struct sweep_job *x = a, *y = b;
@@ -73,19 +82,42 @@ static void job_record(struct sweep_job *job, const struct row *row)
     job_reason(job, &row->record);
 }
 
-static void verify_record(struct sweep_verify *verify, const struct row *row)
+static int verify_record(struct sweep_state *state, const struct row *row, struct sft_error *err)
 {
     const char *task = sft_record_get(&row->record, "task"),
                *bad = sft_record_get(&row->record, "hosts_bad"),
                *unknown = sft_record_get(&row->record, "hosts_unknown");
-    if (task == NULL || strcmp(task, "verify") != 0 || row->job_id < verify->id)
-        return;
+    if (task == NULL || strcmp(task, "verify") != 0)
+        return 0;
+    struct sweep_verify *grown =
+        realloc(state->verify, (state->verify_count + 1) * sizeof *state->verify);
+    if (grown == NULL)
+        return sft_error_set(err, "no memory for what verify found");
+    state->verify = grown;
+    struct sweep_verify *verify = &grown[state->verify_count++];
     *verify = (struct sweep_verify){.id = row->job_id};
     if (strlen(row->nodelist) < sizeof verify->nodes)
         strcpy(verify->nodes, row->nodelist);
     snprintf(verify->bad, sizeof verify->bad, "%s", bad != NULL ? bad : "");
     snprintf(verify->unknown, sizeof verify->unknown, "%s", unknown != NULL ? unknown : "");
     verify->bad_count = (int)sft_record_get_real(&row->record, "nodes_bad", 0);
+    return 0;
+}
+
+const struct sweep_verify *sweep_state_verdict(const struct sweep_state *state,
+                                               struct sweep_cells *cells)
+{
+    const struct sweep_job *last = NULL;
+    for (size_t i = 0; i < state->count; i++) {
+        const struct sweep_job *job = &state->job[i];
+        if (job->state == SWEEP_COMPLETE && (last == NULL || job->id > last->id) &&
+            sweep_cells_find(cells, job->request, job->asked, job->node) != NULL)
+            last = job;
+    }
+    for (size_t i = 0; last != NULL && i < state->verify_count; i++)
+        if (state->verify[i].id == last->id)
+            return &state->verify[i];
+    return NULL;
 }
 
 int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct sft_error *err)
@@ -101,8 +133,8 @@ int sweep_state_rows(struct sweep_state *state, const struct rows *rows, struct 
         if (job == NULL && (job = state_add(state, row->job_id, err)) == NULL)
             return -1;
         job_record(job, row);
-        if (job->state == SWEEP_COMPLETE)
-            verify_record(&state->verify, row);
+        if (job->state == SWEEP_COMPLETE && verify_record(state, row, err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -141,7 +173,7 @@ static int queue_line(struct sweep_state *state, char *line, struct sft_error *e
     static const char *const running[] = {"RUNNING",   "CONFIGURING", "COMPLETING",
                                           "SUSPENDED", "STOPPED",     "RESIZING",
                                           "SIGNALING", "STAGE_OUT",   NULL};
-    enum { ID, WORD, NODES, WANTED, COMMENT, FIELDS };
+    enum { ID, WORD, NODES, WANTED, REASON, COMMENT, FIELDS };
     char *field[FIELDS] = {line};
     long long id;
     for (int i = WORD; i < FIELDS; i++) {
@@ -166,6 +198,8 @@ static int queue_line(struct sweep_state *state, char *line, struct sft_error *e
     job->cancelled = strcmp(word, "CANCELLED") == 0;
     snprintf(job->word, sizeof job->word, "%.23s", word);
     snprintf(job->node, sizeof job->node, "%.64s", nodes);
+    if (said == SWEEP_PENDING)
+        snprintf(job->reason, sizeof job->reason, "%.99s", field[REASON]);
     job_comment(job, field[COMMENT], job->state == SWEEP_BAD);
     return 0;
 }
@@ -200,6 +234,7 @@ static int state_accounting(struct sweep_state *state, const char *name, const c
     int rc = load_sacct(&rows, filter, err);
     if (rc == 0)
         rc = sweep_state_rows(state, &rows, err);
+    state->queued = rows.queued;
     rows_clear(&rows);
     free(filter);
     return rc;
@@ -214,7 +249,7 @@ static int state_queue(struct sweep_state *state, const char *name, const char *
     if (getentropy(&random, sizeof random) < 0)
         return sft_error_set(err, "no random number: %s", strerror(errno));
     snprintf(mark, sizeof mark, "%016" PRIx64, random);
-    snprintf(format, sizeof format, "%s|%%A|%%T|%%N|%%n|%%k", mark);
+    snprintf(format, sizeof format, "%s|%%A|%%T|%%N|%%n|%%r|%%k", mark);
     const char *argv[] = {spawn_program("SFT_SQUEUE", "squeue"),
                           "--noheader",
                           "--states=all",
@@ -251,6 +286,7 @@ int sweep_state_load(struct sweep_state *state, const char *name, struct sft_err
 void sweep_state_clear(struct sweep_state *state)
 {
     free(state->job);
+    free(state->verify);
     memset(state, 0, sizeof *state);
 }
 

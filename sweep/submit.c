@@ -168,6 +168,17 @@ int submit_cancel(const struct sweep_state *state, int *count, struct sft_error 
     return 0;
 }
 
+int submit_drop(long long id, struct sft_error *err)
+{
+    char text[24], *said;
+    size_t length;
+    const char *argv[] = {spawn_program("SFT_SCANCEL", "scancel"), "--state=PENDING", text, NULL};
+    snprintf(text, sizeof text, "%lld", id);
+    int rc = spawn_read(argv, NULL, &said, &length, err);
+    free(said);
+    return rc;
+}
+
 static const struct grid_column columns[] = {
     {"request", "REQUEST", "", true},  {"wanted", "WANTED", "", false},
     {"had", "COMPLETE", "", false},    {"running", "RUNNING", "", false},
@@ -211,7 +222,7 @@ void submit_failed(const struct sweep_state *state, struct sweep_cells *cells, F
 bool submit_is_whole(const struct sweep_cells *cells, int repeat)
 {
     for (size_t i = 0; i < cells->count; i++)
-        if (cells->cell[i].refused[0] != '\0' || cells->cell[i].had < repeat)
+        if (cells->cell[i].had < repeat)
             return false;
     return true;
 }

@@ -23,13 +23,16 @@ int submit_missing(struct sweep_cells *cells, const struct sweep_options *option
 /* scancel ($SFT_SCANCEL) of the pending and running jobs; *count: how many. */
 int submit_cancel(const struct sweep_state *state, int *count, struct sft_error *err);
 
+/* scancel of one that is still pending. */
+int submit_drop(long long id, struct sft_error *err);
+
 /* A line for each cell, and what is missing. */
 void submit_status(const struct sweep_cells *cells, const struct sweep_options *options, FILE *out);
 
 /* The newest jobs of the cells that failed, a line each. */
 void submit_failed(const struct sweep_state *state, struct sweep_cells *cells, FILE *out);
 
-/* Has every cell that is not refused all its runs? */
+/* Has every cell all its runs? One that is refused has not, unless it ran before. */
 bool submit_is_whole(const struct sweep_cells *cells, int repeat);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accounts/text.h"
 #include "lib/checks.h"
 #include "lib/file_read.h"
 #include "lib/goals.h"
@@ -35,6 +36,14 @@ static int verify_check(void *object, const char *value, struct sft_error *err)
     unsigned checks;
     (void)object;
     return strcmp(value, "no") == 0 ? 0 : checks_read(value, &checks, err);
+}
+
+static int price_check(void *object, const char *value, struct sft_error *err)
+{
+    double price;
+    char currency[TEXT_CURRENCY];
+    (void)object;
+    return text_price(value, &price, currency, err);
 }
 
 static int line_add(const struct suite *suite, struct suite_lines *lines, const char *value,
@@ -111,7 +120,7 @@ static const struct sft_field keys[] = {
     {.name = "goals", .type = SFT_FIELD_TEXT, FIELD_OF(goals)},
     {.name = "title", .type = SFT_FIELD_TEXT, FIELD_OF(title)},
     {.name = "site", .type = SFT_FIELD_TEXT, FIELD_OF(site)},
-    {.name = "price", .type = SFT_FIELD_TEXT, FIELD_OF(price)},
+    {.name = "price", .type = SFT_FIELD_TEXT, FIELD_OF(price), .check = price_check},
     {.name = NULL},
 };
 
@@ -162,7 +171,8 @@ static int line_read(struct suite *suite, char *line, struct sft_error *err)
         return sft_error_set(err, "'%.40s' is not of the form key = value", line);
     const char *value = equals + 1 + strspn(equals + 1, " \t");
     *equals = '\0';
-    line[strcspn(line, " \t")] = '\0';
+    for (size_t end = strlen(line); end > 0 && strchr(" \t", line[end - 1]) != NULL; end--)
+        line[end - 1] = '\0';
     const struct sft_field *key = sft_field_find(keys, line);
     if (key == NULL)
         return key_unknown(line, err);

@@ -91,6 +91,27 @@ words() { # words PAGE : its text, without what only says where a line may break
     [ "$output" = "sft-sweep: asked.conf:9: nodes: 'x' is no whole number from 1 to 16384" ]
     run "$SWEEP" --suite asked.conf --detach
     [ "$status" -eq 2 ]
+    # what the job refuses is known before anything has run; the rest of the plan holds
+    suite_of asked 'verify = facts' 'model = tiny:1,data=/none.json'
+    run "$SWEEP" --suite asked.conf --yes
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [[ $output == *"refused: tiny:1,"*": /none.json: cannot read the data: No such file or directory"* ]]
+    [[ ${lines[-1]} == "sft-sweep: all that would follow verify is refused, so nothing is submitted" ]]
+    printf '#!/bin/sh\necho Slurm accounting storage is disabled >&2\nexit 1\n' >no-sacct
+    chmod +x no-sacct
+    SFT_SACCT=$FOLDER/no-sacct run "$SWEEP" --suite asked.conf --yes
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [ "${lines[-1]}" = "sft-sweep: this cluster has no accounting (slurmdbd), and a suite knows by it what is complete and what verify found: --models and --nodes do without" ]
+    run "$SWEEP" --suite asked.conf --yes --with gpus=1
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [ "${lines[-1]}" = "sft-sweep: verify is refused, so nothing is run: partition gpu has 0 GPUs a node" ]
+    echo 'model = tiny:1' >>asked.conf
+    run "$SWEEP" --suite asked.conf --plan
+    [ "$status" -eq 1 ]
+    [[ $output == *"refused: tiny:1,"*$'\n4 jobs to submit; '* ]]
     [ -z "$(squeue -h --states=all)" ]
 }
 
@@ -160,6 +181,45 @@ PY
     [ "$(grep -c '^tiny.* 2 *2 *0 *0 *0$' <<<"$output")" -eq 3 ]
 }
 
+@test "a node that goes down before its smoke training: it is told and skipped, the models run, and it is missing" {
+    local node=fukushimadc-02-hgx-0004 wrong=''
+    printf '%s\n' 'smoke = tiny-lstm,seed=7' 'model = tiny-lstm:1,seq=64' >>five.conf
+    # sinfo is asked twice before anything runs; between the phases it may fail
+    # shellcheck disable=SC2016
+    printf '#!/bin/sh\necho x >>%s/asked; [ "$(wc -l <%s/asked)" -ne 3 ] || { echo no >&2; exit 1; }\nexec sinfo "$@"\n' \
+        "$FOLDER" "$FOLDER" >third-sinfo
+    chmod +x third-sinfo
+    sbatch --parsable -w $node --exclusive -o /dev/null --wrap 'sleep 600' >blocker
+    wait_for 30 bash -c "squeue -h -t running -j $(cat blocker) | grep -q ."
+    SFT_SINFO=$FOLDER/third-sinfo begin five
+    wait_for 60 grep -q "^submitted .* on $node\$" five.log
+    scontrol update nodename=$node state=drain reason=test
+    scancel "$(cat blocker)"
+    ended five 1 || wrong=1
+    run "$SWEEP" --suite five.conf --plan
+    scontrol update nodename=$node state=resume
+    wait_for 30 bash -c "sinfo -h -N -n $node -o %T | grep -qx idle"
+    echo "$output"
+    [ -z "$wrong" ]
+    [ "$status" -eq 1 ]
+    [[ $output == *"refused: tiny-lstm:1,"*" on $node: the node is down or drained now"*$'\n0 jobs to submit'* ]]
+    grep -q '^sft-sweep: note: .*third-sinfo.*; the jobs go on, trying again$' five.err
+    job=$(sed -n "s/^submitted \([0-9]*\) .* on $node\$/\1/p" five.log)
+    [ "$(grep -c "^sft-sweep: note: job $job (tiny-lstm:1,.* on $node) waits: .*, scancel $job ends it\$" five.err)" -eq 1 ]
+    grep -qx "skipped: job $job on $node, which is down or drained" five.log
+    [ "$(complete_of five | grep -c 'tiny-lstm:1,.*seq=64')" -eq 2 ]
+    # of what ran there before it went down nothing is missing
+    [ "$(grep -c '^refused: ' five.log)" -eq 1 ]
+    grep -q "^refused: tiny-lstm:1,.*seed=7,.* on $node: the node is down or drained now\$" five.log
+    tail -n 1 five.log | grep -qx 'complete but for 1 refused'
+    # back again, it runs what is missing there
+    begin five
+    ended five 0
+    [ "$(grep -c "^submitted .*seed=7,.* on $node\$" five.log)" -eq 1 ]
+    [ "$(grep -c '^submitted' five.log)" -eq 1 ]
+    tail -n 1 five.log | grep -qx complete
+}
+
 @test "a node that verify calls bad is left out by name, and what then does not reach is told" {
     suite_of bad 'verify = memory' 'smoke = tiny-lstm' 'nodes = 2,4' 'repeat = 1' 'model = tiny-lstm'
     begin bad
@@ -170,8 +230,9 @@ PY
     kill -KILL "$rank"
     ended bad 1
     grep -qx "left out, verify called bad: $host" bad.log
-    grep -q "^refused: tiny-lstm:4,.*: partition gpu has 3 nodes for it: 1 left out" bad.log ||
-        grep -q '^tiny-lstm:4,.* 1 *0 *0 *0 *0$' bad.log
+    grep -q "^refused: tiny-lstm:4,.*: partition gpu has 3 nodes for it: 1 left out$" bad.log
+    grep -q '^tiny-lstm:4,.* 1 *0 *0 *0 *0$' bad.log
+    tail -n 1 bad.log | grep -qx 'complete on the nodes that verify left but for 1 refused'
     [ "$(complete_of bad | grep -v '^verify' | wc -l)" -eq 4 ]
     for at in $(complete_of bad | awk '!/^verify/ { print $2 }'); do
         run scontrol show hostnames "$at"
@@ -184,7 +245,7 @@ PY
     run "$SWEEP" --suite bad.conf --yes
     echo "$output"
     [ "$status" -eq 1 ]
-    [[ $output == *"0 jobs to submit"*"complete on the nodes that verify left" ]]
+    [[ $output == *"0 jobs to submit"*"complete on the nodes that verify left but for 1 refused" ]]
     # and where no other node is there, nothing is run
     for node in 1 2 3 4; do
         [ "fukushimadc-02-hgx-000$node" = "$host" ] ||

@@ -83,6 +83,9 @@ static void test_what_is_refused(void **unused)
     assert_contains(err.text, "'0'");
     assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "1", "more"), -1);
     assert_contains(err.text, "more");
+    assert_int_equal(PARSE(&err, "--suite", "F", "--nodes", "2"), -1);
+    assert_string_equal(err.text, "--nodes: is of --models; of a suite it is a line of the file: "
+                                  "nodes = 2");
     static const struct {
         const char *models, *nodes, *with, *message;
     } cases[] = {
@@ -91,6 +94,7 @@ static void test_what_is_refused(void **unused)
         {"tiny:2", "1", "steps=5", "nodes are --nodes'"},
         {"tiny", "0", "steps=5", "'0' is no whole number"},
         {"tiny", "1,,2", "steps=5", "'' is no whole number"},
+        {"tiny", "2 4", "steps=5", "'2 4' is no whole number"},
         {"tiny", "1,1", "steps=5", "stands twice"},
         {"tiny", "1", "speed=5", "--with: "},
         {"tiny", "1", "steps=many", "--with: "},
@@ -144,6 +148,33 @@ static void test_a_name_of_data(void **unused)
     assert_null(sweep_cells_find(&cells, "tiny:1", false, ""));
 }
 
+static void test_a_name_of_data_to_evaluate_with(void **unused)
+{
+    (void)unused;
+    struct sft_error err = {""};
+    static struct conf_data names;
+    assert_int_equal(conf_data_set(&names, "data.held", "/shared/h.json", &err), 0);
+    assert_int_equal(conf_data_set(&names, "data.mine", "/shared/a.json", &err), 0);
+    assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "1", "--vary", "data=mine,/b.json",
+                           "--with", "eval=held"),
+                     0);
+    make();
+    sweep_cells_resolve(&cells, &names);
+    assert_ptr_equal(
+        sweep_cells_find(&cells, "tiny:1,data=/shared/a.json,eval=/shared/h.json", false, ""),
+        &cells.cell[0]);
+    assert_ptr_equal(sweep_cells_find(&cells, "tiny:1,data=/b.json,eval=/shared/h.json", false, ""),
+                     &cells.cell[1]);
+    assert_null(sweep_cells_find(&cells, "tiny:1,data=/b.json,eval=/shared/a.json", false, ""));
+    assert_null(sweep_cells_find(&cells, "tiny:1,data=/b.json", false, ""));
+    /* without data= */
+    assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "1", "--with", "eval=held"), 0);
+    make();
+    sweep_cells_resolve(&cells, &names);
+    assert_ptr_equal(sweep_cells_find(&cells, "tiny:1,eval=/shared/h.json", false, ""),
+                     &cells.cell[0]);
+}
+
 /* The request in a record has the site's defaults, too. */
 static void test_a_request_that_says_more(void **unused)
 {
@@ -171,14 +202,14 @@ static void test_the_queue(void **unused)
     struct sft_error err = {""};
     assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "1,2", "--repeat", "3"), 0);
     make();
-    count("m|11|PENDING|||sft-sweep:tiny:1\n"
-          "m|12|RUNNING|||sft-sweep:tiny:2 sft1{step=12.0 state=running tok_s=5}\n"
-          "m|13|COMPLETED|||sft-sweep:tiny:2 sft1{step=13.0 state=complete model=tiny tok_s=700}\n"
-          "m|14|CANCELLED|||sft-sweep:tiny:1 sft1{step=14.0 state=partial}\n"
-          "m|15|COMPLETED|||sft-sweep:tiny:1\n"
-          "m|16|PENDING|||another comment\n"
+    count("m|11|PENDING||||sft-sweep:tiny:1\n"
+          "m|12|RUNNING||||sft-sweep:tiny:2 sft1{step=12.0 state=running tok_s=5}\n"
+          "m|13|COMPLETED||||sft-sweep:tiny:2 sft1{step=13.0 state=complete model=tiny tok_s=700}\n"
+          "m|14|CANCELLED||||sft-sweep:tiny:1 sft1{step=14.0 state=partial}\n"
+          "m|15|COMPLETED||||sft-sweep:tiny:1\n"
+          "m|16|PENDING||||another comment\n"
           "19|COMPLETED|sft-sweep:tiny:1 sft1{state=complete}\n" /* a comment's second line */
-          "m|17|PENDING|||sft-sweep:gpt-5:1\n"
+          "m|17|PENDING||||sft-sweep:gpt-5:1\n"
           "rubbish\nm|||\nm|18|COMPLETED\n18|COMPLETED|sft-sweep:tiny:1\nm|99999999999999999999|"
           "PENDING|sft-sweep:tiny:1\n",
           false);
@@ -212,8 +243,8 @@ static void test_a_failure_has_its_reason(void **unused)
     row = test_row(&rows, 21, 1, 1280, "request=tiny:1 fail=left");
     row->state = "complete";
     assert_int_equal(sweep_state_rows(&state, &rows, &err), 0);
-    count("m|22|FAILED|||sft-sweep:tiny:1 sft1{state=failed "
-          "fail=no%20data}\nm|23|FAILED|||sft-sweep:tiny:1\n",
+    count("m|22|FAILED||||sft-sweep:tiny:1 sft1{state=failed "
+          "fail=no%20data}\nm|23|FAILED||||sft-sweep:tiny:1\n",
           false);
     assert_int_equal(cells.cell[0].bad, 3);
     FILE *out = fmemopen(text, sizeof text, "w");
@@ -263,9 +294,9 @@ static void test_accounting_and_queue_together(void **unused)
     row_add(&rows, 23, "complete", "tiny:1", 0); /* another step of the same job */
     row_add(&rows, 24, "running", "tiny:1", 0);
     assert_int_equal(sweep_state_rows(&state, &rows, &err), 0);
-    count(
-        "m|20|COMPLETED|||sft-sweep:tiny:1 sft1{state=complete}\nm|24|RUNNING|||sft-sweep:tiny:1\n",
-        false);
+    count("m|20|COMPLETED||||sft-sweep:tiny:1 "
+          "sft1{state=complete}\nm|24|RUNNING||||sft-sweep:tiny:1\n",
+          false);
     assert_int_equal(state.count, 4);
     assert_int_equal(cells.cell[0].had, 2);
     assert_int_equal(cells.cell[0].bad, 1);
@@ -287,10 +318,11 @@ static void test_a_requeued_job_is_alive(void **unused)
     row_add(&rows, 21, "failed", "tiny:1", 0);
     row_add(&rows, 22, "partial", "tiny:1", ROW_PARTIAL);
     assert_int_equal(sweep_state_rows(&state, &rows, &err), 0);
-    count("m|20|PENDING|||sft-sweep:tiny:1\nm|21|RUNNING|||sft-sweep:tiny:1\nm|22|CANCELLED|||sft-"
-          "sweep:"
-          "tiny:1\n",
-          false);
+    count(
+        "m|20|PENDING||||sft-sweep:tiny:1\nm|21|RUNNING||||sft-sweep:tiny:1\nm|22|CANCELLED||||sft-"
+        "sweep:"
+        "tiny:1\n",
+        false);
     assert_int_equal(cells.cell[0].pending, 1);
     assert_int_equal(cells.cell[0].running, 1);
     assert_int_equal(cells.cell[0].bad, 1);
@@ -316,7 +348,7 @@ static void test_what_was_asked_counts(void **unused)
     replace(&rows.row[1]->asked, "tiny:1");
     replace(&rows.row[3]->asked, "tiny:1,data=/other.json");
     assert_int_equal(sweep_state_rows(&state, &rows, &err), 0);
-    count("m|35|COMPLETED|||sft-sweep:tiny:1,warmup=0 sft1{state=complete}\n", false);
+    count("m|35|COMPLETED||||sft-sweep:tiny:1,warmup=0 sft1{state=complete}\n", false);
     assert_int_equal(state.count, 6);
     assert_int_equal(cells.cell[0].had, 2); /* 31 and 32 */
     rows_clear(&rows);
@@ -326,9 +358,10 @@ static void test_cells_of_what_is_there(void **unused)
 {
     (void)unused;
     memset(&options, 0, sizeof options);
-    count("m|1|PENDING|||sft-sweep:tiny:2\nm|2|PENDING|||sft-sweep:tiny:2\nm|3|PENDING|||sft-sweep:"
+    count("m|1|PENDING||||sft-sweep:tiny:2\nm|2|PENDING||||sft-sweep:tiny:2\nm|3|PENDING||||sft-"
+          "sweep:"
           "tiny:"
-          "1\nm|4|PENDING|||x\n",
+          "1\nm|4|PENDING||||x\n",
           true);
     assert_int_equal(cells.count, 2);
     assert_string_equal(cells.cell[0].text, "tiny:2");
@@ -381,7 +414,7 @@ static void test_the_plans_figures(void **unused)
 {
     (void)unused;
     struct sft_error err = {""};
-    struct plan_nodes nodes = {"gpu", 8, 0, 8, "H100", false, true, ""};
+    struct plan_nodes nodes = {"gpu", 8, 0, 0, 8, "H100", false, true, ""};
     char *text = NULL;
     size_t size;
     assert_int_equal(PARSE(&err, "--models", "tiny", "--nodes", "2,4,9", "--name", "n"), 0);
@@ -416,7 +449,7 @@ static void test_the_plan_says_for_which_gpu(void **unused)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sft_error err = {""};
-        struct plan_nodes nodes = {"gpu", 8, 0, 8, "", false, true, ""};
+        struct plan_nodes nodes = {"gpu", 8, 0, 0, 8, "", false, true, ""};
         char *text = NULL;
         size_t size;
         strcpy(nodes.gpu, cases[i].gpu);
@@ -475,6 +508,7 @@ int main(void)
         TEST(test_a_name_of_its_own),
         TEST(test_what_is_refused),
         TEST(test_a_name_of_data),
+        TEST(test_a_name_of_data_to_evaluate_with),
         TEST(test_a_request_that_says_more),
         TEST(test_the_queue),
         TEST(test_a_failure_has_its_reason),
