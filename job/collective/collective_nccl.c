@@ -40,6 +40,7 @@ struct nccl {
     struct enrolled enrolled[ENROLLED];
     struct nccl_progress *progress; /* a queue a group */
     bool failed;                    /* a communicator is to be aborted, not finalized */
+    bool late;                      /* it was waited for in vain */
 };
 
 static int cuda_check(const struct collective *c, cudaError_t status, const char *what,
@@ -79,7 +80,7 @@ static int nccl_settle(const struct collective *c, ncclComm_t comm, ncclResult_t
         if (turn > SPINS)
             usleep(100);
         if (turn % SPINS == 0 && sft_clock_now() - begin > nccl->control->limit + PATIENCE) {
-            nccl->failed = true;
+            nccl->failed = nccl->late = true;
             return sft_error_set(err, "%s on rank %d of %d: other ranks did not come within %.0f s",
                                  what, nccl->control->rank, nccl->control->size,
                                  nccl->control->limit);
@@ -207,7 +208,8 @@ static void nccl_dismiss(struct collective *c, void *memory)
 #endif
 }
 
-/* Where another rank does not come to the end, to abort a communicator could hang, too. */
+/* Where another rank does not come to the end, to abort a communicator could hang, too. What else
+ * goes wrong there is told, and makes no figure less true. */
 static int nccl_destroy(struct collective *c, struct sft_error *err)
 {
     static const enum collective_group order[] = {COLLECTIVE_COMPUTE, COLLECTIVE_ACROSS,
@@ -217,12 +219,17 @@ static int nccl_destroy(struct collective *c, struct sft_error *err)
         ncclComm_t comm = nccl->comm[order[i]];
         if (comm == NULL || nccl->alias[order[i]])
             continue;
-        if (nccl->failed)
-            ncclCommAbort(comm);
-        else if (nccl_settle(c, comm, ncclCommFinalize(comm), "end of collectives", err) < 0)
-            return -1;
-        else
+        bool failed = nccl->failed;
+        if (!failed &&
+            nccl_settle(c, comm, ncclCommFinalize(comm), "end of collectives", err) == 0) {
             ncclCommDestroy(comm);
+            continue;
+        }
+        if (nccl->late)
+            return -1;
+        if (!failed)
+            fprintf(stderr, "sft-bench-job: note: %s\n", err->text);
+        ncclCommAbort(comm);
     }
     nccl_progress_destroy(nccl->progress);
     free(nccl);
