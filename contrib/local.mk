@@ -60,7 +60,7 @@ dist_check_SCRIPTS = tests/cli/test_help.sh tests/cli/test_completion.sh tests/c
 	tests/cli/test_plan.sh tests/cli/test_seconds.sh tests/cli/test_ranks.sh tests/cli/test_ranks_fp8.sh \
 	tests/cli/test_page.sh tests/cli/test_verify_report.sh tests/cli/test_health.sh tests/cli/test_teams.sh \
 	tests/cli/test_data.sh tests/cli/test_out.sh tests/cli/test_weights.sh tests/cli/test_save.sh \
-	tests/cli/test_checkpoint.sh tests/cli/test_eval.sh \
+	tests/cli/test_checkpoint.sh tests/cli/test_eval.sh tests/cli/test_adapters.sh tests/cli/test_save_kill.sh \
 	tests/cli/test_keys.sh tests/cli/test_record.sh tests/cli/test_examples.sh tests/cli/test_install.sh
 EXTRA_DIST += tests/cli/complete_line.py
 TESTS += $(dist_check_SCRIPTS)
