@@ -63,6 +63,17 @@ void sft_fields_offer(const struct sft_field *table, struct nearest *nearest)
         nearest_offer(nearest, field->name, field->name);
 }
 
+int sft_field_unknown(const struct sft_field *table, const char *name, struct sft_error *err)
+{
+    struct nearest nearest;
+    char known[512], meant[96];
+    nearest_begin(&nearest, name);
+    sft_fields_offer(table, &nearest);
+    return sft_error_set(err, "unknown key '%.64s'; the keys are: %s%s", name,
+                         sft_field_names(table, known, sizeof known),
+                         nearest_ask(&nearest, meant, sizeof meant));
+}
+
 void sft_fields_clear(const struct sft_field *table, void *object)
 {
     for (const struct sft_field *field = table; field->name != NULL; field++) {

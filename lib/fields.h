@@ -53,6 +53,10 @@ const struct sft_field *sft_field_find(const struct sft_field *table, const char
 /* All names, for a word that is none. */
 void sft_fields_offer(const struct sft_field *table, struct nearest *nearest);
 
+/* Refuses a name that the table has not: -1, with those that it has and the one that may be meant.
+ */
+int sft_field_unknown(const struct sft_field *table, const char *name, struct sft_error *err);
+
 /* Nothing said yet, in none of the table's fields. */
 void sft_fields_clear(const struct sft_field *table, void *object);
 

@@ -216,17 +216,6 @@ void sft_request_init(struct sft_request *request)
     sft_fields_clear(keys, request);
 }
 
-static int key_unknown(const char *name, struct sft_error *err)
-{
-    struct nearest nearest;
-    char known[512], meant[96];
-    nearest_begin(&nearest, name);
-    sft_fields_offer(keys, &nearest);
-    return sft_error_set(err, "unknown key '%.64s'; the keys are: %s%s", name,
-                         sft_field_names(keys, known, sizeof known),
-                         nearest_ask(&nearest, meant, sizeof meant));
-}
-
 static int key_refuse(const struct sft_field *key, enum sft_fault fault, const char *value,
                       struct sft_error *err)
 {
@@ -268,7 +257,7 @@ int sft_request_set(struct sft_request *request, const char *name, const char *v
                     struct sft_error *err)
 {
     const struct sft_field *key = sft_field_find(keys, name);
-    return key == NULL ? key_unknown(name, err) : key_set(request, key, value, err);
+    return key == NULL ? sft_field_unknown(keys, name, err) : key_set(request, key, value, err);
 }
 
 /* Copy up to an unescaped comma (taking escapes off); returns where it stopped, NULL when too long.
@@ -351,7 +340,7 @@ static int pair_parse(struct sft_request *request, char *part, struct sft_error 
     *equals = '\0';
     const struct sft_field *key = sft_field_find(keys, part);
     if (key == NULL)
-        return key_unknown(part, err);
+        return sft_field_unknown(keys, part, err);
     if (sft_field_said(key, request))
         return sft_error_set(err, "%s= stands twice; say it once", key->name);
     return key_set(request, key, equals + 1, err);

@@ -95,8 +95,6 @@ static int nodes_ask(void *context, struct sft_error *err)
 {
     struct nodes_asked *nodes = context;
     struct look *w = nodes->w;
-    words_clear(&nodes->there);
-    words_clear(&nodes->away);
     return plan_begin(&w->plan, &w->conf, &w->options, err) < 0
                ? -1
                : names_ask(&nodes->there, &nodes->away, w->plan.partition, err);

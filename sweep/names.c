@@ -6,20 +6,13 @@
 #include <string.h>
 
 #include "accounts/spawn.h"
+#include "node/hosts.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
-bool names_have(const struct words *names, const char *name)
-{
-    for (int i = 0; i < names->count; i++)
-        if (strcmp(names->list[i], name) == 0)
-            return true;
-    return false;
-}
-
 void names_add(struct words *names, const char *name)
 {
-    if (!names_have(names, name))
+    if (!hosts_has(names, name))
         words_add(names, "%s", name);
 }
 
@@ -86,6 +79,8 @@ int names_ask(struct words *there, struct words *away, const char *partition, st
     size_t length;
     const char *argv[] = {
         spawn_program("SFT_SINFO", "sinfo"), "-N", "-h", "-p", partition, "-o", "%N|%T", NULL};
+    words_clear(there);
+    words_clear(away);
     if (spawn_read(argv, NULL, &text, &length, err) < 0)
         return -1;
     names_read(there, away, text);

@@ -3,12 +3,9 @@
 #ifndef SWEEP_NAMES_H
 #define SWEEP_NAMES_H
 
-#include <stdbool.h>
-
 #include "lib/error.h"
 #include "lib/words.h"
 
-bool names_have(const struct words *names, const char *name);
 void names_add(struct words *names, const char *name);
 /* Names with commas, spaces or ends of lines between; what no node can be called is left out. */
 void names_split(struct words *names, const char *list);
@@ -19,7 +16,7 @@ char *names_join(const struct words *names);
  * not answer. */
 void names_read(struct words *there, struct words *away, const char *text);
 
-/* Ask sinfo ($SFT_SINFO) for a partition's. */
+/* Ask sinfo ($SFT_SINFO) for a partition's, in place of what the lists hold. */
 int names_ask(struct words *there, struct words *away, const char *partition,
               struct sft_error *err);
 

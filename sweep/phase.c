@@ -38,7 +38,7 @@ static int verdict_read(struct phase_nodes *nodes, const struct sweep_verify *ve
             "what it printed, drain the bad ones and begin a suite of another name",
             verify->id, verify->bad_count, nodes->bad.count);
     for (int i = 0; i < nodes->bad.count; i++)
-        if (!names_have(&nodes->verified, nodes->bad.list[i]))
+        if (!hosts_has(&nodes->verified, nodes->bad.list[i]))
             return sft_error_set(
                 err,
                 "verify (job %lld) called %s bad, and Slurm has no such node there "
@@ -64,10 +64,10 @@ static void absent_choose(struct phase_nodes *nodes, const struct words *there,
     const struct words *some = ran != NULL ? &nodes->away : &nodes->verified;
     for (int i = 0; i < some->count; i++) {
         const char *name = some->list[i];
-        if (names_have(there, name) || (ran != NULL && !names_have(ran, name)))
+        if (hosts_has(there, name) || (ran != NULL && !hosts_has(ran, name)))
             continue;
         nodes->reach++;
-        if (!names_have(&nodes->bad, name))
+        if (!hosts_has(&nodes->bad, name))
             names_add(&nodes->absent, name);
     }
 }
@@ -82,9 +82,9 @@ int phase_nodes_choose(struct phase_nodes *nodes, const struct words *there,
         return -1;
     for (int i = 0; i < there->count; i++) {
         const char *name = there->list[i];
-        if (verify != NULL && !names_have(&nodes->verified, name))
+        if (verify != NULL && !hosts_has(&nodes->verified, name))
             names_add(&nodes->unverified, name);
-        else if (!names_have(&nodes->bad, name))
+        else if (!hosts_has(&nodes->bad, name))
             names_add(&nodes->good, name);
     }
     nodes->reach = there->count;
@@ -100,12 +100,12 @@ void phase_nodes_exclude(struct words *out, const struct phase_nodes *nodes,
 {
     /* sbatch refuses a name that Slurm no longer has. */
     for (int i = 0; i < nodes->bad.count; i++)
-        if (names_have(there, nodes->bad.list[i]) || names_have(&nodes->away, nodes->bad.list[i]))
+        if (hosts_has(there, nodes->bad.list[i]) || hosts_has(&nodes->away, nodes->bad.list[i]))
             names_add(out, nodes->bad.list[i]);
     for (int i = 0; i < nodes->unverified.count; i++)
         names_add(out, nodes->unverified.list[i]);
     for (int i = 0; i < nodes->away.count; i++)
-        if (!names_have(&nodes->verified, nodes->away.list[i]))
+        if (!hosts_has(&nodes->verified, nodes->away.list[i]))
             names_add(out, nodes->away.list[i]);
 }
 
@@ -207,9 +207,9 @@ void phase_cells_refuse(struct sweep_cells *cells, const struct phase_nodes *nod
 {
     for (size_t i = 0; i < cells->count; i++) {
         struct sweep_cell *cell = &cells->cell[i];
-        if (cell->node[0] != '\0' && names_have(&nodes->absent, cell->node))
+        if (cell->node[0] != '\0' && hosts_has(&nodes->absent, cell->node))
             snprintf(cell->refused, sizeof cell->refused, "the node is %s now",
-                     names_have(&nodes->away, cell->node) ? "down or drained" : "gone from Slurm");
+                     hosts_has(&nodes->away, cell->node) ? "down or drained" : "gone from Slurm");
     }
 }
 

@@ -147,17 +147,6 @@ static int value_refuse(const struct sft_field *key, enum sft_fault fault, const
     }
 }
 
-static int key_unknown(const char *word, struct sft_error *err)
-{
-    struct nearest nearest;
-    char names[256], meant[96];
-    nearest_begin(&nearest, word);
-    sft_fields_offer(keys, &nearest);
-    return sft_error_set(err, "unknown key '%.40s'; the keys are: %s%s", word,
-                         sft_field_names(keys, names, sizeof names),
-                         nearest_ask(&nearest, meant, sizeof meant));
-}
-
 /* "key = value", which may have more of '='. */
 static int line_read(struct suite *suite, char *line, struct sft_error *err)
 {
@@ -175,7 +164,7 @@ static int line_read(struct suite *suite, char *line, struct sft_error *err)
         line[end - 1] = '\0';
     const struct sft_field *key = sft_field_find(keys, line);
     if (key == NULL)
-        return key_unknown(line, err);
+        return sft_field_unknown(keys, line, err);
     if (key->type != SFT_FIELD_LIST && sft_field_said(key, suite))
         return sft_error_set(err, "'%s' stands twice", key->name);
     enum sft_fault fault = sft_field_read(key, suite, value, err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node/hosts.h"
 #include "sweep/follow.h"
 #include "sweep/look.h"
 #include "sweep/lock.h"
@@ -12,14 +13,14 @@
 #include "sweep/submit.h"
 #include "sweep/waits.h"
 
-static void say_nodes(const char *before, const struct words *nodes, const char *after)
+static void say_nodes(const char *before, const struct words *nodes)
 {
     if (nodes->count == 0)
         return;
     printf("%s", before);
     for (int i = 0; i < nodes->count; i++)
         printf("%s%s", i > 0 ? ", " : "", nodes->list[i]);
-    printf("%s\n", after);
+    printf("\n");
 }
 
 static void say_verdict(const struct look *w)
@@ -28,10 +29,10 @@ static void say_verdict(const struct look *w)
         printf("verify (job %lld): %d node%s good enough, %d bad, %d could not be told\n",
                w->verdict.id, w->nodes.good.count, w->nodes.good.count == 1 ? "" : "s",
                w->nodes.bad.count, w->nodes.unknown.count);
-    say_nodes("left out, verify called bad: ", &w->nodes.bad, "");
-    say_nodes("left out, not in the run of verify: ", &w->nodes.unverified, "");
-    say_nodes("left out, down or drained: ", &w->nodes.away, "");
-    say_nodes("verify could not tell, used all the same: ", &w->nodes.unknown, "");
+    say_nodes("left out, verify called bad: ", &w->nodes.bad);
+    say_nodes("left out, not in the run of verify: ", &w->nodes.unverified);
+    say_nodes("left out, down or drained: ", &w->nodes.away);
+    say_nodes("verify could not tell, used all the same: ", &w->nodes.unknown);
 }
 
 static int none_good(const struct look *w, struct sft_error *err)
@@ -129,14 +130,13 @@ static int phase_end(struct look *w, int rc)
 }
 
 /* The smoke trainings that wait for a node that is down, or that a prolog's failure there has held,
- * hold up all that follows. Ended here they
- * are not what somebody cancelled. Returns how many. */
+ * hold up all that follows. Ended here they are not what somebody cancelled. Returns how many. */
 static int away_skip(struct look *w, const struct words *away, struct sft_error *err)
 {
     int skipped = 0;
     for (size_t i = 0; i < w->state.count; i++) {
         const struct sweep_job *job = &w->state.job[i];
-        if (!waits_for_help(job) || !names_have(away, job->node) ||
+        if (!waits_for_help(job) || !hosts_has(away, job->node) ||
             sweep_cells_find(&w->cells[PHASE_SMOKE], job->request, job->asked, job->node) == NULL)
             continue;
         if (sweep_state_end(&w->begun, job->id, err) < 0 || submit_drop(job->id, err) < 0)
@@ -156,8 +156,6 @@ struct away_asked {
 static int away_ask(void *context, struct sft_error *err)
 {
     struct away_asked *nodes = context;
-    words_clear(&nodes->there);
-    words_clear(&nodes->away);
     return names_ask(&nodes->there, &nodes->away, nodes->partition, err);
 }
 
