@@ -280,6 +280,7 @@ int describe_run(struct run *run, struct sft_error *err)
         {"method", sft_method_words[run->input.plan.method]},
         {"precision", describe_precision(run)},
         {"scaling", fp8 ? sft_scaling_words[run->request.scaling == SFT_SCALING_ROW] : ""},
+        {"deterministic", run->machine.device->deterministic ? "yes" : ""},
         {"optimizer", sft_optimizer_words[run->input.plan.sgd]},
         {"states", gpu ? fit_states_name(run->training.fit.states) : ""},
         {"zero", sft_zero_name(run->training.fit.zero)},

@@ -86,7 +86,8 @@ r, plan, context = json.load(open(sys.argv[1])), float(sys.argv[2]), float(sys.a
 measured, planned = r["mem_gib"] / r["ranks"], plan + context
 print(f"    {planned:.2f} GiB planned, {measured:.2f} measured, {100 * (measured / planned - 1):+.1f}%; "
       f"exposed {r['exposed_ms']:.0f} of {r['step_ms']:.0f} ms")
-sys.exit(abs(measured / planned - 1) > 0.03)
+# Of a small model what the libraries load, 0.1 GiB, is more than that, and not all products load as much.
+sys.exit(abs(measured - planned) > max(0.03 * planned, 0.15))
 PY
 }
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # verify on GPUs: its figures stand beside those of tests/bench/ceilings in the same call, another program on a GPU is
-# named, and several GPUs have teams; then busbw to be held beside nccl-tests by hand.
+# named, and several GPUs have teams, with busbw beside torch.distributed's where there is one.
 #   tests/gpu/verify.sh [BUILD]   a folder with sft-bench-job [build/gpu/build]
 set -uo pipefail
+here=$(realpath "$(dirname "$0")")
 build=$(realpath "${1:-build/gpu/build}")
 job=$build/sft-bench-job
 passed=0 failed=0 other=''
@@ -96,6 +97,7 @@ check "another program on the GPU is named" in_use
 check "facts of all GPUs, without CUDA" facts
 if [ "$gpus" -gt 1 ]; then
     check "$gpus GPUs: NVLink, node, collectives" ranks
+    python3 -m torch.distributed.run --nproc-per-node "$gpus" "$here/../bench/busbw.py" "$work/out/verify.json" 2>&1 | sed 's/^/    /'
     check "a rank that is stopped in a collective" stopped
 fi
 echo "$passed passed, $failed failed"

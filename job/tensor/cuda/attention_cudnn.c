@@ -264,6 +264,7 @@ static struct plan *attention_plan(struct attention *attention, struct attention
     plan->shape = s;
     plan->backward = backward;
     graph_start(&plan->graph, attention->handle);
+    plan->graph.ordered = attention->cuda->table.deterministic;
     if (backward)
         sdpa_backward(&plan->graph, &plan->shape);
     else

@@ -91,8 +91,8 @@ static int product_choose(struct matmul *matmul, struct matmul_product *product,
     if (matmul_failed(matmul->cuda, matmul_product_scale(product, &operands),
                       "a matrix product's scales"))
         return -1;
-    bool known = matmul_cache_find(matmul->cache, &choice);
-    if (known) {
+    bool timed = !matmul->cuda->table.deterministic;
+    if (timed && matmul_cache_find(matmul->cache, &choice)) {
         memcpy(&product->algorithm, choice.algorithm, sizeof product->algorithm);
         if (matmul_product_takes(matmul, product, &product->algorithm))
             return 0;

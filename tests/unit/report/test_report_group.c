@@ -178,9 +178,11 @@ static void test_ways_by_nodes(void **state)
 static void test_series_differ_by_what_was_done(void **state)
 {
     (void)state;
-    static const char *const other[] = {"model=llama-70b", "precision=fp8", "seq=2048 step_ms=1024",
-                                        "data=synthetic",  "micro_batch=8", "device=A100",
-                                        "ranks=4",         "method=lora"};
+    static const char *const other[] = {
+        "model=llama-70b",  "precision=fp8", "seq=2048 step_ms=1024",
+        "data=synthetic",   "micro_batch=8", "device=A100",
+        "ranks=4",          "method=lora",   "scaling=row",
+        "deterministic=yes"};
     test_row(&rows, 1, 1, 1000, NULL);
     for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
         test_row(&rows, 10 + (long long)i, 1, 1000, other[i]);
@@ -189,11 +191,39 @@ static void test_series_differ_by_what_was_done(void **state)
     test_row(&rows, 92, 2, 2000,
              "zero=1 states=bf16 recompute=block"); /* the plan's choice: the same series */
     make();
-    assert_int_equal(groups.count, 11);
+    assert_int_equal(groups.count, 13);
     assert_string_equal(groups.series[0].model, "llama-7b");
-    assert_string_equal(groups.series[8].model, "llama-13b");
-    assert_string_equal(groups.series[9].model, "llama-70b");
-    assert_string_equal(groups.series[10].model, "unheard-of");
+    assert_string_equal(groups.series[10].model, "llama-13b");
+    assert_string_equal(groups.series[11].model, "llama-70b");
+    assert_string_equal(groups.series[12].model, "unheard-of");
+}
+
+/* Of one key each: whether another number of nodes that has it otherwise is another series, the
+ * same one with a mark, or just the same one where one of both has none. */
+static void test_what_a_key_parts(void **state)
+{
+    (void)state;
+    static const char *const part[] = {"lora_targets", "lora_dropout", "version", "cuda", "blas"};
+    static const char *const mark[] = {"states", "zero", "recompute"};
+    char fields[64];
+    for (size_t i = 0; i < sizeof part / sizeof part[0]; i++) {
+        three(10, 1, 1000, NULL);
+        snprintf(fields, sizeof fields, "%s=other", part[i]);
+        three(20, 2, 2000, fields);
+        make();
+        assert_int_equal(groups.count, 2);
+        rows_clear(&rows);
+    }
+    for (size_t i = 0; i < 2 * (sizeof mark / sizeof mark[0]); i++) {
+        snprintf(fields, sizeof fields, "%s=%s", mark[i / 2], "one");
+        three(10, 1, 1000, fields);
+        snprintf(fields, sizeof fields, "%s=%s", mark[i / 2], i % 2 ? "other" : "");
+        three(20, 2, 2000, fields);
+        make();
+        assert_int_equal(groups.count, 1);
+        assert_int_equal(groups.series[0].cell[1].marks, GROUP_WAYS);
+        rows_clear(&rows);
+    }
 }
 
 static void test_what_stands_aside(void **state)
@@ -408,6 +438,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing, begin, end),
         cmocka_unit_test_setup_teardown(test_cells_and_efficiency, begin, end),
         cmocka_unit_test_setup_teardown(test_series_differ_by_what_was_done, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_a_key_parts, begin, end),
         cmocka_unit_test_setup_teardown(test_other_tokens_are_no_scaling, begin, end),
         cmocka_unit_test_setup_teardown(test_no_key_is_averaged_over, begin, end),
         cmocka_unit_test_setup_teardown(test_ways_by_nodes, begin, end),
