@@ -24,7 +24,7 @@ PARTS=(
     'smoke|1|280|tests/bench/smoke.sh -j $build/sft-bench-job -s 10'
     'losses|1|300|SFT_ONLY=losses tests/gpu/run.sh -b $build -o $logs'
     'peer-qlora|1|300|SFT_ONLY=peer tests/gpu/bases.sh -b $build -o $logs/bases -n 120'
-    'slurm|1|500|tests/gpu/slurm.sh --prefix $build/root ${debs:+--debs $debs} llama-7b:1,method=lora,$SMALL llama-13b:1,method=qlora,$SMALL llama-70b:1,method=qlora,$SMALL --command "sft-report"'
+    'slurm|1|500|tests/gpu/slurm.sh --prefix $build/root ${debs:+--debs $debs} llama-7b:1,method=lora,$SMALL llama-13b:1,method=qlora,$SMALL llama-70b:1,method=qlora,$SMALL --command "PATH=$build/root/bin:$PATH sft-report"'
     'quickstart|1|200|tests/bench/quickstart.sh -j $build/sft-bench-job -s 10'
     'two-losses|2|120|SFT_ONLY=losses tests/gpu/fp8_shards.sh -b $build -o $logs/two-losses'
     'two-speed|2|500|SFT_ONLY=speed tests/gpu/fp8_shards.sh -b $build -o $logs/two-speed -s 10'
