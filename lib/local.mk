@@ -18,6 +18,7 @@ lib_libsft_la_SOURCES = \
 	lib/nccl_time.c lib/nccl_time.h \
 	lib/nearest.c lib/nearest.h \
 	lib/number.c lib/number.h \
+	lib/parallel.c lib/parallel.h \
 	lib/params.c lib/params.h lib/params_adapters.c lib/params_gpt2.c lib/params_internal.h lib/params_llama.c lib/params_lstm.c \
 	lib/plan.c lib/plan.h \
 	lib/preset.c lib/preset.h \
@@ -31,7 +32,7 @@ lib_libsft_la_SOURCES = \
 	lib/words.c lib/words.h \
 	lib/writer.c lib/writer.h
 
-unit_tests += tests/unit/lib/test_adapters tests/unit/lib/test_ceilings tests/unit/lib/test_figures tests/unit/lib/test_file_write tests/unit/lib/test_goals tests/unit/lib/test_manual tests/unit/lib/test_many_nodes tests/unit/lib/test_params tests/unit/lib/test_plan \
+unit_tests += tests/unit/lib/test_adapters tests/unit/lib/test_ceilings tests/unit/lib/test_figures tests/unit/lib/test_file_write tests/unit/lib/test_goals tests/unit/lib/test_manual tests/unit/lib/test_many_nodes tests/unit/lib/test_parallel tests/unit/lib/test_params tests/unit/lib/test_plan \
 	tests/unit/lib/test_predict tests/unit/lib/test_preset tests/unit/lib/test_record tests/unit/lib/test_request \
 	tests/unit/lib/test_stats tests/unit/lib/test_timeline tests/unit/lib/test_writer
 fuzz_targets += tests/fuzz/fuzz_ceilings tests/fuzz/fuzz_goals tests/fuzz/fuzz_record tests/fuzz/fuzz_request

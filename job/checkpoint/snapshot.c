@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The memory is asked for in huge pages and once, since 40 GB are 10 million faults of 4 KiB
- * otherwise; and a thread touches it while training begins: the kernel clears 40 GB in some 10 s,
- * for which the first checkpoint would make training wait. */
+ * otherwise; and threads touch it while training begins: one core clears 40 GB in some 10 s, and a
+ * virtual machine that is given its memory then takes longer, for which the first checkpoint would
+ * make training wait. */
 #include "job/checkpoint/snapshot.h"
 
 #include <errno.h>
@@ -16,8 +17,11 @@
 #include <zlib.h>
 
 #include "lib/file_write.h"
+#include "lib/parallel.h"
 
 #define CHUNK ((size_t)32 << 20) /* bytes of a write */
+#define TOUCH ((size_t)16 << 20) /* bytes that a thread touches, before it looks whether to end */
+enum { TOUCHERS = 8 };           /* at most */
 
 struct snapshot {
     enum format formats[CHECKPOINT_KINDS];
@@ -26,9 +30,9 @@ struct snapshot {
     struct checkpoint_piece *pieces;
     size_t count, pieces_room;
     char path[PATH_MAX + 40];
-    pthread_t thread, toucher;
-    bool running, touching; /* there is a thread to be joined */
-    atomic_bool enough;     /* no more is to be touched */
+    struct parallel *touchers; /* NULL: nobody touches */
+    pthread_t thread;
+    bool running; /* there is a thread to be joined */
     atomic_bool busy;
     struct sft_error failed; /* its word */
 };
@@ -41,34 +45,20 @@ struct snapshot *snapshot_create(struct sft_error *err)
     return s;
 }
 
-/* Signals are the main thread's business. */
-static int thread_start(pthread_t *thread, void *(*run)(void *), struct snapshot *s)
+static void chunk_touch(void *argument, size_t chunk)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = pthread_create(thread, NULL, run, s);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return failed;
-}
-
-static void *snapshot_touch(void *argument)
-{
-    struct snapshot *s = argument;
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    for (size_t at = 0; at < s->room && !atomic_load(&s->enough); at += page)
+    const struct snapshot *s = argument;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), at = chunk * TOUCH;
+    size_t end = s->room - at < TOUCH ? s->room : at + TOUCH;
+    for (; at < end; at += page)
         *(volatile char *)(s->memory + at) = 0;
-    return NULL;
 }
 
 /* From here on the memory is the caller's alone. */
 static void touch_end(struct snapshot *s)
 {
-    if (!s->touching)
-        return;
-    atomic_store(&s->enough, true);
-    pthread_join(s->toucher, NULL);
-    s->touching = false;
+    parallel_destroy(s->touchers);
+    s->touchers = NULL;
 }
 
 void snapshot_destroy(struct snapshot *s)
@@ -106,9 +96,10 @@ int snapshot_reserve(struct snapshot *s, uint64_t bytes, struct sft_error *err)
     touch_end(s);
     if (room_map(s, bytes, err) < 0)
         return -1;
-    atomic_store(&s->enough, false);
-    s->touching = thread_start(&s->toucher, snapshot_touch, s) == 0;
-    return 0; /* without a thread the first copy touches it */
+    s->touchers = parallel_create(parallel_cores(TOUCHERS));
+    if (s->touchers != NULL) /* else the first copy touches it */
+        parallel_begin(s->touchers, chunk_touch, s, (bytes + TOUCH - 1) / TOUCH);
+    return 0;
 }
 
 int snapshot_begin(struct snapshot *s, const enum format formats[CHECKPOINT_KINDS], uint64_t bytes,
@@ -176,6 +167,17 @@ static void file_write(struct snapshot *s)
         failed = errno;
     if (failed != 0)
         sft_error_set(&s->failed, "cannot write %s: %s", s->path, strerror(failed));
+}
+
+/* Signals are the main thread's business. */
+static int thread_start(pthread_t *thread, void *(*run)(void *), struct snapshot *s)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int failed = pthread_create(thread, NULL, run, s);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return failed;
 }
 
 static void *snapshot_run(void *argument)

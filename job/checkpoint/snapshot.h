@@ -13,7 +13,7 @@ struct snapshot *snapshot_create(struct sft_error *err);
 /* Waits for what is written. NULL does nothing. */
 void snapshot_destroy(struct snapshot *s);
 
-/* Memory for `bytes`, which a thread has the kernel clear while the caller goes on. -1 and err
+/* Memory for `bytes`, which threads have the kernel clear while the caller goes on. -1 and err
  * without memory. */
 int snapshot_reserve(struct snapshot *s, uint64_t bytes, struct sft_error *err);
 /* An empty file of `bytes`, in host memory that stays for the next one, of pieces that have these

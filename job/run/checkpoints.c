@@ -228,14 +228,19 @@ static int checkpoint_take(struct checkpoints *c, bool ended, struct sft_error *
     return 0;
 }
 
+int checkpoints_reserve(struct checkpoints *c, const struct training *t, struct sft_error *err)
+{
+    if (c->path[0] == '\0')
+        return 0;
+    c->snapshot = snapshot_create(err);
+    return c->snapshot == NULL ? -1 : state_reserve(t, c->snapshot, err);
+}
+
 static int checkpoints_open(const struct observed *run, void **self, struct sft_error *err)
 {
     struct checkpoints *c = run->checkpoints;
     if (c == NULL || c->path[0] == '\0')
         return 0;
-    c->snapshot = snapshot_create(err);
-    if (c->snapshot == NULL || state_reserve(run->training, c->snapshot, err) < 0)
-        return -1;
     c->t = run->training;
     c->step = c->t->first_step;
     c->measured_s = c->t->measured_s;

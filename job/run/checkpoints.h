@@ -43,6 +43,9 @@ struct checkpoints {
 
 /* Reads of the request what it says. */
 void checkpoints_take(struct checkpoints *c, const struct sft_request *request);
+/* Host memory, which is made ready while weights are loaded and training begins: once the model is
+ * there. -1 and err without memory. */
+int checkpoints_reserve(struct checkpoints *c, const struct training *t, struct sft_error *err);
 /* Collective: is all well on every rank? What is not, rank 0 says of the first of them in `why`.
  * -1 and err where the ranks cannot talk. */
 int checkpoints_well(struct control *control, int failed, struct sft_error *why, bool *well,

@@ -126,6 +126,13 @@ static int run_open(struct run *run, struct sft_error *err)
                         run->ranks.control, run->ranks.collective, err);
 }
 
+static int run_create(struct run *run, struct sft_error *err)
+{
+    if (training_create(&run->training, err) < 0)
+        return -1;
+    return checkpoints_reserve(&run->checkpoints, &run->training, err);
+}
+
 /* Weights out of files, where there are some: by all ranks at once. */
 static int run_load(struct run *run, struct sft_error *err)
 {
@@ -173,9 +180,8 @@ static int run_ready(struct run *run, struct sft_error *err)
         resuming_agree(run, err) < 0)
         return -1;
     run_tell(run);
-    if (control_agree(control, training_create(&run->training, err), err) < 0 ||
-        run_load(run, err) < 0 || control_agree(control, run_start(run, err), err) < 0 ||
-        resuming_load(run, err) < 0)
+    if (control_agree(control, run_create(run, err), err) < 0 || run_load(run, err) < 0 ||
+        control_agree(control, run_start(run, err), err) < 0 || resuming_load(run, err) < 0)
         return -1;
     return control_agree(control, run_observe(run, err), err);
 }

@@ -15,6 +15,13 @@ enum lane { LANE_COMPUTE, LANE_WORLD, LANE_NODE, LANE_ACROSS, LANES };
 
 struct ops;
 
+/* Bytes of the device that go to the host. */
+struct read_part {
+    void *host;
+    const void *from;
+    size_t bytes;
+};
+
 struct device {
     const char *name;      /* "cpu" */
     char title[128];       /* the device's name as the machine says it */
@@ -39,9 +46,11 @@ struct device {
      * by this process, and 0. */
     void (*memory)(struct device *d, size_t *used, size_t *all);
     void (*zero)(struct device *d, void *memory, size_t bytes);
-    /* bytes, raw, between host and device; read waits */
+    /* bytes, raw, between host and device; reads wait. Many parts at once are faster than one by
+     * one: what one has to wait for, the next uses. */
     void (*write)(struct device *d, void *to, const void *host, size_t bytes);
     void (*read)(struct device *d, void *host, const void *from, size_t bytes);
+    void (*read_many)(struct device *d, const struct read_part *parts, size_t count);
     /* bytes of device or pinned memory, on a lane; they do not overlap, or are the same */
     void (*copy)(struct device *d, enum lane lane, void *to, const void *from, size_t bytes);
     int (*sync)(struct device *d, struct sft_error *err); /* of LANE_COMPUTE */

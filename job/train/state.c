@@ -131,12 +131,29 @@ static int range_count(const struct training *t, void *user, const struct range 
 struct copying {
     struct snapshot *snapshot;
     bool best; /* what evaluations kept, too */
+    struct read_part *parts;
+    size_t count, room; /* of parts */
 };
 
+static int part_add(struct copying *c, struct read_part part, struct sft_error *err)
+{
+    if (c->count == c->room) {
+        size_t room = c->room * 2 + 64;
+        struct read_part *more = realloc(c->parts, room * sizeof *more);
+        if (more == NULL)
+            return sft_error_set(err, "no memory for a list of %zu pieces", room);
+        c->parts = more;
+        c->room = room;
+    }
+    c->parts[c->count++] = part;
+    return 0;
+}
+
+/* What is on the device is only listed. */
 static int range_copy(const struct training *t, void *user, const struct range *r,
                       struct sft_error *err)
 {
-    const struct copying *copying = user;
+    struct copying *copying = user;
     struct array arrays[CHECKPOINT_BEST];
     char *to = snapshot_piece(copying->snapshot, r->number, r->from, r->count);
     if (to == NULL)
@@ -144,7 +161,8 @@ static int range_copy(const struct training *t, void *user, const struct range *
     range_arrays(t, r, arrays);
     for (int kind = 0; kind < CHECKPOINT_BEST; kind++) {
         size_t bytes = format_bytes(arrays[kind].format, r->count);
-        t->device->read(t->device, to, arrays[kind].data, bytes);
+        if (part_add(copying, (struct read_part){to, arrays[kind].data, bytes}, err) < 0)
+            return -1;
         to += bytes;
     }
     if (copying->best)
@@ -164,11 +182,16 @@ int state_copy(const struct training *t, long long step, struct snapshot *s, str
 {
     struct counting c = {.bytes = 0};
     state_formats(t, step, c.formats);
-    struct copying copying = {s, (int)c.formats[CHECKPOINT_BEST] != CHECKPOINT_NONE};
-    if (own_run(t, range_count, &c, err) < 0 || snapshot_begin(s, c.formats, c.bytes, err) < 0 ||
-        own_run(t, range_copy, &copying, err) < 0)
-        return -1;
-    return t->device->sync(t->device, err);
+    struct copying copying = {.snapshot = s,
+                              .best = (int)c.formats[CHECKPOINT_BEST] != CHECKPOINT_NONE};
+    int failed = -1;
+    if (own_run(t, range_count, &c, err) == 0 && snapshot_begin(s, c.formats, c.bytes, err) == 0 &&
+        own_run(t, range_copy, &copying, err) == 0) {
+        t->device->read_many(t->device, copying.parts, copying.count);
+        failed = t->device->sync(t->device, err);
+    }
+    free(copying.parts);
+    return failed;
 }
 
 struct loading {

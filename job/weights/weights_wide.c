@@ -4,8 +4,9 @@
 #include "job/weights/weights.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
+
+#include "lib/parallel.h"
 
 enum { THREADS = 8, PART = 1 << 19 }; /* at most; elements that are worth one */
 
@@ -31,11 +32,7 @@ static void *part_read(void *user)
 
 static size_t threads_worth(size_t count)
 {
-    cpu_set_t cores;
-    size_t worth = (count + PART - 1) / PART, most = 1;
-    if (sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) > 1)
-        most = (size_t)CPU_COUNT(&cores);
-    most = most < THREADS ? most : THREADS;
+    size_t worth = (count + PART - 1) / PART, most = (size_t)parallel_cores(THREADS);
     return worth < most ? worth : most;
 }
 

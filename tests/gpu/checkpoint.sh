@@ -1,26 +1,32 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A checkpoint of a model as large as the GPU takes: how long training stands still for one, and a run that is killed
-# after it and goes on: its losses are those of a run that nobody killed, bit for bit. Ends with `N passed, N failed`.
-#   checkpoint.sh [-b BUILD] [-o FOLDER] [-c FOLDER] [REQUEST]
+# after its second one and goes on: its losses are those of a run that nobody killed, bit for bit (which cuDNN's attention
+# gives with deterministic=yes alone). Ends with `N passed, N failed`.
+#   checkpoint.sh [-b BUILD] [-o FOLDER] [-c FOLDER] [-m GB] [REQUEST]
 #   -b  a folder that has sft-bench-job [build/gpu]     -o  logs [build/gpu/checkpoint]
-#   -c  where the checkpoint is written [a tmpfs of 110 GiB, made and unmounted as root]: 40 GB of 7B with bf16 states
-#   REQUEST  [llama-7b,states=bf16,micro_batch=2,global_batch=4,seq=2048,data=synthetic:2048]
+#   -c  an existing folder for the checkpoint [a tmpfs of 110 GiB, made and unmounted as root]: 40 GB of 7B with bf16 states
+#   -m  memory that is taken and freed at first [85; never more than 70% of what there is; 0: none]: a virtual machine may be
+#       given it only then, which would be counted as the first checkpoint's
+#   REQUEST  [llama-7b,states=bf16,micro_batch=2,global_batch=4,seq=2048,data=synthetic:2048,deterministic=yes]
+#   SFT_EVERY=STEPS  between two checkpoints [10]. One that is due before the last one is written waits for it.
 # Times are printed, not judged.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
-build=$PWD/build/gpu logs=$PWD/build/gpu/checkpoint folder='' passed=0 failed=0
-while getopts b:o:c: option; do
+build=$PWD/build/gpu logs=$PWD/build/gpu/checkpoint folder='' memory=85 passed=0 failed=0
+while getopts b:o:c:m: option; do
     case $option in
     b) build=$(realpath "$OPTARG") ;;
     o) logs=$OPTARG ;;
     c) folder=$OPTARG ;;
-    *) sed -n '3,9s/^# //p' "$0" >&2 && exit 2 ;;
+    m) memory=$OPTARG ;;
+    *) sed -n '3,13s/^# //p' "$0" >&2 && exit 2 ;;
     esac
 done
 shift $((OPTIND - 1))
-request=${1:-llama-7b,states=bf16,micro_batch=2,global_batch=4,seq=2048,data=synthetic:2048}
-STEPS=24 EVERY=10
+request=${1:-llama-7b,states=bf16,micro_batch=2,global_batch=4,seq=2048,data=synthetic:2048,deterministic=yes}
+EVERY=${SFT_EVERY:-10}
+STEPS=$((3 * EVERY + 4))
 mkdir -p "$logs" && logs=$(realpath "$logs") || exit 1
 if [ -z "$folder" ]; then
     folder=$logs/tmpfs
@@ -44,14 +50,20 @@ run() { # run NAME [KEY=VALUE,...]
     return 1
 }
 
-# Killed once a whole checkpoint stands there and a step has followed it.
+# Killed once a second checkpoint stands there whole. Each time that training stood still is printed as it comes: a copy;
+# then, with one more written, its index; both at once where a checkpoint had to wait for the one before.
 killed() {
-    local pid end=$((SECONDS + 240))
+    local pid now last='0 0' end=$((SECONDS + 240))
+    rm -rf "${logs:?}/killed"
     "$build/sft-bench-job" "$request,seed=3,steps=$((STEPS - 2)),warmup=2,out=$logs/killed,$kept" >"$logs/killed.log" 2>&1 &
     pid=$!
-    until [ "$(figure killed checkpoints 2>/dev/null || echo 0)" != 0 ] && ls "$folder"/ck/* >/dev/null 2>&1; do
+    until [ "${last% *}" -ge 2 ] && ls "$folder"/ck/* >/dev/null 2>&1; do
         kill -0 $pid 2>/dev/null && [ $SECONDS -lt $end ] || { tail -n 3 "$logs/killed.log" && kill -9 $pid; return 1; }
         sleep 0.2
+        now=$(stops) && [ "$now" != "$last" ] || continue
+        awk -v l="$last" -v n="$now" 'BEGIN { split(l, a); split(n, b)
+            printf "    training stood still %.2f s more; %d written (%+d)\n", b[2] - a[2], b[1], b[1] - a[1] }'
+        last=$now
     done
     figures killed
     kill -9 $pid
@@ -59,8 +71,42 @@ killed() {
     return 0
 }
 
-figure() { # figure NAME KEY
-    python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$logs/$1/result.json" "$2"
+stops() { # checkpoints that are written, and seconds for which training stood still; fails where there is no file yet
+    python3 - "$logs/killed/result.json" 2>/dev/null <<'PY'
+import json, sys
+r = json.load(open(sys.argv[1]))
+print(int(r.get("checkpoints", 0)), r.get("checkpoint_s", 0))
+PY
+}
+
+memory_take() { # memory_take GB
+    python3 - "$1" <<'PY'
+import mmap, os, sys, time
+PARTS, CHUNK = min(8, len(os.sched_getaffinity(0))), 16 << 20
+free = next(int(line.split()[1]) << 10 for line in open("/proc/meminfo") if line.startswith("MemAvailable"))
+chunks = int(min(float(sys.argv[1]) * 1e9, 0.7 * free) / PARTS / CHUNK)
+begin = time.monotonic()
+ready, hold = os.pipe(), os.pipe()
+for part in range(PARTS):
+    if os.fork() == 0:
+        memory, ones = mmap.mmap(-1, chunks * CHUNK, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), b"\1" * CHUNK
+        for i in range(chunks):
+            memory[i * CHUNK:(i + 1) * CHUNK] = ones
+        os.write(ready[1], b".")
+        os.close(hold[1])
+        os.read(hold[0], 1)  # until all have theirs
+        os._exit(0)
+os.close(ready[1])
+got = 0
+while got < PARTS and os.read(ready[0], 1):
+    got += 1
+os.close(hold[1])
+status = 0
+for part in range(PARTS):
+    status |= os.wait()[1]
+print(f"    {PARTS * chunks * CHUNK / 1e9:.0f} GB of memory taken and freed in {time.monotonic() - begin:.1f} s")
+sys.exit(status != 0)
+PY
 }
 
 figures() { # figures NAME : what checkpoints cost
@@ -82,11 +128,12 @@ sys.exit(not (0 < len(resumed) < len(whole) and tail == resumed and len(set(tail
 PY
 }
 
+[ "$memory" = 0 ] || memory_take "$memory" || echo '    memory was not taken as a whole'
 kept=checkpoint=$folder/ck,checkpoint_every=$EVERY,checkpoint_keep=1
 run whole
 result "a run without checkpoints" $?
 killed
-result "a run that is killed after a checkpoint" $?
+result "a run that is killed after its second checkpoint" $?
 begin=$SECONDS
 run resumed "${kept/checkpoint_every=$EVERY/checkpoint_every=100000}"
 result "it goes on ($((SECONDS - begin)) s in all)" $?

@@ -8,6 +8,8 @@
 #include <float.h>
 #include <math.h>
 
+#include "job/tensor/cuda/read_cuda.h"
+
 #define EACH_SIDE(side) for (enum side side = CPU; side < SIDES; side++)
 
 static const struct ops *ops_of(enum side side)
@@ -653,6 +655,57 @@ static void repeat_each(void)
     norm_free(&t);
 }
 
+/* Sizes around those at which a read goes another way, from and to odd addresses, alone and as
+ * parts of one: the bytes that were written, each at its place and none beside it. */
+static void test_reads(void **state)
+{
+    enum { B = READ_BUFFER, C = READ_CHUNK, L = READ_LEAST, GAP = 16 };
+    static const size_t sizes[] = {
+        0,     1, C - 1, C, C + 1,         L - 1,     L, L + 1,
+        B - 1, B, B + 1, 0, 3 * B + B / 2, 2 * B + 1, 5, 2 * B,
+    };
+    enum { SIZES = sizeof sizes / sizeof sizes[0], SMALL = 3000 };
+    struct device *gpu = device_of[GPU];
+    struct read_part *parts = calloc(SIZES + SMALL, sizeof *parts);
+    size_t all = 0, count;
+    (void)state;
+    for (count = 0; count < SIZES + SMALL; count++) {
+        parts[count].bytes = count < SIZES ? sizes[count] : (size_t)between(0, 5000);
+        all += parts[count].bytes + GAP;
+    }
+    unsigned char *wrote = malloc(all), *got = malloc(all), *expected = calloc(1, all);
+    for (size_t i = 0; i < all; i += sizeof(uint32_t)) {
+        uint32_t word = (uint32_t)random_next(&dice);
+        memcpy(wrote + i, &word, all - i < sizeof word ? all - i : sizeof word);
+    }
+    char *there = copy_of(GPU, NULL, all);
+    gpu->write(gpu, there, wrote, all);
+    size_t at = 1;
+    for (size_t i = 0; i < count; at += parts[i++].bytes + GAP) {
+        parts[i].host = got + at;
+        parts[i].from = there + at;
+        memcpy(expected + at, wrote + at, parts[i].bytes);
+    }
+    for (int together = 0; together < 2; together++) {
+        memset(got, 0, all);
+        if (together)
+            gpu->read_many(gpu, parts, count);
+        else
+            for (size_t i = 0; i < count; i++)
+                gpu->read(gpu, parts[i].host, parts[i].from, parts[i].bytes);
+        assert_sync();
+        assert_int_equal(memcmp(got, expected, all), 0);
+    }
+    /* and after what was enqueued before it */
+    gpu->zero(gpu, there, all);
+    gpu->read(gpu, got, there, all);
+    memset(expected, 0, all);
+    assert_int_equal(memcmp(got, expected, all), 0);
+    assert_sync();
+    memory_free(GPU, there);
+    free(wrote), free(got), free(expected), free(parts);
+}
+
 #define EACH(name, op, each)                                                                       \
     static void test_##name(void **state)                                                          \
     {                                                                                              \
@@ -693,6 +746,7 @@ int main(void)
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_add),
         cmocka_unit_test(test_lanes_wait_for_each_other),
+        cmocka_unit_test(test_reads),
         cmocka_unit_test(test_adamw_fp32),
         cmocka_unit_test(test_adamw_bf16),
         cmocka_unit_test(test_results_repeat),

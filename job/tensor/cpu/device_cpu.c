@@ -82,6 +82,12 @@ static void cpu_read(struct device *d, void *host, const void *from, size_t byte
     cpu_write(d, host, from, bytes);
 }
 
+static void cpu_read_many(struct device *d, const struct read_part *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        cpu_read(d, parts[i].host, parts[i].from, parts[i].bytes);
+}
+
 static void cpu_copy(struct device *d, enum lane lane, void *to, const void *from, size_t bytes)
 {
     (void)d, (void)lane;
@@ -155,6 +161,7 @@ static const struct device cpu_table = {
     .zero = cpu_zero,
     .write = cpu_write,
     .read = cpu_read,
+    .read_many = cpu_read_many,
     .copy = cpu_copy,
     .sync = cpu_sync,
     .mark = cpu_mark,

@@ -11,6 +11,7 @@
 
 struct matmul;    /* matmul_cublaslt.c */
 struct attention; /* attention_cudnn.c */
+struct reading;   /* read_cuda.c */
 struct attention_fp32;
 
 struct cuda_events {
@@ -32,6 +33,7 @@ struct device_cuda {
     char *staging; /* pinned host memory that `write` copies through, so that it need not wait */
     size_t staging_used;
     cudaEvent_t staging_read; /* all copies out of the staging memory before its last reuse ended */
+    struct reading *reading;  /* NULL: no large read yet */
     struct matmul *matmul;
     struct attention *attention;           /* of bf16; NULL of fp32 */
     struct attention_fp32 *attention_fp32; /* and the other way round */

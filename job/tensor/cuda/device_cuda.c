@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "job/tensor/cuda/cuda_internal.h"
+#include "job/tensor/cuda/read_cuda.h"
 
 enum { STAGING = 16 << 20, STAGING_ALIGNMENT = 256 };
 
@@ -52,6 +53,7 @@ static void cuda_destroy(struct device *d)
     attention_fp32_destroy(cuda->attention_fp32);
     matmul_destroy(cuda->matmul);
     lanes_destroy(cuda);
+    read_destroy(cuda);
     cudaFree(cuda->workspace);
     cudaFree(cuda->scratch);
     if (cuda->staging != NULL)
@@ -116,14 +118,6 @@ static void cuda_write(struct device *d, void *to, const void *host, size_t byte
                 "a copy to the GPU");
 }
 
-static void cuda_read(struct device *d, void *host, const void *from, size_t bytes)
-{
-    struct device_cuda *cuda = d->state;
-    cuda_failed(cuda, cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, cuda->stream),
-                "a copy from the GPU");
-    cuda_failed(cuda, cudaStreamSynchronize(cuda->stream), "the GPU's work");
-}
-
 static int cuda_sync(struct device *d, struct sft_error *err)
 {
     struct device_cuda *cuda = d->state;
@@ -157,7 +151,8 @@ static const struct device cuda_table = {
     .memory = cuda_memory,
     .zero = cuda_zero,
     .write = cuda_write,
-    .read = cuda_read,
+    .read = read_one,
+    .read_many = read_many,
     .copy = lanes_copy,
     .sync = cuda_sync,
     .mark = lanes_mark,

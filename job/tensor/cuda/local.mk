@@ -29,7 +29,8 @@ cuda_kernels = \
 job_tensor_cuda_libcuda_la_SOURCES = \
 	job/tensor/cuda/matmul_cache.c job/tensor/cuda/matmul_cache.h \
 	job/tensor/cuda/matmul_key.c job/tensor/cuda/matmul_key.h \
-	job/tensor/cuda/matmul_search.c job/tensor/cuda/matmul_search.h
+	job/tensor/cuda/matmul_search.c job/tensor/cuda/matmul_search.h \
+	job/tensor/cuda/read_cuda.h
 if HAVE_CUDA
 job_tensor_cuda_libcuda_la_SOURCES += $(cuda_kernels) \
 	job/tensor/cuda/attention_cudnn.c \
@@ -46,6 +47,7 @@ job_tensor_cuda_libcuda_la_SOURCES += $(cuda_kernels) \
 	job/tensor/cuda/matmul_tune.c \
 	job/tensor/cuda/ops_cuda.c \
 	job/tensor/cuda/ops_cuda_fp32.c \
+	job/tensor/cuda/read_cuda.c \
 	job/tensor/cuda/sdpa_graph.c job/tensor/cuda/sdpa_graph.h
 job_tensor_cuda_libcuda_la_LIBADD = $(CUDA_LIBS) -ldl
 endif
