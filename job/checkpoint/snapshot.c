@@ -21,7 +21,7 @@
 
 #define CHUNK ((size_t)32 << 20) /* bytes of a write */
 #define TOUCH ((size_t)16 << 20) /* bytes that a thread touches, before it looks whether to end */
-enum { TOUCHERS = 8 };           /* at most */
+enum { TOUCHERS = 8, WRITERS = 8 }; /* at most */
 
 struct snapshot {
     enum format formats[CHECKPOINT_KINDS];
@@ -34,7 +34,9 @@ struct snapshot {
     pthread_t thread;
     bool running; /* there is a thread to be joined */
     atomic_bool busy;
-    struct sft_error failed; /* its word */
+    int file;
+    atomic_int wrong;        /* errno of the first write that failed, 0: none */
+    struct sft_error failed; /* the thread's word */
 };
 
 struct snapshot *snapshot_create(struct sft_error *err)
@@ -131,39 +133,49 @@ char *snapshot_piece(struct snapshot *s, uint32_t tensor, uint64_t from, uint64_
     return to;
 }
 
-static void pieces_sum(struct snapshot *s)
+static void piece_sum(void *argument, size_t number)
 {
-    for (size_t i = 0; i < s->count; i++)
-        for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
-            struct checkpoint_piece *p = &s->pieces[i];
-            enum checkpoint_kind k = (enum checkpoint_kind)kind;
-            size_t at = p->at + checkpoint_offset(s->formats, p->count, k);
-            p->sum[kind] = (uint32_t)crc32_z(0, (const unsigned char *)s->memory + at,
-                                             checkpoint_kind_bytes(s->formats, k, p->count));
-        }
+    const struct snapshot *s = argument;
+    struct checkpoint_piece *p = &s->pieces[number];
+    for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
+        enum checkpoint_kind k = (enum checkpoint_kind)kind;
+        size_t at = p->at + checkpoint_offset(s->formats, p->count, k);
+        p->sum[kind] = (uint32_t)crc32_z(0, (const unsigned char *)s->memory + at,
+                                         checkpoint_kind_bytes(s->formats, k, p->count));
+    }
 }
 
-/* Room first, so that a full disk shows at once. What was written is sent on its way piece by
- * piece: the kernel would else hold gigabytes back, and writers with them. */
-static int bytes_write(const struct snapshot *s, int file)
+/* What was written is sent on its way piece by piece: the kernel would else hold gigabytes back,
+ * and writers with them. */
+static void chunk_write(void *argument, size_t chunk)
 {
-    if (s->used > 0 && fallocate(file, 0, 0, (off_t)s->used) < 0 && errno != EOPNOTSUPP &&
+    struct snapshot *s = argument;
+    size_t at = chunk * CHUNK, size = s->used - at < CHUNK ? s->used - at : CHUNK;
+    int none = 0;
+    if (atomic_load(&s->wrong) != 0)
+        return;
+    if (file_write_all(s->file, s->memory + at, size, (long)at) < 0)
+        atomic_compare_exchange_strong(&s->wrong, &none, errno);
+    sync_file_range(s->file, (off_t)at, (off_t)size, SYNC_FILE_RANGE_WRITE);
+}
+
+/* Room first, so that a full disk shows at once. */
+static int bytes_write(struct snapshot *s, struct parallel *writers)
+{
+    if (s->used > 0 && fallocate(s->file, 0, 0, (off_t)s->used) < 0 && errno != EOPNOTSUPP &&
         errno != ENOSYS && errno != EINVAL)
         return -1;
-    for (size_t at = 0, size; at < s->used; at += size) {
-        size = s->used - at < CHUNK ? s->used - at : CHUNK;
-        if (file_write_all(file, s->memory + at, size, (long)at) < 0)
-            return -1;
-        sync_file_range(file, (off_t)at, (off_t)size, SYNC_FILE_RANGE_WRITE);
-    }
-    return fsync(file);
+    atomic_store(&s->wrong, 0);
+    parallel_run(writers, chunk_write, s, (s->used + CHUNK - 1) / CHUNK);
+    errno = atomic_load(&s->wrong);
+    return errno != 0 ? -1 : fsync(s->file);
 }
 
-static void file_write(struct snapshot *s)
+static void file_write(struct snapshot *s, struct parallel *writers)
 {
-    int file = open(s->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-    int failed = file < 0 || bytes_write(s, file) < 0 ? errno : 0;
-    if (file >= 0 && close(file) < 0 && failed == 0)
+    s->file = open(s->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    int failed = s->file < 0 || bytes_write(s, writers) < 0 ? errno : 0;
+    if (s->file >= 0 && close(s->file) < 0 && failed == 0)
         failed = errno;
     if (failed != 0)
         sft_error_set(&s->failed, "cannot write %s: %s", s->path, strerror(failed));
@@ -183,8 +195,10 @@ static int thread_start(pthread_t *thread, void *(*run)(void *), struct snapshot
 static void *snapshot_run(void *argument)
 {
     struct snapshot *s = argument;
-    pieces_sum(s);
-    file_write(s);
+    struct parallel *writers = parallel_create(parallel_cores(WRITERS) / 2); /* training goes on */
+    parallel_run(writers, piece_sum, s, s->count);
+    file_write(s, writers);
+    parallel_destroy(writers);
     atomic_store(&s->busy, false);
     return NULL;
 }

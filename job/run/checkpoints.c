@@ -282,6 +282,21 @@ static int checkpoints_note(const struct checkpoints *c, struct sft_record *reco
     return sft_record_set_real(record, "checkpoint_s", c->seconds, err);
 }
 
+/* One that is due by time waits for the one before and not training, where the storage is slower
+ * than was asked. By steps it is exact. */
+static bool due_later(struct checkpoints *c)
+{
+    if (c->every.steps > 0)
+        return false;
+    if (c->late != c->pending.step && c->t->control->rank == 0)
+        fprintf(stderr,
+                "sft-bench-job: the checkpoint of step %lld is still being written: the next one "
+                "waits for it, training does not\n",
+                c->pending.step);
+    c->late = c->pending.step;
+    return true;
+}
+
 static int checkpoints_step(void *self, struct step *step, struct sft_error *err)
 {
     struct checkpoints *c = self;
@@ -295,6 +310,8 @@ static int checkpoints_step(void *self, struct step *step, struct sft_error *err
     if (c->stopped || (plan->steps > 0 && c->step == plan->warmup + plan->steps))
         due = false; /* the last one comes at the end in any case */
     bool ready = c->pending.step > 0 && step->wish.busy == 0;
+    if (due && c->pending.step > 0 && !ready && due_later(c))
+        due = false;
     if (!due && !ready)
         return 0;
     if ((ready && pending_commit(c, err) < 0) || (due && checkpoint_take(c, false, err) < 0))

@@ -29,7 +29,9 @@ struct checkpoints {
     long long step;    /* steps that are done */
     double measured_s; /* seconds and number of measured steps */
     long long measured_steps;
-    bool stopped; /* a signal has told a rank to end, and all have heard of it */
+    bool stopped;   /* a signal has told a rank to end, and all have heard of it */
+    bool due;       /* one is, and is taken when the one before is written */
+    long long late; /* step of the one that it was said of that the next one waits for it */
     /* What is written. */
     struct snapshot *snapshot;
     struct checkpoint pending; /* its head; its step 0: none */
