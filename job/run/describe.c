@@ -255,6 +255,12 @@ static int describe_parts(struct run *run, struct sft_error *err)
     return describe_held(run, err);
 }
 
+static const char *describe_scaling(const struct run *run)
+{
+    bool fp8 = run->request.precision == SFT_PRECISION_FP8;
+    return fp8 ? sft_scaling_words[run->request.scaling == SFT_SCALING_ROW] : "";
+}
+
 int describe_run(struct run *run, struct sft_error *err)
 {
     struct sft_record *record = &run->result.record;
@@ -265,7 +271,6 @@ int describe_run(struct run *run, struct sft_error *err)
     if (!run->result.active)
         return 0;
     bool gpu = strcmp(run->machine.device->name, "cuda") == 0;
-    bool fp8 = run->request.precision == SFT_PRECISION_FP8;
     describe_data(&facts, run->input.data);
     describe_step(step, sizeof step);
     describe_hosts(run, hosts, sizeof hosts);
@@ -279,7 +284,7 @@ int describe_run(struct run *run, struct sft_error *err)
         {"model", run->input.shape.name},
         {"method", sft_method_words[run->input.plan.method]},
         {"precision", describe_precision(run)},
-        {"scaling", fp8 ? sft_scaling_words[run->request.scaling == SFT_SCALING_ROW] : ""},
+        {"scaling", describe_scaling(run)},
         {"deterministic", run->machine.device->deterministic ? "yes" : ""},
         {"optimizer", sft_optimizer_words[run->input.plan.sgd]},
         {"states", gpu ? fit_states_name(run->training.fit.states) : ""},

@@ -74,6 +74,12 @@ void matmul_run(struct device_cuda *cuda, void *c, const void *a, bool transpose
 void matmul_run_fp8(struct device_cuda *cuda, const struct matmul_args *args);
 unsigned matmul_scalings(struct matmul *matmul);
 
+/* software_cuda.c: what this program loads by itself before cuDNN; whether cuDNN is of its CUDA,
+ * else -1 and err; releases into the device's version. */
+void software_load(void);
+int software_fits(struct sft_error *err);
+void software_describe(struct device *table);
+
 /* cuDNN's fused attention. */
 struct attention *attention_create(struct device_cuda *cuda, struct sft_error *err);
 void attention_destroy(struct attention *attention);

@@ -37,7 +37,7 @@ job_tensor_cuda_libcuda_la_SOURCES += $(cuda_kernels) \
 	job/tensor/cuda/attention_fp32.c \
 	job/tensor/cuda/cuda_internal.h \
 	job/tensor/cuda/cudnn_graph.c job/tensor/cuda/cudnn_graph.h \
-	job/tensor/cuda/device_cuda.c \
+	job/tensor/cuda/device_cuda.c job/tensor/cuda/software_cuda.c \
 	job/tensor/cuda/fp8_cuda.c \
 	job/tensor/cuda/kernels.h \
 	job/tensor/cuda/lanes_cuda.c \
