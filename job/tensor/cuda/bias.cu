@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bias. Forward reads and writes each element once; the bias stays in the first-level cache.
- * Backward reads each element once: a block sums some rows of 32 V columns, whose bytes stand side
+/* A bias. Forward, where the product could not take it along, reads and writes each element once;
+ * the bias stays in the first-level cache. Backward reads each element once: a block sums some rows of 32 V columns, whose bytes stand side
  * by side, and leaves its share. */
 #include "job/tensor/cuda/kernels.h"
 #include "job/tensor/cuda/shares.cuh"
@@ -55,7 +55,7 @@ static __global__ void sft_bias_backward(float *shares, const element *dx, int r
 void kernel_bias_forward(cudaStream_t stream, void *x, const void *bias, int rows, int width)
 {
     size_t count = (size_t)rows * width;
-    if (width % 8 == 0)
+    if (width % 8 == 0 && (uintptr_t)bias % 16 == 0)
         sft_bias_forward<8><<<blocks_for(count / 8, THREADS), THREADS, 0, stream>>>(
             (element *)x, (const element *)bias, count / 8, width);
     else
