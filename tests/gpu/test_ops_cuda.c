@@ -176,6 +176,7 @@ static void bias_each(void)
 {
     one_bias(between(1, 8), between(1, 300));
     one_bias(between(500, 3000), 3 * 768);
+    one_bias(between(3000, 5000), 768);
     one_bias(between(1, 700), 8 * between(1, 300));
     one_bias(between(1, 700), between(1, 1500));
 }
@@ -275,6 +276,8 @@ static void norm_each(void)
         for (size_t i = kind == NORM_LAYER; i < sizeof widths / sizeof widths[0]; i++)
             one_norm(kind, between(1, 40), widths[i]);
         one_norm(kind, 1000, between(2, 600));
+        one_norm(kind, between(4000, 5000), 768); /* several rows a block */
+        one_norm(kind, between(1500, 2000), 1600);
         one_norm(kind, between(1, 1200), 8 * between(1, 600));
     }
 }
