@@ -79,6 +79,11 @@ int linear_in(const struct linear *linear)
     return linear->weight->param.columns;
 }
 
+struct tensor linear_bias(const struct linear *linear, const struct model *model)
+{
+    return linear->bias == NULL ? (struct tensor){0} : model_weight(model, linear->bias);
+}
+
 void linear_need(struct linear *linear, const struct model *model, struct need *need)
 {
     if (linear->kind->need != NULL)
@@ -111,11 +116,7 @@ float *linear_dout_amax(const struct linear *linear, const struct model *model)
 
 void linear_forward(struct linear *linear, struct model *model, struct tensor out, struct tensor in)
 {
-    struct device *d = model->device;
     linear->kind->forward(linear, model, out, in, false);
-    if (linear->bias != NULL)
-        d->ops->bias_forward(
-            d, &(struct bias_args){.x = out, .bias = model_weight(model, linear->bias)});
 }
 
 void linear_again(struct linear *linear, struct model *model, struct tensor in)
@@ -147,6 +148,7 @@ static void plain_forward(struct linear *linear, struct model *model, struct ten
                    &(struct matmul_args){.c = out,
                                          .a = in,
                                          .b = widened(linear, model_weight(model, linear->weight)),
+                                         .bias = linear_bias(linear, model),
                                          .transpose_b = true,
                                          .accumulate = accumulate});
 }

@@ -34,7 +34,8 @@ struct linear {
 };
 
 /* What a kind does of the functions below; what is NULL it does not need. `accumulate`: added to
- * what is there. `fresh`: gradients of weights are overwritten. */
+ * what is there. Of biases it does the forward pass alone. `fresh`: gradients of weights are
+ * overwritten. */
 struct linear_kind {
     /* Does its backward pass read what its caller gives as input? */
     bool (*reads_input)(const struct linear *linear);
@@ -66,6 +67,9 @@ struct tensor stored_ready8(struct linear *linear, struct model *model, bool bac
 void linear_widen(struct linear *linear, const struct model *model);
 int linear_out(const struct linear *linear); /* columns of its output */
 int linear_in(const struct linear *linear);  /* and of its input */
+
+/* For the kinds: the bias; no data: none. */
+struct tensor linear_bias(const struct linear *linear, const struct model *model);
 
 /* What it keeps and borrows itself. */
 void linear_need(struct linear *linear, const struct model *model, struct need *need);

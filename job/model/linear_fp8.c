@@ -135,6 +135,7 @@ static void fp8_forward(struct linear *linear, struct model *model, struct tenso
     d->ops->matmul(d, &(struct matmul_args){.c = out,
                                             .a = in8,
                                             .b = weight,
+                                            .bias = linear_bias(linear, model),
                                             .transpose_b = true,
                                             .accumulate = accumulate,
                                             .fast = true});

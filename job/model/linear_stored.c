@@ -38,6 +38,7 @@ static void stored_forward(struct linear *linear, struct model *model, struct te
     d->ops->matmul(d, &(struct matmul_args){.c = out,
                                             .a = in,
                                             .b = stored_wide(linear, model),
+                                            .bias = linear_bias(linear, model),
                                             .transpose_b = true,
                                             .accumulate = accumulate});
 }

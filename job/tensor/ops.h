@@ -48,11 +48,12 @@ struct add_args {
 };
 
 /* C[m,n] = op(A)[m,k] op(B)[k,n], or += when accumulate; op transposes when its flag is set, so A
- * is [k,m] then, and B [n,k]. In FP8 (A and B both, one of them E4M3, of one scaling; C not) a
- * transposed A is read from `transposed`, as a B is that is not transposed; rows and columns are
- * multiples of 16 on CUDA. */
+ * is [k,m] then, and B [n,k]. The bias is added to each row of C. In FP8 (A and B both, one of them
+ * E4M3, of one scaling; C not) a transposed A is read from `transposed`, as a B is that is not
+ * transposed; rows and columns are multiples of 16 on CUDA. */
 struct matmul_args {
     struct tensor c, a, b;
+    struct tensor bias; /* [1,n], of C's format; no data: none */
     bool transpose_a, transpose_b, accumulate;
     bool fast; /* FP8: sums may lose bits of fp32 for speed */
 };
@@ -123,9 +124,9 @@ struct embed_args {
     bool accumulate;
 };
 
-/* Forward: x[row,:] += bias. Backward: dbias += the sum over the rows of dx, in a fixed order. */
+/* dbias += the sum over the rows of dx, in a fixed order */
 struct bias_args {
-    struct tensor x, bias, dx, dbias;
+    struct tensor dx, dbias;
 };
 
 enum norm_kind { NORM_RMS, NORM_LAYER };
@@ -309,7 +310,6 @@ struct ops {
     void (*transpose)(struct device *d, const struct transpose_args *args);
     void (*embed_forward)(struct device *d, const struct embed_args *args);
     void (*embed_backward)(struct device *d, const struct embed_args *args);
-    void (*bias_forward)(struct device *d, const struct bias_args *args);
     void (*bias_backward)(struct device *d, const struct bias_args *args);
     void (*norm_forward)(struct device *d, const struct norm_args *args);
     void (*norm_backward)(struct device *d, const struct norm_args *args);

@@ -49,13 +49,13 @@ static struct result result_create(const struct matmul_key *key)
     return r;
 }
 
-static void result_expect(struct result *r, const float *a, const float *b)
+static void result_expect(struct result *r, const float *a, const float *b, const float *bias)
 {
     const struct matmul_key *key = r->key;
     for (int i = 0; i < key->m; i++)
         for (int j = 0; j < key->n; j++) {
             float *c = &r->want[(size_t)i * (size_t)key->stride_c + (size_t)j];
-            double sum = key->accumulate ? *c : 0;
+            double sum = (key->accumulate ? *c : 0) + (bias != NULL ? bias[j] : 0);
             for (int l = 0; l < key->k; l++)
                 sum += (double)a[key->transpose_a ? l * key->stride_a + i : i * key->stride_a + l] *
                        b[key->transpose_b ? j * key->stride_b + l : l * key->stride_b + j];
@@ -83,27 +83,50 @@ static void result_destroy(struct result *r)
     memory_free(GPU, r->on_gpu);
 }
 
-/* Twice: the second call has all that it needs. */
-static void one_product(struct matmul_key key)
+/* A bias of C's type, for a key whose epilogue adds one; else nothing. */
+static struct twin bias_of(const struct matmul_key *key)
+{
+    struct twin narrow = {0}, wide;
+    if (key->epilogue != CUBLASLT_EPILOGUE_BIAS)
+        return narrow;
+    narrow = twin_random((size_t)key->n, 3);
+    if (key->type_c != CUDA_R_32F)
+        return narrow;
+    wide = twin_floats(narrow.side[CPU].data, (size_t)key->n);
+    twin_free(&narrow);
+    return wide;
+}
+
+/* Twice: the second call has all that it needs. False: the library has no such epilogue. */
+static bool one_product(struct matmul_key key)
 {
     char what[160];
+    bool done = true;
     twin_format = FORMAT_BF16;
+    struct twin bias = bias_of(&key);
     struct twin a =
         twin_random((size_t)(key.transpose_a ? key.k : key.m) * (size_t)key.stride_a, 1);
     struct twin b =
         twin_random((size_t)(key.transpose_b ? key.n : key.k) * (size_t)key.stride_b, 1);
     struct result c = result_create(&key);
     size_t made = 0;
-    snprintf(what, sizeof what, "product %d %d %d, rows %d %d %d apart%s%s%s%s", key.m, key.n,
-             key.k, key.stride_a, key.stride_b, key.stride_c, key.transpose_a ? " A^T" : "",
+    snprintf(what, sizeof what, "product %d %d %d, rows %d %d %d apart%s%s%s%s, epilogue %d", key.m,
+             key.n, key.k, key.stride_a, key.stride_b, key.stride_c, key.transpose_a ? " A^T" : "",
              key.transpose_b ? " B^T" : "", key.accumulate ? " +=" : "",
-             key.type_c == CUDA_R_32F ? " fp32" : "");
-    for (int time = 0; time < 2; time++) {
-        result_expect(&c, a.side[CPU].data, b.side[CPU].data);
-        matmul_enqueue(
-            cuda(), &key,
-            (struct matmul_operands){.c = c.on_gpu, .a = a.side[GPU].data, .b = b.side[GPU].data});
-        result_check(&c, what);
+             key.type_c == CUDA_R_32F ? " fp32" : "", key.epilogue);
+    for (int time = 0; time < 2 && done; time++) {
+        struct matmul_operands operands = {.c = c.on_gpu,
+                                           .a = a.side[GPU].data,
+                                           .b = b.side[GPU].data,
+                                           .bias = bias.side[GPU].data};
+        done = matmul_enqueue(cuda(), &key, operands);
+        if (done)
+            result_expect(&c, a.side[CPU].data, b.side[CPU].data, bias.side[CPU].data);
+        assert_sync();
+        if (done)
+            result_check(&c, what);
+        else if (time > 0)
+            fail_msg("%s: was done, and then refused", what);
         if (time > 0 && matmul()->made != made)
             fail_msg("%s: described again", what);
         made = matmul()->made;
@@ -111,6 +134,9 @@ static void one_product(struct matmul_key key)
     result_destroy(&c);
     twin_free(&a);
     twin_free(&b);
+    if (bias.side[GPU].data != NULL)
+        twin_free(&bias);
+    return done;
 }
 
 static struct matmul_key kind_of(int m, int n, int k, int kind)
@@ -129,6 +155,45 @@ static void test_kinds(void **state)
         one_product(kind_of(between(1, 70), between(1, 90), between(1, 110), kind));
         one_product(kind_of(1, between(1, 9), between(1, 300), kind));
     }
+}
+
+/* What models ask for is not refused; an epilogue that is, is so in silence. */
+static void test_biases(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 16; kind++)
+        for (int shape = 0; shape < 3; shape++) {
+            struct matmul_key key = kind_of(between(1, 70), between(1, 90), between(1, 110), kind);
+            if (shape < 2)
+                key = kind_of(8 * between(1, 60), 8 * between(1, 60), 8 * between(1, 60), kind);
+            key.epilogue = CUBLASLT_EPILOGUE_BIAS;
+            if (!one_product(key) && shape < 2 && key.type_c == CUDA_R_16BF)
+                fail_msg("a bias was refused by %d %d %d, kind %d", key.m, key.n, key.k, kind);
+        }
+}
+
+/* A linear layer's: the table's product takes its bias along. */
+static void test_bias_goes_along(void **state)
+{
+    (void)state;
+    enum { ROWS = 64, TO = 96, FROM = 128 };
+    struct matmul_key key = matmul_key_bf16(ROWS, TO, FROM, false, true, false);
+    void *memory = copy_of(GPU, NULL, 1 << 20);
+    struct matmul_args args = {.c = tensor_of(FORMAT_BF16, ROWS, TO, memory),
+                               .a = tensor_of(FORMAT_BF16, ROWS, FROM, (char *)memory + (1 << 18)),
+                               .b = tensor_of(FORMAT_BF16, TO, FROM, (char *)memory + (2 << 18)),
+                               .bias = tensor_of(FORMAT_BF16, 1, TO, (char *)memory + (3 << 18)),
+                               .transpose_b = true};
+    device_of[GPU]->zero(device_of[GPU], memory, 1 << 20);
+    assert_true(matmul_run(cuda(), &args));
+    args.bias.data = (char *)args.bias.data + 2;
+    assert_false(matmul_run(cuda(), &args)); /* not aligned */
+    assert_sync();
+    key.alignment = 256;
+    assert_non_null(matmul_table_find(&matmul()->products, &key));
+    key.epilogue = CUBLASLT_EPILOGUE_BIAS;
+    assert_non_null(matmul_table_find(&matmul()->products, &key));
+    memory_free(GPU, memory);
 }
 
 static void test_gaps_between_rows(void **state)
@@ -201,6 +266,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_biases),
+        cmocka_unit_test(test_bias_goes_along),
         cmocka_unit_test(test_gaps_between_rows),
         cmocka_unit_test(test_made_once_a_kind),
         cmocka_unit_test(test_what_is_not_claimed_is_refused),

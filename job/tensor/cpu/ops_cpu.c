@@ -49,23 +49,25 @@ static void cpu_add(struct device *d, const struct add_args *a)
         sum[i] += more[i];
 }
 
-static void cpu_matmul(struct device *d, const struct matmul_args *a)
-{
-    if (tensor_is_fp8(a->a)) {
-        cpu_matmul_fp8(d, a);
-        return;
-    }
-    cblas_sgemm(CblasRowMajor, a->transpose_a ? CblasTrans : CblasNoTrans,
-                a->transpose_b ? CblasTrans : CblasNoTrans, a->c.rows, a->c.columns,
-                a->transpose_a ? a->a.rows : a->a.columns, 1, a->a.data, a->a.columns, a->b.data,
-                a->b.columns, a->accumulate ? 1 : 0, a->c.data, a->c.columns);
-}
-
 static void add_row(float *to, const float *from, int count)
 {
 #pragma omp simd
     for (int i = 0; i < count; i++)
         to[i] += from[i];
+}
+
+static void cpu_matmul(struct device *d, const struct matmul_args *a)
+{
+    float *c = a->c.data;
+    if (tensor_is_fp8(a->a))
+        cpu_matmul_fp8(d, a);
+    else
+        cblas_sgemm(CblasRowMajor, a->transpose_a ? CblasTrans : CblasNoTrans,
+                    a->transpose_b ? CblasTrans : CblasNoTrans, a->c.rows, a->c.columns,
+                    a->transpose_a ? a->a.rows : a->a.columns, 1, a->a.data, a->a.columns,
+                    a->b.data, a->b.columns, a->accumulate ? 1 : 0, c, a->c.columns);
+    for (int row = 0; row < a->c.rows && a->bias.data != NULL; row++, c += a->c.columns)
+        add_row(c, a->bias.data, a->c.columns);
 }
 
 static void cpu_embed_forward(struct device *d, const struct embed_args *a)
@@ -89,14 +91,6 @@ static void cpu_embed_backward(struct device *d, const struct embed_args *a)
     (void)d;
     for (int row = 0; row < a->out.rows; row++, from += hidden)
         add_row((float *)a->table.data + (size_t)a->ids[row] * hidden, from, hidden);
-}
-
-static void cpu_bias_forward(struct device *d, const struct bias_args *a)
-{
-    float *x = a->x.data;
-    (void)d;
-    for (int row = 0; row < a->x.rows; row++, x += a->x.columns)
-        add_row(x, a->bias.data, a->x.columns);
 }
 
 static void cpu_bias_backward(struct device *d, const struct bias_args *a)
@@ -124,7 +118,6 @@ const struct ops cpu_ops = {
     .transpose = cpu_transpose,
     .embed_forward = cpu_embed_forward,
     .embed_backward = cpu_embed_backward,
-    .bias_forward = cpu_bias_forward,
     .bias_backward = cpu_bias_backward,
     .norm_forward = cpu_norm_forward,
     .norm_backward = cpu_norm_backward,

@@ -110,11 +110,15 @@ static __device__ __forceinline__ void repack(pack<1> &to, const float (&from)[1
 #endif
 
 /* `at` counts elements and is a multiple of V */
+template <int V> static __device__ __forceinline__ pack<V> load_pack(const void *array, size_t at)
+{
+    return *reinterpret_cast<const pack<V> *>(static_cast<const element *>(array) + at);
+}
+
 template <int V>
 static __device__ __forceinline__ void load(float (&to)[V], const void *array, size_t at)
 {
-    pack<V> p = *reinterpret_cast<const pack<V> *>(static_cast<const element *>(array) + at);
-    unpack(to, p);
+    unpack(to, load_pack<V>(array, at));
 }
 
 template <int V>

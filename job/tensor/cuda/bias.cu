@@ -1,11 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bias. Forward reads and writes each element once; the bias stays in the first-level cache.
- * Backward reads each element once: a block sums some rows of 32 V columns, whose bytes stand side
- * by side, and leaves its share. */
+/* A bias. Forward, where the product could not take it along, reads and writes each element once;
+ * the bias stays in the first-level cache. Backward reads each element once: a block sums some rows of 32 V columns, whose bytes stand side
+ * by side, and leaves its share. Blocks are as many as an H100 or H200 has room for at once: with
+ * fewer too little of memory is under way. */
 #include "job/tensor/cuda/kernels.h"
 #include "job/tensor/cuda/shares.cuh"
 
-enum { THREADS = 256, ROW_BLOCKS = 64 };
+enum { THREADS = 256, BLOCKS = 768, ROW_BLOCKS = 64 };
+
+static int vector_of(int width)
+{
+    return width % 8 == 0 ? 8 : 1;
+}
+
+/* Blocks beside each other, and on top of each other at most. */
+static int column_blocks(int width)
+{
+    return (int)blocks_for((size_t)width, 32 * vector_of(width));
+}
+
+static int row_blocks(int width)
+{
+    int blocks = BLOCKS / column_blocks(width);
+    return blocks > ROW_BLOCKS ? blocks : ROW_BLOCKS;
+}
 
 template <int V>
 static __global__ void sft_bias_forward(element *x, const element *bias, size_t vectors, int width)
@@ -55,7 +73,7 @@ static __global__ void sft_bias_backward(float *shares, const element *dx, int r
 void kernel_bias_forward(cudaStream_t stream, void *x, const void *bias, int rows, int width)
 {
     size_t count = (size_t)rows * width;
-    if (width % 8 == 0)
+    if (width % 8 == 0 && (uintptr_t)bias % 16 == 0)
         sft_bias_forward<8><<<blocks_for(count / 8, THREADS), THREADS, 0, stream>>>(
             (element *)x, (const element *)bias, count / 8, width);
     else
@@ -65,20 +83,19 @@ void kernel_bias_forward(cudaStream_t stream, void *x, const void *bias, int row
 
 size_t kernel_bias_scratch(int width)
 {
-    return (size_t)ROW_BLOCKS * (size_t)width * sizeof(float);
+    return (size_t)row_blocks(width) * (size_t)width * sizeof(float);
 }
 
 void kernel_bias_backward(cudaStream_t stream, void *dbias, const void *dx, int rows, int width,
                           void *scratch)
 {
-    int blocks = (rows + 7) / 8 < ROW_BLOCKS ? (rows + 7) / 8 : ROW_BLOCKS;
-    int v = width % 8 == 0 ? 8 : 1;
-    dim3 grid(blocks_for(width, 32 * v), blocks), threads(32, 8);
-    if (v == 8)
+    int most = row_blocks(width), blocks = (rows + 7) / 8 < most ? (rows + 7) / 8 : most;
+    dim3 grid(column_blocks(width), blocks), threads(32, 8);
+    if (vector_of(width) == 8)
         sft_bias_backward<8>
             <<<grid, threads, 0, stream>>>((float *)scratch, (const element *)dx, rows, width);
     else
         sft_bias_backward<1>
             <<<grid, threads, 0, stream>>>((float *)scratch, (const element *)dx, rows, width);
-    shares_add(stream, dbias, (const float *)scratch, blocks, width);
+    shares_add(stream, dbias, NULL, (const float *)scratch, blocks, width);
 }

@@ -68,10 +68,9 @@ void *lanes_queue(struct device *d, enum lane lane);
  * that the library has an algorithm for on this GPU, a bit 1 << SCALING_... each. */
 struct matmul *matmul_create(struct device_cuda *cuda, struct sft_error *err);
 void matmul_destroy(struct matmul *matmul);
-void matmul_run(struct device_cuda *cuda, void *c, const void *a, bool transpose_a, const void *b,
-                bool transpose_b, int m, int n, int k, bool accumulate);
-
-void matmul_run_fp8(struct device_cuda *cuda, const struct matmul_args *args);
+/* False: the bias is still to be added to C. */
+bool matmul_run(struct device_cuda *cuda, const struct matmul_args *args);
+bool matmul_run_fp8(struct device_cuda *cuda, const struct matmul_args *args);
 unsigned matmul_scalings(struct matmul *matmul);
 
 /* software_cuda.c: what this program loads by itself before cuDNN; whether cuDNN is of its CUDA,

@@ -85,7 +85,7 @@ void kernel_norm_forward(cudaStream_t stream, struct kernel_norm args);
 size_t kernel_norm_scratch(int processors, int hidden);
 void kernel_norm_backward(cudaStream_t stream, struct kernel_norm args);
 
-/* bias.cu; scratch of kernel_bias_scratch bytes */
+/* bias.cu; scratch of kernel_bias_scratch bytes; `bias` at any address */
 void kernel_bias_forward(cudaStream_t stream, void *x, const void *bias, int rows, int width);
 size_t kernel_bias_scratch(int width);
 void kernel_bias_backward(cudaStream_t stream, void *dbias, const void *dx, int rows, int width,

@@ -74,6 +74,14 @@ void matmul_destroy(struct matmul *matmul)
     free(matmul);
 }
 
+/* Not every type, distance of rows and alignment goes with every epilogue. */
+static bool product_refused(struct matmul *matmul, const struct matmul_key *key)
+{
+    return key->epilogue != CUBLASLT_EPILOGUE_DEFAULT &&
+           (matmul_preference_align(matmul, (uint32_t)key->alignment) != CUBLAS_STATUS_SUCCESS ||
+            !matmul_product_exists(matmul, key));
+}
+
 /* An algorithm is chosen for the product that overwrites C and serves the one that adds to it too,
  * so that a run does not time both: whichever comes first chooses. A line of the file may be of
  * another day's library or a mistake: the library judges. */
@@ -83,13 +91,13 @@ static int product_choose(struct matmul *matmul, struct matmul_product *product,
     struct matmul_choice choice = {.key = *key};
     choice.key.accumulate = !key->accumulate;
     const struct matmul_product *other = matmul_table_find(&matmul->products, &choice.key);
-    if (other != NULL) {
+    if (other != NULL && !other->refused) {
         product->algorithm = other->algorithm;
         return 0;
     }
     choice.key.accumulate = false;
-    if (matmul_failed(matmul->cuda, matmul_product_scale(product, &operands),
-                      "a matrix product's scales"))
+    if (matmul_failed(matmul->cuda, matmul_product_point(product, &operands),
+                      "a matrix product's addresses"))
         return -1;
     bool timed = !matmul->cuda->table.deterministic;
     if (timed && matmul_cache_find(matmul->cache, &choice)) {
@@ -113,7 +121,8 @@ static struct matmul_product *matmul_learn(struct matmul *matmul, const struct m
     struct matmul_product *product = matmul_product_create(matmul, key);
     if (product == NULL)
         return NULL;
-    if (product_choose(matmul, product, key, operands) < 0) {
+    product->refused = product_refused(matmul, key);
+    if (!product->refused && product_choose(matmul, product, key, operands) < 0) {
         matmul_product_destroy(product);
         return NULL;
     }
@@ -150,7 +159,7 @@ int32_t matmul_compute(const struct device_cuda *cuda)
                                                   : CUBLAS_COMPUTE_32F;
 }
 
-void matmul_enqueue(struct device_cuda *cuda, const struct matmul_key *wanted,
+bool matmul_enqueue(struct device_cuda *cuda, const struct matmul_key *wanted,
                     struct matmul_operands operands)
 {
     struct matmul *matmul = cuda->matmul;
@@ -158,24 +167,43 @@ void matmul_enqueue(struct device_cuda *cuda, const struct matmul_key *wanted,
     uintptr_t all = (uintptr_t)operands.c | (uintptr_t)operands.a | (uintptr_t)operands.b | 256;
     key.alignment = (int32_t)(all & -all);
     if (cuda->failed.text[0] != '\0')
-        return;
-    const struct matmul_product *product = matmul_table_find(&matmul->products, &key);
+        return true;
+    struct matmul_product *product = matmul_table_find(&matmul->products, &key);
     if (product == NULL)
         product = matmul_learn(matmul, &key, operands);
-    if (product == NULL)
-        return;
-    matmul_failed(cuda,
-                  matmul_product_run(matmul, product, &product->algorithm, product->beta, operands),
-                  "a matrix product");
+    if (product == NULL || product->refused)
+        return product == NULL;
+    cublasStatus_t status =
+        matmul_product_run(matmul, product, &product->algorithm, product->beta, operands);
+    product->refused =
+        status == CUBLAS_STATUS_NOT_SUPPORTED && key.epilogue != CUBLASLT_EPILOGUE_DEFAULT;
+    return !product->refused && (matmul_failed(cuda, status, "a matrix product"), true);
 }
 
-void matmul_run(struct device_cuda *cuda, void *c, const void *a, bool transpose_a, const void *b,
-                bool transpose_b, int m, int n, int k, bool accumulate)
+/* The library reads a bias 16 bytes at a time. */
+static bool bias_goes_along(const struct device_cuda *cuda, const struct matmul_args *a)
 {
-    struct matmul_key key = matmul_key_bf16(m, n, k, transpose_a, transpose_b, accumulate);
+    return a->bias.data != NULL && cuda->products == DEVICE_PRODUCTS_BF16 &&
+           (uintptr_t)a->bias.data % 16 == 0;
+}
+
+bool matmul_run(struct device_cuda *cuda, const struct matmul_args *a)
+{
+    int k = a->transpose_a ? a->a.rows : a->a.columns;
+    struct matmul_key key =
+        matmul_key_bf16(a->c.rows, a->c.columns, k, a->transpose_a, a->transpose_b, a->accumulate);
+    struct matmul_operands operands = {.c = a->c.data, .a = a->a.data, .b = a->b.data};
     if (cuda->products != DEVICE_PRODUCTS_BF16) {
         key.type_a = key.type_b = key.type_c = CUDA_R_32F;
         key.compute = matmul_compute(cuda);
     }
-    matmul_enqueue(cuda, &key, (struct matmul_operands){.c = c, .a = a, .b = b});
+    if (bias_goes_along(cuda, a)) {
+        struct matmul_key biased = key;
+        biased.epilogue = CUBLASLT_EPILOGUE_BIAS;
+        operands.bias = a->bias.data;
+        if (matmul_enqueue(cuda, &biased, operands))
+            return true;
+    }
+    matmul_enqueue(cuda, &key, operands);
+    return a->bias.data == NULL;
 }

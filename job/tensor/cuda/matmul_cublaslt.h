@@ -10,6 +10,7 @@
 struct matmul_operands {
     void *c;
     const void *a, *b;
+    const void *bias;               /* of C's type, [n]; NULL where the key has no such epilogue */
     const float *scale_a, *scale_b; /* of FP8: one each, or [m] and [n] */
 };
 
@@ -20,7 +21,9 @@ struct matmul_product {
     cublasLtMatrixLayout_t first, second, c; /* first is the caller's B */
     cublasLtMatmulAlgo_t algorithm;
     float beta;
-    bool scaled; /* its operands have scales */
+    bool scaled;  /* its operands have scales, */
+    bool biased;  /* or it adds a bias */
+    bool refused; /* the library has nothing for its epilogue */
 };
 
 struct matmul {
@@ -36,8 +39,9 @@ struct matmul {
     size_t made;                                 /* how often descriptors were, for tests */
 };
 
-/* Enqueue a product; key->alignment is found out here. A failure is kept for sync. */
-void matmul_enqueue(struct device_cuda *cuda, const struct matmul_key *key,
+/* Enqueue a product; key->alignment is found out here. A failure is kept for sync. False: the
+ * library has nothing for this epilogue, nothing is enqueued, and without one it may work. */
+bool matmul_enqueue(struct device_cuda *cuda, const struct matmul_key *key,
                     struct matmul_operands operands);
 
 /* The key of operands without gaps between rows, bf16 with sums in fp32; the caller may change it.
@@ -69,8 +73,9 @@ bool matmul_product_exists(struct matmul *matmul, const struct matmul_key *key);
 /* The library can do the product with this algorithm in the workspace. */
 bool matmul_product_takes(struct matmul *matmul, const struct matmul_product *product,
                           const cublasLtMatmulAlgo_t *algorithm);
-/* Before the library proposes or judges algorithms, and with each call. */
-cublasStatus_t matmul_product_scale(const struct matmul_product *product,
+/* Addresses that the description holds, of scales and bias: before the library proposes or judges
+ * algorithms, and with each call. */
+cublasStatus_t matmul_product_point(const struct matmul_product *product,
                                     const struct matmul_operands *operands);
 
 /* matmul_tune.c. Bytes that the addresses are multiples of, for what the library proposes next. */

@@ -19,7 +19,7 @@ struct matmul_key matmul_key_fp8(const struct matmul_args *a)
     return key;
 }
 
-void matmul_run_fp8(struct device_cuda *cuda, const struct matmul_args *args)
+bool matmul_run_fp8(struct device_cuda *cuda, const struct matmul_args *args)
 {
     const struct tensor *a = &args->a, *b = &args->b;
     bool by_row = a->scaling == SCALING_ROW;
@@ -32,6 +32,7 @@ void matmul_run_fp8(struct device_cuda *cuda, const struct matmul_args *args)
         .scale_b = by_row && !args->transpose_b ? b->scale_transposed : b->scale,
     };
     matmul_enqueue(cuda, &key, operands);
+    return args->bias.data == NULL;
 }
 
 unsigned matmul_scalings(struct matmul *matmul)

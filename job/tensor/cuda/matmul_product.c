@@ -79,18 +79,20 @@ static cublasStatus_t operation_create(struct matmul_product *p, const struct ma
     return status;
 }
 
-cublasStatus_t matmul_product_scale(const struct matmul_product *p, const struct matmul_operands *o)
+cublasStatus_t matmul_product_point(const struct matmul_product *p, const struct matmul_operands *o)
 {
-    const void *first = o->scale_b, *second = o->scale_a;
-    cublasStatus_t status;
-    if (!p->scaled)
-        return CUBLAS_STATUS_SUCCESS;
-    status =
-        operation_set(p->operation, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &first, sizeof first);
-    if (status != CUBLAS_STATUS_SUCCESS)
-        return status;
-    return operation_set(p->operation, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &second,
-                         sizeof second);
+    const struct {
+        cublasLtMatmulDescAttributes_t name;
+        const void *value;
+        bool there;
+    } set[] = {{CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, o->scale_b, p->scaled},
+               {CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, o->scale_a, p->scaled},
+               {CUBLASLT_MATMUL_DESC_BIAS_POINTER, o->bias, p->biased}};
+    cublasStatus_t status = CUBLAS_STATUS_SUCCESS;
+    for (size_t i = 0; i < sizeof set / sizeof set[0] && status == CUBLAS_STATUS_SUCCESS; i++)
+        if (set[i].there)
+            status = operation_set(p->operation, set[i].name, &set[i].value, sizeof set[i].value);
+    return status;
 }
 
 /* A matrix of `rows` rows that lie `stride` elements apart, as the library sees it: its transpose,
@@ -116,6 +118,13 @@ static cublasStatus_t layouts_create(struct matmul_product *p, const struct matm
     return status;
 }
 
+static void kind_set(struct matmul_product *p, const struct matmul_key *key)
+{
+    p->beta = key->accumulate ? 1 : 0;
+    p->scaled = key->scaling != SCALING_NONE;
+    p->biased = key->epilogue == CUBLASLT_EPILOGUE_BIAS;
+}
+
 struct matmul_product *matmul_product_create(struct matmul *matmul, const struct matmul_key *key)
 {
     struct matmul_product *p = calloc(1, sizeof *p);
@@ -124,8 +133,7 @@ struct matmul_product *matmul_product_create(struct matmul *matmul, const struct
         return NULL;
     }
     matmul->made++;
-    p->beta = key->accumulate ? 1 : 0;
-    p->scaled = key->scaling != SCALING_NONE;
+    kind_set(p, key);
     if (!matmul_failed(matmul->cuda, operation_create(p, key), "a matrix product's description") &&
         !matmul_failed(matmul->cuda, layouts_create(p, key), "a matrix product's layout"))
         return p;
@@ -144,7 +152,7 @@ cublasStatus_t matmul_product_scaled(struct matmul *matmul, const struct matmul_
                                      const cublasLtMatmulAlgo_t *algorithm, float alpha, float beta,
                                      struct matmul_operands o)
 {
-    cublasStatus_t status = matmul_product_scale(p, &o);
+    cublasStatus_t status = matmul_product_point(p, &o);
     if (status != CUBLAS_STATUS_SUCCESS)
         return status;
     return cublasLtMatmul(matmul->handle, p->operation, &alpha, o.b, p->first, o.a, p->second,
@@ -164,13 +172,15 @@ bool matmul_product_takes(struct matmul *matmul, const struct matmul_product *p,
 bool matmul_product_exists(struct matmul *matmul, const struct matmul_key *key)
 {
     cublasLtMatmulHeuristicResult_t found;
-    const struct matmul_operands operands = {.scale_a = matmul->cuda->workspace,
+    const struct matmul_operands operands = {.bias = matmul->cuda->workspace,
+                                             .scale_a = matmul->cuda->workspace,
                                              .scale_b = matmul->cuda->workspace};
-    struct matmul_product p = {.scaled = true};
+    struct matmul_product p = {0};
     int count = 0;
+    kind_set(&p, key);
     if (operation_create(&p, key) == CUBLAS_STATUS_SUCCESS &&
         layouts_create(&p, key) == CUBLAS_STATUS_SUCCESS &&
-        matmul_product_scale(&p, &operands) == CUBLAS_STATUS_SUCCESS &&
+        matmul_product_point(&p, &operands) == CUBLAS_STATUS_SUCCESS &&
         cublasLtMatmulAlgoGetHeuristic(matmul->handle, p.operation, p.first, p.second, p.c, p.c,
                                        matmul->preference, 1, &found,
                                        &count) != CUBLAS_STATUS_SUCCESS)

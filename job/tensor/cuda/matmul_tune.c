@@ -5,7 +5,8 @@
  * library's first one.
  *
  * Whether an algorithm is right is seen by its difference from the library's first one: that one's
- * product is taken from C, and what is left is rounding, or the algorithm is another's. */
+ * product is taken from C, and what is left is rounding, or the algorithm is another's. A bias
+ * would be left, too, so it is zeros then. */
 #include <math.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ struct trial {
     const struct matmul_product *product;
     const struct matmul_key *key;
     struct matmul_operands operands;
+    void *zeros;                                         /* as large as a bias; NULL: it has none */
     cublasLtMatmulHeuristicResult_t found[PROPOSED + 1]; /* the last one: known from elsewhere */
     int count;
     double each[PROPOSED + 1]; /* ms of one product, as it was seen last; 0: not yet */
@@ -91,10 +93,8 @@ static double squares_of(struct trial *t)
     return sum;
 }
 
-/* Of operands that are no numbers, or all zeros, nothing can be said, and nothing is. */
-static bool bench_right(void *user, int candidate)
+static bool trial_right(struct trial *t, int candidate)
 {
-    struct trial *t = user;
     if (t->key->stride_c != t->key->n || trial_run(t, 0, 1, 0) != CUBLAS_STATUS_SUCCESS)
         return true;
     double whole = squares_of(t);
@@ -103,6 +103,19 @@ static bool bench_right(void *user, int candidate)
     if (trial_run(t, candidate, -1, 1) != CUBLAS_STATUS_SUCCESS)
         return false;
     return squares_of(t) <= rounding * rounding * whole;
+}
+
+/* Of operands that are no numbers, or all zeros, nothing can be said, and nothing is. */
+static bool bench_right(void *user, int candidate)
+{
+    struct trial *t = user;
+    const void *bias = t->operands.bias;
+    if (bias != NULL && t->zeros == NULL)
+        return true;
+    t->operands.bias = bias == NULL ? NULL : t->zeros;
+    bool right = trial_right(t, candidate);
+    t->operands.bias = bias;
+    return right;
 }
 
 cublasStatus_t matmul_preference_align(struct matmul *matmul, uint32_t alignment)
@@ -144,6 +157,19 @@ static void *room_for(const struct matmul_key *key)
     if (cudaMalloc(&room, elements * element) == cudaSuccess)
         return room;
     cudaGetLastError();
+    return NULL;
+}
+
+/* A bias of zeros, NULL: there is none. */
+static void *zeros_for(struct matmul *matmul, const struct matmul_key *key)
+{
+    void *zeros = NULL;
+    size_t bytes = (size_t)key->n * sizeof(float); /* or half of it */
+    if (cudaMalloc(&zeros, bytes) == cudaSuccess &&
+        cudaMemsetAsync(zeros, 0, bytes, matmul->cuda->stream) == cudaSuccess)
+        return zeros;
+    cudaGetLastError();
+    cudaFree(zeros);
     return NULL;
 }
 
@@ -193,9 +219,12 @@ int matmul_tune(struct matmul *matmul, const struct matmul_product *product,
     bool timed = !matmul->cuda->table.deterministic; /* else the library's first one */
     if (timed && product->beta != 0)
         t.operands.c = room = room_for(&choice->key);
+    if (timed && operands.bias != NULL)
+        t.zeros = zeros_for(matmul, &choice->key);
     if (timed && t.operands.c != NULL)
         trial_decide(&t, choice);
     cudaFree(room);
+    cudaFree(t.zeros);
     memcpy(choice->algorithm, &t.found[0].algo, sizeof t.found[0].algo);
     return 0;
 }

@@ -12,12 +12,14 @@
 #include "job/tensor/cuda/kernels.h"
 #include "job/tensor/cuda/shares.cuh"
 
-/* Narrow rows have small blocks, and a processor that has only two of them waits for memory. */
-enum { NARROW = 1024, BLOCKS_NARROW = 8, BLOCKS_WIDE = 2 };
+/* Narrow rows have small blocks, and a processor that has only few of them waits for memory. So the
+ * backward pass has 64 registers a thread at most, by which 1024 threads fit, and as many blocks as
+ * fit at once: one more a processor would run after all others, alone. */
+enum { THREADS_FIT = 1024 };
 
 static int blocks_of(int processors, int hidden)
 {
-    return processors * (hidden <= NARROW ? BLOCKS_NARROW : BLOCKS_WIDE);
+    return processors * (hidden <= 1024 ? 8 : hidden <= 2048 ? 4 : 2);
 }
 
 /* The mean leaves a row's values; returns this thread's sum of the squares of what stays. */
@@ -111,26 +113,52 @@ static __device__ void leave_share(float *share, const float (&sums)[N][V], int 
         }
 }
 
+/* Sums over the block, in every thread, with one barrier: `shared` may be written again after the
+ * next one, so rows take turns at two of them. */
+template <int K, int T>
+static __device__ __forceinline__ void row_sums(float (&sum)[K], float (&shared)[K][T / 32])
+{
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+        for (int offset = 16; offset > 0; offset /= 2)
+            sum[k] += __shfl_xor_sync(0xffffffffu, sum[k], offset);
+        if (threadIdx.x % 32 == 0)
+            shared[k][threadIdx.x / 32] = sum[k];
+    }
+    __syncthreads();
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+        sum[k] = 0;
+#pragma unroll 4 /* registers */
+        for (int warp = 0; warp < T / 32; warp++)
+            sum[k] += shared[k][warp];
+    }
+}
+
 /* With y = x * rstd: dx += rstd * (g - y * mean(g * y)), g = dout * weight; dweight += dout * y.
  * LAYER: y = (x - mean) * rstd, dx also loses rstd * mean(g); dbias += dout, its shares behind
- * dweight's. */
+ * dweight's. What waits (weight, dx) does so as it stands in memory, in half of the registers. */
 template <int V, int N, int T, bool LAYER, bool TRAINS>
-static __global__ void __launch_bounds__(T)
+static __global__ void __launch_bounds__(T, THREADS_FIT / T)
     sft_norm_backward(element *dx, float *shares, const element *dout, const element *x,
                       const element *weight, const float *rstd, const float *mean, int rows,
                       int hidden, float *amax)
 {
-    __shared__ float shared[T / 32];
-    float w[N][V] = {}, dw[N][V] = {}, db[N][V] = {}, most = 0;
+    constexpr int K = LAYER ? 2 : 1;
+    __shared__ float shared[2][K][T / 32];
+    pack<V> w[N];
+    float dw[N][V] = {}, db[N][V] = {}, most = 0;
+    int turn = 0;
 #pragma unroll
     for (int n = 0; n < N; n++) {
         int i = (n * T + threadIdx.x) * V;
         if (i < hidden)
-            load<V>(w[n], weight, i);
+            w[n] = load_pack<V>(weight, i);
     }
-    for (int r = blockIdx.x; r < rows; r += gridDim.x) {
+    for (int r = blockIdx.x; r < rows; r += gridDim.x, turn ^= 1) {
         size_t row = (size_t)r * hidden;
-        float g[N][V], y[N][V], d[N][V], scale = rstd[r], dot = 0, total = 0;
+        pack<V> waiting[N];
+        float g[N][V], y[N][V], scale = rstd[r], sum[K] = {};
         float middle = LAYER ? mean[r] : 0;
 #pragma unroll
         for (int n = 0; n < N; n++) {
@@ -139,7 +167,9 @@ static __global__ void __launch_bounds__(T)
                 continue;
             load<V>(g[n], dout, row + i);
             load<V>(y[n], x, row + i);
-            load<V>(d[n], dx, row + i); /* in flight during the sum below */
+            waiting[n] = load_pack<V>(dx, row + i); /* in flight during the sum below */
+            float factor[V];
+            unpack(factor, w[n]);
 #pragma unroll
             for (int j = 0; j < V; j++) {
                 y[n][j] = (y[n][j] - middle) * scale;
@@ -147,24 +177,26 @@ static __global__ void __launch_bounds__(T)
                     db[n][j] += g[n][j];
                 if (TRAINS)
                     dw[n][j] += g[n][j] * y[n][j];
-                g[n][j] *= w[n][j];
-                dot += g[n][j] * y[n][j];
+                g[n][j] *= factor[j];
+                sum[0] += g[n][j] * y[n][j];
                 if (LAYER)
-                    total += g[n][j];
+                    sum[K - 1] += g[n][j];
             }
         }
-        float along = block_sum(dot, shared) / hidden;
-        float level = LAYER ? block_sum(total, shared) / hidden : 0;
+        row_sums<K, T>(sum, shared[turn]);
+        float along = sum[0] / hidden, level = LAYER ? sum[K - 1] / hidden : 0;
 #pragma unroll
         for (int n = 0; n < N; n++) {
             int i = (n * T + threadIdx.x) * V;
             if (i >= hidden)
                 continue;
+            float d[V];
+            unpack(d, waiting[n]);
 #pragma unroll
             for (int j = 0; j < V; j++)
-                d[n][j] += scale * ((LAYER ? g[n][j] - level : g[n][j]) - y[n][j] * along);
-            store<V>(dx, row + i, d[n]);
-            amax_take(most, d[n]);
+                d[j] += scale * ((LAYER ? g[n][j] - level : g[n][j]) - y[n][j] * along);
+            store<V>(dx, row + i, d);
+            amax_take(most, d);
         }
     }
     amax_leave(amax, most);
@@ -266,7 +298,5 @@ void kernel_norm_backward(cudaStream_t stream, struct kernel_norm a)
         backward_pick<1>(stream, a, blocks);
     if (a.dweight == NULL)
         return;
-    shares_add(stream, a.dweight, shares, blocks, a.hidden);
-    if (a.layer)
-        shares_add(stream, a.dbias, shares + (size_t)blocks * a.hidden, blocks, a.hidden);
+    shares_add(stream, a.dweight, a.layer ? a.dbias : NULL, shares, blocks, a.hidden);
 }

@@ -74,12 +74,12 @@ static void cuda_add(struct device *d, const struct add_args *a)
 
 static void cuda_matmul(struct device *d, const struct matmul_args *a)
 {
-    if (tensor_is_fp8(a->a)) {
-        matmul_run_fp8(d->state, a);
+    struct device_cuda *cuda = d->state;
+    bool whole = tensor_is_fp8(a->a) ? matmul_run_fp8(cuda, a) : matmul_run(cuda, a);
+    if (whole)
         return;
-    }
-    matmul_run(d->state, a->c.data, a->a.data, a->transpose_a, a->b.data, a->transpose_b, a->c.rows,
-               a->c.columns, a->transpose_a ? a->a.rows : a->a.columns, a->accumulate);
+    kernel_bias_forward(cuda->stream, a->c.data, a->bias.data, a->c.rows, a->c.columns);
+    cuda_launched(cuda, "a bias");
 }
 
 static void cuda_embed_forward(struct device *d, const struct embed_args *a)
@@ -99,13 +99,6 @@ static void cuda_embed_backward(struct device *d, const struct embed_args *a)
     kernel_embed_backward(cuda->stream, a->table.data, a->out.data, a->ids, a->out.rows,
                           a->out.columns, scratch);
     cuda_launched(cuda, "the embedding's gradient");
-}
-
-static void cuda_bias_forward(struct device *d, const struct bias_args *a)
-{
-    struct device_cuda *cuda = d->state;
-    kernel_bias_forward(cuda->stream, a->x.data, a->bias.data, a->x.rows, a->x.columns);
-    cuda_launched(cuda, "a bias");
 }
 
 static void cuda_bias_backward(struct device *d, const struct bias_args *a)
@@ -359,7 +352,6 @@ const struct ops cuda_ops = {
     .transpose = cuda_transpose,
     .embed_forward = cuda_embed_forward,
     .embed_backward = cuda_embed_backward,
-    .bias_forward = cuda_bias_forward,
     .bias_backward = cuda_bias_backward,
     .norm_forward = cuda_norm_forward,
     .norm_backward = cuda_norm_backward,
