@@ -145,6 +145,28 @@ template <typename T> static __device__ T block_sum(T value, T *shared)
     return sum;
 }
 
+/* Sums over the block, in every thread, with one barrier: `shared` may be written again after the
+ * next one, so rows take turns at two of them. */
+template <int K, int T>
+static __device__ __forceinline__ void row_sums(float (&sum)[K], float (&shared)[K][T / 32])
+{
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+        for (int offset = 16; offset > 0; offset /= 2)
+            sum[k] += __shfl_xor_sync(0xffffffffu, sum[k], offset);
+        if (threadIdx.x % 32 == 0)
+            shared[k][threadIdx.x / 32] = sum[k];
+    }
+    __syncthreads();
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+        sum[k] = 0;
+#pragma unroll 4 /* registers */
+        for (int warp = 0; warp < T / 32; warp++)
+            sum[k] += shared[k][warp];
+    }
+}
+
 static inline unsigned blocks_for(size_t items, unsigned threads)
 {
     return (unsigned)((items + threads - 1) / threads);

@@ -113,25 +113,24 @@ static __device__ void leave_share(float *share, const float (&sums)[N][V], int 
         }
 }
 
-/* Sums over the block, in every thread, with one barrier: `shared` may be written again after the
- * next one, so rows take turns at two of them. */
-template <int K, int T>
-static __device__ __forceinline__ void row_sums(float (&sum)[K], float (&shared)[K][T / 32])
+/* dx += rstd * (g - y * along - level), of one row. */
+template <int V, int N, int T>
+static __device__ __forceinline__ void
+leave_dx(element *dx, size_t row, const pack<V> (&waiting)[N], const float (&g)[N][V],
+         const float (&y)[N][V], float rstd, float along, float level, int hidden, float &most)
 {
 #pragma unroll
-    for (int k = 0; k < K; k++) {
-        for (int offset = 16; offset > 0; offset /= 2)
-            sum[k] += __shfl_xor_sync(0xffffffffu, sum[k], offset);
-        if (threadIdx.x % 32 == 0)
-            shared[k][threadIdx.x / 32] = sum[k];
-    }
-    __syncthreads();
+    for (int n = 0; n < N; n++) {
+        int i = (n * T + threadIdx.x) * V;
+        float d[V];
+        if (i >= hidden)
+            continue;
+        unpack(d, waiting[n]);
 #pragma unroll
-    for (int k = 0; k < K; k++) {
-        sum[k] = 0;
-#pragma unroll 4 /* registers */
-        for (int warp = 0; warp < T / 32; warp++)
-            sum[k] += shared[k][warp];
+        for (int j = 0; j < V; j++)
+            d[j] += rstd * (g[n][j] - level - y[n][j] * along);
+        store<V>(dx, row + i, d);
+        amax_take(most, d);
     }
 }
 
@@ -185,19 +184,7 @@ static __global__ void __launch_bounds__(T, THREADS_FIT / T)
         }
         row_sums<K, T>(sum, shared[turn]);
         float along = sum[0] / hidden, level = LAYER ? sum[K - 1] / hidden : 0;
-#pragma unroll
-        for (int n = 0; n < N; n++) {
-            int i = (n * T + threadIdx.x) * V;
-            if (i >= hidden)
-                continue;
-            float d[V];
-            unpack(d, waiting[n]);
-#pragma unroll
-            for (int j = 0; j < V; j++)
-                d[j] += scale * ((LAYER ? g[n][j] - level : g[n][j]) - y[n][j] * along);
-            store<V>(dx, row + i, d);
-            amax_take(most, d);
-        }
+        leave_dx<V, N, T>(dx, row, waiting, g, y, scale, along, level, hidden, most);
     }
     amax_leave(amax, most);
     if (TRAINS)
