@@ -27,14 +27,14 @@ static double rate_at(const struct sft_ceiling *c, const double *rates, double l
 static double row_elements(const struct sft_preset *s, bool backward)
 {
     double h = s->hidden, f = s->ffn, rotated = (double)(s->heads + s->kv_heads) * s->head_dim;
-    if (s->architecture == SFT_GPT2) { /* two norms, GELU, biases of 5 h + f columns */
-        /* so much longer than their bytes take, by the kernels of one run of GPT-2 124M
-         * (doc/measurements.md): narrow norms, their sums of shares and those of biases wait for
-         * more than memory */
-        const double norms = 1.25, norms_back = 3.1, sums = 1.9;
+    if (s->architecture == SFT_GPT2) { /* two norms, GELU, gradients of 5 h + f biases */
+        /* so much longer than their bytes take, by the kernels of one run of GPT-2 124M and by
+         * what the whole step has lost since (doc/measurements.md): narrow norms and sums of
+         * biases wait for more than memory */
+        const double norms = 1.25, norms_back = 2.1, sums = 1.7;
         double biased = 5 * h + f;
         return backward ? norms_back * 2 * 4 * h + 3 * f + sums * biased
-                        : norms * 2 * 4 * h + 2 * f + 2 * biased;
+                        : norms * 2 * 4 * h + 2 * f;
     }
     if (backward) /* two norms, rotation, SwiGLU */
         return 2 * 4 * h + 2 * rotated + 5 * f;

@@ -122,10 +122,6 @@ static const struct sft_field keys[] = {
              "weights and activations in fp32, products in either; auto: bf16 on a GPU"},
     {"scaling", SFT_FIELD_WORD, FIELD(scaling), .words = sft_scaling_words, .standard = "tensor",
      .help = "what shares a scale with precision=fp8: a tensor, the fastest, or a row of it"},
-    {"deterministic", SFT_FIELD_WORD, FIELD(deterministic), .words = sft_answer_words,
-     .standard = "no",
-     .help = "on a GPU: the same bits from run to run; attention's backward pass is slower then, "
-             "and no algorithm of a product is chosen by its time"},
     {"optimizer", SFT_FIELD_WORD, FIELD(optimizer), .words = sft_optimizer_words,
      .standard = "adamw", .otherwise = "adamw, for lstm sgd",
      .help = "what makes steps of gradients; sgd: with Nesterov's momentum of 0.9"},

@@ -50,7 +50,6 @@ struct sft_request {
     int device;                       /* enum sft_device */
     int precision;                    /* enum sft_precision */
     int scaling;                      /* enum sft_scaling */
-    int deterministic;                /* enum sft_answer: the same bits from run to run */
     int optimizer;                    /* enum sft_optimizer */
     int states;                       /* enum sft_states */
     int recompute;                    /* enum sft_recompute */

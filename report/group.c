@@ -17,12 +17,10 @@
 #define GROUP_WIDE 0.05 /* spread of repeats that is marked */
 
 const char *const group_keys[GROUP_KEYS] = {
-    "tokenizer",    "template",     "data_sum",  "workload",
-    "form",         "lora_rank",    "optimizer", "base",
-    "lora_targets", "lora_dropout", "scaling",   "deterministic", /* software: */
-    "version",      "cuda",         "blas",                       /* the way: */
-    "states",       "zero",         "recompute", "pinned",
-    "nccl",         "mpi"};
+    "tokenizer", "template", "data_sum",     "workload",     "form",    "lora_rank",
+    "optimizer", "base",     "lora_targets", "lora_dropout", "scaling", /* software: */
+    "version",   "cuda",     "blas",                                    /* the way: */
+    "states",    "zero",     "recompute",    "pinned",       "nccl",    "mpi"};
 /* Repeats may differ in these, and say so. */
 static const char *const others[] = {"hosts",  "seed",     "lr",       "steps",      "measure_s",
                                      "warmup", "nccl_env", "nic_gbps", "peak_tflops"};

@@ -72,10 +72,10 @@ struct group_cell {
 
 /* What else the same work is, what software did it, and in which way: keys of the record. */
 enum {
-    GROUP_WORK_KEYS = 12,       /* from 0 */
-    GROUP_SOFTWARE_KEYS = 15,   /* from there */
-    GROUP_COLLECTIVE_KEYS = 19, /* the way: states, sharing, recomputation, pinning, */
-    GROUP_KEYS = 21, /* and the libraries of collectives, which a lone rank has none of */
+    GROUP_WORK_KEYS = 11,       /* from 0 */
+    GROUP_SOFTWARE_KEYS = 14,   /* from there */
+    GROUP_COLLECTIVE_KEYS = 18, /* the way: states, sharing, recomputation, pinning, */
+    GROUP_KEYS = 20, /* and the libraries of collectives, which a lone rank has none of */
 };
 extern const char *const group_keys[GROUP_KEYS];
 

@@ -10,9 +10,9 @@ _sft_bench_models="tiny llama-1b llama-7b llama-13b llama-70b llama3-8b llama3-7
 _sft_bench_keys="gpus steps seconds epochs warmup seq micro_batch global_batch lr lr_warmup
     weight_decay clip seed peak nvlink_gbs nic_gbs oversubscription leaf_nodes interrupts
     storage_gbs ceilings gpu_model method lora_rank lora_alpha lora_dropout lora_targets base rslora
-    device precision scaling deterministic optimizer states recompute zero bind timeout weights
-    adapter data skip eval eval_every tokenizer template trace save merge checkpoint
-    checkpoint_every checkpoint_keep resume requeue out checks history"
+    device precision scaling optimizer states recompute zero bind timeout weights adapter data skip
+    eval eval_every tokenizer template trace save merge checkpoint checkpoint_every checkpoint_keep
+    resume requeue out checks history"
 declare -gA _sft_bench_values=(
     [gpus]="N"
     [steps]="N"
@@ -46,7 +46,6 @@ declare -gA _sft_bench_values=(
     [device]="auto cpu cuda"
     [precision]="auto bf16 fp8 tf32 fp32"
     [scaling]="tensor row"
-    [deterministic]="no yes"
     [optimizer]="adamw sgd"
     [states]="auto fp32 bf16"
     [recompute]="auto none norms block"

@@ -285,7 +285,6 @@ int describe_run(struct run *run, struct sft_error *err)
         {"method", sft_method_words[run->input.plan.method]},
         {"precision", describe_precision(run)},
         {"scaling", describe_scaling(run)},
-        {"deterministic", run->machine.device->deterministic ? "yes" : ""},
         {"optimizer", sft_optimizer_words[run->input.plan.sgd]},
         {"states", gpu ? fit_states_name(run->training.fit.states) : ""},
         {"zero", sft_zero_name(run->training.fit.zero)},

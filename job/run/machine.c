@@ -110,8 +110,6 @@ int machine_create(struct machine *machine, const struct sft_request *request, i
     machine->device = device_create(request, device, machine->host.cores, err);
     if (machine->device == NULL)
         return -1;
-    if (machine->device->processors > 0) /* the CPU's are the same at all times */
-        machine->device->deterministic = request->deterministic == SFT_ANSWER_YES;
     machine_find_peaks(machine, request->peak);
     return 0;
 }

@@ -31,7 +31,6 @@ struct device {
     enum format format;    /* of the weights and activations that it trains with */
     unsigned scalings;     /* of FP8 that its products take, a bit 1 << SCALING_... each */
     size_t logits;         /* elements of logits worth having at once */
-    bool deterministic;    /* set before the first work: the same bits from run to run, if slower */
     const struct ops *ops; /* what it computes */
     void *state;
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A checkpoint of a model as large as the GPU takes: how long training stands still for one, and a run that is killed
-# after its second one and goes on: its losses are those of a run that nobody killed, bit for bit (which cuDNN's attention
-# gives with deterministic=yes alone). Ends with `N passed, N failed`.
+# after its second one and goes on: its losses are those of a run that nobody killed, bit for bit on the CPU, within 0.1%
+# on a GPU, where attention's backward pass adds in an order of chance. Ends with `N passed, N failed`.
 #   checkpoint.sh [-b BUILD] [-o FOLDER] [-c FOLDER] [-m GB] [REQUEST]
 #   -b  a folder that has sft-bench-job [build/gpu]     -o  logs [build/gpu/checkpoint]
 #   -c  an existing folder for the checkpoint [a tmpfs of 110 GiB, made and unmounted as root]: 40 GB of 7B with bf16 states
 #   -m  memory that is taken and freed at first [85; never more than 70% of what there is; 0: none]: a virtual machine may be
 #       given it only then, which would be counted as the first checkpoint's
-#   REQUEST  [llama-7b,states=bf16,micro_batch=2,global_batch=4,seq=2048,data=synthetic:2048,deterministic=yes]
+#   REQUEST  [llama-7b,states=bf16,micro_batch=2,global_batch=4,seq=2048,data=synthetic:2048]
 #   SFT_EVERY=STEPS  between two checkpoints [10]. One that is due before the last one is written waits for it.
 # Times are printed, not judged.
 set -uo pipefail
@@ -24,7 +24,7 @@ while getopts b:o:c:m: option; do
     esac
 done
 shift $((OPTIND - 1))
-request=${1:-llama-7b,states=bf16,micro_batch=2,global_batch=4,seq=2048,data=synthetic:2048,deterministic=yes}
+request=${1:-llama-7b,states=bf16,micro_batch=2,global_batch=4,seq=2048,data=synthetic:2048}
 EVERY=${SFT_EVERY:-10}
 STEPS=$((3 * EVERY + 4))
 mkdir -p "$logs" && logs=$(realpath "$logs") || exit 1
@@ -121,10 +121,12 @@ PY
 losses_equal() {
     python3 - "$logs/whole/result.json" "$logs/resumed/result.json" <<'PY'
 import json, sys
-whole, resumed = (json.load(open(p))["losses"] for p in sys.argv[1:3])
+one, two = (json.load(open(p)) for p in sys.argv[1:3])
+whole, resumed = one["losses"], two["losses"]
 tail = whole[-len(resumed):]
-print(f"    {len(whole)} losses, {len(resumed)} after going on: {tail[0]:.7f} and {resumed[0]:.7f} first")
-sys.exit(not (0 < len(resumed) < len(whole) and tail == resumed and len(set(tail)) > 1))
+apart = max(abs(b / a - 1) for a, b in zip(tail, resumed))
+print(f"    {len(whole)} losses, {len(resumed)} after going on: {tail[0]:.7f} and {resumed[0]:.7f} first, at most {100 * apart:.4f}% apart")
+sys.exit(not (0 < len(resumed) < len(whole) and len(set(tail)) > 1 and apart <= (1e-3 if one["backend"] == "cuda" else 0)))
 PY
 }
 
@@ -138,6 +140,6 @@ begin=$SECONDS
 run resumed "${kept/checkpoint_every=$EVERY/checkpoint_every=100000}"
 result "it goes on ($((SECONDS - begin)) s in all)" $?
 losses_equal
-result "the same losses, bit for bit" $?
+result "the same losses" $?
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

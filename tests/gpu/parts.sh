@@ -15,7 +15,6 @@ PARTS=(
     'fp8|1|60|$build/tests/gpu/test_fp8_cuda'
     'models|1|60|$build/tests/gpu/test_models_cuda'
     'sanitizer|1|240|SFT_ONLY=sanitizer tests/gpu/run.sh -b $build -o $logs'
-    'repeat|1|180|$build/tests/gpu/test_repeat_cuda && tests/gpu/repeat.sh -b $build -o $logs/repeat'
     'checkpoint|1|240|tests/gpu/checkpoint.sh -b $build -o $logs/checkpoint'
     'ranks|1|300|SFT_RANKS="2 4" SFT_ONLY="losses memory" tests/gpu/ranks.sh -j $build/sft-bench-job -o $logs/ranks'
     'ranks-adapters|1|240|SFT_WITH=method=qlora SFT_LR=1e-2 SFT_RANKS="2 4" SFT_ZERO="0 1 3" SFT_ONLY="losses memory" tests/gpu/ranks.sh -j $build/sft-bench-job -o $logs/ranks-adapters'

@@ -264,7 +264,6 @@ static struct plan *attention_plan(struct attention *attention, struct attention
     plan->shape = s;
     plan->backward = backward;
     graph_start(&plan->graph, attention->handle);
-    plan->graph.ordered = attention->cuda->table.deterministic;
     if (backward)
         sdpa_backward(&plan->graph, &plan->shape);
     else

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A bias. Forward, where the product could not take it along, reads and writes each element once;
- * the bias stays in the first-level cache. Backward reads each element once: a block sums some rows of 32 V columns, whose bytes stand side
- * by side, and leaves its share. Blocks are as many as an H100 or H200 has room for at once: with
- * fewer too little of memory is under way. */
+ * the bias stays in the first-level cache. Backward reads each element once: a block sums some rows
+ * of 32 V columns, whose bytes stand side by side, and leaves its share. Blocks are as many as an
+ * H100 or H200 has room for at once: with fewer too little of memory is under way. */
 #include "job/tensor/cuda/kernels.h"
 #include "job/tensor/cuda/shares.cuh"
 

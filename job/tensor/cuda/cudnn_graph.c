@@ -202,30 +202,6 @@ void graph_reshape(struct graph *graph, struct graph_tensor y, struct graph_tens
     graph_operation(graph, d, what);
 }
 
-/* Whether a configuration's engine adds in an order that is the same each time, by its own word. */
-static bool config_is_ordered(struct graph *graph, cudnnBackendDescriptor_t config)
-{
-    cudnnBackendDescriptor_t engine =
-        graph_new(graph, CUDNN_BACKEND_ENGINE_DESCRIPTOR, "an engine");
-    cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
-    int64_t count = 0;
-    if (graph->failed != NULL ||
-        !graph_check(graph,
-                     cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_ENGINE,
-                                              CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &engine),
-                     "an engine") ||
-        !graph_check(graph,
-                     cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
-                                              CUDNN_TYPE_NUMERICAL_NOTE,
-                                              CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &count, notes),
-                     "an engine's notes"))
-        return false;
-    for (int64_t i = 0; i < count; i++)
-        if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)
-            return false;
-    return true;
-}
-
 /* The configurations that cuDNN's heuristic ranks, best first, as far as a plan can be made. */
 static void plan_pick(struct graph *graph, cudnnBackendDescriptor_t heuristic)
 {
@@ -242,8 +218,6 @@ static void plan_pick(struct graph *graph, cudnnBackendDescriptor_t heuristic)
         return;
     cudnnStatus_t status = CUDNN_STATUS_NOT_SUPPORTED;
     for (int64_t i = 0; i < count && graph->plan == NULL; i++) {
-        if (graph->ordered && !config_is_ordered(graph, configs[i]))
-            continue;
         cudnnBackendDescriptor_t plan =
             graph_new(graph, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, "a plan");
         graph_set(graph, plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1,

@@ -33,7 +33,6 @@ struct graph {
     const char *failed; /* what did, NULL: nothing */
     cudnnBackendDescriptor_t plan;
     int64_t workspace; /* bytes */
-    bool ordered;      /* set before graph_plan: only engines that give the same bits each time */
 };
 
 void graph_start(struct graph *graph, cudnnHandle_t handle);

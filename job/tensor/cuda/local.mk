@@ -78,8 +78,7 @@ job/tensor/cuda/cross_entropy_fp32.lo: job/tensor/cuda/cross_entropy.cu
 job/tensor/cuda/optim_fp32.lo: job/tensor/cuda/optim.cu
 
 # Skip themselves where there is no GPU.
-unit_tests += tests/gpu/test_adapters_cuda tests/gpu/test_ops_cuda tests/gpu/test_fp8_cuda tests/gpu/test_models_cuda tests/gpu/test_nf4_cuda \
-	tests/gpu/test_repeat_cuda
+unit_tests += tests/gpu/test_adapters_cuda tests/gpu/test_ops_cuda tests/gpu/test_fp8_cuda tests/gpu/test_models_cuda tests/gpu/test_nf4_cuda
 unit_support += tests/gpu/device_twin.c tests/gpu/device_twin.h
 if HAVE_CUDA
 unit_tests += tests/gpu/test_matmul_cuda

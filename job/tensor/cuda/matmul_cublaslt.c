@@ -99,8 +99,8 @@ static int product_choose(struct matmul *matmul, struct matmul_product *product,
     if (matmul_failed(matmul->cuda, matmul_product_point(product, &operands),
                       "a matrix product's addresses"))
         return -1;
-    bool timed = !matmul->cuda->table.deterministic;
-    if (timed && matmul_cache_find(matmul->cache, &choice)) {
+    bool known = matmul_cache_find(matmul->cache, &choice);
+    if (known) {
         memcpy(&product->algorithm, choice.algorithm, sizeof product->algorithm);
         if (matmul_product_takes(matmul, product, &product->algorithm))
             return 0;

@@ -216,12 +216,11 @@ int matmul_tune(struct matmul *matmul, const struct matmul_product *product,
     choice->milliseconds = 0;
     if (trial_propose(&t, (uint32_t)choice->key.alignment) < 0)
         return -1;
-    bool timed = !matmul->cuda->table.deterministic; /* else the library's first one */
-    if (timed && product->beta != 0)
+    if (product->beta != 0)
         t.operands.c = room = room_for(&choice->key);
-    if (timed && operands.bias != NULL)
+    if (operands.bias != NULL)
         t.zeros = zeros_for(matmul, &choice->key);
-    if (timed && t.operands.c != NULL)
+    if (t.operands.c != NULL)
         trial_decide(&t, choice);
     cudaFree(room);
     cudaFree(t.zeros);
