@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "report/catalogue.h"
 
@@ -18,15 +19,43 @@
 
 static struct catalogue catalogue; /* for as long as the program runs */
 
+static int catalogue_path(char path[PATH_MAX], const char *folder)
+{
+    return snprintf(path, PATH_MAX, "%s/ja/LC_MESSAGES/" LANG_DOMAIN ".mo", folder) < PATH_MAX ? 0
+                                                                                               : -1;
+}
+
+/* Of an installation that was moved as a whole: PREFIX/bin has the program. */
+static bool catalogue_beside(char path[PATH_MAX])
+{
+    char folder[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", folder, sizeof folder - sizeof "../share/locale");
+    if (length <= 0)
+        return false;
+    folder[length] = '\0';
+    strcpy(strrchr(folder, '/') + 1, "../share/locale");
+    return catalogue_path(path, folder) == 0 && access(path, R_OK) == 0;
+}
+
+static int catalogue_find_file(char path[PATH_MAX], struct sft_error *err)
+{
+    const char *folder = getenv("SFT_LOCALEDIR");
+    char beside[PATH_MAX];
+    bool said = folder != NULL && *folder != '\0';
+    if (catalogue_path(path, said ? folder : SFT_LOCALEDIR) < 0)
+        return sft_error_set(err, "--lang ja: SFT_LOCALEDIR's name is too long");
+    if (!said && access(path, R_OK) < 0 && catalogue_beside(beside))
+        strcpy(path, beside);
+    return 0;
+}
+
 int lang_set(bool japanese, struct sft_error *err)
 {
     char path[PATH_MAX];
-    const char *folder = getenv("SFT_LOCALEDIR");
     if (!japanese || catalogue.bytes != NULL)
         return 0;
-    if (snprintf(path, sizeof path, "%s/ja/LC_MESSAGES/" LANG_DOMAIN ".mo",
-                 folder != NULL && *folder != '\0' ? folder : SFT_LOCALEDIR) >= PATH_MAX)
-        return sft_error_set(err, "--lang ja: SFT_LOCALEDIR's name is too long");
+    if (catalogue_find_file(path, err) < 0)
+        return -1;
     if (catalogue_open(&catalogue, path, err) < 0)
         return sft_error_prefix(err, "--lang ja (is sft-report installed whole?)");
     /* Translators: the two letters of your language. */

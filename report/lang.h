@@ -10,8 +10,8 @@
 #define LANG_DOMAIN "sft-report"
 
 /* Translate from now on. $SFT_LOCALEDIR, where set, has the catalogues in place of the folder that
- * was installed. Fails where the language's catalogue cannot be read: half a page in another
- * language is none. */
+ * was installed, or, where that is not there, share/locale beside the program's own. Fails where
+ * the language's catalogue cannot be read: half a page in another language is none. */
 int lang_set(bool japanese, struct sft_error *err);
 
 /* The text in the page's language. */

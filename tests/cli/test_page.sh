@@ -44,6 +44,16 @@ page() { # page LANG FILE [OPTION]...
 
 nls=$("$report" --input "$src/tests/fixtures/sacct-report.json" --format html --lang ja >/dev/null 2>&1 && echo yes)
 
+# Where the prefix that it was made for has no catalogue, as in `make distcheck`, else it has that one.
+moved() {
+    local catalogue=$SFT_BUILDDIR/po/ja/LC_MESSAGES/sft-report.mo
+    mkdir -p moved/bin moved/share/locale/ja/LC_MESSAGES && cp "$report" moved/bin/ &&
+        cp "$catalogue" moved/share/locale/ja/LC_MESSAGES/ &&
+        env -u SFT_LOCALEDIR moved/bin/sft-report --input "$src/tests/fixtures/sacct-report.json" --format html --lang ja >moved.html &&
+        grep -q '<html lang="ja">' moved.html
+}
+[ -z "$nls" ] || ok "an installation that was moved speaks Japanese" moved
+
 ok "the page is made" page en en.html --charts charts
 cp out said
 ok "broken records are counted on standard error" grep -qx 'sft-report: 3 broken records left out' said

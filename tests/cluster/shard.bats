@@ -51,13 +51,13 @@ for zero in ("0", "1", "2", "3", "hybrid"):
 PY
 }
 
-@test "FP8 and adapters over NF4, shared by 4 ranks on 2 nodes, train as one rank does" {
-    local kind keys zero
+@test "FP8 and adapters over NF4, shared by 2, 4 and 8 ranks, train as one rank does" {
+    local kind keys way
     for kind in fp8 qlora; do
         [ $kind = fp8 ] && keys=precision=fp8 || keys=method=qlora,lr=0.01
         train "one-$kind" tiny:1,gpus=0 0 $keys
-        for zero in 1 3 hybrid; do
-            train "$zero-$kind" tiny:2,gpus=2 $zero $keys
+        for way in 1-1 1-2 3-2 hybrid-2 3-4 hybrid-4; do
+            train "$way-$kind" "tiny:${way#*-},gpus=2" "${way%-*}" $keys
         done
     done
     python3 - "$FOLDER" <<'PY'
@@ -69,12 +69,12 @@ for kind, base, bound in (("fp8", None, 2e-3), ("qlora", "nf4", 1e-5)):
     one = run(f"one-{kind}")
     assert len(set(one["losses"])) == 20 and one["losses"] not in curves, kind
     curves.append(one["losses"])
-    for zero in ("1", "3", "hybrid"):
-        r = run(f"{zero}-{kind}")
-        assert (r["nodes"], r["ranks"], r["zero"]) == (2, 4, zero) and r.get("base") == base, r
+    for zero, nodes in (("1", 1), ("1", 2), ("3", 2), ("hybrid", 2), ("3", 4), ("hybrid", 4)):
+        r = run(f"{zero}-{nodes}-{kind}")
+        assert (r["nodes"], r["ranks"], r["zero"]) == (nodes, 2 * nodes, zero) and r.get("base") == base, r
         worst = max(abs(a - b) / a for a, b in zip(one["losses"], r["losses"], strict=True))
-        print(kind, zero, worst, r.get("gathered"))
-        assert worst < bound, (kind, zero, worst)
+        print(kind, zero, nodes, worst, r.get("gathered"))
+        assert worst < bound, (kind, zero, nodes, worst)
         if kind == "fp8":
             assert r["precision"] == "fp8" and (zero == "1") == ("gathered" not in r), r.get("gathered")
             assert zero == "1" or r["gathered"] == "e4m3", r["gathered"]
