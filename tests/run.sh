@@ -125,12 +125,18 @@ shell_scripts() {
     files="$(git ls-files '*.sh' 2>/dev/null || find . -name '*.sh' ! -path './build*') .ci/run tests/cluster/sft-cluster"
     # shellcheck disable=SC2086
     # SC2319, of newer ones: `report NAME $? SAID` is meant to tell the condition before it
-    shellcheck -x -S warning -e SC2319 $files && whole_answers $files
+    shellcheck -x -S warning -e SC2319 $files && whole_answers $files && jobs_by_number tests/cluster/*.bats
 }
 
 # Under pipefail a pipe into `grep -q` fails now and then: it ends at its first find, and who still writes is killed.
 whole_answers() { # whole_answers FILE... : none has one
     ! grep -nE '[^|]\| *grep -[a-zA-Z]*q' "$@"
+}
+
+# bats counts a test's time limit in a job of the test's own shell: the first one, whose sleep would outlive it and hold
+# bats back until the limit is over.
+jobs_by_number() { # jobs_by_number FILE... : none is killed or waited for
+    ! grep -nE '(kill|wait)( -[A-Z0-9]+)* %' "$@"
 }
 
 # Debian 12's, whose clang-format and analyzers the sources go by.

@@ -264,6 +264,7 @@ counter() { echo "$2" >"$FOLDER/machine/sys/class/infiniband/mlx5_10/ports/1/$1"
     echo 7 >"$FOLDER/machine/sys/class/infiniband/mlx5_3/ports/1/hw_counters/packet_seq_err" # a port that is not used
     counter hw_counters/packet_seq_err 4294967295 # wraps around
     counter counters/port_xmit_data 1000
+    local writer
     (
         bytes=1000
         for i in $(seq 100000); do
@@ -273,8 +274,9 @@ counter() { echo "$2" >"$FOLDER/machine/sys/class/infiniband/mlx5_10/ports/1/$1"
             [ -e "$FOLDER/machine" ] && sleep 0.05
         done
     ) &
+    writer=$! # not %1: bats counts its own time limit in a job, whose sleep would be waited for
     run srun --sft-bench=tiny:2,gpus=1,device=cpu,steps=20,warmup=2,data=synthetic,out="$FOLDER/counted"
-    kill %1
+    kill "$writer"
     [ "$status" -eq 0 ]
     echo "$output"
     python3 - <<PY
