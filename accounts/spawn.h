@@ -40,7 +40,8 @@ int spawn_read_fd(int fd, const char *what, char **text, size_t *length, struct 
 /* Is there a program of that name on PATH, or, with a slash in it, at that path? */
 int spawn_has(const char *program);
 
-/* Is there an executable of that name in the running program's own folder? Its path then. */
+/* Is there an executable, or a folder, of that name in the running program's own folder? Its path
+ * then. */
 bool spawn_beside(const char *name, char *path, size_t size);
 
 /* The program that the environment's variable names, else this one. */

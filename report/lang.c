@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "accounts/spawn.h"
 #include "report/catalogue.h"
 
 #ifdef ENABLE_NLS
@@ -29,12 +30,8 @@ static int catalogue_path(char path[PATH_MAX], const char *folder)
 static bool catalogue_beside(char path[PATH_MAX])
 {
     char folder[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", folder, sizeof folder - sizeof "../share/locale");
-    if (length <= 0)
-        return false;
-    folder[length] = '\0';
-    strcpy(strrchr(folder, '/') + 1, "../share/locale");
-    return catalogue_path(path, folder) == 0 && access(path, R_OK) == 0;
+    return spawn_beside("../share/locale", folder, sizeof folder) &&
+           catalogue_path(path, folder) == 0 && access(path, R_OK) == 0;
 }
 
 static int catalogue_find_file(char path[PATH_MAX], struct sft_error *err)

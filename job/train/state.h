@@ -14,8 +14,7 @@
 void state_formats(const struct training *t, long long step, enum format formats[CHECKPOINT_KINDS]);
 /* The parameters that train, without pieces, into an index. -1 and err without memory. */
 int state_list(const struct training *t, struct checkpoint *c, struct sft_error *err);
-/* Host memory for them, made ready while the caller goes on; needs no optimizer
- * yet. */
+/* Host memory for them, made ready while the caller goes on; needs no optimizer yet. */
 int state_reserve(const struct training *t, struct snapshot *s, struct sft_error *err);
 /* This rank's elements into host memory, `step` steps being done; waits. All ranks' together are
  * each element once. */

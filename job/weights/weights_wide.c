@@ -3,9 +3,6 @@
  * Threads are made for each call, which costs a hundredth of what they do in it. */
 #include "job/weights/weights.h"
 
-#include <pthread.h>
-#include <stdbool.h>
-
 #include "lib/parallel.h"
 
 enum { THREADS = 8, PART = 1 << 19 }; /* at most; elements that are worth one */
@@ -18,16 +15,13 @@ struct part {
     enum format format;
     void *to;
     int failed;
-    bool runs;
-    pthread_t thread;
     struct sft_error err;
 };
 
-static void *part_read(void *user)
+static void part_read(void *user, size_t number)
 {
-    struct part *p = user;
+    struct part *p = (struct part *)user + number;
     p->failed = weights_read(p->weights, p->param, p->from, p->count, p->format, p->to, &p->err);
-    return NULL;
 }
 
 static size_t threads_worth(size_t count)
@@ -41,7 +35,6 @@ int weights_read_wide(const struct weights *weights, const struct sft_param *par
 {
     struct part parts[THREADS];
     size_t threads = threads_worth(count), done = 0;
-    int failed = 0;
     if (threads < 2)
         return weights_read(weights, param, from, count, format, to, err);
     for (size_t i = 0; i < threads; i++) {
@@ -53,16 +46,12 @@ int weights_read_wide(const struct weights *weights, const struct sft_param *par
                                  .format = format,
                                  .to = (char *)to + format_bytes(format, done)};
         done += mine;
-        parts[i].runs =
-            i + 1 < threads && pthread_create(&parts[i].thread, NULL, part_read, &parts[i]) == 0;
-        if (!parts[i].runs) /* the last one's is this thread */
-            part_read(&parts[i]);
     }
-    for (size_t i = 0; i < threads; i++) {
-        if (parts[i].runs)
-            pthread_join(parts[i].thread, NULL);
-        if (parts[i].failed < 0 && failed == 0)
-            failed = sft_error_set(err, "%s", parts[i].err.text);
-    }
-    return failed;
+    struct parallel *others = parallel_create((int)threads - 1);
+    parallel_run(others, part_read, parts, threads);
+    parallel_destroy(others);
+    for (size_t i = 0; i < threads; i++)
+        if (parts[i].failed < 0)
+            return sft_error_set(err, "%s", parts[i].err.text);
+    return 0;
 }
